@@ -1,0 +1,135 @@
+"""Dose as a value: what was asked for, and what came out."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ert.domain.beam import Beam
+from ert.domain.identity import digest_of, read_only
+from ert.domain.image import CtImage
+from ert.domain.plan import Plan
+from ert.domain.structure import StructureSet
+from ert.errors import Refused
+from ert.geometry.grid import VoxelGrid
+
+NUMERICS_VERSION = 1
+"""Raised with every change of a dose result; part of every dose request, so that old results retire themselves."""
+
+
+def _gy(value: ArrayLike) -> NDArray[np.float32]:
+    array = np.asarray(value)
+    if array.dtype != np.float32:
+        raise Refused("Dose arrays must be 32-bit floats.")
+    if not np.all(np.isfinite(array)):
+        raise Refused("A dose array has a value that is not a finite number.")
+    return read_only(array)
+
+
+@attrs.frozen(kw_only=True)
+class DoseRequest:
+    """Everything one beam's dose depends on, and nothing else: no MU, weight, name or colour.
+
+    Its digest is the name of the dose; a dose is shown only for the request it was computed for.
+    """
+
+    image_digest: str
+    external_digest: str
+    override_digests: tuple[tuple[str, str], ...]
+    ct_curve_digest: str
+    model_digest: str
+    grid: VoxelGrid
+    patient_position: str
+    energy_mev: float
+    applicator_id: str
+    isocentre_cm: tuple[float, float, float]
+    gantry_deg: float
+    collimator_deg: float
+    couch_deg: float
+    outline_cm: tuple[tuple[float, float], ...]
+    algorithm: str
+    dose_to: str
+    numerics_version: int = NUMERICS_VERSION
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the request."""
+        return digest_of(self)
+
+
+def dose_request(plan: Plan, beam: Beam, *, image: CtImage, structures: StructureSet, grid: VoxelGrid) -> DoseRequest:
+    """The dose request of one beam of a plan on a dose grid."""
+    overrides = tuple(
+        (structures.structure(o.structure_number).shape_digest, digest_of(attrs.evolve(o.material, name="")))
+        for o in plan.overrides
+    )
+    return DoseRequest(
+        image_digest=image.digest,
+        external_digest=structures.structure(plan.external_number).shape_digest,
+        override_digests=overrides,
+        ct_curve_digest=plan.ct_curve.digest,
+        model_digest=beam.model_digest,
+        grid=grid,
+        patient_position=image.patient_position,
+        energy_mev=beam.energy_mev,
+        applicator_id=beam.applicator_id,
+        isocentre_cm=beam.isocentre_cm,
+        gantry_deg=beam.gantry_deg,
+        collimator_deg=beam.collimator_deg,
+        couch_deg=beam.couch_deg,
+        outline_cm=beam.aperture.outline_cm,
+        algorithm=plan.algorithm.value,
+        dose_to=plan.dose_to.value,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class DoseResult:
+    """Dose of one beam for one monitor unit.
+
+    Attributes
+    ----------
+    request_digest : the request it answers.
+    grid : where.
+    gy_per_mu : float32 [z, y, x], read-only; zero outside EXTERNAL.
+    engine : name and version of what made it.
+    dose_to : "MEDIUM" or "WATER".
+    ssd_cm : source to external along the central axis, as traced.
+    given_dose_gy_per_mu : dose on the axis at the depth of maximum of this field in water at this SSD; None if the
+        engine has no such figure.
+    seconds : wall time it took.
+    warnings : sentences for the user.
+    """
+
+    request_digest: str
+    grid: VoxelGrid
+    gy_per_mu: NDArray[np.float32] = attrs.field(converter=_gy, eq=attrs.cmp_using(eq=np.array_equal), repr=False)
+    engine: str
+    dose_to: str
+    ssd_cm: float
+    given_dose_gy_per_mu: float | None = None
+    seconds: float = attrs.field(default=0.0, eq=False)
+    warnings: tuple[str, ...] = attrs.field(converter=tuple, factory=tuple)
+
+    def __attrs_post_init__(self) -> None:
+        if self.gy_per_mu.shape != self.grid.shape_zyx:
+            raise Refused(f"A dose array has shape {self.gy_per_mu.shape}, its grid {self.grid.shape_zyx}.")
+
+
+def plan_dose_gy(results: list[DoseResult], mu_per_fraction: list[float], fractions: int) -> NDArray[np.float32]:
+    """Total dose of a plan in Gy: Σ fractions · MU · Gy/MU, summed in beam order in float64.
+
+    Raises
+    ------
+    Refused
+        If there is nothing to add, or the beams lie on different grids.
+    """
+    if not results or len(results) != len(mu_per_fraction):
+        raise Refused("A plan dose needs one dose and one MU figure for each beam, and at least one beam.")
+    if any(r.grid != results[0].grid for r in results):
+        raise Refused("The beams' doses lie on different grids and cannot be added.")
+    total = np.zeros(results[0].grid.shape_zyx, dtype=np.float64)
+    for result, mu in zip(results, mu_per_fraction, strict=True):
+        total += (mu * fractions) * result.gy_per_mu.astype(np.float64)
+    return total.astype(np.float32)

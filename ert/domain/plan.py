@@ -1,0 +1,163 @@
+"""Plan, prescription, goals. Edits are functions from plan to plan."""
+
+from __future__ import annotations
+
+import enum
+
+import attrs
+
+from ert.domain.beam import Beam
+from ert.domain.identity import digest_of, new_id
+from ert.domain.image import CtCurve, DensityOverride
+from ert.domain.structure import PointOfInterest
+from ert.errors import InvalidPlan
+from ert.geometry.grid import Float3
+
+MAX_DOSE_GY = 100.0
+MAX_FRACTIONS = 60
+
+
+class Normalisation(enum.StrEnum):
+    """What receives the prescribed dose (`Prescription`)."""
+
+    ISODOSE = "ISODOSE"  # `percent` of the plan's maximum dose is the prescribed dose
+    POINT = "POINT"  # the dose at `point_id` is the prescribed dose
+    D95 = "D95"  # 95 % of the target's volume receives at least the prescribed dose
+    FIXED_MU = "FIXED_MU"  # monitor units as entered; nothing is scaled
+
+
+class DoseTo(enum.StrEnum):
+    """The medium in which dose is stated."""
+
+    MEDIUM = "MEDIUM"
+    WATER = "WATER"
+
+
+class Algorithm(enum.StrEnum):
+    """Dose engines."""
+
+    PENCIL_BEAM = "pencil-beam"
+
+
+@attrs.frozen(kw_only=True)
+class Prescription:
+    """What was ordered: total dose to a target in a number of fractions, and how the plan is normalised to it."""
+
+    target_number: int
+    dose_gy: float
+    fractions: int
+    normalisation: Normalisation = Normalisation.ISODOSE
+    percent: float = 90.0
+    point_id: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 < self.dose_gy <= MAX_DOSE_GY:
+            raise InvalidPlan(f"The prescribed dose must be above 0 and at most {MAX_DOSE_GY:g} Gy, not {self.dose_gy}.")
+        if not 1 <= self.fractions <= MAX_FRACTIONS:
+            raise InvalidPlan(f"The number of fractions must be 1 to {MAX_FRACTIONS}, not {self.fractions}.")
+        if not 50 <= self.percent <= 110:  # noqa: PLR2004
+            raise InvalidPlan(f"The prescription isodose must be 50 to 110 %, not {self.percent}.")
+        if self.normalisation is Normalisation.POINT and self.point_id is None:
+            raise InvalidPlan("Normalisation to a point needs a point.", hint="Add a reference point and choose it.")
+
+
+@attrs.frozen(kw_only=True)
+class Goal:
+    """A clinical goal as the planner writes it, for example ``Lung_L V20Gy <= 30 %``."""
+
+    structure_number: int
+    metric: str
+    comparison: str
+    value: float
+    unit: str
+
+
+@attrs.frozen(kw_only=True)
+class DoseGridSpec:
+    """How the dose grid is laid out: spacing, and how far from the beams it reaches within EXTERNAL."""
+
+    spacing_cm: float = 0.25
+    margin_cm: float = 10.0
+
+    def __attrs_post_init__(self) -> None:
+        if not 0.1 <= self.spacing_cm <= 1.0:  # noqa: PLR2004
+            raise InvalidPlan(f"The dose grid spacing must be 0.1 to 1.0 cm, not {self.spacing_cm}.")
+
+
+@attrs.frozen(kw_only=True)
+class Plan:
+    """A treatment plan: a value. Two plans with equal fields are the same plan.
+
+    Attributes
+    ----------
+    image_id, structure_set_id : records of the course the plan is made on.
+    external_number : the structure that is the patient's outline; outside it is air.
+    ct_curve, overrides, dose_to, algorithm, dose_grid : how dose is computed.
+    beams : in order of their numbers.
+    """
+
+    id: str = attrs.field(factory=new_id)
+    course_id: str
+    name: str
+    image_id: str
+    structure_set_id: str
+    external_number: int
+    prescription: Prescription
+    ct_curve: CtCurve
+    overrides: tuple[DensityOverride, ...] = attrs.field(converter=tuple, factory=tuple)
+    points: tuple[PointOfInterest, ...] = attrs.field(converter=tuple, factory=tuple)
+    goals: tuple[Goal, ...] = attrs.field(converter=tuple, factory=tuple)
+    beams: tuple[Beam, ...] = attrs.field(converter=tuple, factory=tuple)
+    algorithm: Algorithm = Algorithm.PENCIL_BEAM
+    dose_to: DoseTo = DoseTo.MEDIUM
+    dose_grid: DoseGridSpec = attrs.field(factory=DoseGridSpec)
+    description: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        if not self.name.strip():
+            raise InvalidPlan("A plan needs a name.")
+        numbers = [b.number for b in self.beams]
+        if len(set(numbers)) != len(numbers):
+            raise InvalidPlan(f"Plan '{self.name}' has two beams with the same number.")
+        names = [b.name for b in self.beams]
+        if len(set(names)) != len(names):
+            raise InvalidPlan(f"Plan '{self.name}' has two beams with the same name.")
+        wanted = self.prescription.point_id
+        if wanted is not None and all(p.id != wanted for p in self.points):
+            raise InvalidPlan("The prescription refers to a point that the plan does not have.")
+
+    @property
+    def digest(self) -> str:
+        """Digest of every field of the plan."""
+        return digest_of(self)
+
+    def beam(self, number: int) -> Beam:
+        """The beam of that number; `InvalidPlan` if there is none."""
+        for beam in self.beams:
+            if beam.number == number:
+                return beam
+        raise InvalidPlan(f"Plan '{self.name}' has no beam number {number}.")
+
+    def point_cm(self, point_id: str) -> Float3:
+        """Position of a point of this plan."""
+        for point in self.points:
+            if point.id == point_id:
+                return point.position_cm
+        raise InvalidPlan(f"Plan '{self.name}' has no such point.")
+
+
+def with_beam(plan: Plan, beam: Beam) -> Plan:
+    """The plan with this beam added, or replaced if its number is there already."""
+    others = [b for b in plan.beams if b.number != beam.number]
+    return attrs.evolve(plan, beams=tuple(sorted([*others, beam], key=lambda b: b.number)))
+
+
+def without_beam(plan: Plan, number: int) -> Plan:
+    """The plan without that beam."""
+    plan.beam(number)
+    return attrs.evolve(plan, beams=tuple(b for b in plan.beams if b.number != number))
+
+
+def next_beam_number(plan: Plan) -> int:
+    """The lowest number above all used ones."""
+    return max((b.number for b in plan.beams), default=0) + 1

@@ -1,0 +1,52 @@
+"""What surrounds a value when it is kept: revision, status, who, when."""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+
+import attrs
+
+from ert.domain.plan import Plan
+
+
+class PlanStatus(enum.StrEnum):
+    """Where a plan stands. Later states are reached through approval only."""
+
+    DRAFT = "DRAFT"
+
+
+@attrs.frozen(kw_only=True)
+class StoredPlan:
+    """A plan as it stands in the store; revision and status are not part of the plan's digest."""
+
+    plan: Plan
+    revision: int
+    status: PlanStatus
+    saved_by: str
+    saved_at: dt.datetime
+
+
+class Severity(enum.StrEnum):
+    """How much a finding matters."""
+
+    BLOCKER = "blocker"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@attrs.frozen(kw_only=True)
+class Finding:
+    """Something a check, a scan or an import has to say.
+
+    Attributes
+    ----------
+    code : stable, for tests and tables.
+    sentence : for the user: what, where, what to do.
+    subject : file, series, structure or beam it is about; may be empty.
+    """
+
+    severity: Severity
+    code: str
+    sentence: str
+    subject: str = ""
