@@ -1,0 +1,194 @@
+"""What the application layer needs from the outside: the site's store. ``ert.storage`` implements these protocols."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import attrs
+
+from ert.domain.dose import DoseResult
+from ert.domain.image import CtImage
+from ert.domain.patient import Course, Patient
+from ert.domain.plan import Plan
+from ert.domain.record import Finding, PlanStatus, StoredPlan
+from ert.domain.structure import StructureSet
+
+
+@attrs.frozen(kw_only=True)
+class PlanHead:
+    """The newest revision of a plan, without its content."""
+
+    plan_id: str
+    course_id: str
+    name: str
+    revision: int
+    status: PlanStatus
+    saved_by: str
+    saved_at: dt.datetime
+
+
+@attrs.frozen(kw_only=True)
+class ImageHead:
+    """What a list shows of an image without reading its voxels."""
+
+    image_id: str
+    description: str
+    shape_zyx: tuple[int, int, int]
+    spacing_cm: tuple[float, float, float]
+
+
+@attrs.frozen(kw_only=True)
+class DicomFile:
+    """One original DICOM file, byte for byte as imported."""
+
+    sop_instance_uid: str
+    content: bytes
+
+
+class PatientStore(Protocol):
+    """Patients, courses, images and structure sets."""
+
+    def patients(self) -> tuple[Patient, ...]:
+        """All patients, by name."""
+
+    def find(self, medical_record_number: str, issuer: str) -> Patient | None:
+        """The patient of that number, if known."""
+
+    def courses(self, patient_id: str) -> tuple[Course, ...]:
+        """The courses of a patient, oldest first."""
+
+    def patient(self, patient_id: str) -> Patient:
+        """One patient."""
+
+    def course(self, course_id: str) -> Course:
+        """One course."""
+
+    def image_head(self, image_id: str) -> ImageHead:
+        """Description of an image."""
+
+    def image(self, image_id: str) -> CtImage:
+        """An image with its voxels."""
+
+    def structure_set(self, structure_set_id: str) -> StructureSet:
+        """A structure set with its contours (the newest revision)."""
+
+    def add_import(
+        self,
+        *,
+        patient: Patient,
+        course: Course,
+        image: CtImage,
+        structures: StructureSet,
+        ct_files: Iterable[DicomFile],
+    ) -> None:
+        """Store one import, all or nothing. The patient is added if its id is not there yet."""
+
+    def save_structure_set(self, structure_set: StructureSet, *, course_id: str) -> None:
+        """Store a changed structure set (roles, an added external) as its next revision."""
+
+    def ct_files(self, image_id: str) -> Iterator[DicomFile]:
+        """The original CT files of an image."""
+
+
+class PlanStore(Protocol):
+    """Plans and their revisions."""
+
+    def heads(self, course_id: str) -> tuple[PlanHead, ...]:
+        """The newest revisions of all plans of a course."""
+
+    def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
+        """One revision of a plan, the newest by default."""
+
+    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = ()) -> StoredPlan:
+        """Save a new revision with the doses computed for it, in one transaction.
+
+        ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
+        another one.
+        """
+
+    def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
+        """A kept dose of this plan, verified; None if it was never kept."""
+
+
+class MachineStore(Protocol):
+    """Machine packages: immutable once added."""
+
+    def packages(self) -> tuple[bytes, ...]:
+        """All packages, serialised, in order of adding."""
+
+    def add(self, *, name: str, digest: str, content: bytes) -> None:
+        """Keep a package; adding the same digest again changes nothing."""
+
+
+class SiteStore(Protocol):
+    """One opened site."""
+
+    @property
+    def site_id(self) -> str:
+        """Random id of the site."""
+
+    @property
+    def site_name(self) -> str:
+        """Its name."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+
+    @property
+    def user_name(self) -> str:
+        """Who is signed in."""
+
+    @property
+    def patients(self) -> PatientStore:
+        """Patients and what belongs to them."""
+
+    @property
+    def plans(self) -> PlanStore:
+        """Plans."""
+
+    @property
+    def machines(self) -> MachineStore:
+        """Machine packages."""
+
+    def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
+        """Append to the history: reading, exporting, signing in."""
+
+    def check(self) -> tuple[Finding, ...]:
+        """Verify the whole site: database, history, every file."""
+
+    def close(self) -> None:
+        """Close and forget the keys."""
+
+
+class PendingSite(Protocol):
+    """A site being made: nothing is usable until the recovery code was typed back."""
+
+    @property
+    def recovery_code(self) -> str:
+        """To be printed and kept away from the computer."""
+
+    def confirm(self, typed_code: str) -> None:
+        """Finish the site; `Refused` if the typed code differs."""
+
+    def discard(self) -> None:
+        """Remove what was prepared."""
+
+
+class SiteGateway(Protocol):
+    """Makes and opens sites. All methods of an opened site are called from the thread that opened it."""
+
+    def is_site(self, path: Path) -> bool:
+        """True if the folder looks like a site."""
+
+    def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
+        """Begin a new site in a folder that does not exist or is empty."""
+
+    def open(self, path: Path, *, user_name: str, password: str) -> SiteStore:
+        """Open with a password; `WrongKey` if user or password are wrong."""
+
+    def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> SiteStore:
+        """Open with the recovery code and give the administrator a new password."""
