@@ -5,7 +5,8 @@
     ErtError
     ├─ Refused       the user can put it right; shown at the field
     │   ├─ InvalidPlan  ImportRejected  OutsideModel  NotPermitted  NotManufacturable
-    │   └─ InvalidBeamData  ExportRejected
+    │   ├─ InvalidBeamData  ExportRejected
+    │   └─ InvalidSite  NotFound
     ├─ Conflict      a colleague was first; the user chooses
     │   └─ StaleRevision  PlanLocked  OrderAlreadySent
     ├─ Unavailable   the world failed; trying again may help
@@ -91,6 +92,18 @@ class ExportRejected(Refused):
     """Something that may not or cannot be written as DICOM."""
 
     code = "ERT-170"
+
+
+class InvalidSite(Refused):
+    """A site that cannot be created or changed as asked."""
+
+    code = "ERT-180"
+
+
+class NotFound(Refused):
+    """No record of that id in this site."""
+
+    code = "ERT-190"
 
 
 class Conflict(ErtError):

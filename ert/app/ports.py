@@ -2,50 +2,16 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
-
-import attrs
 
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
-from ert.domain.record import Finding, PlanStatus, StoredPlan
+from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
-
-
-@attrs.frozen(kw_only=True)
-class PlanHead:
-    """The newest revision of a plan, without its content."""
-
-    plan_id: str
-    course_id: str
-    name: str
-    revision: int
-    status: PlanStatus
-    saved_by: str
-    saved_at: dt.datetime
-
-
-@attrs.frozen(kw_only=True)
-class ImageHead:
-    """What a list shows of an image without reading its voxels."""
-
-    image_id: str
-    description: str
-    shape_zyx: tuple[int, int, int]
-    spacing_cm: tuple[float, float, float]
-
-
-@attrs.frozen(kw_only=True)
-class DicomFile:
-    """One original DICOM file, byte for byte as imported."""
-
-    sop_instance_uid: str
-    content: bytes
 
 
 class PatientStore(Protocol):

@@ -27,6 +27,37 @@ class StoredPlan:
     saved_at: dt.datetime
 
 
+@attrs.frozen(kw_only=True)
+class PlanHead:
+    """The newest revision of a plan, without its content."""
+
+    plan_id: str
+    course_id: str
+    name: str
+    revision: int
+    status: PlanStatus
+    saved_by: str
+    saved_at: dt.datetime
+
+
+@attrs.frozen(kw_only=True)
+class ImageHead:
+    """What a list shows of an image without reading its voxels."""
+
+    image_id: str
+    description: str
+    shape_zyx: tuple[int, int, int]
+    spacing_cm: tuple[float, float, float]
+
+
+@attrs.frozen(kw_only=True)
+class DicomFile:
+    """One original DICOM file, byte for byte as imported."""
+
+    sop_instance_uid: str
+    content: bytes
+
+
 class Severity(enum.StrEnum):
     """How much a finding matters."""
 
