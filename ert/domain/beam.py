@@ -51,7 +51,7 @@ class Beam:
     weight: float = 1.0
     mu: float | None = None
     colour: tuple[int, int, int] = (255, 200, 60)
-    reasons: tuple[tuple[str, str], ...] = attrs.field(converter=tuple, factory=tuple)
+    reasons: tuple[tuple[str, str], ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
 
     def __attrs_post_init__(self) -> None:
         if self.weight <= 0:

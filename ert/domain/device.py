@@ -71,6 +71,6 @@ class Aperture:
 
     @property
     def bounds_cm(self) -> tuple[float, float, float, float]:
-        """x min, x max, y min, y max."""
+        """X min, x max, y min, y max."""
         x, y = np.asarray(self.outline_cm).T
         return float(x.min()), float(x.max()), float(y.min()), float(y.max())

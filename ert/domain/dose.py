@@ -110,7 +110,7 @@ class DoseResult:
     ssd_cm: float
     given_dose_gy_per_mu: float | None = None
     seconds: float = attrs.field(default=0.0, eq=False)
-    warnings: tuple[str, ...] = attrs.field(converter=tuple, factory=tuple)
+    warnings: tuple[str, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
 
     def __attrs_post_init__(self) -> None:
         if self.gy_per_mu.shape != self.grid.shape_zyx:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -52,7 +54,7 @@ class CtImage:
         if self.patient_position not in PATIENT_POSITIONS:
             raise Refused(f"Patient position '{self.patient_position}' is not supported.")
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Digest of what the dose depends on: grid, CT numbers and patient position."""
         return digest_of((self.grid, array_digest(self.hu), self.patient_position))
@@ -81,7 +83,7 @@ class CtCurve:
     """
 
     name: str
-    points: tuple[CtCurvePoint, ...] = attrs.field(converter=tuple)
+    points: tuple[CtCurvePoint, ...] = attrs.field(validator=attrs.validators.instance_of(tuple))
 
     def __attrs_post_init__(self) -> None:
         if len(self.points) < 2:  # noqa: PLR2004
@@ -91,7 +93,7 @@ class CtCurve:
         if any(min(p.density_g_cm3, p.relative_stopping, p.relative_scattering) < 0 for p in self.points):
             raise Refused(f"CT curve '{self.name}' has a negative value.")
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """Digest of the points; the name does not count."""
         return digest_of(self.points)

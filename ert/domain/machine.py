@@ -57,8 +57,8 @@ class Machine:
     insert_distance_cm: float
     insert_thickness_cm: float
     insert_material: str
-    applicators: tuple[Applicator, ...] = attrs.field(converter=tuple)
-    energies_mev: tuple[float, ...] = attrs.field(converter=tuple)
+    applicators: tuple[Applicator, ...] = attrs.field(validator=attrs.validators.instance_of(tuple))
+    energies_mev: tuple[float, ...] = attrs.field(validator=attrs.validators.instance_of(tuple))
 
     def __attrs_post_init__(self) -> None:
         ids = [a.id for a in self.applicators]
@@ -73,9 +73,7 @@ class Machine:
             if applicator.id == applicator_id:
                 return applicator
         known = ", ".join(a.id for a in self.applicators)
-        raise InvalidPlan(
-            f"Machine '{self.name}' has no applicator '{applicator_id}'.", hint=f"It has {known}."
-        )
+        raise InvalidPlan(f"Machine '{self.name}' has no applicator '{applicator_id}'.", hint=f"It has {known}.")
 
     @property
     def digest(self) -> str:

@@ -52,7 +52,9 @@ class Prescription:
 
     def __attrs_post_init__(self) -> None:
         if not 0 < self.dose_gy <= MAX_DOSE_GY:
-            raise InvalidPlan(f"The prescribed dose must be above 0 and at most {MAX_DOSE_GY:g} Gy, not {self.dose_gy}.")
+            raise InvalidPlan(
+                f"The prescribed dose must be above 0 and at most {MAX_DOSE_GY:g} Gy, not {self.dose_gy}."
+            )
         if not 1 <= self.fractions <= MAX_FRACTIONS:
             raise InvalidPlan(f"The number of fractions must be 1 to {MAX_FRACTIONS}, not {self.fractions}.")
         if not 50 <= self.percent <= 110:  # noqa: PLR2004
@@ -104,10 +106,10 @@ class Plan:
     external_number: int
     prescription: Prescription
     ct_curve: CtCurve
-    overrides: tuple[DensityOverride, ...] = attrs.field(converter=tuple, factory=tuple)
-    points: tuple[PointOfInterest, ...] = attrs.field(converter=tuple, factory=tuple)
-    goals: tuple[Goal, ...] = attrs.field(converter=tuple, factory=tuple)
-    beams: tuple[Beam, ...] = attrs.field(converter=tuple, factory=tuple)
+    overrides: tuple[DensityOverride, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
+    points: tuple[PointOfInterest, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
+    goals: tuple[Goal, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
+    beams: tuple[Beam, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
     algorithm: Algorithm = Algorithm.PENCIL_BEAM
     dose_to: DoseTo = DoseTo.MEDIUM
     dose_grid: DoseGridSpec = attrs.field(factory=DoseGridSpec)
@@ -149,7 +151,8 @@ class Plan:
 def with_beam(plan: Plan, beam: Beam) -> Plan:
     """The plan with this beam added, or replaced if its number is there already."""
     others = [b for b in plan.beams if b.number != beam.number]
-    return attrs.evolve(plan, beams=tuple(sorted([*others, beam], key=lambda b: b.number)))
+    beams = tuple(sorted([*others, beam], key=lambda b: b.number))
+    return attrs.evolve(plan, beams=beams)
 
 
 def without_beam(plan: Plan, number: int) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 
 import attrs
 import numpy as np
@@ -67,15 +68,17 @@ class Structure:
     name: str
     role: StructureRole
     colour: tuple[int, int, int] = (255, 0, 0)
-    contours: tuple[Contour, ...] = attrs.field(converter=tuple, factory=tuple, repr=False)
-    points: tuple[Float3, ...] = attrs.field(converter=tuple, factory=tuple)
+    contours: tuple[Contour, ...] = attrs.field(
+        validator=attrs.validators.instance_of(tuple), factory=tuple, repr=False
+    )
+    points: tuple[Float3, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
 
     @property
     def is_empty(self) -> bool:
         """True if nothing was contoured."""
         return not self.contours
 
-    @property
+    @functools.cached_property
     def shape_digest(self) -> str:
         """Digest of the contours only: what the dose depends on. Name, role and colour do not count."""
         return digest_of(self.contours)
@@ -96,7 +99,7 @@ class StructureSet:
     frame_of_reference_uid: str
     sop_instance_uid: str
     series_instance_uid: str = ""
-    structures: tuple[Structure, ...] = attrs.field(converter=tuple)
+    structures: tuple[Structure, ...] = attrs.field(validator=attrs.validators.instance_of(tuple))
 
     def __attrs_post_init__(self) -> None:
         numbers = [s.number for s in self.structures]

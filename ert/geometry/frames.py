@@ -111,16 +111,20 @@ class BeamFrame:
     @property
     def direction(self) -> NDArray[np.float64]:
         """Unit vector of the central axis in the patient, from source to isocentre."""
-        return -self.rotation[2]
+        axis: Matrix = -self.rotation[2]
+        return axis
 
     def to_bev(self, point_cm: ArrayLike) -> NDArray[np.float64]:
         """Points of the patient, shape (..., 3), in the beam's eye view frame."""
         offset = np.asarray(point_cm, dtype=float) - np.asarray(self.isocentre_cm)
-        return offset @ self.rotation.T
+        turned: Matrix = offset @ self.rotation.T
+        return turned
 
     def to_patient(self, point_bev_cm: ArrayLike) -> NDArray[np.float64]:
         """Points of the beam's eye view frame, shape (..., 3), in the patient."""
-        return np.asarray(point_bev_cm, dtype=float) @ self.rotation + np.asarray(self.isocentre_cm)
+        turned: Matrix = np.asarray(point_bev_cm, dtype=float) @ self.rotation
+        turned += np.asarray(self.isocentre_cm)
+        return turned
 
     def project(self, point_cm: ArrayLike) -> NDArray[np.float64]:
         """Beam's eye view (x, y) on the isocentre plane, shape (..., 2), of patient points, along rays from the source.
@@ -134,4 +138,5 @@ class BeamFrame:
         distance_cm = self.sad_cm - bev[..., 2]
         if np.any(distance_cm <= 0):
             raise Refused("A point to be projected lies at or behind the radiation source.")
-        return bev[..., :2] * (self.sad_cm / distance_cm)[..., None]
+        projected: Matrix = bev[..., :2] * (self.sad_cm / distance_cm)[..., None]
+        return projected

@@ -88,16 +88,20 @@ class VoxelGrid:
     def point_cm(self, index_xyz: ArrayLike) -> NDArray[np.float64]:
         """Patient points, shape (..., 3), of (fractional) voxel indices (i, j, k), shape (..., 3)."""
         index = np.asarray(index_xyz, dtype=float)
-        return np.asarray(self.origin_cm) + (index * np.asarray(self.spacing_cm)) @ np.asarray(self.axes)
+        moved: NDArray[np.float64] = (index * np.asarray(self.spacing_cm)) @ np.asarray(self.axes)
+        moved += np.asarray(self.origin_cm)
+        return moved
 
     def index_xyz(self, point_cm: ArrayLike) -> NDArray[np.float64]:
         """Fractional voxel indices (i, j, k), shape (..., 3), of patient points, shape (..., 3)."""
         offset = np.asarray(point_cm, dtype=float) - np.asarray(self.origin_cm)
-        return (offset @ np.asarray(self.axes).T) / np.asarray(self.spacing_cm)
+        along_cm: NDArray[np.float64] = offset @ np.asarray(self.axes).T
+        along_cm /= np.asarray(self.spacing_cm)
+        return along_cm
 
     def axis_centres_cm(self, axis: int) -> NDArray[np.float64]:
         """Distances of the voxel centres from voxel 0 along grid axis 0 (x), 1 (y) or 2 (z)."""
-        return np.arange(self.shape_zyx[2 - axis]) * self.spacing_cm[axis]
+        return np.arange(self.shape_zyx[2 - axis], dtype=np.float64) * self.spacing_cm[axis]
 
     def corners_cm(self) -> NDArray[np.float64]:
         """The 8 outer corners (voxel faces, not centres), shape (8, 3)."""
