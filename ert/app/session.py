@@ -1,0 +1,218 @@
+"""One opened site and the user signed in to it: patients, machines, plans."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import attrs
+
+from ert.app.dose_service import Models
+from ert.app.jobs import JobContext, Jobs, Lane
+from ert.app.ports import ImageHead, PlanHead, SiteGateway, SiteStore
+from ert.app.workspace import PlanWorkspace
+from ert.commissioning.package import package_bytes, package_from_bytes, read_package
+from ert.domain.beam_model import MachinePackage
+from ert.domain.image import CtCurve
+from ert.domain.materials import default_ct_curve
+from ert.domain.patient import Course, Patient
+from ert.domain.plan import Plan, Prescription
+from ert.domain.record import Finding, StoredPlan
+from ert.domain.structure import Structure, StructureRole, StructureSet
+from ert.errors import InvalidPlan
+
+T = TypeVar("T")
+
+
+@attrs.frozen(kw_only=True)
+class CourseRow:
+    """A course as a list shows it."""
+
+    course: Course
+    image: ImageHead
+    structure_label: str
+    plans: tuple[PlanHead, ...]
+
+
+@attrs.frozen(kw_only=True)
+class PatientRow:
+    """A patient as a list shows it."""
+
+    patient: Patient
+    courses: tuple[CourseRow, ...]
+
+
+class SiteSession:
+    """An opened site. Every call to the store runs on the database lane.
+
+    Parameters
+    ----------
+    store : SiteStore
+        Opened on the database lane.
+    jobs : Jobs
+    """
+
+    def __init__(self, store: SiteStore, jobs: Jobs) -> None:
+        self.store = store
+        self.jobs = jobs
+        self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
+
+    @classmethod
+    def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
+        """Open a site; raises `WrongKey`, `NotASite`, `SchemaTooNew`, `StorageFailed`."""
+        store = jobs.call(Lane.DB, lambda: gateway.open(path, user_name=user_name, password=password))
+        return cls(store, jobs)
+
+    def _db(self, fn: Callable[[], T]) -> T:
+        return self.jobs.call(Lane.DB, fn)
+
+    @property
+    def site_name(self) -> str:
+        """Name of the site."""
+        return self.store.site_name
+
+    @property
+    def site_path(self) -> Path:
+        """Folder of the site."""
+        return self.store.path
+
+    @property
+    def user_name(self) -> str:
+        """Who is signed in."""
+        return self.store.user_name
+
+    @property
+    def has_demo_machine(self) -> bool:
+        """True if any machine of the site is a demonstration."""
+        return any(p.is_demo for p in self.models.packages)
+
+    # ---- lists ---------------------------------------------------------------------------------------------------
+
+    def patients(self) -> tuple[PatientRow, ...]:
+        """All patients with their courses and plans, by name."""
+        return self._db(self._patients)
+
+    def _patients(self) -> tuple[PatientRow, ...]:
+        store = self.store
+        return tuple(
+            PatientRow(patient=p, courses=tuple(self._course_row(c) for c in store.patients.courses(p.id)))
+            for p in store.patients.patients()
+        )
+
+    def _course_row(self, course: Course) -> CourseRow:
+        return CourseRow(
+            course=course,
+            image=self.store.patients.image_head(course.image_id),
+            structure_label=self.store.patients.structure_set(course.structure_set_id).label,
+            plans=self.store.plans.heads(course.id),
+        )
+
+    def structures(self, course_id: str) -> StructureSet:
+        """The structure set of a course."""
+        store = self.store
+        return self._db(lambda: store.patients.structure_set(store.patients.course(course_id).structure_set_id))
+
+    # ---- machines ------------------------------------------------------------------------------------------------
+
+    def machines(self) -> tuple[MachinePackage, ...]:
+        """The machine packages of the site."""
+        return self.models.packages
+
+    def add_machine(self, path: Path) -> MachinePackage:
+        """Take a commissioned machine package into the site; it is immutable from then on."""
+        package = read_package(path)
+        content = package_bytes(package)
+        self._db(
+            lambda: self.store.machines.add(name=package.machine.name, digest=package.digest, content=content)
+        )
+        self.models = Models([package_from_bytes(b) for b in self._db(self.store.machines.packages)])
+        return package
+
+    # ---- plans ---------------------------------------------------------------------------------------------------
+
+    def create_plan(
+        self,
+        course_id: str,
+        name: str,
+        prescription: Prescription,
+        *,
+        external_number: int | None = None,
+        ct_curve: CtCurve | None = None,
+    ) -> StoredPlan:
+        """A new plan without beams, saved as revision 1.
+
+        Raises
+        ------
+        InvalidPlan
+            If the name is taken, the target is not there or empty, or no external contour can be told.
+        """
+        structures = self.structures(course_id)
+        course = self._db(lambda: self.store.patients.course(course_id))
+        if any(h.name == name for h in self._db(lambda: self.store.plans.heads(course_id))):
+            raise InvalidPlan(f"This course has a plan named '{name}' already.", hint="Choose another name.")
+        target = structures.structure(prescription.target_number)
+        if target.is_empty:
+            raise InvalidPlan(f"The target '{target.name}' has no contours.", hint="Choose another target.")
+        external = _external(structures, external_number)
+        plan = Plan(
+            course_id=course_id,
+            name=name,
+            image_id=course.image_id,
+            structure_set_id=course.structure_set_id,
+            external_number=external.number,
+            prescription=prescription,
+            ct_curve=ct_curve or default_ct_curve(),
+        )
+        return self._db(lambda: self.store.plans.save(plan, base_revision=0))
+
+    def open_plan(self, plan_id: str, ctx: JobContext | None = None) -> PlanWorkspace:
+        """Read a plan with image and structures; its kept doses are shown if they still belong to it."""
+        progress = ctx.progress if ctx is not None else _no_progress
+        progress(0.0, "Reading plan")
+        stored = self._db(lambda: self.store.plans.load(plan_id))
+        store = self.store
+        course = self._db(lambda: store.patients.course(stored.plan.course_id))
+        patient = self._db(lambda: store.patients.patient(course.patient_id))
+        progress(0.2, "Reading structures")
+        structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
+        progress(0.4, "Reading CT")
+        image = self._db(lambda: store.patients.image(stored.plan.image_id))
+        self._db(lambda: store.record_event("opened", record=plan_id))
+        progress(1.0)
+        return PlanWorkspace(
+            store=store,
+            jobs=self.jobs,
+            patient=patient,
+            course=course,
+            image=image,
+            structures=structures,
+            models=self.models,
+            stored=stored,
+        )
+
+    def check(self) -> tuple[Finding, ...]:
+        """Verify the whole site."""
+        return self._db(self.store.check)
+
+    def close(self) -> None:
+        """Close the store and forget its keys."""
+        self._db(self.store.close)
+
+
+def _external(structures: StructureSet, number: int | None) -> Structure:
+    if number is not None:
+        return structures.structure(number)
+    external = structures.external
+    if external is None:
+        candidates: Sequence[str] = [s.name for s in structures.structures if s.role is StructureRole.EXTERNAL]
+        raise InvalidPlan(
+            "It cannot be told which structure is the patient's outline: "
+            + (f"{', '.join(candidates)} all are EXTERNAL." if candidates else "none is of type EXTERNAL."),
+            hint="Choose the external structure.",
+        )
+    return external
+
+
+def _no_progress(_fraction: float, _text: str = "") -> None:
+    return None
