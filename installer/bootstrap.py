@@ -173,12 +173,10 @@ def can_run(python: Path) -> bool:
 def run_pip(command: list[str]) -> None:
     """Run pip, count packages as it collects them, keep its whole output in the log; raise SetupError if it fails."""
     collected, lines = 0, []
-    with (
-        LOG.open("a", encoding="utf-8") as log,
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
-        ) as process,
-    ):
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, encoding="utf-8", errors="replace"
+    )
+    with process, LOG.open("a", encoding="utf-8") as log:
         for line in process.stdout or ():
             log.write(line)
             lines.append(line)

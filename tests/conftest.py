@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -16,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 def _set_environment() -> None:
     """No display, no settings of the person at the keyboard, one set of compiled kernels for all runs."""
     scratch = Path(tempfile.mkdtemp(prefix="ert-tests-"))
+    atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     (scratch / "runtime").mkdir(mode=0o700)
     os.environ.setdefault("NUMBA_CACHE_DIR", platformdirs.user_cache_dir("ert-tests-numba"))
     os.environ.setdefault("NUMBA_NUM_THREADS", "2")
