@@ -53,7 +53,7 @@ CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
     ("lint", ["ruff", "check", "."]),
     ("types", ["mypy"]),
-    ("import contracts", ["lint-imports"]),
+    ("import contracts", ["lint-imports", "--no-logo"]),
 )
 
 

@@ -192,7 +192,7 @@ def test_all_checks_run_and_pytest_speaks_last(
         program(bootstrap, name, f'echo {name} "$@" >> ran; exit {code}')
     assert bootstrap.main(["test", "-k", "water"]) == expected
     ran = (bootstrap.ROOT / "ran").read_text().splitlines()
-    assert ran == ["ruff format --check .", "ruff check .", "mypy", "lint-imports", "pytest -k water"]
+    assert ran == ["ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo", "pytest -k water"]
 
 
 def test_an_unknown_verb_is_wrong_usage():

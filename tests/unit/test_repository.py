@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_CEILING, FUNCTION_CEILING, README_CEILING = 400, 60, 120
-UNITS = r"(cm|mm)[23]?|cc|deg|rad2?|[mk]ev|c?gy|mu|g|hu|frac|pct|percent|m?s|px|mb"
+UNITS = r"(cm|mm)[23]?|cc|deg|rad2?|[mk]ev|c?gy|mu|g|hu|frac|pct|percent|m?s|seconds|px|mb"
 WITH_UNIT = re.compile(rf"(^|_)({UNITS})$")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -175,3 +175,15 @@ def test_the_readme_is_short_and_its_links_lead_somewhere():
     links = [target for target in re.findall(r"\]\(([^)#]+)", text) if "://" not in target]
     assert links
     assert [target for target in links if not (ROOT / target).exists()] == []
+
+
+def test_every_guard_in_the_safety_file_has_its_test():
+    rows = [line for line in (ROOT / "SAFETY.md").read_text(encoding="utf-8").splitlines() if re.match(r"\| \d", line)]
+    assert [row.split("|")[1].strip() for row in rows] == [str(n) for n in range(1, len(rows) + 1)]
+    paths = {row: re.findall(r"`(tests/[^`]+)`", row.split("|")[5]) for row in rows}
+    assert [row for row, found in paths.items() if not found] == []
+
+    def holds_tests(path: Path) -> bool:
+        return path.is_file() or any(path.rglob("test_*.py"))
+
+    assert sorted({p for found in paths.values() for p in found if not holds_tests(ROOT / p)}) == []
