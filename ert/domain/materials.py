@@ -1,0 +1,121 @@
+"""CT curves and materials as tables: parsing, and the ones ERT ships with.
+
+The default curve and the materials were computed for ICRU 46 tissue compositions and common device materials from
+ICRU 37 collision stopping powers and ICRU 35 scattering powers at 10 MeV; they are linear and relative to water.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import math
+
+from ert.domain.image import CtCurve, CtCurvePoint, Material
+from ert.errors import Refused
+from ert.settings import resources_dir
+
+AIR = Material(name="air", density_g_cm3=0.0012, relative_stopping=0.0012, relative_scattering=0.0012)
+"""What is outside EXTERNAL."""
+
+_CURVE_COLUMNS = {
+    "hu": "HU",
+    "density_g_cm3": "mass_density_g_cm3",
+    "relative_stopping": "rel_linear_collision_stopping_power",
+    "relative_scattering": "rel_linear_scattering_power",
+}
+_MATERIAL_COLUMNS = {
+    "density_g_cm3": "density_g_cm3",
+    "relative_stopping": "rel_linear_collision_stopping_power",
+    "relative_scattering": "rel_linear_scattering_power",
+}
+
+
+def _number(row: dict[str, str | None], column: str, line: int, what: str) -> float:
+    text = (row.get(column) or "").strip()
+    try:
+        value = float(text)
+    except ValueError:
+        raise Refused(f"{what}, line {line}: '{text}' in column {column} is not a number.") from None
+    if not math.isfinite(value):
+        raise Refused(f"{what}, line {line}: column {column} is not a finite number.")
+    return value
+
+
+def _rows(text: str, columns: dict[str, str], what: str) -> csv.DictReader[str]:
+    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
+    missing = [c for c in columns.values() if c not in (reader.fieldnames or ())]
+    if missing:
+        raise Refused(
+            f"{what} lacks the column {missing[0]}.", hint=f"Its first line must name {', '.join(columns.values())}."
+        )
+    return reader
+
+
+def ct_curve_from_csv(text: str, *, name: str) -> CtCurve:
+    """A CT curve from CSV text with a header line; columns HU, mass_density_g_cm3 and the two linear ratios.
+
+    Raises
+    ------
+    Refused
+        If a column is missing, a value is not a number, or the curve breaks a rule of `CtCurve`.
+    """
+    what = f"CT curve '{name}'"
+    rows = _rows(text, _CURVE_COLUMNS, what)
+    points = [
+        CtCurvePoint(**{field: _number(row, column, line, what) for field, column in _CURVE_COLUMNS.items()})
+        for line, row in enumerate(rows, start=2)
+    ]
+    return CtCurve(name=name, points=tuple(points))
+
+
+def materials_from_csv(text: str) -> dict[str, Material]:
+    """Materials by name from CSV text with the columns material, density_g_cm3 and the two linear ratios.
+
+    Raises
+    ------
+    Refused
+        If a column is missing, a value is no number, or a name comes twice.
+    """
+    materials: dict[str, Material] = {}
+    columns = {"name": "material", **_MATERIAL_COLUMNS}
+    for line, row in enumerate(_rows(text, columns, "The materials table"), start=2):
+        name = (row["material"] or "").strip()
+        if not name or name in materials:
+            raise Refused(f"The materials table, line {line}: '{name}' is empty or comes twice.")
+        values = {f: _number(row, c, line, "The materials table") for f, c in _MATERIAL_COLUMNS.items()}
+        materials[name] = Material(name=name, **values)
+    return materials
+
+
+@functools.cache
+def default_ct_curve() -> CtCurve:
+    """The curve used until a site enters its own scanner's."""
+    text = (resources_dir() / "tables" / "ct_curve_default.csv").read_text(encoding="utf-8")
+    return ct_curve_from_csv(text, name="ICRU 46 tissues, 120 kV")
+
+
+@functools.cache
+def material_library() -> dict[str, Material]:
+    """Materials ERT ships with, by name; keep it unchanged."""
+    return materials_from_csv((resources_dir() / "tables" / "materials.csv").read_text(encoding="utf-8"))
+
+
+def material_named(name: str) -> Material:
+    """A shipped material; upper and lower case and spaces or underscores do not matter.
+
+    Raises
+    ------
+    Refused
+        If there is none of that name.
+    """
+    wanted = _key(name)
+    for material in material_library().values():
+        if _key(material.name) == wanted:
+            return material
+    known = ", ".join(material_library())
+    raise Refused(f"There is no material '{name}'.", hint=f"Known materials are {known}.")
+
+
+def _key(name: str) -> str:
+    return name.strip().lower().replace(" ", "_")

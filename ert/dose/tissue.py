@@ -1,0 +1,141 @@
+"""From CT number to what electrons feel: relative stopping power, relative scattering power, mass density.
+
+Order of precedence: overrides (the last one wins) > air outside EXTERNAL > the CT curve. A voxel is inside EXTERNAL if
+at least half of it is; its CT number already holds the partial volume at the skin. An override is mixed in by the
+fraction of the voxel that its structure fills, so that a bolus keeps its thickness below the size of a voxel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.identity import read_only
+from ert.domain.image import CtCurve, CtImage, DensityOverride
+from ert.domain.materials import AIR
+from ert.domain.structure import Structure, StructureSet
+from ert.dose.kernels.convert import blend, convert_hu, count_above
+from ert.errors import Refused
+from ert.geometry.grid import VoxelGrid
+from ert.geometry.raster import Box, crop, structure_box, structure_mask, structure_occupancy, union_box
+
+METAL_HU = 2500
+_MARGIN_VOXELS = 2
+F32 = NDArray[np.float32]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class TissueGrid:
+    """The patient as an electron sees it; arrays float32 [z, y, x], read-only.
+
+    Attributes
+    ----------
+    grid : where; a part of the CT's grid.
+    relative_stopping : linear collision stopping power relative to water.
+    relative_scattering : linear scattering power relative to water.
+    density_g_cm3 : mass density.
+    warnings : sentences for the user.
+    """
+
+    grid: VoxelGrid
+    relative_stopping: F32 = attrs.field(converter=read_only, repr=False)
+    relative_scattering: F32 = attrs.field(converter=read_only, repr=False)
+    density_g_cm3: F32 = attrs.field(converter=read_only, repr=False)
+    warnings: tuple[str, ...] = ()
+
+    def __attrs_post_init__(self) -> None:
+        for values in (self.relative_stopping, self.relative_scattering, self.density_g_cm3):
+            if values.dtype != np.float32 or values.shape != self.grid.shape_zyx:
+                raise Refused("Tissue arrays must be 32-bit floats of the shape of their grid.")
+
+
+def curve_table(curve: CtCurve) -> F32:
+    """Lookup table (65536, 3): stopping, scattering, density for each 16-bit CT number, row = HU + 32768.
+
+    Piecewise linear between the points of the curve, constant beyond its ends.
+    """
+    hu = np.arange(-32768, 32768, dtype=np.float64)
+    at = [p.hu for p in curve.points]
+    columns = (
+        [p.relative_stopping for p in curve.points],
+        [p.relative_scattering for p in curve.points],
+        [p.density_g_cm3 for p in curve.points],
+    )
+    return np.column_stack([np.interp(hu, at, column) for column in columns]).astype(np.float32)
+
+
+def build_tissue(
+    image: CtImage,
+    *,
+    external: Structure,
+    structures: StructureSet,
+    curve: CtCurve,
+    overrides: Iterable[DensityOverride] = (),
+    margin_voxels: int = _MARGIN_VOXELS,
+) -> TissueGrid:
+    """Tissue quantities on the part of the CT that holds EXTERNAL and all overridden structures.
+
+    Parameters
+    ----------
+    image, curve : CT and its curve (Hogstrom 1981, Phys Med Biol 26:445: ratios to water per voxel).
+    external : the patient's outline; outside it is air unless a structure is overridden there.
+    structures, overrides : applied in order.
+    margin_voxels : air kept around, as far as the CT reaches.
+
+    Raises
+    ------
+    Refused
+        If EXTERNAL lies outside the image, or a structure is empty or not on planes parallel to the slices.
+    """
+    items = [(structures.structure(o.structure_number), o.material) for o in overrides]
+    box = structure_box(external, image.grid, margin_voxels=margin_voxels)
+    if box is None:
+        raise Refused(
+            f"The external contour '{external.name}' does not lie in the image.",
+            hint="Check that images and structures belong together.",
+        )
+    for structure, _ in items:
+        box = union_box(box, structure_box(structure, image.grid, margin_voxels=margin_voxels))
+    grid = crop(image.grid, box)
+    hu = image.hu[box]
+    inside = structure_mask(external, grid)
+    arrays = [np.empty(grid.shape_zyx, dtype=np.float32) for _ in range(3)]
+    air = np.array([AIR.relative_stopping, AIR.relative_scattering, AIR.density_g_cm3], dtype=np.float32)
+    convert_hu(hu, inside, curve_table(curve), air, *arrays)
+    for structure, material in items:
+        values = (material.relative_stopping, material.relative_scattering, material.density_g_cm3)
+        _override(arrays, inside, structure, values, grid)
+    return TissueGrid(
+        grid=grid,
+        relative_stopping=arrays[0],
+        relative_scattering=arrays[1],
+        density_g_cm3=arrays[2],
+        warnings=_metal_warnings(hu, inside, grid),
+    )
+
+
+def _override(
+    arrays: list[F32], inside: NDArray[np.bool_], structure: Structure, values: tuple[float, ...], grid: VoxelGrid
+) -> None:
+    """Mix one material into the arrays; its voxels no longer count as read from the CT."""
+    box: Box | None = structure_box(structure, grid)
+    if box is None:
+        return
+    occupancy = structure_occupancy(structure, crop(grid, box))
+    for array, value in zip(arrays, values, strict=True):
+        blend(array[box], occupancy, value)
+    inside[box] &= occupancy < 0.5
+
+
+def _metal_warnings(hu: NDArray[np.int16], inside: NDArray[np.bool_], grid: VoxelGrid) -> tuple[str, ...]:
+    count = count_above(hu, inside, METAL_HU)
+    if count == 0:
+        return ()
+    volume_cc = count * grid.voxel_volume_cm3
+    return (
+        f"{volume_cc:.2f} cm³ inside the patient has CT numbers above {METAL_HU} HU (metal?); "
+        "the CT curve does not hold there. Contour it and give it a material.",
+    )

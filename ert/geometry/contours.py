@@ -1,0 +1,195 @@
+"""Contours of a structure as a stack of slabs: the one place that says which part of space a contour set means.
+
+Rules, stated once:
+
+* Contours on one plane combine by exclusive or (holes, keyholes).
+* Contours within 0.02 cm of each other along the normal lie on one plane.
+* Each plane stands for the slab that reaches half way to its neighbours: between planes the nearest plane holds.
+* The spacing of the set is the median distance of neighbouring planes; the first and the last plane extend outward by
+  half of it. A single plane gets the slice spacing it is asked for with.
+* Neighbours further apart than 3.5 spacings are the ends of separate parts: nothing is filled in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.errors import Refused
+from ert.geometry.grid import IDENTITY_AXES, VoxelGrid
+
+F64 = NDArray[np.float64]
+
+SAME_PLANE_CM = 0.02
+FLATNESS_CM = 0.05
+BRIDGED_SPACINGS = 3.5
+_MIN_POINTS = 3
+
+
+class HasPoints(Protocol):
+    """A closed planar polygon in the patient, float64 (n, 3), cm."""
+
+    @property
+    def points_cm(self) -> F64:
+        """Points; the first is not repeated."""
+
+
+class HasContours(Protocol):
+    """A structure, as far as geometry needs to know it."""
+
+    @property
+    def name(self) -> str:
+        """For sentences."""
+
+    @property
+    def contours(self) -> Sequence[HasPoints]:
+        """Its polygons."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ContourStack:
+    """Contours sorted into planes; coordinates ``points @ axes.T`` (origin of the patient, axes of the stack), cm.
+
+    Attributes
+    ----------
+    name : of the structure.
+    axes : (3, 3), rows x, y and normal of the planes.
+    z_cm : (p,) positions of the planes along the normal, rising.
+    low_cm, high_cm : (p,) the slab that each plane stands for.
+    edges : (e, 4) x0 y0 x1 y1 of all planes, plane after plane.
+    offset : (p + 1,) where each plane's edges start.
+    spacing_cm : median plane distance.
+    """
+
+    name: str
+    axes: F64
+    z_cm: F64
+    low_cm: F64
+    high_cm: F64
+    edges: F64
+    offset: NDArray[np.int64]
+    spacing_cm: float
+
+    @property
+    def bounds_cm(self) -> tuple[F64, F64]:
+        """Lowest and highest corner (3,), in stack coordinates."""
+        x, y = self.edges[:, 0::2], self.edges[:, 1::2]
+        return (
+            np.array([x.min(), y.min(), self.low_cm[0]]),
+            np.array([x.max(), y.max(), self.high_cm[-1]]),
+        )
+
+    def plane_edges(self, plane: int) -> F64:
+        """Edges of one plane, (n, 4)."""
+        return self.edges[self.offset[plane] : self.offset[plane + 1]]
+
+
+def plane_axes(structure: HasContours) -> F64:
+    """Axes of the planes a structure was contoured on: the patient's if the normal is the patient's z.
+
+    Raises
+    ------
+    Refused
+        If there is no contour that encloses an area.
+    """
+    areas = [_newell(np.asarray(c.points_cm)) for c in structure.contours if len(c.points_cm) >= _MIN_POINTS]
+    largest = max(areas, key=lambda v: float(v @ v), default=np.zeros(3))
+    size = float(np.linalg.norm(largest))
+    if size == 0.0:
+        raise Refused(f"Structure '{structure.name}' has no contours.", hint="Contour it, or choose another structure.")
+    normal = largest / size
+    main = int(np.argmax(np.abs(normal)))
+    normal = normal * np.sign(normal[main])
+    if np.allclose(normal, (0.0, 0.0, 1.0), atol=1e-6):
+        return np.asarray(IDENTITY_AXES, dtype=np.float64)
+    x_axis = np.cross(np.roll(np.eye(3)[main], 1), normal)
+    x_axis /= np.linalg.norm(x_axis)
+    return np.array([x_axis, np.cross(normal, x_axis), normal])
+
+
+def contour_stack(structure: HasContours, *, axes: F64 | None = None, single_plane_cm: float = 0.3) -> ContourStack:
+    """Sort the contours of a structure into planes and slabs.
+
+    Parameters
+    ----------
+    structure : anything with a name and contours.
+    axes : (3, 3) rows x, y, normal that the planes must have; found from the contours if not given.
+    single_plane_cm : thickness that a structure of one plane gets.
+
+    Raises
+    ------
+    Refused
+        If there are no contours, or one of them is not flat along the normal.
+    """
+    frame = plane_axes(structure) if axes is None else np.asarray(axes, dtype=np.float64)
+    levels: list[float] = []
+    outlines: list[F64] = []
+    for contour in structure.contours:
+        local = np.asarray(contour.points_cm, dtype=np.float64) @ frame.T
+        if len(local) < _MIN_POINTS:
+            continue
+        if np.ptp(local[:, 2]) > 2 * FLATNESS_CM:
+            raise Refused(
+                f"Structure '{structure.name}' has contours that do not lie in planes parallel to the image's slices.",
+                hint="Have it contoured on the slices of this image (not on sagittal or coronal planes).",
+                detail=f"contour spans {np.ptp(local[:, 2]):.3f} cm along the normal",
+            )
+        levels.append(float(local[:, 2].mean()))
+        outlines.append(local[:, :2])
+    if not outlines:
+        raise Refused(f"Structure '{structure.name}' has no contours.", hint="Contour it, or choose another structure.")
+    groups = _planes(np.asarray(levels))
+    z_cm = np.array([np.mean([levels[n] for n in group]) for group in groups])
+    edges = [np.concatenate([_edges(outlines[n]) for n in group]) for group in groups]
+    spacing_cm = float(np.median(np.diff(z_cm))) if len(z_cm) > 1 else single_plane_cm
+    low_cm, high_cm = _slabs(z_cm, spacing_cm)
+    return ContourStack(
+        name=structure.name,
+        axes=frame,
+        z_cm=z_cm,
+        low_cm=low_cm,
+        high_cm=high_cm,
+        edges=np.concatenate(edges),
+        offset=np.concatenate([[0], np.cumsum([len(e) for e in edges])]).astype(np.int64),
+        spacing_cm=spacing_cm,
+    )
+
+
+def stack_on_grid(structure: HasContours, grid: VoxelGrid) -> ContourStack:
+    """Contours in the axes of a grid; a single plane is one slice thick."""
+    return contour_stack(structure, axes=np.asarray(grid.axes), single_plane_cm=grid.spacing_cm[2])
+
+
+def _newell(points: F64) -> F64:
+    """Twice the area vector of a polygon (Newell)."""
+    return np.asarray(np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0))
+
+
+def _edges(outline: F64) -> F64:
+    return np.concatenate([outline, np.roll(outline, -1, axis=0)], axis=1)
+
+
+def _planes(levels: F64) -> list[list[int]]:
+    """Indices of the contours of each plane, planes rising."""
+    order = np.argsort(levels, kind="stable")
+    groups: list[list[int]] = []
+    for n in order:
+        if groups and levels[n] - levels[groups[-1][0]] <= SAME_PLANE_CM:
+            groups[-1].append(int(n))
+        else:
+            groups.append([int(n)])
+    return groups
+
+
+def _slabs(z_cm: F64, spacing_cm: float) -> tuple[F64, F64]:
+    """Lower and upper limit of each plane's slab."""
+    low = z_cm - spacing_cm / 2
+    high = z_cm + spacing_cm / 2
+    for n, gap in enumerate(np.diff(z_cm)):
+        if gap <= BRIDGED_SPACINGS * spacing_cm:
+            high[n] = low[n + 1] = (z_cm[n] + z_cm[n + 1]) / 2
+    return low, high
