@@ -8,7 +8,7 @@ from typing import Any, Self
 from attrs import field, frozen, validators
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from ert.errors import KeyFileDamaged, WeakPassword
+from ert.errors import InvalidSite, NotASite
 
 SPECIAL_CHARACTERS = "!@#$%^&*"
 MINIMUM_LENGTH = 10
@@ -46,7 +46,7 @@ class KdfParameters:
             and 1 <= self.iterations <= _ITERATIONS_CEILING
         )
         if not is_sane:
-            raise KeyFileDamaged(
+            raise NotASite(
                 "A key slot of this site asks for an impossible password cost.",
                 hint="Restore the folder keys/ from a backup.",
                 detail=f"argon2id {self.memory_kib} KiB, t={self.iterations}, p={self.lanes}",
@@ -54,9 +54,7 @@ class KdfParameters:
 
     def is_at_least(self, floor: KdfParameters) -> bool:
         """Whether every cost is as high as `floor`'s."""
-        return (
-            self.memory_kib >= floor.memory_kib and self.iterations >= floor.iterations and self.lanes >= floor.lanes
-        )
+        return self.memory_kib >= floor.memory_kib and self.iterations >= floor.iterations and self.lanes >= floor.lanes
 
     def to_json(self) -> dict[str, Any]:
         """Return the form kept in a slot file."""
@@ -71,17 +69,15 @@ class KdfParameters:
     def from_json(cls, document: dict[str, Any]) -> Self:
         """Read the form kept in a slot file; unknown algorithms and keys are refused."""
         if set(document) != {"algorithm", "memory_kib", "iterations", "lanes"} or document["algorithm"] != "argon2id":
-            raise KeyFileDamaged(
+            raise NotASite(
                 "A key slot of this site names a password method this program does not know.",
                 hint="Update the program, or restore the folder keys/ from a backup.",
                 detail=f"kdf {document!r}",
             )
         try:
-            return cls(
-                memory_kib=document["memory_kib"], iterations=document["iterations"], lanes=document["lanes"]
-            )
+            return cls(memory_kib=document["memory_kib"], iterations=document["iterations"], lanes=document["lanes"])
         except TypeError as exc:
-            raise KeyFileDamaged(
+            raise NotASite(
                 "A key slot of this site is damaged: its password cost is not a number.",
                 hint="Restore the folder keys/ from a backup.",
                 detail=f"kdf {document!r}",
@@ -101,7 +97,7 @@ def check_password(password: str) -> None:
 
     Raises
     ------
-    WeakPassword
+    InvalidSite
         Naming everything that is missing at once.
     """
     text = normalise_password(password)
@@ -118,7 +114,7 @@ def check_password(password: str) -> None:
         if not is_present
     ]
     if missing:
-        raise WeakPassword(
+        raise InvalidSite(
             "The password is too weak: it needs " + ", ".join(missing) + ".",
             hint="Choose a longer password with letters of both cases, digits and a special character.",
         )

@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import secrets
 
-from ert.errors import WrongRecoveryCode
+from ert.errors import WrongKey
 
 CODE_BYTES = 20
 _CHECK_CHARACTERS = 4
@@ -41,24 +41,24 @@ def parse_recovery_code(typed: str) -> bytes:
 
     Raises
     ------
-    WrongRecoveryCode
+    WrongKey
         When a character is impossible, the length is wrong or the checksum does not fit.
     """
     text = typed.upper().translate(_LOOKALIKES)
     wanted = _CODE_CHARACTERS + _CHECK_CHARACTERS
     if len(text) != wanted:
-        raise WrongRecoveryCode(
+        raise WrongKey(
             f"The recovery code has {wanted} characters; {len(text)} were typed.",
             hint="Type all nine groups of four characters from the printed sheet.",
         )
     if not set(text) <= _ALPHABET:
-        raise WrongRecoveryCode(
+        raise WrongKey(
             "The recovery code contains a character that never occurs in one.",
             hint="It uses the letters A to Z and the digits 2 to 7 only.",
         )
     secret = base64.b32decode(text[:_CODE_CHARACTERS])
     if not hmac.compare_digest(_checksum(secret), text[_CODE_CHARACTERS:]):
-        raise WrongRecoveryCode(
+        raise WrongKey(
             "The recovery code does not match its checksum: at least one character is wrong.",
             hint="Compare what you typed with the printed sheet, group by group.",
         )

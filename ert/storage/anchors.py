@@ -1,0 +1,62 @@
+"""What this workstation remembers of a site: the last head of its history.
+
+An older copy of the whole site verifies in itself; only somebody who saw a later state can tell. The head is kept outside
+the site, in the user's profile, as ``<store id>.json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import uuid
+from pathlib import Path
+
+from ert.errors import AuditBroken
+from ert.storage import strictjson
+from ert.storage.atomic import translated
+from ert.storage.audit import Head
+
+
+class Anchors:
+    """Remembered heads of sites.
+
+    Parameters
+    ----------
+    folder : Path or None
+        Where they are kept; None remembers nothing (tests, one-way copies).
+    """
+
+    def __init__(self, folder: Path | None) -> None:
+        self._folder = folder
+
+    def remembered(self, store_id: str) -> Head | None:
+        """Return the head last seen here; None if never, or if a power cut destroyed the note."""
+        if self._folder is None:
+            return None
+        path = self._folder / f"{store_id}.json"
+        with translated("reading this workstation's memory of the site"):
+            if not path.is_file():
+                return None
+            data = path.read_bytes()
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            note = strictjson.load(data)
+            return Head(seq=int(note["seq"]), code=bytes.fromhex(note["h"]))
+        return None
+
+    def remember(self, store_id: str, head: Head) -> None:
+        """Note a head; not flushed: an older note only remembers less."""
+        if self._folder is None:
+            return
+        with translated("writing this workstation's memory of the site"):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            tmp = self._folder / f"{store_id}.{uuid.uuid4()}.part"
+            tmp.write_bytes(strictjson.dump({"seq": head.seq, "h": head.code.hex()}))
+            tmp.replace(self._folder / f"{store_id}.json")
+
+
+def went_back(remembered: Head, found: Head) -> AuditBroken:
+    """Return the error for a site whose history is not a continuation of what was seen before."""
+    return AuditBroken(
+        "This site's storage went back in time: this workstation has seen a later state of it.",
+        hint="If a backup was restored on purpose, an administrator must say so; otherwise call physics.",
+        detail=f"remembered history row {remembered.seq}, found head {found.seq}",
+    )

@@ -1,0 +1,164 @@
+"""The history: one row for everything that happened, chained by codes, append-only.
+
+``h = HMAC(audit key, every field of the row ‖ h of the row before)``. A row that is changed, removed or put in breaks the
+chain; the head stands in ``store_meta`` too, and each workstation remembers the last head it saw (anchors.py).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hmac
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from attrs import frozen
+
+from ert.errors import AuditBroken
+from ert.storage import documents, schema
+from ert.storage.fields import Cell, FieldGuard, canonical_cell
+from ert.storage.keys import Vault
+from ert.storage.store_file import app_version
+
+GENESIS = bytes(32)
+_CHAIN_DOMAIN = "history/1"
+
+
+@frozen(kw_only=True)
+class Head:
+    """Number and code of a history row; 0 and zeros before the first."""
+
+    seq: int
+    code: bytes
+
+
+class AuditTrail:
+    """Appends to and verifies one site's history.
+
+    Parameters
+    ----------
+    vault, guard : Vault, FieldGuard
+        The site's keys.
+    actor : str
+        Id of the signed-in user; "" while a site is created or recovered.
+    clock : callable
+        Returns the time in UTC.
+    """
+
+    def __init__(self, vault: Vault, guard: FieldGuard, *, actor: str, clock: Callable[[], dt.datetime]) -> None:
+        self._vault = vault
+        self._guard = guard
+        self._actor = actor
+        self._clock = clock
+
+    def append(
+        self,
+        connection: sa.Connection,
+        event: str,
+        *,
+        table: str = "",
+        record: str = "",
+        revision: int | None = None,
+        change: dict[str, Any] | None = None,
+    ) -> Head:
+        """Append one row inside the caller's transaction and move the head.
+
+        Parameters
+        ----------
+        event : str
+            What happened, for example "plan saved".
+        table, record, revision : str, str, int
+            What it happened to; the revision is None for reading, printing, signing in.
+        change : dict
+            What changed; kept encrypted.
+        """
+        meta = self.read_meta(connection)
+        seq = meta["head_seq"] + 1
+        row: dict[str, Cell] = {
+            "seq": seq,
+            "utc": self._clock().isoformat(),
+            "monotonic_ns": time.monotonic_ns(),
+            "epoch": meta["epoch"],
+            "actor": self._actor,
+            "host_ct": self._cell(seq, "host_ct", socket.gethostname().encode("utf-8")),
+            "app_version": app_version(),
+            "record_table": table,
+            "record": record,
+            "record_rev": revision,
+            "event": event,
+            "change_ct": self._cell(seq, "change_ct", documents.write_document("change", change or {})),
+            "prev": meta["head_h"],
+        }
+        row["h"] = self._code(row)
+        connection.execute(schema.history.insert().values(**row))
+        meta = dict(meta) | {"head_seq": seq, "head_h": row["h"]}
+        write_meta(connection, self._guard, meta)
+        return Head(seq=seq, code=bytes(meta["head_h"]))
+
+    def read_meta(self, connection: sa.Connection) -> dict[str, Any]:
+        """Return the site's one row, its code verified."""
+        row = connection.execute(sa.select(schema.store_meta)).mappings().one()
+        self._guard.check_row("store_meta", dict(row), row_id="1")
+        return dict(row)
+
+    def head(self, connection: sa.Connection) -> Head:
+        """Return the present head."""
+        meta = self.read_meta(connection)
+        return Head(seq=meta["head_seq"], code=meta["head_h"])
+
+    def holds(self, connection: sa.Connection, remembered: Head) -> bool:
+        """Whether the history is a continuation of a head seen before."""
+        if remembered.seq == 0:
+            return True
+        query = sa.select(schema.history.c.h).where(schema.history.c.seq == remembered.seq)
+        found = connection.execute(query).scalar_one_or_none()
+        return found is not None and hmac.compare_digest(found, remembered.code)
+
+    def verify(self, connection: sa.Connection) -> int:
+        """Verify the whole chain and return its length.
+
+        Raises
+        ------
+        AuditBroken
+            Naming the first row that does not fit.
+        """
+        expected, previous = 1, GENESIS
+        for row in self._rows(connection):
+            is_next = row["seq"] == expected and row["prev"] == previous
+            if not is_next or not hmac.compare_digest(row["h"], self._code(row)):
+                raise _broken(f"row {row['seq']}", f"history row {row['seq']}, expected {expected}")
+            expected, previous = expected + 1, row["h"]
+        head = self.head(connection)
+        if (head.seq, head.code) != (expected - 1, previous):
+            raise _broken("its end", f"history ends at {expected - 1}, head says {head.seq}")
+        return expected - 1
+
+    @staticmethod
+    def _rows(connection: sa.Connection) -> Iterator[dict[str, Any]]:
+        for row in connection.execute(sa.select(schema.history).order_by(schema.history.c.seq)).mappings():
+            yield dict(row)
+
+    def _cell(self, seq: int, column: str, value: bytes) -> bytes:
+        return self._guard.encrypt(value, table="history", row_id=str(seq), column=column)
+
+    def _code(self, row: dict[str, Cell]) -> bytes:
+        fields = (name for name in sorted(row) if name != "h")
+        return self._vault.authentication_code(
+            _CHAIN_DOMAIN, b"".join(canonical_cell(name) + canonical_cell(row[name]) for name in fields)
+        )
+
+
+def write_meta(connection: sa.Connection, guard: FieldGuard, meta: dict[str, Any]) -> None:
+    """Write the site's one row with a fresh code."""
+    meta = meta | {"row_mac": guard.row_code("store_meta", meta)}
+    connection.execute(schema.store_meta.update().where(schema.store_meta.c.one == 1).values(**meta))
+
+
+def _broken(where: str, detail: str) -> AuditBroken:
+    return AuditBroken(
+        f"The history of this site is broken at {where}: something was changed, removed or put in from outside.",
+        hint="Stop working with this site and call physics.",
+        detail=detail,
+    )

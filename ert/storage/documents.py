@@ -1,0 +1,186 @@
+"""Domain values as documents: strict JSON with a name and a version, and back. Arrays never stand in documents.
+
+Every field must be present and no other; numbers keep their exact bits; NaN and infinity are refused both ways. A newer
+document is refused with a sentence, an older one is brought up one version at a time by `UPGRADES`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import enum
+import math
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+import attrs
+import cattrs
+import zstandard
+from cattrs.gen import make_dict_structure_fn
+
+from ert.errors import BadTag, ErtError, Refused, SchemaTooNew
+from ert.storage import strictjson
+
+T = TypeVar("T")
+Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
+
+VERSIONS: Mapping[str, int] = {
+    "patient": 1,
+    "course": 1,
+    "ct_image": 1,
+    "structure_set": 1,
+    "plan": 1,
+    "dose": 1,
+    "machine": 1,
+    "user": 1,
+    "change": 1,
+}
+UPGRADES: Mapping[tuple[str, int], Upgrade] = {}
+MAXIMUM_DOCUMENT_BYTES = 32 * 1024 * 1024
+_LEVEL = 6
+
+
+def write_document(name: str, content: dict[str, Any]) -> bytes:
+    """Return the packed bytes of a document.
+
+    Raises
+    ------
+    Refused
+        If it holds a number that is not finite.
+    """
+    try:
+        text = strictjson.dump({"document": name, "version": VERSIONS[name], "content": content})
+    except ValueError as exc:
+        raise Refused("A value that is not a finite number cannot be recorded.", detail=f"document {name}") from exc
+    return zstandard.ZstdCompressor(level=_LEVEL).compress(text)
+
+
+def read_document(
+    name: str,
+    data: bytes,
+    *,
+    versions: Mapping[str, int] = VERSIONS,
+    upgrades: Mapping[tuple[str, int], Upgrade] = UPGRADES,
+) -> dict[str, Any]:
+    """Return the content of a document in its present version.
+
+    Raises
+    ------
+    BadTag
+        Not a document of that name.
+    SchemaTooNew
+        Written by a newer version.
+    """
+    try:
+        outer = strictjson.load(_unpacked(data))
+        found, version, content = outer.pop("document"), outer.pop("version"), outer.pop("content")
+    except (ValueError, KeyError, AttributeError, zstandard.ZstdError) as exc:
+        raise _damaged(name, type(exc).__name__) from exc
+    if found != name or outer or type(version) is not int or not isinstance(content, dict) or version < 1:
+        raise _damaged(name, "head")
+    if version > versions[name]:
+        raise SchemaTooNew(
+            f"A {name.replace('_', ' ')} record was written by a newer version of the program.",
+            hint="Update the program on this workstation.",
+            detail=f"document {name} version {version}",
+        )
+    current: dict[str, Any] = content
+    for step in range(version, versions[name]):
+        current = upgrades[name, step](current)
+    return current
+
+
+def to_content(value: Any, *, omit: Iterable[str] = ()) -> dict[str, Any]:  # noqa: ANN401
+    """Return an attrs value as JSON types, without the fields in `omit` (arrays)."""
+    left_out = set(omit)
+    return {
+        a.name: _CONVERTER.unstructure(getattr(value, a.name))
+        for a in attrs.fields(type(value))
+        if a.name not in left_out
+    }
+
+
+def from_content(content: dict[str, Any], cls: type[T], **given: Any) -> T:  # noqa: ANN401
+    """Return the attrs value of a document; fields in `given` (arrays) come from elsewhere.
+
+    Raises
+    ------
+    BadTag
+        A field is missing, unknown or of another type, or the value breaks a rule of the domain.
+    """
+    hints = typing.get_type_hints(cls)
+    names = {a.name for a in attrs.fields(typing.cast("type[attrs.AttrsInstance]", cls))}
+    if set(content) != names - set(given):
+        raise _damaged(cls.__name__, f"fields {sorted(set(content) ^ (names - set(given)))}")
+    try:
+        fields = {name: _CONVERTER.structure(value, hints[name]) for name, value in content.items()}
+        return cls(**fields, **given)
+    except (ValueError, TypeError, KeyError, cattrs.BaseValidationError, ErtError) as exc:
+        raise _damaged(cls.__name__, type(exc).__name__) from exc
+
+
+def _unpacked(data: bytes) -> bytes:
+    size = zstandard.frame_content_size(data)
+    if not 0 <= size <= MAXIMUM_DOCUMENT_BYTES:
+        raise ValueError("document longer than allowed")
+    return zstandard.ZstdDecompressor().decompress(data, max_output_size=size, allow_extra_data=False)
+
+
+def _exactly(wanted: type) -> Callable[[Any, Any], Any]:
+    def structure(value: Any, _: Any) -> Any:  # noqa: ANN401
+        if type(value) is not wanted:
+            raise TypeError(f"{type(value).__name__} instead of {wanted.__name__}")
+        return value
+
+    return structure
+
+
+def _number(value: Any, _: Any) -> float:  # noqa: ANN401
+    """Accept integers where a float may stand, unchanged: the digest of what was written must come out again."""
+    if type(value) not in {float, int} or not math.isfinite(value):
+        raise TypeError("not a finite number")
+    return value  # type: ignore[no-any-return]
+
+
+def _date(value: Any, _: Any) -> dt.date:  # noqa: ANN401
+    if type(value) is not str:
+        raise TypeError("not a date")
+    return dt.date.fromisoformat(value)
+
+
+def _all_fields(cls: type[Any]) -> Callable[[Any, Any], Any]:
+    """Structure an attrs class from a mapping with exactly its fields; defaults never fill a gap."""
+    names = {a.name for a in attrs.fields(cls)}
+    inner = make_dict_structure_fn(cls, _CONVERTER, _cattrs_forbid_extra_keys=True)
+
+    def structure(value: Any, wanted: Any) -> Any:  # noqa: ANN401
+        if not isinstance(value, dict) or set(value) != names:
+            raise TypeError(f"fields of {cls.__name__} differ")
+        return inner(value, wanted)
+
+    return structure
+
+
+def _make_converter() -> cattrs.Converter:
+    converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
+    for wanted in (int, str, bool):
+        converter.register_structure_hook(wanted, _exactly(wanted))
+    converter.register_structure_hook(float, _number)
+    converter.register_structure_hook(dt.date, _date)
+    converter.register_unstructure_hook(dt.date, lambda value: value.isoformat())
+    converter.register_structure_hook_func(
+        lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda value, cls: cls(value)
+    )
+    converter.register_structure_hook_factory(attrs.has, _all_fields)
+    return converter
+
+
+_CONVERTER = _make_converter()
+
+
+def _damaged(name: str, detail: str) -> BadTag:
+    return BadTag(
+        f"A {name.replace('_', ' ')} record of this site cannot be read; it was not used.",
+        hint="Run 'ert check' and restore the record from a backup.",
+        detail=f"document {name}: {detail}",
+    )

@@ -1,0 +1,179 @@
+"""Tables (SQLAlchemy Core): the same definition for an embedded SQLCipher file and, later, a server.
+
+Every record has a random id, a revision and a row code. Personal data stands in encrypted cells (``*_ct``) only; what
+is indexed in clear is random ids, revisions, digests and times. Arrays and anything above 64 KiB live in encrypted
+files.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+from ert.storage.fields import ROW_CODE_COLUMN
+
+APPLICATION_ID = 0x45525431
+SCHEMA_VERSION = 1
+MIGRATION_HEAD = "0001"
+MIGRATION_TABLE = "migration"
+MAXIMUM_CELL_BYTES = 64 * 1024
+
+metadata = MetaData()
+
+
+def _record(name: str, *columns: Column[int] | Column[str] | Column[bytes] | UniqueConstraint | Index) -> Table:
+    return Table(
+        name,
+        metadata,
+        Column("uuid", Text, primary_key=True),
+        Column("rev", Integer, nullable=False),
+        *columns,
+        Column("created_utc", Text, nullable=False),
+        Column("updated_utc", Text, nullable=False),
+        Column(ROW_CODE_COLUMN, LargeBinary, nullable=False),
+    )
+
+
+def _reference(name: str, target: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, ForeignKey(f"{target}.uuid"), nullable=nullable, index=True)
+
+
+def _cell(name: str) -> Column[bytes]:
+    return Column(name, LargeBinary, nullable=False)
+
+
+store_meta = Table(
+    "store_meta",
+    metadata,
+    Column("one", Integer, primary_key=True),
+    Column("store_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("format", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("name_ct", LargeBinary, nullable=False),
+    Column("head_seq", Integer, nullable=False),
+    Column("head_h", LargeBinary, nullable=False),
+    Column("fencing_token", Integer, nullable=False),
+    Column(ROW_CODE_COLUMN, LargeBinary, nullable=False),
+)
+
+user = _record(
+    "user", Column("login_bi", LargeBinary, nullable=False, unique=True), _cell("login_ct"), _cell("document_ct")
+)
+
+patient = _record(
+    "patient",
+    Column("mrn_bi", LargeBinary, nullable=False, unique=True),
+    _cell("document_ct"),
+    _reference("merged_into", "patient", nullable=True),
+)
+
+image = _record(
+    "image",
+    _reference("patient", "patient"),
+    Column("series_bi", LargeBinary, nullable=False, index=True),
+    Column("digest", Text, nullable=False),
+    _cell("document_ct"),
+)
+
+structure_set = _record(
+    "structure_set",
+    _reference("image", "image"),
+    Column("sop_bi", LargeBinary, nullable=False, index=True),
+)
+
+structure_set_revision = _record(
+    "structure_set_revision",
+    _reference("structure_set", "structure_set"),
+    Column("saved_by", Text, nullable=False),
+    Column("document_ct", LargeBinary, nullable=True),
+    UniqueConstraint("structure_set", "rev"),
+)
+
+course = _record(
+    "course",
+    _reference("patient", "patient"),
+    _reference("image", "image"),
+    _reference("structure_set", "structure_set"),
+    _cell("document_ct"),
+)
+
+plan = _record(
+    "plan",
+    _reference("course", "course"),
+    Column("state", Text, nullable=False),
+    Column("saved_by", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    _cell("name_ct"),
+)
+
+plan_revision = _record(
+    "plan_revision",
+    _reference("plan", "plan"),
+    Column("state", Text, nullable=False),
+    Column("saved_by", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("document_ct", LargeBinary, nullable=True),
+    UniqueConstraint("plan", "rev"),
+)
+
+machine = _record("machine", Column("digest", Text, nullable=False, unique=True), _cell("document_ct"))
+
+dose = _record(
+    "dose",
+    _reference("plan", "plan"),
+    Column("request_digest", Text, nullable=False),
+    Column("content_digest", Text, nullable=False),
+    _cell("document_ct"),
+    UniqueConstraint("plan", "request_digest"),
+)
+
+file = _record(
+    "file",
+    Column("owner_table", Text, nullable=False),
+    Column("owner", Text, nullable=False),
+    Column("owner_rev", Integer, nullable=False),
+    Column("ordinal", Integer, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("path", Text, nullable=False, unique=True),
+    Column("size", Integer, nullable=False),
+    Column("length", Integer, nullable=False),
+    Column("crc32_plain", Integer, nullable=False),
+    Column("sha256_cipher", LargeBinary, nullable=False),
+    Column("content_hash", LargeBinary, nullable=False),
+    Column("key_gen", Integer, nullable=False),
+    UniqueConstraint("owner_table", "owner", "owner_rev", "kind", "ordinal"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("utc", Text, nullable=False),
+    Column("monotonic_ns", Integer, nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("host_ct", LargeBinary, nullable=False),
+    Column("app_version", Text, nullable=False),
+    Column("record_table", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("record_rev", Integer, nullable=True),
+    Column("event", Text, nullable=False),
+    Column("change_ct", LargeBinary, nullable=False),
+    Column("prev", LargeBinary, nullable=False),
+    Column("h", LargeBinary, nullable=False, unique=True),
+    UniqueConstraint("record", "record_rev"),
+)
+
+RECORD_TABLES = (
+    user,
+    patient,
+    image,
+    structure_set,
+    structure_set_revision,
+    course,
+    plan,
+    plan_revision,
+    machine,
+    dose,
+    file,
+)

@@ -1,0 +1,245 @@
+"""Key slots: the ways into a site. Each file ``keys/slots/<id>.json`` gives the master key to one password or code.
+
+A slot has an X25519 key pair. The master key is sealed to the public half with HPKE (RFC 9180: X25519, HKDF-SHA-256,
+AES-256-GCM), so it can later be replaced without knowing anybody's password. The private half comes
+
+- in a *password* slot: decrypted with the Argon2id key of the password, together with the user's Ed25519 signing key;
+- in the *recovery* slot: derived (HKDF-SHA-256) from the 160-bit recovery code.
+
+A code over the whole slot under the audit key shows whether somebody without keys put in a slot of his own.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import hmac
+import secrets
+import unicodedata
+from typing import Any
+
+from attrs import evolve, frozen
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ert.domain.identity import new_id
+from ert.errors import BadTag, NotASite, SchemaTooNew
+from ert.storage import strictjson
+from ert.storage.keys import Vault
+from ert.storage.passwords import SALT_BYTES, KdfParameters, derive_password_key
+
+FORMAT = 1
+PASSWORD = "password"
+RECOVERY = "recovery"
+_DOMAIN = "slot/1"
+_NONCE_BYTES = 12
+_PRIVATE_BYTES = 32
+_MAXIMUM_SLOT_BYTES = 16 * 1024
+_SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+_TEXT_FIELDS = ("slot_id", "store_id", "user_id", "login_tag", "created_utc")
+_BYTE_FIELDS = ("salt", "public_x25519", "public_ed25519", "sealed_private", "sealed_master", "code")
+
+
+@frozen(kw_only=True, repr=False)
+class Slot:
+    """One slot file. `kdf`, `public_ed25519` and `sealed_private` are empty in a recovery slot."""
+
+    kind: str
+    slot_id: str
+    store_id: str
+    user_id: str
+    login_tag: str
+    created_utc: str
+    kdf: KdfParameters | None
+    salt: bytes
+    public_x25519: bytes
+    public_ed25519: bytes
+    sealed_private: bytes
+    generation: int
+    sealed_master: bytes
+    code: bytes = b""
+
+    def to_json(self) -> bytes:
+        """Return the file's bytes."""
+        return strictjson.dump(self._document())
+
+    def _document(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "format": FORMAT,
+            "kind": self.kind,
+            "slot_id": self.slot_id,
+            "store_id": self.store_id,
+            "user_id": self.user_id,
+            "login_tag": self.login_tag,
+            "created_utc": self.created_utc,
+            "kdf": self.kdf.to_json() if self.kdf is not None else None,
+            "generation": self.generation,
+        }
+        return document | {name: base64.b64encode(getattr(self, name)).decode("ascii") for name in _BYTE_FIELDS}
+
+    def _private_context(self) -> bytes:
+        """Return what the encrypted private keys are bound to: everything that stays when keys are rotated."""
+        document = self._document()
+        for name in ("sealed_private", "sealed_master", "generation", "code"):
+            del document[name]
+        return strictjson.dump(document)
+
+    def _master_context(self) -> bytes:
+        return f"ert-slot/1|{self.store_id}|{self.slot_id}|{self.generation}".encode("ascii")
+
+    def _code_under(self, vault: Vault) -> bytes:
+        document = self._document()
+        del document["code"]
+        return vault.authentication_code(_DOMAIN, strictjson.dump(document))
+
+    def check_code(self, vault: Vault) -> None:
+        """Refuse a slot that was not made by somebody holding this site's keys."""
+        if not hmac.compare_digest(self.code, self._code_under(vault)):
+            raise BadTag(
+                "A key slot of this site was changed by somebody without its keys.",
+                hint="Call physics and restore the folder keys/ from a backup.",
+                detail=f"slot {self.slot_id}",
+            )
+
+
+def login_tag(store_id: str, login: str) -> str:
+    """Return the name under which a login's slot is found; slot files show no names of staff."""
+    text = unicodedata.normalize("NFKC", login).casefold().strip()
+    return hashlib.sha256(f"ert-login/1|{store_id}|{text}".encode()).hexdigest()[:32]
+
+
+def make_password_slot(
+    vault: Vault, *, login: str, user_id: str, password: str, parameters: KdfParameters, created: dt.datetime
+) -> Slot:
+    """Return a slot with fresh X25519 and Ed25519 keys for one user."""
+    agreement, signing = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    slot = Slot(
+        kind=PASSWORD,
+        slot_id=new_id(),
+        store_id=vault.store_id,
+        user_id=user_id,
+        login_tag=login_tag(vault.store_id, login),
+        created_utc=created.isoformat(),
+        kdf=parameters,
+        salt=secrets.token_bytes(SALT_BYTES),
+        public_x25519=agreement.public_key().public_bytes_raw(),
+        public_ed25519=signing.public_key().public_bytes_raw(),
+        sealed_private=b"",
+        generation=vault.generation,
+        sealed_master=b"",
+    )
+    key = derive_password_key(password, salt=slot.salt, parameters=parameters)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    private = agreement.private_bytes_raw() + signing.private_bytes_raw()
+    sealed = nonce + AESGCM(key).encrypt(nonce, private, slot._private_context())
+    return _sealed(evolve(slot, sealed_private=sealed), vault)
+
+
+def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
+    """Return the slot that the recovery code opens."""
+    salt = secrets.token_bytes(SALT_BYTES)
+    agreement = _recovery_private_key(secret, salt=salt, store_id=vault.store_id)
+    slot = Slot(
+        kind=RECOVERY,
+        slot_id=new_id(),
+        store_id=vault.store_id,
+        user_id="",
+        login_tag="",
+        created_utc=created.isoformat(),
+        kdf=None,
+        salt=salt,
+        public_x25519=agreement.public_key().public_bytes_raw(),
+        public_ed25519=b"",
+        sealed_private=b"",
+        generation=vault.generation,
+        sealed_master=b"",
+    )
+    return _sealed(slot, vault)
+
+
+def open_password_slot(slot: Slot, password: str) -> bytes | None:
+    """Return the master key, or None if the password (or the slot) is wrong: the two cannot be told apart."""
+    if slot.kdf is None:
+        return None
+    key = derive_password_key(password, salt=slot.salt, parameters=slot.kdf)
+    nonce, sealed = slot.sealed_private[:_NONCE_BYTES], slot.sealed_private[_NONCE_BYTES:]
+    try:
+        private = AESGCM(key).decrypt(nonce, sealed, slot._private_context())
+    except (InvalidTag, ValueError):
+        return None
+    return _unsealed(slot, X25519PrivateKey.from_private_bytes(private[:_PRIVATE_BYTES]))
+
+
+def open_recovery_slot(slot: Slot, secret: bytes) -> bytes | None:
+    """Return the master key, or None if the code is not this site's."""
+    agreement = _recovery_private_key(secret, salt=slot.salt, store_id=slot.store_id)
+    if not hmac.compare_digest(agreement.public_key().public_bytes_raw(), slot.public_x25519):
+        return None
+    return _unsealed(slot, agreement)
+
+
+def read_slot(data: bytes) -> Slot:
+    """Return the slot in a file's bytes.
+
+    Raises
+    ------
+    NotASite
+        Not a slot file.
+    SchemaTooNew
+        Written by a newer version.
+    """
+    try:
+        return _slot_of(strictjson.load(data, maximum_bytes=_MAXIMUM_SLOT_BYTES))
+    except (ValueError, TypeError, KeyError, AttributeError) as exc:
+        raise NotASite(
+            "A key slot of this site cannot be read.",
+            hint="Restore the folder keys/ from a backup.",
+            detail=f"slot: {type(exc).__name__}",
+        ) from exc
+
+
+def _slot_of(document: dict[str, Any]) -> Slot:
+    version = document.pop("format")
+    if type(version) is int and version > FORMAT:
+        raise SchemaTooNew(
+            "A key slot of this site was written by a newer version of the program.", hint="Update the program."
+        )
+    if version != FORMAT or document["kind"] not in {PASSWORD, RECOVERY} or type(document["generation"]) is not int:
+        raise ValueError("format, kind or generation")
+    if any(type(document[name]) is not str for name in _TEXT_FIELDS):
+        raise ValueError("a text is none")
+    for name in _BYTE_FIELDS:
+        document[name] = base64.b64decode(document[name], validate=True)
+    if len(document["salt"]) != SALT_BYTES or len(document["public_x25519"]) != _PRIVATE_BYTES:
+        raise ValueError("salt or public key has an impossible length")
+    if (document["kind"] == PASSWORD) != (document["kdf"] is not None):
+        raise ValueError("kdf does not fit the kind")
+    if document["kdf"] is not None:
+        document["kdf"] = KdfParameters.from_json(document["kdf"])
+    return Slot(**document)
+
+
+def _sealed(slot: Slot, vault: Vault) -> Slot:
+    public = X25519PublicKey.from_public_bytes(slot.public_x25519)
+    sealed = _SUITE.encrypt(vault.master_key, public, info=slot._master_context())
+    slot = evolve(slot, sealed_master=sealed)
+    return evolve(slot, code=slot._code_under(vault))
+
+
+def _unsealed(slot: Slot, private: X25519PrivateKey) -> bytes | None:
+    try:
+        master: bytes = _SUITE.decrypt(slot.sealed_master, private, info=slot._master_context())
+    except InvalidTag:
+        return None
+    return master
+
+
+def _recovery_private_key(secret: bytes, *, salt: bytes, store_id: str) -> X25519PrivateKey:
+    info = f"ert-recovery/1|{store_id}".encode("ascii")
+    return X25519PrivateKey.from_private_bytes(HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(secret))
