@@ -1,0 +1,196 @@
+"""Assemble a beam model from a fit: identity through the dose kernels, output correction, validity."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.commissioning.beam_data import BeamData, EnergyData, Field
+from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, measured_ratio
+from ert.commissioning.fit import DEPTH_STEP_CM, FitResult
+from ert.domain.beam_model import (
+    BeamModel,
+    DepthDoseSummary,
+    FittedParameter,
+    OutputCorrection,
+    PhotonModel,
+    SourceModel,
+    Validity,
+)
+from ert.dose.fluence import Fluence, build_fluence
+from ert.dose.output import equivalent_square_cm, rectangle_cm
+from ert.dose.pencil_beam import water_dose
+
+Float = NDArray[np.float64]
+_CGY = 0.01
+_IDENTITY_ROUNDS = 3
+_IDENTITY_DEPTH_CM = 0.1
+_WARN_SIDE = 0.75
+_SSD_MARGIN_CM = 5.0
+
+
+def _source(fit: FitResult, off_axis_limit_cm: float) -> SourceModel:
+    p = fit.parameters
+    return SourceModel(
+        virtual_sad_cm=p.virtual_sad_cm,
+        core_angle_rad=p.core_angle_rad,
+        wide_angle_rad=p.wide_angle_rad,
+        off_axis=p.off_axis,
+        off_axis_limit_cm=off_axis_limit_cm,
+        edge_gy_cm_per_mu=p.edge_strength * _CGY,
+        edge_range_cm=p.edge_range_frac * fit.setup.range_cm,
+        edge_angle_rad=p.edge_angle_rad,
+    )
+
+
+def _photons(fit: FitResult) -> PhotonModel:
+    p = fit.parameters
+    return PhotonModel(
+        open_gy_per_mu=fit.identity.photon_strength * _CGY,
+        open_attenuation_per_cm=fit.identity.attenuation_per_cm,
+        open_angle_rad=p.open_angle_rad,
+        buildup_frac=p.buildup_frac,
+        buildup_per_cm=p.buildup_per_cm,
+        blocked_gy_per_mu=p.blocked_strength * _CGY,
+        blocked_attenuation_per_cm=p.blocked_attenuation_per_cm,
+        blocked_angle_rad=p.blocked_angle_rad,
+        irradiated_margin_cm=p.irradiated_margin_cm,
+    )
+
+
+def _validity(data: BeamData, energy: EnergyData) -> Validity:
+    """What was measured limits what may be asked; every gap is named."""
+    fields = absolute_fields(data, energy)
+    ssds = sorted({f.ssd_cm for f in fields})
+    applicators = tuple(a.id for a in data.machine.applicators if any(f.applicator_id == a.id for f in fields))
+    sides = [equivalent_square_cm(rectangle_cm(f.width_cm, f.height_cm)) for f in fields]
+    limits = list(energy.missing)
+    limits += [f"applicator {a.id} was not measured" for a in data.machine.applicators if a.id not in applicators]
+    if len(ssds) == 1:
+        limits.append(f"no SSD other than {ssds[0]:g} cm was measured")
+    if all(f.cutout == "open" for f in fields):
+        limits.append("no cutout was measured")
+    if not energy.air_profiles:
+        limits.append("no profile in air was measured: the virtual source rests on profiles in water")
+    return Validity(
+        ssd_min_cm=ssds[0] - _SSD_MARGIN_CM / 2,
+        ssd_max_cm=ssds[-1] + _SSD_MARGIN_CM,
+        applicator_ids=applicators,
+        min_side_cm=min(sides),
+        warn_side_cm=_WARN_SIDE * min(sides),
+        limits=tuple(limits),
+    )
+
+
+def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: bool) -> BeamModel:
+    """The beam model of one energy."""
+    q = fit.reference.quantities
+    last = int(np.nonzero(fit.identity.depth_dose > 0)[0][-1]) + 2
+    largest = max(max(f.width_cm, f.height_cm) for f in absolute_fields(data, energy))
+    model = BeamModel(
+        machine_name=data.machine.name,
+        energy_mev=energy.energy_mev,
+        practical_range_cm=fit.setup.range_cm,
+        surface_energy_mev=fit.setup.energy_mev,
+        source=_source(fit, largest / 2),
+        photons=_photons(fit),
+        output=OutputCorrection(side_cm=[1.0, 40.0], side_factor=[1.0, 1.0], applicator_factors=()),
+        depth_frac=fit.parameters.depth_frac,
+        scatter_scale=fit.parameters.scatter_scale,
+        wide_frac=fit.parameters.wide_frac,
+        wide_ratio=fit.parameters.wide_ratio,
+        depth_step_cm=DEPTH_STEP_CM,
+        electron_gy_per_mu=fit.identity.depth_dose[:last] * _CGY,
+        reference_applicator_id=data.reference.applicator_id,
+        reference_ssd_cm=data.reference.ssd_cm,
+        reference_gy_per_mu=q.maximum * _CGY,
+        reference_depth_cm=fit.reference.depth_cm,
+        reference_dose_gy_per_mu=fit.reference.dose * _CGY,
+        summary=DepthDoseSummary(
+            depth_of_maximum_cm=q.depth_of_maximum_cm,
+            r90_cm=q.r90_cm,
+            r80_cm=q.r80_cm,
+            r50_cm=q.r50_cm,
+            rp_cm=q.rp_cm,
+            surface_frac=q.surface_frac,
+            photon_tail_frac=q.tail_frac,
+        ),
+        validity=_validity(data, energy),
+        parameters=_parameters(fit),
+        is_demo=is_demo,
+    )
+    model = _close_identity(data, model)
+    return _with_correction(data, energy, model)
+
+
+def _parameters(fit: FitResult) -> tuple[FittedParameter, ...]:
+    q = fit.reference.quantities
+    closed = (
+        ("practical_range_cm", q.rp_cm, "reference depth dose: steepest tangent and photon tail"),
+        ("surface_energy_mev", fit.setup.energy_mev, "practical range (TG-25)"),
+        ("open_photons_cgy_per_mu", fit.identity.photon_strength, "reference depth dose beyond 1.15 Rp"),
+        ("open_attenuation_per_cm", fit.identity.attenuation_per_cm, "reference depth dose, slope of the tail"),
+    )
+    return fit.fitted + tuple(
+        FittedParameter(name=name, value=float(value), uncertainty=0.0, source=source) for name, value, source in closed
+    )
+
+
+def field_fluence(data: BeamData, model: BeamModel, field: Field) -> Fluence:
+    """Fluence of a measured field."""
+    return build_fluence(
+        model,
+        rectangle_cm(field.width_cm, field.height_cm),
+        data.machine.applicator(field.applicator_id),
+        sad_cm=data.machine.sad_cm,
+        insert_distance_cm=data.machine.insert_distance_cm,
+    )
+
+
+def planes_cgy(data: BeamData, model: BeamModel, fluence: Fluence, field: Field, depths_cm: Float) -> NDArray[np.float32]:
+    """Computed dose in water, cGy/MU without the output correction, on planes at the depths."""
+    dose = water_dose(
+        model,
+        fluence,
+        ssd_cm=field.ssd_cm,
+        depths_cm=depths_cm,
+        sad_cm=data.machine.sad_cm,
+        insert_distance_cm=data.machine.insert_distance_cm,
+    )
+    return np.asarray(dose * np.float32(1.0 / _CGY))
+
+
+def axis_cgy(data: BeamData, model: BeamModel, field: Field, depths_cm: Float) -> Float:
+    """Computed depth dose on the axis, cGy/MU without the output correction."""
+    planes = planes_cgy(data, model, field_fluence(data, model, field), field, depths_cm)
+    half = planes.shape[1] // 2
+    return np.asarray(planes[:, half - 1 : half + 1, half - 1 : half + 1].mean(axis=(1, 2)), dtype=np.float64)
+
+
+def _close_identity(data: BeamData, model: BeamModel) -> BeamModel:
+    """Scale g(z) until the dose kernels give back the reference depth dose (they sum pencils, the fit integrates)."""
+    grid = model.reference_depth_cm
+    table = np.arange(len(model.electron_gy_per_mu)) * model.depth_step_cm
+    depths = np.arange(0.0, table[-1] + _IDENTITY_DEPTH_CM, _IDENTITY_DEPTH_CM)
+    wanted = np.interp(depths, grid, model.reference_dose_gy_per_mu) / _CGY
+    for _ in range(_IDENTITY_ROUNDS):
+        computed = axis_cgy(data, model, data.reference, depths)
+        electrons = np.interp(depths, table, model.electron_gy_per_mu) / _CGY
+        share = np.where(electrons > 0.02, (wanted - computed) / np.maximum(electrons, 0.02), 0.0)
+        factor = 1.0 + np.interp(table, depths, np.clip(share, -0.05, 0.05))
+        model = attrs.evolve(model, electron_gy_per_mu=model.electron_gy_per_mu * factor)
+    return model
+
+
+def output_ratios(data: BeamData, energy: EnergyData, model: BeamModel) -> list[OutputRatio]:
+    """Measured over computed outputs of every field, without the correction."""
+    depths = np.linspace(0.0, 1.1 * model.practical_range_cm, 56)
+    found = [
+        measured_ratio(data, energy, f, depths, axis_cgy(data, model, f, depths)) for f in absolute_fields(data, energy)
+    ]
+    return [r for r in found if r is not None]
+
+
+def _with_correction(data: BeamData, energy: EnergyData, model: BeamModel) -> BeamModel:
+    return attrs.evolve(model, output=fit_correction(data, output_ratios(data, energy, model)))

@@ -1,0 +1,98 @@
+"""The parameters of the pencil beam that are fitted, their starting values, spreads and bounds.
+
+Starting values and spreads are what electron beams of 6–20 MeV behind scattering foils and a low-melting-alloy insert
+look like; a fit leaves them only as far as the measured curves ask for it (Gaussian prior). With few measured curves
+the model so falls back on typical shapes instead of on noise.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+DEPTH_FRAC = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25])
+BUILDUP_FRAC, BUILDUP_PER_CM = 0.6, 2.0
+
+
+@attrs.frozen(kw_only=True)
+class Parameters:
+    """One set of parameters (docs/physics/pencil_beam.md lists symbol, equation and source of each)."""
+
+    virtual_sad_cm: float
+    core_angle_rad: float
+    wide_angle_rad: float
+    wide_ratio: float
+    scatter_scale: Float
+    wide_frac: Float
+    off_axis: tuple[float, float]
+    edge_strength: float
+    edge_range_frac: float
+    edge_angle_rad: float
+    open_angle_rad: float
+    blocked_strength: float
+    blocked_attenuation_per_cm: float
+    blocked_angle_rad: float
+    irradiated_margin_cm: float
+    depth_frac: Float = attrs.field(factory=lambda: DEPTH_FRAC)
+    buildup_frac: float = BUILDUP_FRAC
+    buildup_per_cm: float = BUILDUP_PER_CM
+
+
+# name, start, spread, lower, upper, what it is fitted from
+_ROWS: tuple[tuple[str, float, float, float, float, str], ...] = (
+    ("virtual_sad_cm", 91.0, 8.0, 60.0, 130.0, "profiles in water and in air at several distances, outputs"),
+    ("core_angle_rad", 0.04, 0.02, 0.005, 0.12, "penumbra of shallow profiles and in air"),
+    ("wide_angle_rad", 0.08, 0.05, 0.0, 0.3, "penumbra tails"),
+    ("wide_ratio", 2.0, 0.3, 1.2, 3.5, "cutout depth doses and profiles"),
+    *[
+        (f"scatter_scale_{u:g}", s, w, 0.3, 1.7, "cutout depth doses and profiles")
+        for u, s, w in zip(
+            DEPTH_FRAC, (1.0, 1.0, 1.05, 1.15, 0.85, 0.5, 0.55), (0.15, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1), strict=True
+        )
+    ],
+    *[
+        (f"wide_frac_{u:g}", b, 0.08, 0.0, 0.6, "cutout depth doses and profiles")
+        for u, b in zip(DEPTH_FRAC, (0.08, 0.2, 0.2, 0.1, 0.02, 0.02, 0.05), strict=True)
+    ],
+    ("off_axis_2", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
+    ("off_axis_4", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
+    ("edge_strength", 0.05, 0.05, 0.0, 0.4, "shallow dose of cutouts"),
+    ("edge_range_frac", 1.0, 0.3, 0.3, 2.0, "shallow dose of cutouts"),
+    ("edge_angle_rad", 0.35, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
+    ("open_angle_rad", 0.08, 0.03, 0.02, 0.3, "deepest profiles"),
+    ("blocked_strength", 0.02, 0.03, 0.0, 0.3, "profiles beside cutouts"),
+    ("blocked_attenuation_per_cm", 0.05, 0.03, 0.0, 0.3, "profiles beside cutouts"),
+    ("blocked_angle_rad", 0.15, 0.1, 0.05, 0.6, "profiles beside cutouts"),
+    ("irradiated_margin_cm", 0.8, 0.5, 0.0, 3.0, "profile tails beside open fields"),
+)
+
+NAMES = tuple(row[0] for row in _ROWS)
+START = np.array([row[1] for row in _ROWS])
+SPREAD = np.array([row[2] for row in _ROWS])
+LOWER = np.array([row[3] for row in _ROWS])
+UPPER = np.array([row[4] for row in _ROWS])
+SOURCES = tuple(row[5] for row in _ROWS)
+
+
+def to_parameters(vector: Float) -> Parameters:
+    """Named parameters from the vector the fit works on."""
+    v = dict(zip(NAMES, (float(x) for x in vector), strict=True))
+    return Parameters(
+        virtual_sad_cm=v["virtual_sad_cm"],
+        core_angle_rad=v["core_angle_rad"],
+        wide_angle_rad=v["wide_angle_rad"],
+        wide_ratio=v["wide_ratio"],
+        scatter_scale=np.array([v[f"scatter_scale_{u:g}"] for u in DEPTH_FRAC]),
+        wide_frac=np.array([v[f"wide_frac_{u:g}"] for u in DEPTH_FRAC]),
+        off_axis=(v["off_axis_2"], v["off_axis_4"]),
+        edge_strength=v["edge_strength"],
+        edge_range_frac=v["edge_range_frac"],
+        edge_angle_rad=v["edge_angle_rad"],
+        open_angle_rad=v["open_angle_rad"],
+        blocked_strength=v["blocked_strength"],
+        blocked_attenuation_per_cm=v["blocked_attenuation_per_cm"],
+        blocked_angle_rad=v["blocked_angle_rad"],
+        irradiated_margin_cm=v["irradiated_margin_cm"],
+    )

@@ -1,0 +1,218 @@
+"""Beam models: what commissioning found out about one energy of one machine, and what it may be used for."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ert.domain.identity import digest_of, read_only
+from ert.domain.machine import Machine
+from ert.errors import OutsideModel, Refused
+
+Float = NDArray[np.float64]
+DEMO_LABEL = "DEMO, not for clinical use"
+
+
+def _table(value: ArrayLike) -> Float:
+    array = np.array(value, dtype=np.float64)
+    if array.ndim != 1 or not np.all(np.isfinite(array)):
+        raise Refused("A table of a beam model must be a row of finite numbers.")
+    return read_only(array)
+
+
+def _field_table() -> Float:
+    table: Float = attrs.field(converter=_table, eq=attrs.cmp_using(eq=np.array_equal), repr=False)
+    return table
+
+
+@attrs.frozen(kw_only=True)
+class FittedParameter:
+    """One parameter with one standard uncertainty (0 where it follows from others) and where it comes from."""
+
+    name: str
+    value: float
+    uncertainty: float
+    source: str
+
+
+@attrs.frozen(kw_only=True)
+class Validity:
+    """What the model was commissioned for.
+
+    Attributes
+    ----------
+    ssd_min_cm, ssd_max_cm : source to surface distances.
+    applicator_ids : applicators with a measured output.
+    min_side_cm : equivalent square side at the isocentre plane of the smallest measured cutout.
+    warn_side_cm : below `min_side_cm` down to this side dose is computed with a warning, below it refused.
+    limits : sentences naming what was not measured.
+    """
+
+    ssd_min_cm: float
+    ssd_max_cm: float
+    applicator_ids: tuple[str, ...] = attrs.field(converter=tuple)
+    min_side_cm: float
+    warn_side_cm: float
+    limits: tuple[str, ...] = attrs.field(converter=tuple, factory=tuple)
+
+
+@attrs.frozen(kw_only=True)
+class DepthDoseSummary:
+    """Depths, cm, and reference dose of the open reference field in water."""
+
+    depth_of_maximum_cm: float
+    r90_cm: float
+    r80_cm: float
+    r50_cm: float
+    rp_cm: float
+    surface_frac: float
+    photon_tail_frac: float
+
+
+@attrs.frozen(kw_only=True)
+class SourceModel:
+    """Electrons as they leave the insert (docs/physics/pencil_beam.md, equations (2)–(4)).
+
+    Attributes
+    ----------
+    virtual_sad_cm : virtual electron source to isocentre.
+    core_angle_rad : projected angular spread at the insert, RMS.
+    wide_angle_rad : additional spread of the wide component.
+    off_axis : coefficients c2, c4 of 1 + c2 (r / 10 cm)² + c4 (r / 10 cm)⁴, r at the isocentre plane.
+    off_axis_limit_cm : the ratio stays constant beyond this radius.
+    edge_gy_cm_per_mu, edge_range_cm, edge_angle_rad : electrons scattered from the insert's edge.
+    """
+
+    virtual_sad_cm: float
+    core_angle_rad: float
+    wide_angle_rad: float
+    off_axis: tuple[float, float] = attrs.field(converter=tuple)
+    off_axis_limit_cm: float
+    edge_gy_cm_per_mu: float
+    edge_range_cm: float
+    edge_angle_rad: float
+
+
+@attrs.frozen(kw_only=True)
+class PhotonModel:
+    """Bremsstrahlung of the open field and what comes through the insert (equations (7), (8))."""
+
+    open_gy_per_mu: float
+    open_attenuation_per_cm: float
+    open_angle_rad: float
+    buildup_frac: float
+    buildup_per_cm: float
+    blocked_gy_per_mu: float
+    blocked_attenuation_per_cm: float
+    blocked_angle_rad: float
+    irradiated_margin_cm: float
+
+
+@attrs.frozen(kw_only=True)
+class OutputCorrection:
+    """Measured over computed output: smooth in the cutout's side, one factor for each applicator, and in SSD.
+
+    correction = applicator factor × side factor(cutout) / side factor(open) × exp(ssd_slope (SSD − reference SSD))
+
+    Attributes
+    ----------
+    side_cm, side_factor : equivalent square side at the isocentre plane, rising, and the factor.
+    applicator_factors : pairs (id, factor).
+    ssd_slope_per_cm : logarithmic slope.
+    """
+
+    side_cm: Float = _field_table()
+    side_factor: Float = _field_table()
+    applicator_factors: tuple[tuple[str, float], ...] = attrs.field(converter=tuple)
+    ssd_slope_per_cm: float = 0.0
+
+
+@attrs.frozen(kw_only=True)
+class BeamModel:
+    """One machine's electron beam of one energy.
+
+    Attributes
+    ----------
+    machine_name, energy_mev : what it models; energy as named on the machine.
+    practical_range_cm, surface_energy_mev : Rp and most probable energy at the surface.
+    source, photons, output : see there.
+    depth_frac, scatter_scale, wide_frac, wide_ratio : f(u) and b(u) at u = z/Rp, and the width of the wide component
+        over that of the core.
+    depth_step_cm, electron_gy_per_mu : g(z) at 0, 1, 2 … steps; zero beyond the last.
+    reference_applicator_id, reference_ssd_cm, reference_gy_per_mu : the reference condition and its dose per MU.
+    reference_depth_cm, reference_dose_gy_per_mu : the smoothed measured depth dose the model reproduces by
+        construction (self-test).
+    summary, validity, parameters : for the reader; `is_demo` marks models that must never treat.
+    """
+
+    machine_name: str
+    energy_mev: float
+    practical_range_cm: float
+    surface_energy_mev: float
+    source: SourceModel
+    photons: PhotonModel
+    output: OutputCorrection
+    depth_frac: Float = _field_table()
+    scatter_scale: Float = _field_table()
+    wide_frac: Float = _field_table()
+    wide_ratio: float
+    depth_step_cm: float
+    electron_gy_per_mu: Float = _field_table()
+    reference_applicator_id: str
+    reference_ssd_cm: float
+    reference_gy_per_mu: float
+    reference_depth_cm: Float = _field_table()
+    reference_dose_gy_per_mu: Float = _field_table()
+    summary: DepthDoseSummary
+    validity: Validity
+    parameters: tuple[FittedParameter, ...] = attrs.field(converter=tuple, factory=tuple)
+    is_demo: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Digest of everything in the model."""
+        return digest_of(self)
+
+    @property
+    def label(self) -> str:
+        """Name for screens and reports, with the warning of a demo model."""
+        name = f"{self.machine_name}, {self.energy_mev:g} MeV electrons"
+        return f"{name} ({DEMO_LABEL})" if self.is_demo else name
+
+
+@attrs.frozen(kw_only=True)
+class MachinePackage:
+    """A machine and its beam models, as written and read by `ert.commissioning.package`."""
+
+    machine: Machine
+    models: tuple[BeamModel, ...] = attrs.field(converter=tuple)
+    origin: str = ""
+    is_demo: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        energies = tuple(m.energy_mev for m in self.models)
+        if energies != tuple(sorted(set(energies))) or energies != self.machine.energies_mev:
+            raise Refused("A machine package needs one beam model for each energy of the machine, in rising order.")
+
+    @property
+    def digest(self) -> str:
+        """Digest of machine and models."""
+        return digest_of(self)
+
+    def model(self, energy_mev: float) -> BeamModel:
+        """The beam model of that nominal energy.
+
+        Raises
+        ------
+        OutsideModel
+            If the machine has no such energy.
+        """
+        for model in self.models:
+            if model.energy_mev == energy_mev:
+                return model
+        known = ", ".join(f"{m.energy_mev:g}" for m in self.models)
+        raise OutsideModel(
+            f"Machine '{self.machine.name}' has no beam model for {energy_mev:g} MeV electrons.",
+            hint=f"Commissioned energies: {known} MeV.",
+        )

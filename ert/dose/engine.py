@@ -1,0 +1,196 @@
+"""The dose engine: one beam, one patient, one beam model → Gy per MU on a dose grid."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.beam_model import BeamModel
+from ert.domain.dose import NUMERICS_VERSION, DoseResult
+from ert.domain.plan import DoseTo
+from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence
+from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
+from ert.dose.kernels.combine import resample_to_grid
+from ert.dose.kernels.trace import axis_entry, trace_fan
+from ert.dose.output import output_correction
+from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables
+from ert.dose.tissue import TissueGrid
+from ert.dose.validity import check_beam, check_ssd
+from ert.dose.water import given_dose_gy_per_mu
+from ert.errors import OutsideModel
+from ert.geometry.grid import VoxelGrid
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+ENGINE = f"pencil-beam {NUMERICS_VERSION}"
+_NODES_PER_RANGE = 20
+_STEPS_PER_NODE = 2
+_LEAST_GAP_CM = 0.2
+_AXIS_STEP_CM = 0.02
+
+
+@attrs.frozen(kw_only=True)
+class _Traced:
+    rays: Rays
+    ends: Float32
+
+
+def compute_beam_dose(
+    *,
+    tissue: TissueGrid,
+    geometry: BeamGeometry,
+    model: BeamModel,
+    dose_grid: VoxelGrid,
+    request_digest: str = "",
+    dose_to: DoseTo = DoseTo.MEDIUM,
+    progress: Callable[[float], None] | None = None,
+    check: Callable[[], None] | None = None,
+) -> DoseResult:
+    """Pencil-beam dose of one beam.
+
+    Parameters
+    ----------
+    tissue : what the patient is made of; outside EXTERNAL air.
+    geometry : where the beam comes from and what shapes it.
+    model : of this machine and energy.
+    dose_grid : where dose is wanted.
+    dose_to : dose to the medium of each voxel (dose to water × S_r/ρ; Siebers et al. 2000) or to water.
+    progress : called with 0…1; check : may raise `Cancelled`.
+
+    Raises
+    ------
+    OutsideModel
+        Applicator, aperture or SSD outside what was commissioned, or the axis misses the patient.
+    """
+    began = time.perf_counter()
+    warnings = check_beam(model, geometry)
+    ssd_cm = trace_ssd_cm(tissue, geometry)
+    check_ssd(model, ssd_cm)
+    _report(progress, check, 0.05)
+    fluence = _fluence(model, geometry)
+    tables = model_tables(model)
+    traced = _trace(tissue, geometry, model, tables, fluence, dose_grid)
+    _report(progress, check, 0.4)
+    insert_cm, sad_cm = geometry.insert_distance_cm, geometry.frame.sad_cm
+    fan = fan_dose(model, tables, fluence, traced.rays, sad_cm=sad_cm, insert_distance_cm=insert_cm)
+    fan *= np.float32(output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm))
+    _report(progress, check, 0.8)
+    gy_per_mu = _to_grid(fan, traced, tissue, geometry, model, fluence, dose_grid, dose_to is DoseTo.MEDIUM)
+    given = given_dose_gy_per_mu(model, geometry, ssd_cm)
+    _report(progress, check, 1.0)
+    return DoseResult(
+        request_digest=request_digest,
+        grid=dose_grid,
+        gy_per_mu=gy_per_mu,
+        engine=ENGINE,
+        dose_to=dose_to.value,
+        ssd_cm=ssd_cm,
+        given_dose_gy_per_mu=given,
+        seconds=time.perf_counter() - began,
+        warnings=tuple(warnings),
+    )
+
+
+def _report(progress: Callable[[float], None] | None, check: Callable[[], None] | None, done_frac: float) -> None:
+    if check is not None:
+        check()
+    if progress is not None:
+        progress(done_frac)
+
+
+def _fluence(model: BeamModel, geometry: BeamGeometry) -> Fluence:
+    return build_fluence(
+        model,
+        geometry.outline_cm,
+        geometry.applicator,
+        sad_cm=geometry.frame.sad_cm,
+        insert_distance_cm=geometry.insert_distance_cm,
+        pitch_cm=PENCIL_PITCH_CM,
+    )
+
+
+def trace_ssd_cm(tissue: TissueGrid, geometry: BeamGeometry) -> float:
+    """Distance from the nominal source to the first tissue (or bolus) on the central axis; −1 if there is none."""
+    to_index, offset = bev_to_index(geometry.frame, tissue.grid)
+    sad_cm = geometry.frame.sad_cm
+    distances = sad_cm - geometry.frame.to_bev(tissue.grid.corners_cm())[:, 2]
+    near, far = max(float(distances.min()), 1.0), float(distances.max())
+    if far <= near:
+        return -1.0
+    return float(axis_entry(tissue.relative_stopping, to_index, offset, sad_cm, near, far, _AXIS_STEP_CM))
+
+
+def _nodes(model: BeamModel, geometry: BeamGeometry, tissue: TissueGrid, dose_grid: VoxelGrid) -> Float:
+    """Evenly spaced planes from just before the tissue grid (or the insert) to the far side of the dose grid."""
+    sad_cm = geometry.frame.sad_cm
+    spacing = min(0.25, model.practical_range_cm / _NODES_PER_RANGE, min(dose_grid.spacing_cm))
+    spacing = max(spacing, 0.1)
+    near_cm = sad_cm - geometry.frame.to_bev(tissue.grid.corners_cm())[:, 2].max()
+    far_cm = sad_cm - geometry.frame.to_bev(dose_grid.corners_cm())[:, 2].min()
+    begin = max(near_cm - spacing, geometry.insert_distance_cm + _LEAST_GAP_CM)
+    if far_cm <= begin:
+        raise OutsideModel(
+            "The dose grid lies above the end of the applicator.",
+            hint="Check isocentre and gantry angle: the patient must lie below the applicator.",
+        )
+    return begin + spacing * np.arange(int(np.ceil((far_cm - begin) / spacing)) + 2)
+
+
+def _trace(
+    tissue: TissueGrid, geometry: BeamGeometry, model: BeamModel, tables: ModelTables, fluence: Fluence,
+    dose_grid: VoxelGrid,
+) -> _Traced:  # fmt: skip
+    to_index, offset = bev_to_index(geometry.frame, tissue.grid)
+    nodes = _nodes(model, geometry, tissue, dose_grid)
+    is_pencil = np.zeros((len(fluence.y_cm), len(fluence.x_cm)), dtype=np.bool_)
+    is_pencil[fluence.rows, fluence.columns] = True
+    depth, variance, ends = trace_fan(
+        tissue.relative_stopping, tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm, is_pencil,
+        nodes, _STEPS_PER_NODE, geometry.frame.sad_cm, model.source.virtual_sad_cm, model.practical_range_cm,
+        tables.power, tables.scale,
+    )  # fmt: skip
+    hit = ends[0][ends[0] > 0]
+    entry = float(hit.min()) if len(hit) else float(nodes[-1])
+    first = max(0, int((entry - nodes[0]) / (nodes[1] - nodes[0])) - 1)
+    rays = Rays(nodes_cm=nodes, depth_cm=depth, variance_cm2=variance, entry_cm=ends[0], first=first)
+    return _Traced(rays=rays, ends=ends)
+
+
+def _reach_box(
+    geometry: BeamGeometry, model: BeamModel, fluence: Fluence, nodes: Float, first: int, dose_grid: VoxelGrid
+) -> NDArray[np.int64]:
+    """First and one past the last dose voxel (x, y, z) inside the frustum of the fan."""
+    virtual, sad_cm = model.source.virtual_sad_cm, geometry.frame.sad_cm
+    side = fluence.x_cm[-1]
+    corners = [
+        (x * (distance - sad_cm + virtual) / virtual, y * (distance - sad_cm + virtual) / virtual, sad_cm - distance)
+        for distance in (nodes[first], nodes[-1])
+        for x in (-side, side)
+        for y in (-side, side)
+    ]
+    index = dose_grid.index_xyz(geometry.frame.to_patient(np.array(corners)))
+    low = np.maximum(np.floor(index.min(axis=0)), 0)
+    high = np.minimum(np.ceil(index.max(axis=0)) + 1, dose_grid.shape_zyx[::-1])
+    return np.concatenate([low, np.maximum(high, low)]).astype(np.int64)
+
+
+def _to_grid(
+    fan: Float32, traced: _Traced, tissue: TissueGrid, geometry: BeamGeometry, model: BeamModel, fluence: Fluence,
+    dose_grid: VoxelGrid, is_to_medium: bool,
+) -> Float32:  # fmt: skip
+    nodes, first = traced.rays.nodes_cm, traced.rays.first
+    to_bev, bev_origin = index_to_bev(geometry.frame, dose_grid)
+    to_index, offset = bev_to_index(geometry.frame, tissue.grid)
+    numbers = np.array([
+        fluence.x_cm[0], fluence.y_cm[0], fluence.pitch_cm, nodes[0], nodes[1] - nodes[0], geometry.frame.sad_cm,
+        model.source.virtual_sad_cm,
+    ])  # fmt: skip
+    dose: Float32 = resample_to_grid(
+        fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping, to_bev, bev_origin, to_index, offset,
+        _reach_box(geometry, model, fluence, nodes, first, dose_grid), dose_grid.shape_zyx, numbers, is_to_medium,
+    )  # fmt: skip
+    return dose

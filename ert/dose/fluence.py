@@ -1,0 +1,110 @@
+"""Fluence behind the insert on the lattice of pencils: open fraction, off-axis ratio, edge length, blocked area."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.beam_model import BeamModel, SourceModel
+from ert.domain.device import Outline
+from ert.domain.identity import read_only
+from ert.domain.machine import Applicator
+from ert.dose.kernels.rasterise import rasterise_polygon
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+PENCIL_PITCH_CM = 0.25
+_BLOCK = 8
+_ELECTRON_MARGIN_CM = 5.0
+_PHOTON_MARGIN_CM = 3.0
+
+
+@attrs.frozen(kw_only=True)
+class Fluence:
+    """What passes the insert, on square pixels of the isocentre plane as seen from the virtual source.
+
+    Attributes
+    ----------
+    pitch_cm : side of a pixel, also the pitch of the pencils.
+    x_cm, y_cm : centres of columns and rows; the beam axis lies on a pixel corner.
+    maps : float32 [3, y, x]: outline length per area (1/cm), open fraction × off-axis ratio, blocked fraction.
+    rows, columns, weight : pixels that carry electrons and their open fraction × off-axis ratio.
+    """
+
+    pitch_cm: float
+    x_cm: Float
+    y_cm: Float
+    maps: Float32
+    rows: NDArray[np.int32]
+    columns: NDArray[np.int32]
+    weight: Float
+
+
+def outline_scale(virtual_sad_cm: float, sad_cm: float, insert_distance_cm: float) -> float:
+    """From the outline projected by the nominal source to the one projected by the virtual source.
+
+    Both are the same metal at the insert plane: × insert / SAD back to the metal, then forward from the virtual source.
+    """
+    return insert_distance_cm / sad_cm * virtual_sad_cm / (virtual_sad_cm - sad_cm + insert_distance_cm)
+
+
+def off_axis_ratio(source: SourceModel, radius_cm: NDArray[np.float64]) -> Float:
+    """1 + c2 (r/10)² + c4 (r/10)⁴, constant beyond the radius up to which profiles were measured."""
+    q = (np.minimum(radius_cm, source.off_axis_limit_cm) / 10.0) ** 2
+    return np.asarray(1.0 + source.off_axis[0] * q + source.off_axis[1] * q * q)
+
+
+def _lattice(outline: Float, irradiated_cm: Float, pitch_cm: float) -> Float:
+    """Centres of the pixels along one side of the square lattice."""
+    reach = max(float(np.abs(outline).max()) + _ELECTRON_MARGIN_CM, float(irradiated_cm.max()) + _PHOTON_MARGIN_CM)
+    half = _BLOCK // 2 * math.ceil(reach / (pitch_cm * (_BLOCK // 2)))
+    return (np.arange(2 * half) - half + 0.5) * pitch_cm
+
+
+def _coverage_1d(centres_cm: Float, half_width_cm: float, pitch_cm: float) -> Float:
+    return np.clip((half_width_cm - np.abs(centres_cm)) / pitch_cm + 0.5, 0.0, 1.0)
+
+
+def build_fluence(
+    model: BeamModel,
+    outline_cm: Outline,
+    applicator: Applicator,
+    *,
+    sad_cm: float,
+    insert_distance_cm: float,
+    pitch_cm: float = PENCIL_PITCH_CM,
+) -> Fluence:
+    """Fluence of a cutout in an applicator.
+
+    Parameters
+    ----------
+    outline_cm : opening at the isocentre plane, projected from the nominal source.
+    pitch_cm : pixel side at the isocentre plane.
+    """
+    scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_distance_cm)
+    outline = np.asarray(outline_cm, dtype=np.float64) * scale
+    margin = model.photons.irradiated_margin_cm
+    irradiated = 0.5 * scale * np.array([applicator.opening_x_cm, applicator.opening_y_cm]) + margin
+    centres = _lattice(outline, irradiated, pitch_cm)
+    count = len(centres)
+    pixel = outline / pitch_cm + count / 2
+    cover, length = rasterise_polygon(
+        np.ascontiguousarray(pixel[:, 0]), np.ascontiguousarray(pixel[:, 1]), count, count
+    )
+    radius = np.hypot(centres[:, None], centres[None, :])
+    weight = cover * off_axis_ratio(model.source, radius)
+    whole = np.outer(_coverage_1d(centres, irradiated[1], pitch_cm), _coverage_1d(centres, irradiated[0], pitch_cm))
+    maps = np.stack([length / pitch_cm, weight, np.maximum(0.0, whole - cover)]).astype(np.float32)
+    rows, columns = np.nonzero(cover > 0.0)
+    return Fluence(
+        pitch_cm=pitch_cm,
+        x_cm=read_only(centres),
+        y_cm=read_only(centres),
+        maps=read_only(maps),
+        rows=read_only(rows.astype(np.int32)),
+        columns=read_only(columns.astype(np.int32)),
+        weight=read_only(weight[rows, columns]),
+    )

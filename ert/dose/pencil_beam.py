@@ -1,0 +1,164 @@
+"""Hogstrom's pencil beam with a wide second Gaussian, on the fan of the virtual source.
+
+Equations and their sources: docs/physics/pencil_beam.md. Everything here works on arrays; `ert.dose.engine` ties it to
+patient, beam and dose grid.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.beam_model import BeamModel
+from ert.domain.identity import read_only
+from ert.dose.fluence import Fluence
+from ert.dose.kernels.combine import add_background, blur_maps
+from ert.dose.kernels.spread import spread_planes
+from ert.dose.physics import (
+    AIR_RELATIVE_SCATTERING,
+    fermi_eyges_moments,
+    harder_energy_mev,
+    scattering_power_water,
+)
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+TABLE_STEP = 0.01
+"""Step in u = z/Rp of the tables the kernels read."""
+_TABLE_END = 2.0
+_KNOTS = 8
+_LEAST_BLUR_PITCHES = 0.3
+_WATER_STEP_CM = 0.01
+
+
+@attrs.frozen(kw_only=True)
+class ModelTables:
+    """A model's functions of u = z/Rp in steps of 0.01, and its g(z), as the kernels read them.
+
+    Attributes
+    ----------
+    power : scattering power of water at the energy left, rad²/cm.
+    scale : f(u); wide : b(u).
+    dose : g(z) in steps of `dose_step_cm`, Gy/MU, zero at the end.
+    air : scattering power of air at the surface energy, rad²/cm.
+    """
+
+    power: Float
+    scale: Float
+    wide: Float
+    dose: Float
+    dose_step_cm: float
+    air: float
+
+
+def model_tables(model: BeamModel) -> ModelTables:
+    """Tables of a model."""
+    u = np.arange(0.0, _TABLE_END + TABLE_STEP / 2, TABLE_STEP)
+    return ModelTables(
+        power=read_only(scattering_power_water(harder_energy_mev(model.surface_energy_mev, u))),
+        scale=read_only(np.interp(u, model.depth_frac, model.scatter_scale)),
+        wide=read_only(np.interp(u, model.depth_frac, model.wide_frac)),
+        dose=read_only(np.append(model.electron_gy_per_mu, 0.0)),
+        dose_step_cm=model.depth_step_cm,
+        air=float(scattering_power_water(model.surface_energy_mev)) * AIR_RELATIVE_SCATTERING,
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Rays:
+    """What the pencils meet, on the nodes of the fan.
+
+    Attributes
+    ----------
+    nodes_cm : distances of the planes from the nominal source.
+    depth_cm : float32 [node, y, x] water-equivalent depth.
+    variance_cm2 : float32 [node, y, x] f² A2, scattering since the surface.
+    entry_cm : float32 [y, x] where tissue begins on the ray, from the nominal source; negative for never.
+    first : planes before this one are not needed.
+    """
+
+    nodes_cm: Float
+    depth_cm: Float32
+    variance_cm2: Float32
+    entry_cm: Float32
+    first: int = 0
+
+
+def fan_dose(
+    model: BeamModel, tables: ModelTables, fluence: Fluence, rays: Rays, *, sad_cm: float, insert_distance_cm: float
+) -> Float32:
+    """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+
+    Returns
+    -------
+    float32 [node, y, x]
+    """
+    source = model.source
+    numbers = np.array([
+        fluence.pitch_cm, sad_cm, source.virtual_sad_cm, insert_distance_cm, source.core_angle_rad,
+        source.wide_angle_rad, model.wide_ratio, tables.dose_step_cm, model.practical_range_cm,
+    ])  # fmt: skip
+    dose: Float32 = spread_planes(
+        rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
+        rays.nodes_cm, rays.first, numbers, tables.air, tables.dose, tables.wide,
+    )  # fmt: skip
+    _add_background(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
+    return dose
+
+
+def _add_background(
+    model: BeamModel, fluence: Fluence, rays: Rays, dose: Float32, *, sad_cm: float, insert_distance_cm: float
+) -> None:
+    source, photons = model.source, model.photons
+    gaps = rays.nodes_cm - insert_distance_cm
+    knots = np.geomspace(max(gaps[rays.first], 0.5), max(gaps[-1], 1.0), _KNOTS)
+    virtual = source.virtual_sad_cm
+    pixels = virtual / ((knots + insert_distance_cm - sad_cm + virtual) * fluence.pitch_cm)
+    angles = np.array([source.edge_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
+    sigmas = np.clip(angles[:, None] * knots * pixels, _LEAST_BLUR_PITCHES, len(fluence.x_cm) / 3.5)
+    blurred = blur_maps(fluence.maps, sigmas)
+    numbers = np.array([
+        sad_cm, virtual, insert_distance_cm, source.edge_gy_cm_per_mu, source.edge_range_cm, photons.open_gy_per_mu,
+        photons.open_attenuation_per_cm, photons.buildup_frac, photons.buildup_per_cm, photons.blocked_gy_per_mu,
+        photons.blocked_attenuation_per_cm,
+    ])  # fmt: skip
+    add_background(dose, rays.depth_cm, blurred, knots, rays.nodes_cm, rays.first, numbers)
+
+
+def water_rays(model: BeamModel, tables: ModelTables, fluence: Fluence, *, ssd_cm: float, depths_cm: Float) -> Rays:
+    """Rays in a flat water phantom at the given depths (rising), for beams along its normal.
+
+    The slant of the outer rays is neglected, as it is in the measured depth that labels a profile.
+    """
+    steps = np.arange(0.5 * _WATER_STEP_CM, float(depths_cm[-1]) + _WATER_STEP_CM, _WATER_STEP_CM)
+    u = steps / model.practical_range_cm
+    power = np.interp(u, np.arange(len(tables.power)) * TABLE_STEP, tables.power)
+    a2 = np.interp(depths_cm, np.arange(len(steps) + 1) * _WATER_STEP_CM, fermi_eyges_moments(power, _WATER_STEP_CM)[2])
+    scale = np.interp(
+        depths_cm / model.practical_range_cm, np.arange(len(tables.scale)) * TABLE_STEP, tables.scale
+    )
+    shape = (len(depths_cm), len(fluence.y_cm), len(fluence.x_cm))
+
+    def spread(values: Float) -> Float32:
+        return np.ascontiguousarray(np.broadcast_to(values[:, None, None], shape), dtype=np.float32)
+
+    return Rays(
+        nodes_cm=ssd_cm + depths_cm,
+        depth_cm=spread(depths_cm),
+        variance_cm2=spread(scale**2 * a2),
+        entry_cm=np.full(shape[1:], ssd_cm, dtype=np.float32),
+    )
+
+
+def water_dose(
+    model: BeamModel, fluence: Fluence, *, ssd_cm: float, depths_cm: Float, sad_cm: float, insert_distance_cm: float
+) -> Float32:
+    """Dose to water, Gy/MU, without the output correction, on planes of a flat water phantom: float32 [depth, y, x].
+
+    Columns and rows are fan coordinates (`Fluence.x_cm`): a point x cm off the axis at distance L from the nominal
+    source lies at x · SAD_v / (L − SAD + SAD_v).
+    """
+    tables = model_tables(model)
+    rays = water_rays(model, tables, fluence, ssd_cm=ssd_cm, depths_cm=depths_cm)
+    return fan_dose(model, tables, fluence, rays, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
