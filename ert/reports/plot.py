@@ -1,0 +1,177 @@
+"""Line plots as vector drawings."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from reportlab.lib.colors import Color, black, lightgrey, white
+from reportlab.pdfgen.canvas import Canvas
+from reportlab.platypus import Flowable
+
+from ert.reports.page import BOLD, FONT, printable
+
+Rgb = tuple[int, int, int]
+_LEFT, _BOTTOM, _TOP, _RIGHT = 32.0, 24.0, 14.0, 6.0
+
+
+def rgb(colour: Rgb) -> Color:
+    """0–255 red, green, blue as a reportlab colour."""
+    return Color(*(c / 255 for c in colour))
+
+
+def _floats(value: ArrayLike) -> NDArray[np.float64]:
+    return np.asarray(value, dtype=np.float64).ravel()
+
+
+@attrs.frozen(kw_only=True)
+class Series:
+    """One curve: a line, dashes, or dots."""
+
+    name: str
+    x: NDArray[np.float64] = attrs.field(converter=_floats, eq=False)
+    y: NDArray[np.float64] = attrs.field(converter=_floats, eq=False)
+    colour: Rgb = (0, 0, 0)
+    style: str = "line"
+
+
+def ticks(low: float, high: float, count: int = 6) -> list[float]:
+    """Round numbers between two ends, about ``count`` of them."""
+    if not high > low:
+        return [low]
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough * (1 - 1e-9))
+    first = math.ceil(low / step - 1e-9)
+    return [round(n * step, 10) for n in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
+    """A plot with axes, grid, title and a legend of its series; sizes in points."""
+
+    def __init__(
+        self,
+        series: Sequence[Series],
+        *,
+        width: float,
+        height: float,
+        x_label: str,
+        y_label: str,
+        title: str = "",
+        x_range: tuple[float, float] | None = None,
+        y_range: tuple[float, float] | None = None,
+        has_legend: bool = True,
+    ) -> None:
+        super().__init__()
+        self.series = [s for s in series if len(s.x)]
+        self.width, self.height = width, height
+        self.x_label, self.y_label, self.title = x_label, y_label, title
+        self.x_range = x_range or self._extent([s.x for s in self.series])
+        low, high = self._extent([s.y for s in self.series])
+        self.y_range = y_range or (min(low, 0.0), high * 1.05 if high > 0 else 1.0)
+        self.has_legend = has_legend
+
+    @staticmethod
+    def _extent(arrays: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+        if not arrays:
+            return 0.0, 1.0
+        low, high = min(float(a.min()) for a in arrays), max(float(a.max()) for a in arrays)
+        return (low, high) if high > low else (low, low + 1.0)
+
+    def wrap(self, *_available: float) -> tuple[float, float]:
+        """Size on the page."""
+        return self.width, self.height
+
+    def _place(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        (x0, x1), (y0, y1) = self.x_range, self.y_range
+        across = _LEFT + (x - x0) / (x1 - x0) * (self.width - _LEFT - _RIGHT)
+        up = _BOTTOM + (y - y0) / (y1 - y0) * (self.height - _BOTTOM - _TOP)
+        return across, up
+
+    def draw(self) -> None:
+        """Draw onto the page."""
+        canvas: Canvas = self.canv
+        self._draw_axes(canvas)
+        canvas.saveState()
+        frame = canvas.beginPath()
+        frame.rect(_LEFT, _BOTTOM, self.width - _LEFT - _RIGHT, self.height - _BOTTOM - _TOP)
+        canvas.clipPath(frame, stroke=0)
+        for series in self.series:
+            self._draw_series(canvas, series)
+        canvas.restoreState()
+        if self.has_legend:
+            self._draw_legend(canvas)
+
+    def _draw_axes(self, canvas: Canvas) -> None:
+        right, top = self.width - _RIGHT, self.height - _TOP
+        canvas.setFont(FONT, 5.5)
+        canvas.setLineWidth(0.25)
+        for value in ticks(*self.x_range):
+            x, _ = self._place(np.array(value), np.array(0.0))
+            canvas.setStrokeColor(lightgrey)
+            canvas.line(float(x), _BOTTOM, float(x), top)
+            canvas.drawCentredString(float(x), _BOTTOM - 8, f"{value:g}")
+        for value in ticks(*self.y_range):
+            _, y = self._place(np.array(0.0), np.array(value))
+            canvas.setStrokeColor(lightgrey)
+            canvas.line(_LEFT, float(y), right, float(y))
+            canvas.drawRightString(_LEFT - 3, float(y) - 2, f"{value:g}")
+        canvas.setStrokeColor(black)
+        canvas.setLineWidth(0.6)
+        canvas.rect(_LEFT, _BOTTOM, right - _LEFT, top - _BOTTOM)
+        canvas.drawCentredString((_LEFT + right) / 2, 5, printable(self.x_label))
+        canvas.saveState()
+        canvas.translate(7, (_BOTTOM + top) / 2)
+        canvas.rotate(90)
+        canvas.drawCentredString(0, 0, printable(self.y_label))
+        canvas.restoreState()
+        canvas.setFont(BOLD, 6.5)
+        canvas.drawString(_LEFT, top + 4, printable(self.title))
+
+    def _draw_series(self, canvas: Canvas, series: Series) -> None:
+        across, up = self._place(series.x, series.y)
+        colour = rgb(series.colour)
+        canvas.setStrokeColor(colour)
+        canvas.setFillColor(colour)
+        if series.style == "dots":
+            for x, y in zip(across.tolist(), up.tolist(), strict=True):
+                canvas.circle(x, y, 0.8, stroke=0, fill=1)
+            return
+        canvas.setLineWidth(0.9)
+        canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
+        path = canvas.beginPath()
+        for number, (x, y) in enumerate(zip(across.tolist(), up.tolist(), strict=True)):
+            (path.lineTo if number else path.moveTo)(x, y)
+        canvas.drawPath(path)
+        canvas.setDash([])
+
+    def _draw_legend(self, canvas: Canvas) -> None:
+        canvas.setFont(FONT, 5.5)
+        named = [s for s in self.series if s.name]
+        if not named:
+            return
+        widest = max(canvas.stringWidth(printable(s.name), FONT, 5.5) for s in named)
+        x, first = self.width - _RIGHT - 7, self.height - _TOP - 14
+        canvas.setFillColor(white)
+        canvas.setStrokeColor(lightgrey)
+        canvas.setLineWidth(0.4)
+        canvas.rect(x - widest - 18, first - 7.5 * len(named) + 4, widest + 21, 7.5 * len(named) + 3, fill=1)
+        for row, series in enumerate(named):
+            y = first - 7.5 * row
+            label = printable(series.name)
+            text_width = canvas.stringWidth(label, FONT, 5.5)
+            canvas.setFillColor(black)
+            canvas.drawRightString(x, y, label)
+            canvas.setStrokeColor(rgb(series.colour))
+            canvas.setFillColor(rgb(series.colour))
+            if series.style == "dots":
+                canvas.circle(x - text_width - 8, y + 2, 1.2, stroke=0, fill=1)
+            else:
+                canvas.setLineWidth(1.2)
+                canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
+                canvas.line(x - text_width - 15, y + 2, x - text_width - 3, y + 2)
+                canvas.setDash([])
+        canvas.setFillColor(black)
