@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_CEILING, FUNCTION_CEILING, README_CEILING = 400, 60, 120
-UNITS = r"(cm|mm)[23]?|cc|deg|rad2?|[mk]ev|c?gy|mu|g|hu|frac|pct|percent|m?s|seconds|px|mb"
+UNITS = r"(cm|mm)[23]?|cc|deg|rad2?|[mk]ev|c?gy|mu|g|hu|frac|pct|percent|m?s|seconds|px|pt|mb|ratio|factor|index"
 WITH_UNIT = re.compile(rf"(^|_)({UNITS})$")
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -123,6 +123,23 @@ def test_every_folder_of_code_is_a_package():
 def test_unit_tests_mirror_the_packages():
     folders = {path.parent.relative_to(ROOT / "tests/unit") for path in sources("tests/unit")} - {Path()}
     assert sorted(str(folder) for folder in folders if not (ROOT / "ert" / folder).is_dir()) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "contracts"),
+    [
+        ("ert.transport", ["Qt, VTK", "SQL only", "ui sees", "kernels know"]),
+        ("ert.dicom.network", ["app reaches"]),
+        ("ert.devices.order_client", ["app reaches"]),
+    ],
+)
+def test_a_module_that_is_new_gets_its_place_in_the_import_contracts(module: str, contracts: list[str]):
+    configuration = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]
+    assert len(configuration["contracts"]) == 8
+    path = ROOT / module.replace(".", "/")
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        found = {c["name"] for c in configuration["contracts"] if module in str(c)}
+        assert [start for start in contracts if not any(name.startswith(start) for name in found)] == []
 
 
 def locked() -> list[Requirement]:
