@@ -387,7 +387,9 @@ def _profiles(table: _Csv, field: Field, axis: str) -> list[Curve]:
             )
         )
     if not curves:
-        raise _refuse(f"{table.name}, line 1", "there is no column 'dose_<depth>cm'.", "Name the columns as documented.")
+        raise _refuse(
+            f"{table.name}, line 1", "there is no column 'dose_<depth>cm'.", "Name the columns as documented."
+        )
     return curves
 
 

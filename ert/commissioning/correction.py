@@ -74,9 +74,7 @@ def fit_correction(data: BeamData, ratios: list[OutputRatio]) -> OutputCorrectio
     """
     reference = data.reference
     at_reference = [r for r in ratios if r.field.ssd_cm == reference.ssd_cm]
-    cutouts = [
-        r for r in at_reference if r.field.applicator_id == reference.applicator_id and r.field.cutout != "open"
-    ]
+    cutouts = [r for r in at_reference if r.field.applicator_id == reference.applicator_id and r.field.cutout != "open"]
     whole = equivalent_square_cm(rectangle_cm(reference.width_cm, reference.height_cm))
     sides, values = _side_factor(cutouts, whole)
     factors = {a.id: 1.0 for a in data.machine.applicators}

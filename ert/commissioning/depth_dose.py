@@ -51,9 +51,7 @@ def smooth_curve(depth_cm: Float, dose: Float, sigma: Float, *, range_cm: float,
     left = position.astype(int)
     part = position - left
     rows = np.arange(len(depth_cm))
-    pick = csr_matrix(
-        (np.r_[1 - part, part], (np.r_[rows, rows], np.r_[left, left + 1])), shape=(len(depth_cm), count)
-    )
+    pick = csr_matrix((np.r_[1 - part, part], (np.r_[rows, rows], np.r_[left, left + 1])), shape=(len(depth_cm), count))
     third = diags([-1.0, 3.0, -3.0, 1.0], [0, 1, 2, 3], shape=(count - 3, count))
     typical = float(np.median(sigma[dose > 0.3 * dose.max()]))
     strength = _SMOOTHNESS / typical**2 / step_u**5

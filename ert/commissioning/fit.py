@@ -17,7 +17,7 @@ from ert.domain.beam_model import FittedParameter
 
 Float = NDArray[np.float64]
 DEPTH_STEP_CM = 0.025
-_CUT_OFF = (1.15, 1.3)
+_CUT_OFF = (1.12, 1.2)
 _LEAST_TAIL_POINTS = 40
 _MOST_ATTENUATION_PER_CM = 0.2
 _MODEL_SIGMA_FRAC = 0.01
@@ -147,7 +147,7 @@ class Objective:
         """g(z) and photons that give back the reference depth dose."""
         rest, photons = background(self.setup, p, self.axis)
         u = self.axis.depth_cm / self.setup.range_cm
-        tail = u > min(_CUT_OFF[1], u[-_LEAST_TAIL_POINTS])
+        tail = u > min(_CUT_OFF[0], u[-_LEAST_TAIL_POINTS])
         strength, attenuation = _photon_line(
             self.axis.depth_cm[tail], (self.reference.dose[tail] - rest[tail]) / photons[tail]
         )
@@ -184,9 +184,7 @@ class Objective:
         """In air only the penumbra of each profile counts; its level is taken from its own plateau."""
         rows = []
         for air in self.air:
-            shape = air_share(
-                self.setup, p, width_cm=air.width_cm, x_cm=air.position_cm, distance_cm=air.distance_cm
-            )
+            shape = air_share(self.setup, p, width_cm=air.width_cm, x_cm=air.position_cm, distance_cm=air.distance_cm)
             plateau = (shape > 0.9 * shape.max()) & (np.abs(air.position_cm) < 0.35 * air.width_cm)
             if not plateau.any() or air.distance_cm < self.setup.insert_cm + 1.0:
                 rows.append(np.zeros(len(shape)))

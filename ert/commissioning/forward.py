@@ -89,9 +89,7 @@ def _strip(x: Float, half: Float, sigma: Float) -> Float:
 def _line(x: Float, half: Float, sigma: Float) -> Float:
     """Density at x of two lines at ±half blurred by sigma, 1/cm."""
     norm = 1.0 / (math.sqrt(2.0 * math.pi) * sigma)
-    return np.asarray(
-        norm * (np.exp(-0.5 * ((x - half) / sigma) ** 2) + np.exp(-0.5 * ((x + half) / sigma) ** 2))
-    )
+    return np.asarray(norm * (np.exp(-0.5 * ((x - half) / sigma) ** 2) + np.exp(-0.5 * ((x + half) / sigma) ** 2)))
 
 
 def core_share(setup: Setup, p: Parameters, at: Points) -> Float:
@@ -147,6 +145,4 @@ def air_share(setup: Setup, p: Parameters, *, width_cm: float, x_cm: Float, dist
     gap = max(distance_cm - setup.insert_cm, 0.0)
     sigma = np.asarray(math.sqrt((p.core_angle_rad * gap) ** 2 + setup.air / 6.0 * gap**3 + LEAST_VARIANCE_CM2))
     half = np.asarray(0.5 * width_cm * magnify)
-    return np.asarray(
-        _strip(x_cm, half, sigma) * _strip(np.zeros(1), half, sigma) * (p.virtual_sad_cm / virtual) ** 2
-    )
+    return np.asarray(_strip(x_cm, half, sigma) * _strip(np.zeros(1), half, sigma) * (p.virtual_sad_cm / virtual) ** 2)

@@ -148,7 +148,9 @@ def field_fluence(data: BeamData, model: BeamModel, field: Field) -> Fluence:
     )
 
 
-def planes_cgy(data: BeamData, model: BeamModel, fluence: Fluence, field: Field, depths_cm: Float) -> NDArray[np.float32]:
+def planes_cgy(
+    data: BeamData, model: BeamModel, fluence: Fluence, field: Field, depths_cm: Float
+) -> NDArray[np.float32]:
     """Computed dose in water, cGy/MU without the output correction, on planes at the depths."""
     dose = water_dose(
         model,

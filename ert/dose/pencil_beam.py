@@ -112,7 +112,8 @@ def _add_background(
 ) -> None:
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
-    knots = np.geomspace(max(gaps[rays.first], 0.5), max(gaps[-1], 1.0), _KNOTS)
+    nearest = max(float(gaps[rays.first]), 0.5)
+    knots = np.geomspace(nearest, max(float(gaps[-1]), 1.5 * nearest), _KNOTS)
     virtual = source.virtual_sad_cm
     pixels = virtual / ((knots + insert_distance_cm - sad_cm + virtual) * fluence.pitch_cm)
     angles = np.array([source.edge_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
@@ -135,9 +136,7 @@ def water_rays(model: BeamModel, tables: ModelTables, fluence: Fluence, *, ssd_c
     u = steps / model.practical_range_cm
     power = np.interp(u, np.arange(len(tables.power)) * TABLE_STEP, tables.power)
     a2 = np.interp(depths_cm, np.arange(len(steps) + 1) * _WATER_STEP_CM, fermi_eyges_moments(power, _WATER_STEP_CM)[2])
-    scale = np.interp(
-        depths_cm / model.practical_range_cm, np.arange(len(tables.scale)) * TABLE_STEP, tables.scale
-    )
+    scale = np.interp(depths_cm / model.practical_range_cm, np.arange(len(tables.scale)) * TABLE_STEP, tables.scale)
     shape = (len(depths_cm), len(fluence.y_cm), len(fluence.x_cm))
 
     def spread(values: Float) -> Float32:

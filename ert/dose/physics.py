@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import csv
 import functools
-from pathlib import Path
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-import ert
 from ert.domain.identity import read_only
-from ert.errors import Unavailable
+from ert.settings import resources_dir
 
 Float = NDArray[np.float64]
 AIR_DENSITY_G_CM3 = 0.0012
@@ -20,15 +18,6 @@ AIR_RELATIVE_SCATTERING = 0.0012
 """T of air over T of water, linear; resources/tables/materials_ratios.csv."""
 LEAST_ENERGY_MEV = 0.5
 """Energy below which scattering power is held (physics of eq. (5))."""
-
-
-def table_path(name: str) -> Path:
-    """A table of resources/tables, in an installed program or a checkout."""
-    package = Path(ert.__file__).parent
-    for folder in (package / "resources" / "tables", package.parent / "resources" / "tables"):
-        if (folder / name).is_file():
-            return folder / name
-    raise Unavailable(f"The table '{name}' of the program is missing.", hint="Install the program again.")
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +34,7 @@ class WaterElectrons:
 @functools.cache
 def water_electrons() -> WaterElectrons:
     """The water table of resources/tables/water_electrons.csv (NIST ESTAR; ICRU Report 35 eq. for T)."""
-    with table_path("water_electrons.csv").open(encoding="utf-8", newline="") as file:
+    with (resources_dir() / "tables" / "water_electrons.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
 
     def column(name: str) -> Float:

@@ -28,9 +28,7 @@ def axis_depth_dose_gy_per_mu(
     fluence = build_fluence(
         model, geometry.outline_cm, geometry.applicator, sad_cm=sad_cm, insert_distance_cm=insert_cm, **arguments
     )
-    planes = water_dose(
-        model, fluence, ssd_cm=ssd_cm, depths_cm=depths_cm, sad_cm=sad_cm, insert_distance_cm=insert_cm
-    )
+    planes = water_dose(model, fluence, ssd_cm=ssd_cm, depths_cm=depths_cm, sad_cm=sad_cm, insert_distance_cm=insert_cm)
     factor = output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm)
     column, row = _axis_pixel(fluence)
     around = planes[:, row - 1 : row + 1, column - 1 : column + 1]

@@ -119,8 +119,17 @@ def _is_outside(ends: Float32, j: int, i: int, distance: float) -> bool:
 
 @njit(cache=True, nogil=True, parallel=True)
 def resample_to_grid(
-    fan: Float32, ends: Float32, density: Float32, stopping: Float32, to_bev: Float, bev_origin: Float,
-    to_index: Float, offset: Float, box: NDArray[np.int64], shape: tuple[int, int, int], numbers: Float,
+    fan: Float32,
+    ends: Float32,
+    density: Float32,
+    stopping: Float32,
+    to_bev: Float,
+    bev_origin: Float,
+    to_index: Float,
+    offset: Float,
+    box: NDArray[np.int64],
+    shape: tuple[int, int, int],
+    numbers: Float,
     is_to_medium: bool,
 ) -> Float32:
     """Trilinear dose on the dose grid from the fan.
@@ -138,7 +147,13 @@ def resample_to_grid(
     """
     nn, ny, nx = fan.shape
     x0, y0, pitch, node0, spacing, sad, virtual = (
-        numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6],
+        numbers[0],
+        numbers[1],
+        numbers[2],
+        numbers[3],
+        numbers[4],
+        numbers[5],
+        numbers[6],
     )
     tz, ty, tx = density.shape
     out = np.zeros(shape, dtype=np.float32)

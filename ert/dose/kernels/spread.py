@@ -99,7 +99,12 @@ def _refine_add(coarse: Float32, fine: Float32) -> None:
 
 @njit(cache=True, nogil=True)
 def _add_merged(
-    plane: Float32, level: int, rows: NDArray[np.int32], columns: NDArray[np.int32], amplitude: Float32, variance: Float32
+    plane: Float32,
+    level: int,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    amplitude: Float32,
+    variance: Float32,
 ) -> None:
     """Merge pencils into blocks of 2^level pixels (sum, centroid, second moments kept) and add them."""
     ny, nx = plane.shape
@@ -177,8 +182,18 @@ def add_component(
 
 @njit(cache=True, nogil=True, parallel=True)
 def spread_planes(
-    depth: Float32, variance: Float32, entry_cm: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32],
-    weight: Float, nodes: Float, first: int, numbers: Float, scatter_air: float, dose_table: Float, wide_table: Float,
+    depth: Float32,
+    variance: Float32,
+    entry_cm: Float32,
+    rows: NDArray[np.int32],
+    columns: NDArray[np.int32],
+    weight: Float,
+    nodes: Float,
+    first: int,
+    numbers: Float,
+    scatter_air: float,
+    dose_table: Float,
+    wide_table: Float,
 ) -> Float32:
     """Electron dose (Gy/MU, dose to water) on the planes of the fan from all pencils, both Gaussian components.
 

@@ -43,8 +43,19 @@ def _sample(volume: Float32, fx: float, fy: float, fz: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _trace_one(
-    stopping: Float32, scattering: Float32, start: Float, step: Float, is_pencil: bool, steps_per_node: int,
-    step_cm: float, path: float, range_cm: float, power: Float, scale: Float, depth: Float32, variance: Float32,
+    stopping: Float32,
+    scattering: Float32,
+    start: Float,
+    step: Float,
+    is_pencil: bool,
+    steps_per_node: int,
+    step_cm: float,
+    path: float,
+    range_cm: float,
+    power: Float,
+    scale: Float,
+    depth: Float32,
+    variance: Float32,
     ends: Float32,
 ) -> None:
     """Follow one ray; `start` and `step` are voxel indices (x, y, z) of the first half step and of each step."""
@@ -84,9 +95,20 @@ def _trace_one(
 
 @njit(cache=True, nogil=True, parallel=True)
 def trace_fan(
-    stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
-    is_pencil: NDArray[np.bool_], nodes: Float, steps_per_node: int, sad_cm: float, virtual_cm: float,
-    range_cm: float, power: Float, scale: Float,
+    stopping: Float32,
+    scattering: Float32,
+    to_index: Float,
+    offset: Float,
+    x_cm: Float,
+    y_cm: Float,
+    is_pencil: NDArray[np.bool_],
+    nodes: Float,
+    steps_per_node: int,
+    sad_cm: float,
+    virtual_cm: float,
+    range_cm: float,
+    power: Float,
+    scale: Float,
 ) -> tuple[Float32, Float32, Float32]:
     """Trace every ray of the fan (Fermi–Eyges moments by eq. (6) of docs/physics/pencil_beam.md).
 
@@ -126,8 +148,20 @@ def trace_fan(
                 start[c] = offset[c] + slope * (near - shift) + to_index[c, 2] * (sad_cm - near)
                 step[c] = (slope - to_index[c, 2]) * step_cm
             _trace_one(
-                stopping, scattering, start, step, is_pencil[j, i], steps_per_node, step_cm, path, range_cm, power,
-                scale, ray_depth, ray_variance, ray_ends,
+                stopping,
+                scattering,
+                start,
+                step,
+                is_pencil[j, i],
+                steps_per_node,
+                step_cm,
+                path,
+                range_cm,
+                power,
+                scale,
+                ray_depth,
+                ray_variance,
+                ray_ends,
             )
             for n in range(nn):
                 depth[n, j, i] = ray_depth[n]

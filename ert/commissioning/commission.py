@@ -1,0 +1,69 @@
+"""From a beam data folder to a machine package and its report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import attrs
+
+from ert.commissioning.beam_data import read_beam_data
+from ert.commissioning.compare import compare_energy
+from ert.commissioning.fit import fit_energy
+from ert.commissioning.model import build_model
+from ert.domain.beam_model import MachinePackage
+from ert.domain.commissioning import CommissioningReport
+
+
+@attrs.frozen(kw_only=True)
+class Commissioned:
+    """What commissioning made."""
+
+    package: MachinePackage
+    report: CommissioningReport
+
+
+def commission(
+    folder: Path,
+    *,
+    energies_mev: Sequence[float] | None = None,
+    is_demo: bool = False,
+    machine_name: str | None = None,
+    progress: Callable[[float], None] | None = None,
+    check: Callable[[], None] | None = None,
+) -> Commissioned:
+    """Fit a beam model for every energy of a beam data folder; deterministic.
+
+    Parameters
+    ----------
+    folder : a beam data folder (`ert.commissioning.beam_data`).
+    energies_mev : only these; None for all.
+    is_demo : mark machine and models as never to be used clinically.
+    machine_name : instead of the name in the folder.
+    progress : called with 0…1; check : may raise `Cancelled`.
+
+    Raises
+    ------
+    InvalidBeamData
+        The folder or one of its files cannot be used.
+    """
+    data = read_beam_data(folder, energies_mev=energies_mev)
+    if machine_name is not None:
+        data = attrs.evolve(data, name=machine_name, machine=attrs.evolve(data.machine, name=machine_name))
+    models, reports = [], []
+    for number, energy in enumerate(data.energies):
+        fit = fit_energy(data, energy, check=check)
+        model = build_model(data, energy, fit, is_demo=is_demo)
+        models.append(model)
+        reports.append(compare_energy(data, energy, fit, model))
+        if progress is not None:
+            progress((number + 1) / len(data.energies))
+    package = MachinePackage(machine=data.machine, models=tuple(models), origin=data.origin, is_demo=is_demo)
+    report = CommissioningReport(
+        machine_name=data.machine.name,
+        origin=data.origin,
+        package_digest=package.digest,
+        is_demo=is_demo,
+        energies=tuple(reports),
+    )
+    return Commissioned(package=package, report=report)

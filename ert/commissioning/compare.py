@@ -1,0 +1,164 @@
+"""Measured against computed: depths, gamma along curves, outputs, identity self-test."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.commissioning.beam_data import BeamData, Curve, EnergyData, Field
+from ert.commissioning.correction import absolute_fields
+from ert.commissioning.depth_dose import depth_quantities, smooth_curve
+from ert.commissioning.fit import FitResult, absolute
+from ert.commissioning.model import field_fluence, planes_cgy
+from ert.domain.beam_model import BeamModel
+from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
+from ert.dose.fluence import Fluence
+from ert.dose.output import output_correction, rectangle_cm
+
+Float = NDArray[np.float64]
+_DEPTH_STEP_CM = 0.1
+_GAMMA_STEP_CM = 0.01
+_THRESHOLD_FRAC = 0.1
+_DEPTHS = (("R90", "r90_cm"), ("R80", "r80_cm"), ("R50", "r50_cm"), ("Rp", "rp_cm"))
+
+
+class _FieldDose:
+    """Computed dose of one field in water, sampled wherever it was measured, output correction included."""
+
+    def __init__(self, data: BeamData, model: BeamModel, field: Field) -> None:
+        self._data, self._model, self._field = data, model, field
+        self.fluence: Fluence = field_fluence(data, model, field)
+        applicator = data.machine.applicator(field.applicator_id)
+        self.correction = output_correction(
+            model, rectangle_cm(field.width_cm, field.height_cm), applicator, field.ssd_cm
+        )
+
+        depths = np.linspace(0.05, model.practical_range_cm, 40)
+        self.maximum_cgy = float(self.axis(depths).max())
+
+    def planes(self, depths_cm: Float) -> NDArray[np.float32]:
+        """Corrected dose planes, cGy/MU."""
+        planes = planes_cgy(self._data, self._model, self.fluence, self._field, depths_cm)
+        return np.asarray(planes * np.float32(self.correction))
+
+    def axis(self, depths_cm: Float) -> Float:
+        """Corrected depth dose on the axis, cGy/MU."""
+        half = len(self.fluence.x_cm) // 2
+        around = self.planes(depths_cm)[:, half - 1 : half + 1, half - 1 : half + 1]
+        return np.asarray(around.mean(axis=(1, 2)), dtype=np.float64)
+
+    def line(self, curve: Curve) -> Float:
+        """Corrected profile, cGy/MU, by linear interpolation between columns (rows) of the fan."""
+        half = len(self.fluence.x_cm) // 2
+        plane = self.planes(np.array([curve.depth_cm]))[0]
+        middle = (
+            plane[half - 1 : half + 1].mean(axis=0)
+            if curve.axis == "crossline"
+            else (plane[:, half - 1 : half + 1].mean(axis=1))
+        )
+        virtual = self._model.source.virtual_sad_cm
+        distance = self._field.ssd_cm + curve.depth_cm - self._data.machine.sad_cm + virtual
+        return np.interp(curve.position_cm, self.fluence.x_cm * distance / virtual, middle.astype(np.float64))
+
+
+def gamma_along(position_cm: Float, measured: Float, computed: Float, *, dose_cgy: float, distance_cm: float) -> float:
+    """Percent of measured points above 10 % of the curve's maximum with gamma ≤ 1 (Low 1998), along the curve.
+
+    The measured curve is the reference; the computed one is interpolated linearly every 0.1 mm. `dose_cgy` is the dose
+    criterion, the same for all curves of a field: a part of the field's maximum dose (global).
+    """
+    top = float(measured.max())
+    fine = np.arange(position_cm[0], position_cm[-1] + _GAMMA_STEP_CM / 2, _GAMMA_STEP_CM)
+    values = np.interp(fine, position_cm, computed)
+    use = measured >= _THRESHOLD_FRAC * top
+    dose = (values[None, :] - measured[use, None]) / dose_cgy
+    distance = (fine[None, :] - position_cm[use, None]) / distance_cm
+    gamma = np.sqrt(np.min(dose**2 + distance**2, axis=1))
+    return float(100.0 * np.mean(gamma <= 1.0))
+
+
+def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
+    if curve.kind == "depth_dose":
+        depths = np.arange(0.0, curve.position_cm[-1] + _DEPTH_STEP_CM, _DEPTH_STEP_CM)
+        computed = np.interp(curve.position_cm, depths, dose.axis(depths))
+    else:
+        computed = dose.line(curve)
+    measured = curve.dose
+    return CurveComparison(
+        name=curve.name,
+        file=curve.file,
+        kind=curve.kind,
+        axis=curve.axis,
+        depth_cm=curve.depth_cm,
+        applicator_id=curve.field.applicator_id,
+        cutout=curve.field.cutout,
+        ssd_cm=curve.field.ssd_cm,
+        position_cm=curve.position_cm,
+        measured_cgy_per_mu=measured,
+        sigma_cgy_per_mu=curve.sigma,
+        computed_cgy_per_mu=computed,
+        gamma_2_2_pct=gamma_along(
+            curve.position_cm, measured, computed, dose_cgy=0.02 * dose.maximum_cgy, distance_cm=0.2
+        ),
+        gamma_3_3_pct=gamma_along(
+            curve.position_cm, measured, computed, dose_cgy=0.03 * dose.maximum_cgy, distance_cm=0.3
+        ),
+    )
+
+
+def _depths(data: BeamData, energy: EnergyData, fit: FitResult, dose: _FieldDose) -> tuple[DepthComparison, ...]:
+    """Depths of the measured points, smoothed with half the strength of nothing else, against the computed curve."""
+    measured = next(c for c in energy.curves if c.kind == "depth_dose" and c.field == data.reference)
+    curve = absolute(measured, data, energy) or measured
+    grid = np.arange(curve.position_cm[0], curve.position_cm[-1], 0.02)
+    smooth = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=fit.setup.range_cm, grid_cm=grid)
+    computed = dose.axis(grid)
+    ours, theirs = depth_quantities(grid, computed), depth_quantities(grid, smooth)
+    return tuple(
+        DepthComparison(name=name, measured_cm=getattr(theirs, key), computed_cm=getattr(ours, key))
+        for name, key in _DEPTHS
+    )
+
+
+def _identity_error_pct(model: BeamModel, dose: _FieldDose) -> float:
+    """Largest difference between the engine and the reference it was made from, percent of its maximum."""
+    depths = np.arange(0.0, model.reference_depth_cm[-1], _DEPTH_STEP_CM / 2)
+    wanted = 100.0 * np.interp(depths, model.reference_depth_cm, model.reference_dose_gy_per_mu)
+    return float(100.0 * np.abs(dose.axis(depths) - wanted).max() / wanted.max())
+
+
+def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel) -> EnergyReport:
+    """The report of one energy."""
+    doses = {f: _FieldDose(data, model, f) for f in absolute_fields(data, energy)}
+    curves = [(c, doses[c.field]) for c in (absolute(c, data, energy) for c in energy.curves) if c is not None]
+    outputs = []
+    for output in energy.outputs:
+        dose = doses[output.field]
+        depth = max(output.depth_of_maximum_cm, 0.1)
+        outputs.append(
+            OutputComparison(
+                name=output.field.name,
+                applicator_id=output.field.applicator_id,
+                cutout=output.field.cutout,
+                ssd_cm=output.field.ssd_cm,
+                measured_cgy_per_mu=output.cgy_per_mu,
+                relative_sigma=output.relative_sigma,
+                computed_cgy_per_mu=float(dose.axis(np.array([depth]))[0]),
+                correction=dose.correction,
+            )
+        )
+    return EnergyReport(
+        energy_mev=energy.energy_mev,
+        model_digest=model.digest,
+        depths=_depths(data, energy, fit, doses[data.reference]),
+        curves=tuple(_compare_curve(c, dose) for c, dose in curves),
+        outputs=tuple(outputs),
+        parameters=model.parameters,
+        identity_error_pct=_identity_error_pct(model, doses[data.reference]),
+        smoothing_chi2=fit.reference.chi2_per_point,
+        fit_chi2=fit.cost_per_point,
+        ssd_min_cm=model.validity.ssd_min_cm,
+        ssd_max_cm=model.validity.ssd_max_cm,
+        min_side_cm=model.validity.min_side_cm,
+        limits=model.validity.limits,
+    )

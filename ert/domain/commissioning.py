@@ -1,0 +1,118 @@
+"""The commissioning report as a value: measured against computed."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ert.domain.beam_model import FittedParameter
+from ert.domain.identity import read_only
+
+Float = NDArray[np.float64]
+
+
+def _row(value: ArrayLike) -> Float:
+    return read_only(np.array(value, dtype=np.float64))
+
+
+def _row_field() -> Float:
+    row: Float = attrs.field(converter=_row, eq=attrs.cmp_using(eq=np.array_equal), repr=False)
+    return row
+
+
+@attrs.frozen(kw_only=True)
+class CurveComparison:
+    """One measured curve and the computed one at the same points.
+
+    Attributes
+    ----------
+    kind : "depth_dose" or "profile"; position_cm is depth or the off-axis position.
+    axis, depth_cm : of a profile ("crossline", "inline"); empty and NaN for a depth dose.
+    measured_cgy_per_mu, sigma_cgy_per_mu, computed_cgy_per_mu : at position_cm.
+    gamma_2_2_pct, gamma_3_3_pct : percent of points above 10 % of the curve's maximum with gamma ≤ 1; the dose
+        criterion is a part of the field's maximum dose (global), the distance lies along the curve.
+    """
+
+    name: str
+    file: str
+    kind: str
+    axis: str = ""
+    depth_cm: float = math.nan
+    applicator_id: str
+    cutout: str
+    ssd_cm: float
+    position_cm: Float = _row_field()
+    measured_cgy_per_mu: Float = _row_field()
+    sigma_cgy_per_mu: Float = _row_field()
+    computed_cgy_per_mu: Float = _row_field()
+    gamma_2_2_pct: float
+    gamma_3_3_pct: float
+
+
+@attrs.frozen(kw_only=True)
+class DepthComparison:
+    """One depth quantity of the reference field."""
+
+    name: str
+    measured_cm: float
+    computed_cm: float
+
+
+@attrs.frozen(kw_only=True)
+class OutputComparison:
+    """Output of one field, cGy/MU: measured with its uncertainty, computed, and what part the correction is."""
+
+    name: str
+    applicator_id: str
+    cutout: str
+    ssd_cm: float
+    measured_cgy_per_mu: float
+    relative_sigma: float
+    computed_cgy_per_mu: float
+    correction: float
+
+    @property
+    def difference_pct(self) -> float:
+        """Computed minus measured in percent of measured."""
+        return 100.0 * (self.computed_cgy_per_mu / self.measured_cgy_per_mu - 1.0)
+
+
+@attrs.frozen(kw_only=True)
+class EnergyReport:
+    """Everything the report says about one energy.
+
+    Attributes
+    ----------
+    identity_error_pct : largest difference of the engine from the smoothed reference depth dose, percent of its
+        maximum (self-test; must stay below 0.1).
+    smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
+    limits : what was not measured and therefore limits the model.
+    """
+
+    energy_mev: float
+    model_digest: str
+    depths: tuple[DepthComparison, ...] = attrs.field(converter=tuple)
+    curves: tuple[CurveComparison, ...] = attrs.field(converter=tuple)
+    outputs: tuple[OutputComparison, ...] = attrs.field(converter=tuple)
+    parameters: tuple[FittedParameter, ...] = attrs.field(converter=tuple)
+    identity_error_pct: float
+    smoothing_chi2: float
+    fit_chi2: float
+    ssd_min_cm: float
+    ssd_max_cm: float
+    min_side_cm: float
+    limits: tuple[str, ...] = attrs.field(converter=tuple)
+
+
+@attrs.frozen(kw_only=True)
+class CommissioningReport:
+    """Report of one machine package."""
+
+    machine_name: str
+    origin: str
+    package_digest: str
+    is_demo: bool
+    energies: tuple[EnergyReport, ...] = attrs.field(converter=tuple)
