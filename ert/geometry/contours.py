@@ -12,6 +12,7 @@ Rules, stated once:
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -62,6 +63,7 @@ class ContourStack:
     low_cm, high_cm : (p,) the slab that each plane stands for.
     edges : (e, 4) x0 y0 x1 y1 of all planes, plane after plane.
     offset : (p + 1,) where each plane's edges start.
+    polygon_offset : (c + 1,) where each polygon's edges start; a polygon lies on one plane.
     spacing_cm : median plane distance.
     """
 
@@ -72,6 +74,7 @@ class ContourStack:
     high_cm: F64
     edges: F64
     offset: NDArray[np.int64]
+    polygon_offset: NDArray[np.int64]
     spacing_cm: float
 
     @property
@@ -86,6 +89,16 @@ class ContourStack:
     def plane_edges(self, plane: int) -> F64:
         """Edges of one plane, (n, 4)."""
         return self.edges[self.offset[plane] : self.offset[plane + 1]]
+
+    def polygons(self, plane: int) -> list[F64]:
+        """Polygons (n, 2) of one plane, x and y in stack coordinates, not closed."""
+        first, last = np.searchsorted(self.polygon_offset, self.offset[plane : plane + 2])
+        starts = self.polygon_offset[first : last + 1]
+        return [self.edges[a:b, :2] for a, b in itertools.pairwise(starts)]
+
+    def planes_at(self, z_cm: float) -> list[int]:
+        """Planes whose slab holds a position along the normal: one, or none."""
+        return [int(n) for n in np.flatnonzero((self.low_cm <= z_cm) & (z_cm < self.high_cm))]
 
 
 def plane_axes(structure: HasContours) -> F64:
@@ -144,7 +157,7 @@ def contour_stack(structure: HasContours, *, axes: F64 | None = None, single_pla
         raise Refused(f"Structure '{structure.name}' has no contours.", hint="Contour it, or choose another structure.")
     groups = _planes(np.asarray(levels))
     z_cm = np.array([np.mean([levels[n] for n in group]) for group in groups])
-    edges = [np.concatenate([_edges(outlines[n]) for n in group]) for group in groups]
+    polygons = [[_edges(outlines[n]) for n in group] for group in groups]
     spacing_cm = float(np.median(np.diff(z_cm))) if len(z_cm) > 1 else single_plane_cm
     low_cm, high_cm = _slabs(z_cm, spacing_cm)
     return ContourStack(
@@ -153,8 +166,9 @@ def contour_stack(structure: HasContours, *, axes: F64 | None = None, single_pla
         z_cm=z_cm,
         low_cm=low_cm,
         high_cm=high_cm,
-        edges=np.concatenate(edges),
-        offset=np.concatenate([[0], np.cumsum([len(e) for e in edges])]).astype(np.int64),
+        edges=np.concatenate([part for group in polygons for part in group]),
+        offset=_starts([sum(len(part) for part in group) for group in polygons]),
+        polygon_offset=_starts([len(part) for group in polygons for part in group]),
         spacing_cm=spacing_cm,
     )
 
@@ -167,6 +181,10 @@ def stack_on_grid(structure: HasContours, grid: VoxelGrid) -> ContourStack:
 def _newell(points: F64) -> F64:
     """Twice the area vector of a polygon (Newell)."""
     return np.asarray(np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0))
+
+
+def _starts(sizes: list[int]) -> NDArray[np.int64]:
+    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
 
 
 def _edges(outline: F64) -> F64:

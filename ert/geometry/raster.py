@@ -99,7 +99,7 @@ def stack_volume_cc(stack: ContourStack) -> float:
     return total
 
 
-def _to_index(stack: ContourStack, grid: VoxelGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def to_index(stack: ContourStack, grid: VoxelGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Edges in voxel units, slabs in slice units."""
     origin = np.asarray(grid.axes) @ np.asarray(grid.origin_cm)
     dx, dy, dz = grid.spacing_cm
@@ -109,7 +109,7 @@ def _to_index(stack: ContourStack, grid: VoxelGrid) -> tuple[NDArray[np.float64]
 
 
 def _box(stack: ContourStack, grid: VoxelGrid, margin_voxels: int) -> Box | None:
-    edges, slabs = _to_index(stack, grid)
+    edges, slabs = to_index(stack, grid)
     lows = (slabs.min(), edges[:, 1::2].min(), edges[:, 0::2].min())
     highs = (slabs.max(), edges[:, 1::2].max(), edges[:, 0::2].max())
     box = []
@@ -124,7 +124,7 @@ def _box(stack: ContourStack, grid: VoxelGrid, margin_voxels: int) -> Box | None
 
 def _fill(occupancy: NDArray[np.float32], stack: ContourStack, grid: VoxelGrid) -> None:
     """Add every plane of a stack to an occupancy array on a grid."""
-    edges, slabs = _to_index(stack, grid)
+    edges, slabs = to_index(stack, grid)
     nz, ny, nx = grid.shape_zyx
     for plane, (k_low, k_high) in enumerate(slabs):
         if k_high <= -0.5 or k_low >= nz - 0.5:
