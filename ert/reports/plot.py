@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import attrs
 import numpy as np
@@ -16,6 +17,8 @@ from ert.reports.page import BOLD, FONT, printable
 
 Rgb = tuple[int, int, int]
 _LEFT, _BOTTOM, _TOP, _RIGHT = 32.0, 24.0, 14.0, 6.0
+_LEGEND_ROW = 7.5
+_DOT = 1.3
 
 
 def rgb(colour: Rgb) -> Color:
@@ -63,7 +66,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         title: str = "",
         x_range: tuple[float, float] | None = None,
         y_range: tuple[float, float] | None = None,
-        has_legend: bool = True,
+        legend: Literal["inside", "below"] = "inside",
     ) -> None:
         super().__init__()
         self.series = [s for s in series if len(s.x)]
@@ -72,7 +75,9 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         self.x_range = x_range or self._extent([s.x for s in self.series])
         low, high = self._extent([s.y for s in self.series])
         self.y_range = y_range or (min(low, 0.0), high * 1.05 if high > 0 else 1.0)
-        self.has_legend = has_legend
+        self.legend = legend
+        self.named = [s for s in self.series if s.name]
+        self.bottom = _BOTTOM + (_LEGEND_ROW * len(self.named) if legend == "below" else 0.0)
 
     @staticmethod
     def _extent(arrays: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
@@ -88,7 +93,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
     def _place(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         (x0, x1), (y0, y1) = self.x_range, self.y_range
         across = _LEFT + (x - x0) / (x1 - x0) * (self.width - _LEFT - _RIGHT)
-        up = _BOTTOM + (y - y0) / (y1 - y0) * (self.height - _BOTTOM - _TOP)
+        up = self.bottom + (y - y0) / (y1 - y0) * (self.height - self.bottom - _TOP)
         return across, up
 
     def draw(self) -> None:
@@ -97,13 +102,15 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         self._draw_axes(canvas)
         canvas.saveState()
         frame = canvas.beginPath()
-        frame.rect(_LEFT, _BOTTOM, self.width - _LEFT - _RIGHT, self.height - _BOTTOM - _TOP)
+        frame.rect(_LEFT, self.bottom, self.width - _LEFT - _RIGHT, self.height - self.bottom - _TOP)
         canvas.clipPath(frame, stroke=0)
         for series in self.series:
             self._draw_series(canvas, series)
         canvas.restoreState()
-        if self.has_legend:
-            self._draw_legend(canvas)
+        if self.legend == "inside":
+            self._draw_legend(canvas, self.height - _TOP - 14, has_box=True)
+        else:
+            self._draw_legend(canvas, _LEGEND_ROW * (len(self.named) - 1) + 2, has_box=False)
 
     def _draw_axes(self, canvas: Canvas) -> None:
         right, top = self.width - _RIGHT, self.height - _TOP
@@ -112,8 +119,8 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         for value in ticks(*self.x_range):
             x, _ = self._place(np.array(value), np.array(0.0))
             canvas.setStrokeColor(lightgrey)
-            canvas.line(float(x), _BOTTOM, float(x), top)
-            canvas.drawCentredString(float(x), _BOTTOM - 8, f"{value:g}")
+            canvas.line(float(x), self.bottom, float(x), top)
+            canvas.drawCentredString(float(x), self.bottom - 8, f"{value:g}")
         for value in ticks(*self.y_range):
             _, y = self._place(np.array(0.0), np.array(value))
             canvas.setStrokeColor(lightgrey)
@@ -121,10 +128,10 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
             canvas.drawRightString(_LEFT - 3, float(y) - 2, f"{value:g}")
         canvas.setStrokeColor(black)
         canvas.setLineWidth(0.6)
-        canvas.rect(_LEFT, _BOTTOM, right - _LEFT, top - _BOTTOM)
-        canvas.drawCentredString((_LEFT + right) / 2, 5, printable(self.x_label))
+        canvas.rect(_LEFT, self.bottom, right - _LEFT, top - self.bottom)
+        canvas.drawCentredString((_LEFT + right) / 2, self.bottom - 18, printable(self.x_label))
         canvas.saveState()
-        canvas.translate(7, (_BOTTOM + top) / 2)
+        canvas.translate(7, (self.bottom + top) / 2)
         canvas.rotate(90)
         canvas.drawCentredString(0, 0, printable(self.y_label))
         canvas.restoreState()
@@ -138,7 +145,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         canvas.setFillColor(colour)
         if series.style == "dots":
             for x, y in zip(across.tolist(), up.tolist(), strict=True):
-                canvas.circle(x, y, 0.8, stroke=0, fill=1)
+                canvas.rect(x - _DOT / 2, y - _DOT / 2, _DOT, _DOT, stroke=0, fill=1)
             return
         canvas.setLineWidth(0.9)
         canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
@@ -148,30 +155,33 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         canvas.drawPath(path)
         canvas.setDash([])
 
-    def _draw_legend(self, canvas: Canvas) -> None:
-        canvas.setFont(FONT, 5.5)
-        named = [s for s in self.series if s.name]
-        if not named:
+    def _draw_legend(self, canvas: Canvas, first: float, *, has_box: bool) -> None:
+        if not self.named:
             return
-        widest = max(canvas.stringWidth(printable(s.name), FONT, 5.5) for s in named)
-        x, first = self.width - _RIGHT - 7, self.height - _TOP - 14
-        canvas.setFillColor(white)
-        canvas.setStrokeColor(lightgrey)
-        canvas.setLineWidth(0.4)
-        canvas.rect(x - widest - 18, first - 7.5 * len(named) + 4, widest + 21, 7.5 * len(named) + 3, fill=1)
-        for row, series in enumerate(named):
-            y = first - 7.5 * row
-            label = printable(series.name)
-            text_width = canvas.stringWidth(label, FONT, 5.5)
+        canvas.setFont(FONT, 5.5)
+        widest = max(canvas.stringWidth(printable(s.name), FONT, 5.5) for s in self.named)
+        x = self.width - _RIGHT - 7
+        if has_box:
+            canvas.setFillColor(white)
+            canvas.setStrokeColor(lightgrey)
+            canvas.setLineWidth(0.4)
+            height = _LEGEND_ROW * len(self.named)
+            canvas.rect(x - widest - 18, first - height + 4, widest + 21, height + 3, fill=1)
+        for row, series in enumerate(self.named):
+            y = first - _LEGEND_ROW * row
             canvas.setFillColor(black)
-            canvas.drawRightString(x, y, label)
-            canvas.setStrokeColor(rgb(series.colour))
-            canvas.setFillColor(rgb(series.colour))
-            if series.style == "dots":
-                canvas.circle(x - text_width - 8, y + 2, 1.2, stroke=0, fill=1)
-            else:
-                canvas.setLineWidth(1.2)
-                canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
-                canvas.line(x - text_width - 15, y + 2, x - text_width - 3, y + 2)
-                canvas.setDash([])
+            canvas.drawRightString(x, y, printable(series.name))
+            self._draw_sample(canvas, series, x - canvas.stringWidth(printable(series.name), FONT, 5.5), y + 2)
         canvas.setFillColor(black)
+
+    @staticmethod
+    def _draw_sample(canvas: Canvas, series: Series, x: float, y: float) -> None:
+        canvas.setStrokeColor(rgb(series.colour))
+        canvas.setFillColor(rgb(series.colour))
+        if series.style == "dots":
+            canvas.rect(x - 9, y - _DOT / 2, _DOT, _DOT, stroke=0, fill=1)
+            return
+        canvas.setLineWidth(1.2)
+        canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
+        canvas.line(x - 15, y, x - 3, y)
+        canvas.setDash([])

@@ -1,0 +1,84 @@
+"""Figures of measured and computed curves for the commissioning report."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.commissioning import CurveComparison
+
+Float = NDArray[np.float64]
+_THRESHOLD = 0.1
+
+
+@attrs.frozen(kw_only=True)
+class ProfileFigures:
+    """Field width at 50 % and penumbra 80–20 % (mean of both sides) of a profile, relative to its value on the axis."""
+
+    width_cm: float
+    penumbra_cm: float
+
+
+@attrs.frozen(kw_only=True)
+class WorstPoint:
+    """One measured point; difference = computed minus measured in per cent of the curve's measured maximum."""
+
+    curve: str
+    position_cm: float
+    measured_cgy_per_mu: float
+    computed_cgy_per_mu: float
+    difference_pct: float
+
+
+def _crossing(position_cm: Float, dose: Float, level: float) -> float:
+    """First position, going outward, where a falling curve reaches a level; NaN if it never does."""
+    below = np.flatnonzero(dose < level)
+    if not len(below) or below[0] == 0:
+        return float("nan")
+    i = int(below[0])
+    share = (dose[i - 1] - level) / (dose[i - 1] - dose[i])
+    return float(position_cm[i - 1] + share * (position_cm[i] - position_cm[i - 1]))
+
+
+def profile_figures(position_cm: Float, dose: Float) -> ProfileFigures:
+    """Width and penumbra of a profile measured on both sides of the axis, or on one side from the axis outward."""
+    axis = float(np.interp(0.0, position_cm, dose))
+    widths, penumbras = [], []
+    for side in (1.0, -1.0):
+        outward = position_cm * side >= 0
+        if np.count_nonzero(outward) < 3:  # noqa: PLR2004 - a profile of one side only
+            continue
+        order = np.argsort(position_cm[outward] * side)
+        x, y = (position_cm[outward] * side)[order], dose[outward][order]
+        widths.append(_crossing(x, y, 0.5 * axis))
+        penumbras.append(_crossing(x, y, 0.2 * axis) - _crossing(x, y, 0.8 * axis))
+    if not widths:
+        return ProfileFigures(width_cm=float("nan"), penumbra_cm=float("nan"))
+    return ProfileFigures(width_cm=2 * float(np.mean(widths)), penumbra_cm=float(np.mean(penumbras)))
+
+
+def worst_points(curves: Sequence[CurveComparison], count: int = 10) -> list[WorstPoint]:
+    """The measured points above 10 % of their curve's maximum with the largest dose differences, worst first."""
+    points = []
+    for curve in curves:
+        top = float(curve.measured_cgy_per_mu.max())
+        for x, measured, computed in zip(
+            curve.position_cm.tolist(),
+            curve.measured_cgy_per_mu.tolist(),
+            curve.computed_cgy_per_mu.tolist(),
+            strict=True,
+        ):
+            if measured >= _THRESHOLD * top:
+                points.append(
+                    WorstPoint(
+                        curve=curve.name,
+                        position_cm=x,
+                        measured_cgy_per_mu=measured,
+                        computed_cgy_per_mu=computed,
+                        difference_pct=100 * (computed - measured) / top,
+                    )
+                )
+    return sorted(points, key=lambda p: -abs(p.difference_pct))[:count]
