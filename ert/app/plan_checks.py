@@ -16,6 +16,7 @@ from ert.errors import Refused
 MAX_BEAMS = 10
 HOT_SPOT_PERCENT = 115.0
 _SSD_TOLERANCE_CM = 0.05
+_ROUNDING_CM = 1e-6
 
 
 def plan_findings(
@@ -90,7 +91,7 @@ def _beam_findings(beam: Beam, models: Models) -> Iterator[Finding]:
         yield _finding(Severity.WARNING, "demo", f"Beam '{beam.name}' uses a demo machine: not for clinical use.")
     half_x, half_y = applicator.opening_x_cm / 2, applicator.opening_y_cm / 2
     x0, x1, y0, y1 = beam.aperture.bounds_cm
-    if x0 < -half_x or x1 > half_x or y0 < -half_y or y1 > half_y:
+    if max(-x0, x1) > half_x + _ROUNDING_CM or max(-y0, y1) > half_y + _ROUNDING_CM:
         yield _finding(
             Severity.BLOCKER,
             "aperture-outside",

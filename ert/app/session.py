@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,11 +10,11 @@ import attrs
 
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
-from ert.app.ports import ImageHead, PlanHead, SiteGateway, SiteStore
+from ert.app.ports import DicomFile, ImageHead, PlanHead, SiteGateway, SiteStore
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package
 from ert.domain.beam_model import MachinePackage
-from ert.domain.image import CtCurve
+from ert.domain.image import CtCurve, CtImage
 from ert.domain.materials import default_ct_curve
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
@@ -113,6 +113,38 @@ class SiteSession:
         store = self.store
         return self._db(lambda: store.patients.structure_set(store.patients.course(course_id).structure_set_id))
 
+    def find_patient(self, medical_record_number: str, issuer: str) -> Patient | None:
+        """The patient of that record number, if known."""
+        return self._db(lambda: self.store.patients.find(medical_record_number, issuer))
+
+    def courses(self, patient_id: str) -> tuple[Course, ...]:
+        """The courses of a patient."""
+        return self._db(lambda: self.store.patients.courses(patient_id))
+
+    def add_import(
+        self,
+        *,
+        patient: Patient,
+        course: Course,
+        image: CtImage,
+        structures: StructureSet,
+        ct_files: Iterable[DicomFile],
+    ) -> None:
+        """Store one import, all or nothing."""
+        self._db(
+            lambda: self.store.patients.add_import(
+                patient=patient, course=course, image=image, structures=structures, ct_files=ct_files
+            )
+        )
+
+    def set_roles(self, course_id: str, roles: Mapping[int, StructureRole]) -> StructureSet:
+        """Change what structures are to the planner, by number; stored as the structure set's next revision."""
+        structures = self.structures(course_id)
+        changed = tuple(attrs.evolve(s, role=roles.get(s.number, s.role)) for s in structures.structures)
+        result = attrs.evolve(structures, structures=changed)
+        self._db(lambda: self.store.patients.save_structure_set(result, course_id=course_id))
+        return result
+
     # ---- machines ------------------------------------------------------------------------------------------------
 
     def machines(self) -> tuple[MachinePackage, ...]:
@@ -123,9 +155,7 @@ class SiteSession:
         """Take a commissioned machine package into the site; it is immutable from then on."""
         package = read_package(path)
         content = package_bytes(package)
-        self._db(
-            lambda: self.store.machines.add(name=package.machine.name, digest=package.digest, content=content)
-        )
+        self._db(lambda: self.store.machines.add(name=package.machine.name, digest=package.digest, content=content))
         self.models = Models([package_from_bytes(b) for b in self._db(self.store.machines.packages)])
         return package
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Callable
 
 import attrs
-import numpy as np
 
 from ert.app.beam_tools import BeamTools
 from ert.app.changes import Changes
@@ -26,7 +24,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
-from ert.errors import Cancelled, ErtError, Refused
+from ert.errors import ErtError, Refused
 
 SETTLE_S = 0.15  # further edits within this time join the same computation
 
@@ -78,6 +76,11 @@ class PlanWorkspace:
         return self._stored.revision
 
     @property
+    def stored(self) -> StoredPlan:
+        """The revision the edits began with."""
+        return self._stored
+
+    @property
     def is_dirty(self) -> bool:
         """True if there is something to save."""
         return self._session.is_dirty
@@ -110,6 +113,18 @@ class PlanWorkspace:
     def dvhs(self) -> tuple[Dvh, ...]:
         """Dose–volume histograms of the current dose; empty unless the dose is current."""
         return self.evaluation.dvhs if self._dose.status is DoseStatus.CURRENT else ()
+
+    def metric(self, structure_number: int, metric: str) -> float | None:
+        """A metric such as ``D95%`` of the current dose; None unless its histogram is there.
+
+        Raises
+        ------
+        Refused
+            If the metric is not understood.
+        """
+        if self._dose.status is not DoseStatus.CURRENT:
+            return None
+        return self.evaluation.metric(structure_number, metric, prescription_gy=self.plan.prescription.dose_gy)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -325,5 +340,3 @@ def _settle(ctx: JobContext) -> None:
     while time.monotonic() < end_s:
         ctx.check()
         time.sleep(0.01)
-
-

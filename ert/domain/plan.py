@@ -20,7 +20,8 @@ MAX_FRACTIONS = 60
 class Normalisation(enum.StrEnum):
     """What receives the prescribed dose (`Prescription`)."""
 
-    ISODOSE = "ISODOSE"  # `percent` of the plan's maximum dose is the prescribed dose
+    ISODOSE = "ISODOSE"  # `percent` of the given dose (each field's maximum in water) is the prescribed dose
+    MAXIMUM = "MAXIMUM"  # `percent` of the plan's maximum dose is the prescribed dose
     POINT = "POINT"  # the dose at `point_id` is the prescribed dose
     D95 = "D95"  # 95 % of the target's volume receives at least the prescribed dose
     FIXED_MU = "FIXED_MU"  # monitor units as entered; nothing is scaled

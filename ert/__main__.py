@@ -1,0 +1,5 @@
+"""``python -m ert``."""
+
+from ert.main import main
+
+main()

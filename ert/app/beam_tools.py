@@ -1,0 +1,135 @@
+"""What an open plan derives for its beams: SSD, projections, apertures, proposals, surfaces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.app.beam_proposal import propose_beam
+from ert.app.dose_service import Models
+from ert.devices.aperture_fit import (
+    FittedAperture,
+    ellipse_aperture,
+    fit_aperture,
+    project_outlines,
+    rectangle_aperture,
+)
+from ert.domain.beam import Beam
+from ert.domain.beam_model import BeamModel
+from ert.domain.image import CtImage
+from ert.domain.plan import Plan
+from ert.domain.structure import Structure, StructureSet
+from ert.dose.tissue import TissueGrid
+from ert.geometry.contours import ContourStack, contour_stack
+from ert.geometry.frames import BeamFrame
+from ert.geometry.mesh import surface_mesh
+from ert.geometry.surface import obliquity_deg, ssd_cm
+
+F64 = NDArray[np.float64]
+Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
+
+
+class BeamTools:
+    """Geometry of beams on one image and structure set; surfaces and stacks are kept.
+
+    Parameters
+    ----------
+    tissue : callable
+        Gives the tissue grid of a plan (kept by the dose service).
+    """
+
+    def __init__(
+        self, *, image: CtImage, structures: StructureSet, models: Models, tissue: Callable[[Plan], TissueGrid]
+    ) -> None:
+        self._image, self._structures, self._models, self._tissue = image, structures, models, tissue
+        self._stacks: dict[int, ContourStack] = {}
+        self._meshes: dict[int, Mesh] = {}
+
+    def structure(self, number: int) -> Structure:
+        """A structure of the course."""
+        return self._structures.structure(number)
+
+    def stack(self, number: int) -> ContourStack:
+        """Contours of a structure, ordered by plane."""
+        if number not in self._stacks:
+            self._stacks[number] = contour_stack(self.structure(number))
+        return self._stacks[number]
+
+    def frame(self, beam: Beam) -> BeamFrame:
+        """The beam's eye view frame of a beam."""
+        machine = self._models.package(beam.machine_name).machine
+        return beam.frame(patient_position=self._image.patient_position, sad_cm=machine.sad_cm)
+
+    def ssd_cm(self, beam: Beam, external_number: int) -> float | None:
+        """Source to external contour along the central axis; None if the axis misses."""
+        return ssd_cm(self.stack(external_number), self.frame(beam))
+
+    def obliquity_deg(self, beam: Beam, external_number: int) -> float | None:
+        """Angle between axis and skin normal; None if the axis misses."""
+        return obliquity_deg(self.stack(external_number), self.frame(beam))
+
+    def with_ssd(self, plan: Plan) -> Plan:
+        """The plan with every beam's SSD as its geometry gives it."""
+        if not plan.beams:
+            return plan
+        beams = tuple(attrs.evolve(b, ssd_cm=self.ssd_cm(b, plan.external_number)) for b in plan.beams)
+        return plan if beams == plan.beams else attrs.evolve(plan, beams=beams)
+
+    def surface(self, number: int) -> Mesh:
+        """Closed triangle mesh of a structure: float32 (n, 3) cm, int32 (m, 3)."""
+        if number not in self._meshes:
+            mesh = surface_mesh(self.structure(number))
+            self._meshes[number] = (mesh.vertices_cm, mesh.triangles)
+        return self._meshes[number]
+
+    def project_structure(self, beam: Beam, number: int) -> tuple[F64, ...]:
+        """Outlines (n, 2) of a structure's projection on the isocentre plane, beam's eye view."""
+        return project_outlines(self.structure(number), self.frame(beam))
+
+    def propose(self, plan: Plan, target_number: int) -> Beam:
+        """A beam for a target: approach, energy, applicator, aperture, each with its reason."""
+        package = self._models.packages[-1] if self._models.packages else self._models.package("")
+        used = [b.machine_name for b in plan.beams]
+        if used:
+            package = self._models.package(used[-1])
+        beam = propose_beam(
+            plan,
+            target=self.structure(target_number),
+            external=self.structure(plan.external_number),
+            image=self._image,
+            tissue=self._tissue(plan),
+            package=package,
+        )
+        return attrs.evolve(beam, ssd_cm=self.ssd_cm(beam, plan.external_number))
+
+    def fit_aperture(self, beam: Beam, target_number: int, margin_cm: float) -> FittedAperture:
+        """The opening around a target's projection with a margin at the isocentre plane."""
+        machine = self._models.package(beam.machine_name).machine
+        return fit_aperture(
+            self.structure(target_number),
+            self.frame(beam),
+            machine.applicator(beam.applicator_id),
+            margin_cm=margin_cm,
+        )
+
+    def rectangle(self, beam: Beam, width_cm: float, height_cm: float, centre_cm: Sequence[float]) -> FittedAperture:
+        """A rectangular opening at the isocentre plane."""
+        machine = self._models.package(beam.machine_name).machine
+        return rectangle_aperture(width_cm, height_cm, machine.applicator(beam.applicator_id), centre_cm=centre_cm)
+
+    def ellipse(self, beam: Beam, width_cm: float, height_cm: float, centre_cm: Sequence[float]) -> FittedAperture:
+        """An elliptic opening (a circle if width equals height) at the isocentre plane."""
+        machine = self._models.package(beam.machine_name).machine
+        return ellipse_aperture(width_cm, height_cm, machine.applicator(beam.applicator_id), centre_cm=centre_cm)
+
+    def model(self, beam: Beam) -> BeamModel:
+        """The beam model of a beam."""
+        return self._models.of_beam(beam)[1]
+
+    def with_energy(self, beam: Beam, energy_mev: float) -> Beam:
+        """The beam with another energy of its machine, and the model that goes with it."""
+        model = self._models.package(beam.machine_name).model(energy_mev)
+        return attrs.evolve(beam, energy_mev=model.energy_mev, model_digest=model.digest)

@@ -1,0 +1,71 @@
+"""Dose–volume histograms of an open plan, computed beside the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ert.analysis.dvh import compute_dvh
+from ert.analysis.metrics import evaluate_metric
+from ert.app.changes import Changes
+from ert.app.dose_state import DoseState
+from ert.app.jobs import Job, JobContext, Jobs, Lane
+from ert.domain.dvh import Dvh
+from ert.domain.image import CtImage
+from ert.domain.plan import Plan
+from ert.domain.structure import StructureSet
+
+
+class Evaluation:
+    """Keeps the histograms of the current dose; they vanish with it."""
+
+    def __init__(
+        self, *, image: CtImage, structures: StructureSet, jobs: Jobs, publish: Callable[[Changes], None]
+    ) -> None:
+        self._image, self._structures, self._jobs, self._publish = image, structures, jobs, publish
+        self._job: Job[tuple[Dvh, ...]] | None = None
+        self.dvhs: tuple[Dvh, ...] = ()
+
+    def clear(self) -> None:
+        """Forget the histograms and stop computing."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+        self.dvhs = ()
+
+    def start(self, plan: Plan, dose: DoseState) -> None:
+        """Compute the histograms of all contoured structures for a current dose."""
+        self.clear()
+        if dose.plan_gy is None or dose.grid is None:
+            return
+        gy, grid = dose.plan_gy, dose.grid
+        wanted = [s for s in self._structures.structures if s.contours]
+
+        def work(ctx: JobContext) -> tuple[Dvh, ...]:
+            found = []
+            for number, structure in enumerate(wanted):
+                ctx.check()
+                ctx.progress(number / len(wanted), structure.name)
+                found.append(compute_dvh(structure, gy, grid))
+            return tuple(found)
+
+        self._job = self._jobs.submit(
+            Lane.IO, work, title=f"Histograms of {plan.name}", supersedes="dvh", on_done=self._arrived
+        )
+
+    def _arrived(self, dvhs: tuple[Dvh, ...]) -> None:
+        self._job = None
+        self.dvhs = dvhs
+        self._publish(Changes(dvh=True))
+
+    def metric(self, structure_number: int, metric: str, *, prescription_gy: float) -> float | None:
+        """A metric such as ``D95%`` or ``V20Gy`` of a structure; None until its histogram is there.
+
+        Raises
+        ------
+        Refused
+            If the metric is not understood.
+        """
+        for dvh in self.dvhs:
+            if dvh.structure_number == structure_number:
+                return evaluate_metric(metric, dvh, prescription_gy=prescription_gy)
+        return None

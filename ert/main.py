@@ -1,0 +1,63 @@
+"""The composition root: the only module that sees everything. Sets the environment, then hands adapters out."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import platformdirs
+
+if TYPE_CHECKING:
+    from ert.app.ports import SiteGateway
+
+
+def prepare_environment() -> None:
+    """Where compiled kernels are kept, and one OpenGL path for the off-screen 3D view; both before any import of them.
+
+    Compiled kernels are code: they lie in a folder only this user can write to.
+    """
+    folder = Path(platformdirs.user_cache_dir("ert", appauthor=False)) / "kernels"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
+    os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
+
+
+class Program:
+    """What the commands need from here; nothing is imported before it is asked for."""
+
+    def gateway(self) -> SiteGateway:
+        """What makes and opens sites."""
+        from ert.storage.site import Gateway
+
+        return Gateway()
+
+    def run_gui(self, *, site: Path | None) -> int:
+        """Open the window."""
+        from ert.ui.application import start
+
+        return start(self.gateway(), site=site)
+
+    def run_demo(self, *, out: Path, with_window: bool) -> int:
+        """Run the main job on the built-in demo patient, then show it if there is a display."""
+        from ert.app.demo import run_demo
+
+        demo = run_demo(self.gateway(), out)
+        has_display = bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+        if with_window and has_display:
+            from ert.ui.application import start
+
+            return start(self.gateway(), site=demo.site_path, credentials=demo.credentials, plan_id=demo.plan_id)
+        return 0
+
+
+def main() -> None:
+    """Entry point of the command ``ert``."""
+    prepare_environment()
+    from ert.cli.main import run
+
+    run(Program())
+
+
+if __name__ == "__main__":
+    main()
