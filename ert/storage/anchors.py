@@ -1,7 +1,7 @@
 """What this workstation remembers of a site: the last head of its history.
 
-An older copy of the whole site verifies in itself; only somebody who saw a later state can tell. The head is kept outside
-the site, in the user's profile, as ``<store id>.json``.
+An older copy of the whole site verifies in itself; only somebody who saw a later state can tell. The head is kept
+outside the site, in the user's profile, as ``<store id>.json``.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The history: one row for everything that happened, chained by codes, append-only.
 
-``h = HMAC(audit key, every field of the row ‖ h of the row before)``. A row that is changed, removed or put in breaks the
-chain; the head stands in ``store_meta`` too, and each workstation remembers the last head it saw (anchors.py).
+``h = HMAC(audit key, every field of the row)``, one of them the ``h`` of the row before. A row that is changed, removed
+or put in breaks the chain; the head stands in ``store_meta`` too, and each workstation remembers the last head it saw
+(anchors.py).
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ def array_to_buffers(array: NDArray[Any]) -> tuple[bytes, memoryview]:
     text = json.dumps({"dtype": ordered.dtype.str, "shape": list(array.shape)}).encode("ascii")
     padded = -(-(_LENGTH.size + len(text)) // _ALIGNMENT) * _ALIGNMENT - _LENGTH.size
     head = _LENGTH.pack(padded) + text.ljust(padded)
-    return head, memoryview(ordered.reshape(-1).view(np.uint8).data)
+    values = memoryview(ordered.reshape(-1).view(np.uint8).data) if ordered.size else memoryview(b"")
+    return head, values
 
 
 def bytes_to_array(data: bytes | bytearray | memoryview) -> NDArray[Any]:

@@ -115,13 +115,20 @@ def login_tag(store_id: str, login: str) -> str:
 
 
 def make_password_slot(
-    vault: Vault, *, login: str, user_id: str, password: str, parameters: KdfParameters, created: dt.datetime
+    vault: Vault,
+    *,
+    login: str,
+    user_id: str,
+    password: str,
+    parameters: KdfParameters,
+    created: dt.datetime,
+    slot_id: str | None = None,
 ) -> Slot:
-    """Return a slot with fresh X25519 and Ed25519 keys for one user."""
+    """Return a slot with fresh X25519 and Ed25519 keys for one user; give `slot_id` to replace a slot."""
     agreement, signing = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
     slot = Slot(
         kind=PASSWORD,
-        slot_id=new_id(),
+        slot_id=slot_id if slot_id is not None else new_id(),
         store_id=vault.store_id,
         user_id=user_id,
         login_tag=login_tag(vault.store_id, login),

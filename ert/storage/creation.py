@@ -1,0 +1,219 @@
+"""Making a site: prepared in memory, written only after the recovery code was typed back, complete or not at all."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import shutil
+from pathlib import Path
+
+from attrs import frozen
+
+from ert.domain.identity import new_id
+from ert.errors import InvalidSite, WrongKey
+from ert.storage import recovery, schema, slots, store_file
+from ert.storage.atomic import replace_file, sync_folder, translated
+from ert.storage.audit import GENESIS, write_meta
+from ert.storage.blobs import DATA, TMP, TRASH
+from ert.storage.database import Database
+from ert.storage.keys import Vault
+from ert.storage.migrate import migrate
+from ert.storage.opening import Access
+from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
+from ert.storage.records import Records
+from ert.storage.site import DATABASE, SITE_NAME_COLUMN, SiteOptions, make_records
+from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
+from ert.storage.unlock import SLOTS, Unlocked, ring_path, slot_path
+from ert.storage.users import add_user
+
+_FOLDERS = (DATA, TMP, TRASH, SLOTS)
+
+
+@frozen(kw_only=True, repr=False)
+class _Draft:
+    root: Path
+    site_name: str
+    login: str
+    unlocked: Unlocked
+    slots: tuple[slots.Slot, slots.Slot]
+    options: SiteOptions
+
+
+class PendingSite:
+    """A site being made: nothing is on the disk until the recovery code was typed back (port ``PendingSite``)."""
+
+    def __init__(self, draft: _Draft, secret: bytes) -> None:
+        self._draft = draft
+        self._secret = secret
+
+    @property
+    def recovery_code(self) -> str:
+        """To be printed and kept away from the computer."""
+        return recovery.format_recovery_code(self._secret)
+
+    def confirm(self, typed_code: str) -> None:
+        """Write the site; it appears at its place as a whole.
+
+        Raises
+        ------
+        InvalidSite
+            The typed code differs, or the folder is no longer free. May be tried again.
+        DiskFull, StorageFailed
+            Nothing is left behind.
+        """
+        if not self._secret:
+            raise InvalidSite("This site was finished or discarded before.", hint="Begin again.")
+        try:
+            typed = recovery.parse_recovery_code(typed_code)
+        except WrongKey as exc:
+            raise InvalidSite(exc.sentence, hint=exc.hint) from exc
+        if not hmac.compare_digest(typed, self._secret):
+            raise InvalidSite(
+                "The typed recovery code differs from the one shown; the site was not created.",
+                hint="Copy the code from the sheet again.",
+            )
+        _write_site(self._draft)
+        self.discard()
+
+    def discard(self) -> None:
+        """Forget what was prepared."""
+        self._secret = b""
+        self._draft.unlocked.vault.close()
+
+
+def prepare_site(
+    root: Path,
+    *,
+    site_name: str,
+    admin_name: str,
+    password: str,
+    options: SiteOptions,
+    kind: str = CLINICAL,
+    kdf: KdfParameters = KDF_FLOOR,
+) -> PendingSite:
+    """Begin a new site with one administrator and one recovery code.
+
+    Parameters
+    ----------
+    root : Path
+        Does not exist yet, or is an empty folder.
+    site_name, admin_name, password : str
+        As entered.
+    options : SiteOptions
+        Of this workstation.
+    kind : str
+        "clinical", or "sandbox" for trying things out.
+    kdf : KdfParameters
+        Cost of the password; below `KDF_FLOOR` for a sandbox only.
+
+    Raises
+    ------
+    InvalidSite
+        A name is missing, the password too weak, the folder in use.
+    """
+    if not site_name.strip() or not admin_name.strip():
+        raise InvalidSite("A site needs a name, and its administrator too.", hint="Enter both.")
+    check_password(password)
+    if kind == CLINICAL and not kdf.is_at_least(KDF_FLOOR):
+        raise InvalidSite("A clinical site cannot be created with a password cost below the allowed minimum.")
+    _check_folder(root)
+    created = options.clock()
+    store = store_file.make_store_file(store_id=new_id(), kind=kind, created=created)
+    vault, user_id, secret = Vault.create(store.store_id), new_id(), recovery.new_recovery_secret()
+    password_slot = slots.make_password_slot(
+        vault, login=admin_name, user_id=user_id, password=password, parameters=kdf, created=created
+    )
+    recovery_slot = slots.make_recovery_slot(vault, secret=secret, created=created)
+    draft = _Draft(
+        root=root,
+        site_name=site_name.strip(),
+        login=admin_name.strip(),
+        unlocked=Unlocked(store=store, vault=vault, user_id=user_id),
+        slots=(password_slot, recovery_slot),
+        options=options,
+    )
+    return PendingSite(draft, secret)
+
+
+def _check_folder(root: Path) -> None:
+    with translated("looking at the folder for the site"):
+        if root.exists() and (not root.is_dir() or any(root.iterdir())):
+            raise InvalidSite(
+                f"The folder {root} is not empty; a site was not created there.", hint="Choose a new folder."
+            )
+
+
+def _write_site(draft: _Draft) -> None:
+    _check_folder(draft.root)
+    with translated("creating the site"):
+        draft.root.parent.mkdir(parents=True, exist_ok=True)
+        building = draft.root.parent / f".{draft.root.name}.{new_id()}.creating"
+        building.mkdir(mode=0o700)
+        try:
+            _fill(building, draft)
+            if os.name == "nt" and draft.root.exists():
+                draft.root.rmdir()
+            building.rename(draft.root)
+        except BaseException:
+            shutil.rmtree(building, ignore_errors=True)
+            raise
+        sync_folder(draft.root.parent)
+
+
+def _fill(root: Path, draft: _Draft) -> None:
+    for name in _FOLDERS:
+        (root / name).mkdir(mode=0o700, parents=True)
+    vault, store = draft.unlocked.vault, draft.unlocked.store
+    tmp = root / TMP
+    replace_file(ring_path(root, vault.generation), vault.wrapped_ring(), tmp_folder=tmp)
+    for slot in draft.slots:
+        replace_file(slot_path(root, slot), slot.to_json(), tmp_folder=tmp)
+    _create_database(root, draft)
+    replace_file(root / FILE_NAME, store.to_json(vault), tmp_folder=tmp)
+    for folder in (root / SLOTS).parent, root:
+        sync_folder(folder)
+
+
+def _create_database(root: Path, draft: _Draft) -> None:
+    (root / DATABASE).touch(mode=0o600, exist_ok=False)
+    access = Access(
+        path=root / DATABASE,
+        key_literal=draft.unlocked.vault.database_key_literal,
+        store_id=draft.unlocked.store.store_id,
+    )
+    database = Database(access, may_migrate=True)
+    try:
+        with database.write() as connection:
+            migrate(connection)
+            # Not yet at its place: this workstation remembers the site once it is opened there.
+            options = SiteOptions(clock=draft.options.clock)
+            records = make_records(root, draft.unlocked, options, database)
+            meta = _first_meta(records, draft.unlocked.store, draft.site_name)
+            connection.execute(schema.store_meta.insert().values(**meta, row_mac=b""))
+            write_meta(connection, records.guard, meta)
+            records.trail.append(connection, "site created", record=draft.unlocked.store.store_id)
+            add_user(
+                records,
+                connection,
+                login=draft.login,
+                user_id=draft.unlocked.user_id,
+                public_ed25519=draft.slots[0].public_ed25519,
+            )
+    finally:
+        database.close()
+
+
+def _first_meta(records: Records, store: StoreFile, site_name: str) -> dict[str, int | str | bytes]:
+    return {
+        "one": 1,
+        "store_id": store.store_id,
+        "kind": store.kind,
+        "format": store.format,
+        "epoch": store.epoch,
+        SITE_NAME_COLUMN: records.guard.encrypt(
+            site_name.encode("utf-8"), table="store_meta", row_id="1", column=SITE_NAME_COLUMN
+        ),
+        "head_seq": 0,
+        "head_h": GENESIS,
+        "fencing_token": 0,
+    }

@@ -1,0 +1,216 @@
+"""Plans of a site: a head for each plan and every revision ever saved, each complete in itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from ert.domain.dose import DoseResult
+from ert.domain.identity import new_id
+from ert.domain.plan import Plan
+from ert.domain.record import PlanHead, PlanStatus, StoredPlan
+from ert.errors import BadTag, DigestMismatch, NotFound, StaleRevision
+from ert.storage import documents, schema
+from ert.storage.doses import insert_doses, put_doses, read_dose
+from ert.storage.envelope import FileKind
+from ert.storage.records import Records, Row, Saving, the_file
+from ert.storage.users import user_names
+
+_NAME = "plan"
+
+
+class PlanRepository:
+    """Plans and their revisions (port ``PlanStore``)."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+        self._names: dict[str, str] = {}
+
+    def heads(self, course_id: str) -> tuple[PlanHead, ...]:
+        """Return the newest revisions of all plans of a course, oldest plan first."""
+        with self._records.database.read() as connection:
+            rows = self._records.rows(connection, schema.plan, schema.plan.c.course == course_id)
+        return tuple(self._head(row) for row in rows)
+
+    def revisions(self, plan_id: str) -> tuple[StoredPlan, ...]:
+        """Return every revision of a plan, oldest first."""
+        table = schema.plan_revision
+        with self._records.database.read() as connection:
+            self._records.row(connection, schema.plan, plan_id)
+            rows = self._records.rows(connection, table, table.c.plan == plan_id, order="rev")
+        return tuple(self._stored(row) for row in rows)
+
+    def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
+        """Return one revision of a plan, the newest by default.
+
+        Raises
+        ------
+        NotFound
+            No such plan or revision.
+        BadTag, DigestMismatch
+            The revision is not what was saved.
+        """
+        table = schema.plan_revision
+        with self._records.database.read() as connection:
+            head = self._records.row(connection, schema.plan, plan_id)
+            wanted = head["rev"] if revision is None else revision
+            rows = self._records.rows(connection, table, table.c.plan == plan_id, table.c.rev == wanted)
+        if not rows and wanted == head["rev"]:
+            raise _incomplete(plan_id, f"revision {wanted} missing")
+        if not rows:
+            raise NotFound(f"This plan has no revision {wanted}; its newest is {head['rev']}.")
+        if wanted == head["rev"] and rows[0]["digest"] != head["digest"]:
+            raise _incomplete(plan_id, "head and revision differ")
+        return self._stored(rows[0])
+
+    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = ()) -> StoredPlan:
+        """Save a new revision with its doses: files first, then one transaction.
+
+        Parameters
+        ----------
+        plan : Plan
+            The new content.
+        base_revision : int
+            The revision the edit began with; 0 for a new plan.
+        doses : sequence of DoseResult
+            Doses computed for it; those kept before are not written again.
+
+        Raises
+        ------
+        StaleRevision
+            The store has another newest revision. Nothing is saved.
+        DiskFull, StorageFailed, DatabaseBusy
+            Nothing is saved.
+        """
+        records = self._records
+        folder = self._check_base(plan, base_revision)
+        revision = base_revision + 1
+        with records.saving() as save:
+            row = self._put_revision(save, plan, revision, folder)
+            dose_rows = put_doses(records, save, plan.id, doses, folder=folder)
+            with save.transaction() as connection:
+                self._move_head(connection, plan, base_revision)
+                records.insert(connection, schema.plan_revision, row, revision=revision)
+                insert_doses(records, connection, dose_rows)
+                change = {"digest": plan.digest, "doses": [d["content_digest"] for d in dose_rows]}
+                records.trail.append(
+                    connection, "plan saved", table=_NAME, record=plan.id, revision=revision, change=change
+                )
+        return self.load(plan.id, revision)
+
+    def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
+        """Return a kept dose of this plan, verified; None if it was never kept."""
+        return read_dose(self._records, plan_id, request_digest)
+
+    def _check_base(self, plan: Plan, base_revision: int) -> tuple[str, str, str]:
+        """Refuse early what the transaction would refuse; return the folder of the plan's files."""
+        records = self._records
+        with records.database.read() as connection:
+            course = records.row(connection, schema.course, plan.course_id)
+            found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
+        if (found[0]["rev"] if found else 0) != base_revision:
+            raise self._stale(found[0] if found else None, base_revision)
+        return (course["patient"], course["uuid"], plan.id)
+
+    def _put_revision(self, save: Saving, plan: Plan, revision: int, folder: Sequence[str]) -> Row:
+        table = schema.plan_revision
+        content = documents.to_content(plan)
+        if documents.from_content(content, Plan).digest != plan.digest:
+            raise DigestMismatch("The plan could not be written exactly as it is; nothing was saved.", detail="plan")
+        row_id = new_id()
+        context = self._records.context(schema.plan, plan.id, revision, FileKind.DOCUMENT)
+        cell = save.put_document(_NAME, content, table=table, row_id=row_id, context=context, folder=folder)
+        return {
+            "uuid": row_id,
+            "plan": plan.id,
+            "state": PlanStatus.DRAFT.value,
+            "saved_by": self._records.actor,
+            "digest": plan.digest,
+            "document_ct": cell,
+        }
+
+    def _move_head(self, connection: sa.Connection, plan: Plan, base_revision: int) -> None:
+        records = self._records
+        name = records.guard.encrypt(plan.name.encode("utf-8"), table=_NAME, row_id=plan.id, column="name_ct")
+        changes = {
+            "course": plan.course_id,
+            "state": PlanStatus.DRAFT.value,
+            "saved_by": records.actor,
+            "digest": plan.digest,
+            "name_ct": name,
+        }
+        found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
+        if not found and base_revision == 0:
+            records.insert(connection, schema.plan, {"uuid": plan.id} | changes)
+            return
+        if not found or found[0]["rev"] != base_revision:
+            raise self._stale(found[0] if found else None, base_revision)
+        if found[0]["course"] != plan.course_id:
+            raise NotFound("A plan cannot move to another course.", hint="Make a copy of it there.")
+        if not records.update(connection, schema.plan, found[0], changes):
+            raise self._stale(found[0], base_revision)
+
+    def _stale(self, head: Row | None, base_revision: int) -> StaleRevision:
+        if head is None:
+            return StaleRevision(
+                "The plan you edited is not in this site.",
+                hint="Save it as a new plan.",
+                detail=f"base {base_revision}, no head",
+            )
+        return StaleRevision(
+            f"The plan was saved by somebody else in the meantime (revision {head['rev']}, yours began with "
+            f"{base_revision}); nothing was overwritten.",
+            hint="Load the newest revision, or save yours as a new plan.",
+            detail=f"plan {head['uuid']} base {base_revision} head {head['rev']}",
+        )
+
+    def _stored(self, row: Row) -> StoredPlan:
+        plan = documents.from_content(self._content(row), Plan)
+        if plan.digest != row["digest"] or plan.id != row["plan"]:
+            raise DigestMismatch(
+                "A plan of this site is not what was saved; it was not used.",
+                hint="Open an earlier revision and run 'ert check'.",
+                detail=f"plan {row['plan']} revision {row['rev']}: digest",
+            )
+        return StoredPlan(
+            plan=plan,
+            revision=row["rev"],
+            status=PlanStatus(row["state"]),
+            saved_by=self._name(row["saved_by"]),
+            saved_at=dt.datetime.fromisoformat(row["created_utc"]),
+        )
+
+    def _content(self, row: Row) -> Row:
+        records = self._records
+        if row["document_ct"] is not None:
+            return records.decrypt_document(_NAME, row, table=schema.plan_revision)
+        with records.database.read() as connection:
+            files = records.files_of(connection, schema.plan, row["plan"], row["rev"])
+        return documents.read_document(_NAME, bytes(records.blobs.read(the_file(files, FileKind.DOCUMENT))))
+
+    def _head(self, row: Row) -> PlanHead:
+        name = self._records.guard.decrypt(row["name_ct"], table=_NAME, row_id=row["uuid"], column="name_ct")
+        return PlanHead(
+            plan_id=row["uuid"],
+            course_id=row["course"],
+            name=name.decode("utf-8"),
+            revision=row["rev"],
+            status=PlanStatus(row["state"]),
+            saved_by=self._name(row["saved_by"]),
+            saved_at=dt.datetime.fromisoformat(row["updated_utc"]),
+        )
+
+    def _name(self, user_id: str) -> str:
+        if user_id not in self._names:
+            self._names = user_names(self._records)
+        return self._names.get(user_id, user_id)
+
+
+def _incomplete(plan_id: str, detail: str) -> BadTag:
+    return BadTag(
+        "A plan of this site is incomplete; it was not used.",
+        hint="Open an earlier revision and run 'ert check'.",
+        detail=f"plan {plan_id}: {detail}",
+    )
