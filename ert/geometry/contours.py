@@ -12,6 +12,7 @@ Rules, stated once:
 
 from __future__ import annotations
 
+import enum
 import itertools
 from collections.abc import Sequence
 from typing import Protocol
@@ -29,6 +30,13 @@ SAME_PLANE_CM = 0.02
 FLATNESS_CM = 0.05
 BRIDGED_SPACINGS = 3.5
 _MIN_POINTS = 3
+
+
+class EndRule(enum.StrEnum):
+    """Where a structure ends along the normal of its planes."""
+
+    HALF_SPACING = "half a plane spacing beyond the first and the last plane"
+    AT_PLANES = "at the first and the last plane"
 
 
 class HasPoints(Protocol):
@@ -124,7 +132,13 @@ def plane_axes(structure: HasContours) -> F64:
     return np.array([x_axis, np.cross(normal, x_axis), normal])
 
 
-def contour_stack(structure: HasContours, *, axes: F64 | None = None, single_plane_cm: float = 0.3) -> ContourStack:
+def contour_stack(
+    structure: HasContours,
+    *,
+    axes: F64 | None = None,
+    single_plane_cm: float = 0.3,
+    end_rule: EndRule = EndRule.HALF_SPACING,
+) -> ContourStack:
     """Sort the contours of a structure into planes and slabs.
 
     Parameters
@@ -132,6 +146,7 @@ def contour_stack(structure: HasContours, *, axes: F64 | None = None, single_pla
     structure : anything with a name and contours.
     axes : (3, 3) rows x, y, normal that the planes must have; found from the contours if not given.
     single_plane_cm : thickness that a structure of one plane gets.
+    end_rule : AT_PLANES is for comparing with systems that end structures there; a lone plane keeps its slab.
 
     Raises
     ------
@@ -159,7 +174,7 @@ def contour_stack(structure: HasContours, *, axes: F64 | None = None, single_pla
     z_cm = np.array([np.mean([levels[n] for n in group]) for group in groups])
     polygons = [[_edges(outlines[n]) for n in group] for group in groups]
     spacing_cm = float(np.median(np.diff(z_cm))) if len(z_cm) > 1 else single_plane_cm
-    low_cm, high_cm = _slabs(z_cm, spacing_cm)
+    low_cm, high_cm = _slabs(z_cm, spacing_cm, end_rule)
     return ContourStack(
         name=structure.name,
         axes=frame,
@@ -203,11 +218,17 @@ def _planes(levels: F64) -> list[list[int]]:
     return groups
 
 
-def _slabs(z_cm: F64, spacing_cm: float) -> tuple[F64, F64]:
+def _slabs(z_cm: F64, spacing_cm: float, end_rule: EndRule) -> tuple[F64, F64]:
     """Lower and upper limit of each plane's slab."""
     low = z_cm - spacing_cm / 2
     high = z_cm + spacing_cm / 2
-    for n, gap in enumerate(np.diff(z_cm)):
-        if gap <= BRIDGED_SPACINGS * spacing_cm:
-            high[n] = low[n + 1] = (z_cm[n] + z_cm[n + 1]) / 2
+    is_bridged = np.diff(z_cm) <= BRIDGED_SPACINGS * spacing_cm
+    middle = (z_cm[1:] + z_cm[:-1]) / 2
+    high[:-1] = np.where(is_bridged, middle, high[:-1])
+    low[1:] = np.where(is_bridged, middle, low[1:])
+    if end_rule is EndRule.AT_PLANES:
+        joins_below = np.concatenate([[False], is_bridged])
+        joins_above = np.concatenate([is_bridged, [False]])
+        high = np.where(joins_below & ~joins_above, z_cm, high)
+        low = np.where(joins_above & ~joins_below, z_cm, low)
     return low, high

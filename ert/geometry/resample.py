@@ -91,8 +91,8 @@ def sample_at(values: NDArray[Any], grid: VoxelGrid, points_cm: ArrayLike, *, ou
     """Values, float32 (...), of an array [z, y, x] at patient points (..., 3)."""
     index = grid.index_xyz(points_cm)
     flat = np.ascontiguousarray(index.reshape(-1, 3))
-    found: F32 = sample_points(values, flat, outside)
-    return found.reshape(index.shape[:-1])
+    found: F32 = sample_points(values, flat, outside).reshape(index.shape[:-1])
+    return found
 
 
 def sample_plane(values: NDArray[Any], grid: VoxelGrid, plane: Plane, *, outside: float = 0.0) -> F32:
@@ -100,8 +100,8 @@ def sample_plane(values: NDArray[Any], grid: VoxelGrid, plane: Plane, *, outside
     corners = grid.index_xyz(plane.point_cm([(0, 0), (1, 0), (0, 1)]))
     nv, nu = plane.shape_vu
     du, dv = corners[1] - corners[0], corners[2] - corners[0]
-    layers: F32 = sample_lattice(values, corners[0], du, dv, np.zeros(3), (1, nv, nu), outside)
-    return layers[0]
+    found: F32 = sample_lattice(values, corners[0], du, dv, np.zeros(3), (1, nv, nu), outside)[0]
+    return found
 
 
 def resample(values: NDArray[Any], grid: VoxelGrid, target: VoxelGrid, *, outside: float = 0.0) -> F32:
