@@ -127,10 +127,11 @@ def _unpacked(data: bytes) -> bytes:
 
 
 def _exactly(wanted: type) -> Callable[[Any, Any], Any]:
-    def structure(value: Any, _: Any) -> Any:  # noqa: ANN401
+    def structure(value: Any, asked: Any) -> Any:  # noqa: ANN401
         if type(value) is not wanted:
             raise TypeError(f"{type(value).__name__} instead of {wanted.__name__}")
-        return value
+        # The converter sends a `StrEnum` here too, because it is a string; left alone it would stay one.
+        return value if asked is wanted else asked(value)
 
     return structure
 
@@ -167,10 +168,9 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(wanted, _exactly(wanted))
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(dt.date, _date)
+    converter.register_structure_hook(enum.Enum, lambda value, cls: cls(value))
+    converter.register_unstructure_hook(enum.Enum, lambda value: value.value)
     converter.register_unstructure_hook(dt.date, lambda value: value.isoformat())
-    converter.register_structure_hook_func(
-        lambda cls: isinstance(cls, type) and issubclass(cls, enum.Enum), lambda value, cls: cls(value)
-    )
     converter.register_structure_hook_factory(attrs.has, _all_fields)
     return converter
 

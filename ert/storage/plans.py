@@ -117,7 +117,8 @@ class PlanRepository:
     def _put_revision(self, save: Saving, plan: Plan, revision: int, folder: Sequence[str]) -> Row:
         table = schema.plan_revision
         content = documents.to_content(plan)
-        if documents.from_content(content, Plan).digest != plan.digest:
+        written = documents.read_document(_NAME, documents.write_document(_NAME, content))
+        if documents.from_content(written, Plan).digest != plan.digest:
             raise DigestMismatch("The plan could not be written exactly as it is; nothing was saved.", detail="plan")
         row_id = new_id()
         context = self._records.context(schema.plan, plan.id, revision, FileKind.DOCUMENT)

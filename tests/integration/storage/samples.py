@@ -1,0 +1,157 @@
+"""Made-up records for storage tests: every kind of record, floats that only survive if no bit is lost."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shutil
+import tempfile
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from ert.domain.beam import Beam
+from ert.domain.device import Aperture, ApertureSource
+from ert.domain.dose import DoseResult
+from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Material
+from ert.domain.patient import Course, Patient, Sex
+from ert.domain.plan import Goal, Normalisation, Plan, Prescription
+from ert.domain.record import DicomFile
+from ert.domain.structure import Contour, PointKind, PointOfInterest, Structure, StructureRole, StructureSet
+from ert.geometry.grid import VoxelGrid
+from ert.storage.passwords import KdfParameters
+from ert.storage.site import Site, SiteOptions
+from ert.storage.sites import Sites
+from ert.storage.store_file import SANDBOX
+
+LOGIN, PASSWORD = "Dr. Marie Curie", "Radium-226!"
+FAST = KdfParameters(memory_kib=8 * 1, iterations=1, lanes=1)
+SHAPE = (7, 12, 15)
+CANARY = "Zzyzxquist"
+
+
+def sites(*, anchors: Path | None = None, busy_timeout_ms: int = 30_000) -> Sites:
+    """Sandbox sites whose passwords cost nothing."""
+    return Sites(SiteOptions(anchor_folder=anchors, busy_timeout_ms=busy_timeout_ms), kind=SANDBOX, kdf=FAST)
+
+
+def make_site(root: Path, *, anchors: Path | None = None) -> str:
+    """Create a site and return its recovery code."""
+    pending = sites(anchors=anchors).prepare(root, site_name="Clinic", admin_name=LOGIN, password=PASSWORD)
+    code = pending.recovery_code
+    pending.confirm(code)
+    return code
+
+
+def open_site(root: Path, *, anchors: Path | None = None) -> Site:
+    """Open it with the administrator's password."""
+    return sites(anchors=anchors).open(root, user_name=LOGIN, password=PASSWORD)
+
+
+_TEMPLATE: list[Path] = []
+
+
+def copied_site(root: Path) -> Path:
+    """A copy of one site made once a run."""
+    if not _TEMPLATE:
+        _TEMPLATE.append(Path(tempfile.mkdtemp(prefix="ert-site-")) / "site")
+        make_site(_TEMPLATE[0])
+    shutil.copytree(_TEMPLATE[0], root)
+    return root
+
+
+def patient(number: str = "4711") -> Patient:
+    """A patient with every field used."""
+    return Patient(
+        medical_record_number=number, issuer="Clinic", family_name=CANARY, given_name="Änne", middle_name="B.",
+        prefix="Dr", suffix="jr", birth_date=dt.date(1948, 2, 29), sex=Sex.FEMALE,
+    )  # fmt: skip
+
+
+def image(seed: int = 1) -> CtImage:
+    """A small CT with full-range noise, on an anisotropic grid whose spacing has no short binary form."""
+    hu = np.random.default_rng(seed).integers(-32768, 32768, SHAPE, dtype=np.int16)
+    grid = VoxelGrid(origin_cm=(-0.1, 1 / 3, 1e-17), spacing_cm=(0.1, 0.0976562, 0.3), shape_zyx=SHAPE)
+    return CtImage(
+        grid=grid, hu=hu, frame_of_reference_uid="1.2.3", study_instance_uid="1.2.4",
+        series_instance_uid=f"1.2.5.{seed}", sop_instance_uids=tuple(f"1.2.6.{seed}.{k}" for k in range(SHAPE[0])),
+        patient_position="HFS", description="Planning CT", acquisition_date="20260101",
+    )  # fmt: skip
+
+
+def structures(seed: int = 1) -> StructureSet:
+    """A structure set with holes, an empty structure, points, and one without contours."""
+    rng = np.random.default_rng(seed)
+    contours = tuple(Contour(points_cm=rng.normal(size=(n, 3))) for n in (3, 40, 7))
+    return StructureSet(
+        label="Plan structures",
+        frame_of_reference_uid="1.2.3",
+        sop_instance_uid=f"1.2.7.{seed}",
+        structures=(
+            Structure(number=1, name="BODY", role=StructureRole.EXTERNAL, contours=contours),
+            Structure(number=2, name="PTV äöü", role=StructureRole.PTV, colour=(1, 2, 3), contours=contours[:1]),
+            Structure(number=5, name="empty", role=StructureRole.ORGAN),
+            Structure(number=7, name="marker", role=StructureRole.OTHER, points=((0.1, 0.2, 0.3),)),
+        ),
+    )
+
+
+def course_of(who: Patient, ct: CtImage, contours: StructureSet, *, name: str = "Course 1") -> Course:
+    """A course that ties an import together."""
+    return Course(patient_id=who.id, name=name, image_id=ct.id, structure_set_id=contours.id)
+
+
+def ct_files(ct: CtImage) -> list[DicomFile]:
+    """Stand-ins for original files: bytes that must come back unchanged."""
+    rng = np.random.default_rng(99)
+    return [DicomFile(sop_instance_uid=uid, content=rng.bytes(500 + k)) for k, uid in enumerate(ct.sop_instance_uids)]
+
+
+def import_one(site: Site, *, seed: int = 1, number: str = "4711") -> Course:
+    """Import one made-up patient and return the course."""
+    who, ct, contours = patient(number), image(seed), structures(seed)
+    course = course_of(who, ct, contours)
+    site.patients.add_import(patient=who, course=course, image=ct, structures=contours, ct_files=ct_files(ct))
+    return course
+
+
+def plan_of(course: Course, *, outline_points: int = 8) -> Plan:
+    """A plan with every kind of field used."""
+    angle = np.linspace(0, 2 * np.pi, outline_points, endpoint=False)
+    point = PointOfInterest(name="ref", position_cm=(0.1, 0.2, 0.30000000000000004), kind=PointKind.REFERENCE)
+    beam = Beam(
+        number=1, name="e- left", machine_name="LINAC 1", energy_mev=12, applicator_id="A10", model_digest="ab" * 32,
+        isocentre_cm=(1 / 3, -2 / 7, 1e-300), gantry_deg=359.9999999999, couch_deg=0.1, ssd_cm=100.00000000000001,
+        aperture=Aperture(outline_cm=np.column_stack((3 * np.cos(angle), np.sin(angle))), margin_cm=0.7,
+                          source=ApertureSource.TARGET),
+        target_number=2, weight=2 / 3, mu=123.4, reasons=(("energy_mev", "lowest whose R90 covers the target"),),
+    )  # fmt: skip
+    rows = ((-1000, 0.001), (0, 1.0), (3071, 2.83))
+    curve = CtCurve(
+        name="default",
+        points=tuple(CtCurvePoint(hu=h, density_g_cm3=d, relative_stopping=d, relative_scattering=d) for h, d in rows),
+    )
+    water = Material(name="water", density_g_cm3=1.0, relative_stopping=1.0, relative_scattering=1.0)
+    return Plan(
+        course_id=course.id, name="Left chest wall", image_id=course.image_id,
+        structure_set_id=course.structure_set_id, external_number=1,
+        prescription=Prescription(target_number=2, dose_gy=50.4, fractions=28, normalisation=Normalisation.POINT,
+                                  point_id=point.id),
+        ct_curve=curve, overrides=(DensityOverride(structure_number=2, material=water),), points=(point,),
+        goals=(Goal(structure_number=2, metric="D95%", comparison=">=", value=95.0, unit="%"),), beams=(beam,),
+    )  # fmt: skip
+
+
+def dose(request_digest: str = "cd" * 32, seed: int = 5) -> DoseResult:
+    """A dose of noise."""
+    values = np.random.default_rng(seed).random(SHAPE, dtype=np.float32)
+    grid = VoxelGrid(origin_cm=(0, 0, 0), spacing_cm=(0.25, 0.25, 0.25), shape_zyx=SHAPE)
+    return DoseResult(
+        request_digest=request_digest, grid=grid, gy_per_mu=values, engine="pencil beam 1", dose_to="MEDIUM",
+        ssd_cm=100.1, given_dose_gy_per_mu=0.0101, seconds=0.25, warnings=("a warning",),
+    )  # fmt: skip
+
+
+def renamed(plan: Plan, name: str) -> Plan:
+    """The plan under another name: the smallest edit."""
+    return attrs.evolve(plan, name=name)

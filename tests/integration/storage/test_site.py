@@ -1,0 +1,287 @@
+"""Everything that is kept comes back bit for bit, in this process and in another one."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import attrs
+import numpy as np
+import pytest
+
+from ert.app import ports
+from ert.domain.record import Severity
+from ert.domain.structure import StructureRole
+from ert.errors import DigestMismatch, ImportRejected, NotFound, StaleRevision, WrongKey
+from ert.storage.check import exit_code
+from tests.integration.storage import samples
+
+
+@pytest.fixture
+def root(tmp_path):
+    return samples.copied_site(tmp_path / "site")
+
+
+@pytest.fixture
+def site(root):
+    opened = samples.open_site(root)
+    yield opened
+    opened.close()
+
+
+def test_an_import_a_plan_and_its_dose_survive_in_another_process(root, repository):
+    site = samples.open_site(root)
+    course = samples.import_one(site)
+    plan = samples.plan_of(course)
+    saved = site.plans.save(plan, base_revision=0, doses=[samples.dose()])
+    site.machines.add(name="LINAC 1", digest="ef" * 32, content=b"package\0" * 1000)
+    assert (saved.revision, saved.saved_by, saved.plan) == (1, samples.LOGIN, plan)
+    site.close()
+    script = f"""
+import hashlib, json, sys
+sys.path.insert(0, {str(repository)!r})
+from pathlib import Path
+from tests.integration.storage import samples
+site = samples.open_site(Path({str(root)!r}))
+patient = site.patients.patients()[0]
+course = site.patients.courses(patient.id)[0]
+image = site.patients.image(course.image_id)
+structures = site.patients.structure_set(course.structure_set_id)
+head = site.plans.heads(course.id)[0]
+stored = site.plans.load(head.plan_id)
+dose = site.plans.dose(head.plan_id, {"cd" * 32!r})
+sha = lambda data: hashlib.sha256(data).hexdigest()
+print(json.dumps([patient.display_name, str(patient.birth_date), image.digest, sha(image.hu.tobytes()),
+    [s.shape_digest for s in structures.structures], stored.plan.digest, stored.revision, stored.saved_by,
+    sha(dose.gy_per_mu.tobytes()), dose.ssd_cm.hex(), sha(site.machines.packages()[0]),
+    [[f.sop_instance_uid, sha(f.content)] for f in site.patients.ct_files(image.id)],
+    [f.code for f in site.check()]]))
+site.close()
+"""
+    found = json.loads(subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout)
+    import hashlib
+
+    def sha(data):
+        return hashlib.sha256(data).hexdigest()
+
+    ct, contours = samples.image(), samples.structures()
+    assert found == [
+        f"{samples.CANARY} jr, Dr Änne B.",
+        "1948-02-29",
+        ct.digest,
+        sha(ct.hu.tobytes()),
+        [s.shape_digest for s in contours.structures],
+        plan.digest,
+        1,
+        samples.LOGIN,
+        sha(samples.dose().gy_per_mu.tobytes()),
+        (100.1).hex(),
+        sha(b"package\0" * 1000),
+        [[f.sop_instance_uid, sha(f.content)] for f in samples.ct_files(ct)],
+        [],
+    ]
+
+
+def test_what_comes_back_equals_what_was_given(site):
+    who, ct, contours = samples.patient(), samples.image(), samples.structures()
+    course = samples.course_of(who, ct, contours)
+    site.patients.add_import(patient=who, course=course, image=ct, structures=contours, ct_files=[])
+    assert site.patients.patients() == (who,)
+    assert site.patients.find(" 4711 ", "CLINIC") == who
+    assert site.patients.find("4711", "Elsewhere") is None
+    assert site.patients.courses(who.id) == (course,)
+    assert site.patients.course(course.id) == course
+    assert site.patients.image(ct.id) == ct
+    assert not site.patients.image(ct.id).hu.flags.writeable
+    assert site.patients.structure_set(contours.id) == contours
+    head = site.patients.image_head(ct.id)
+    assert (head.shape_zyx, head.spacing_cm, head.description) == (ct.hu.shape, ct.grid.spacing_cm, "Planning CT")
+    assert list(site.patients.ct_files(ct.id)) == []
+
+
+def test_the_site_is_what_the_application_asks_for(site, root):
+    store: ports.SiteStore = site
+    assert (store.site_name, store.user_name, store.path) == ("Clinic", samples.LOGIN, root)
+    assert samples.sites().is_site(root)
+    assert not samples.sites().is_site(root / "data")
+
+
+def test_revisions_are_kept_and_a_stale_one_is_refused_leaving_no_file(site, root):
+    plan = samples.plan_of(samples.import_one(site))
+    site.plans.save(plan, base_revision=0, doses=[samples.dose()])
+    second = site.plans.save(samples.renamed(plan, "second"), base_revision=1, doses=[samples.dose()])
+    assert second.revision == 2
+    files = sorted(root.rglob("*.erte"))
+    with pytest.raises(StaleRevision, match="revision 2, yours began with 1"):
+        site.plans.save(samples.renamed(plan, "late"), base_revision=1, doses=[samples.dose("99" * 32)])
+    with pytest.raises(StaleRevision):
+        site.plans.save(samples.renamed(plan, "late"), base_revision=0)
+    with pytest.raises(StaleRevision):
+        site.plans.save(attrs.evolve(plan, id="unknown"), base_revision=3)
+    assert sorted(root.rglob("*.erte")) == files
+    assert [s.plan.name for s in site.plans.revisions(plan.id)] == ["Left chest wall", "second"]
+    assert site.plans.load(plan.id, 1).plan == plan
+    assert site.plans.load(plan.id).plan.name == site.plans.heads(plan.course_id)[0].name == "second"
+    with pytest.raises(NotFound):
+        site.plans.load(plan.id, 3)
+    with pytest.raises(NotFound):
+        site.plans.load("nowhere")
+
+
+def test_two_sessions_cannot_overwrite_each_other(site, root):
+    plan = samples.plan_of(samples.import_one(site))
+    site.plans.save(plan, base_revision=0)
+    other = samples.open_site(root)
+    other.plans.save(samples.renamed(plan, "theirs"), base_revision=1)
+    other.close()
+    with pytest.raises(StaleRevision):
+        site.plans.save(samples.renamed(plan, "mine"), base_revision=1)
+    assert site.plans.load(plan.id).plan.name == "theirs"
+
+
+def test_a_plan_too_long_for_a_cell_goes_to_a_file(site, root):
+    plan = samples.plan_of(samples.import_one(site), outline_points=9000)
+    before = len(list(root.rglob("*.erte")))
+    site.plans.save(plan, base_revision=0)
+    assert len(list(root.rglob("*.erte"))) == before + 1
+    assert site.plans.load(plan.id).plan == plan
+    assert site.check() == ()
+
+
+def test_a_dose_is_kept_once_and_only_for_its_plan(site, root):
+    plan = samples.plan_of(samples.import_one(site))
+    site.plans.save(plan, base_revision=0, doses=[samples.dose()])
+    before = len(list(root.rglob("*.erte")))
+    site.plans.save(samples.renamed(plan, "b"), base_revision=1, doses=[samples.dose(), samples.dose()])
+    assert len(list(root.rglob("*.erte"))) == before
+    assert site.plans.dose(plan.id, "cd" * 32) == samples.dose()
+    assert site.plans.dose(plan.id, "00" * 32) is None
+    assert site.plans.dose("another", "cd" * 32) is None
+
+
+def test_changed_structures_become_the_next_revision(site, root):
+    course = samples.import_one(site)
+    contours = site.patients.structure_set(course.structure_set_id)
+    other = samples.open_site(root)
+    theirs = other.patients.structure_set(course.structure_set_id)
+    changed = attrs.evolve(contours.structures[2], role=StructureRole.SUPPORT)
+    mine = attrs.evolve(contours, structures=(*contours.structures[:2], changed, contours.structures[3]))
+    site.patients.save_structure_set(mine, course_id=course.id)
+    assert site.patients.structure_set(contours.id) == mine
+    with pytest.raises(StaleRevision):
+        other.patients.save_structure_set(theirs, course_id=course.id)
+    assert other.patients.structure_set(contours.id) == mine
+    other.close()
+    assert site.check() == ()
+
+
+def test_an_import_that_contradicts_the_site_is_refused_whole(site, root):
+    course = samples.import_one(site)
+    who = site.patients.patient(course.patient_id)
+    files = sorted(root.rglob("*.erte"))
+
+    def add(patient, ct, contours):
+        course = samples.course_of(patient, ct, contours)
+        site.patients.add_import(patient=patient, course=course, image=ct, structures=contours, ct_files=[])
+
+    with pytest.raises(ImportRejected, match="birth date"):
+        add(attrs.evolve(who, birth_date=None), samples.image(2), samples.structures(2))
+    with pytest.raises(ImportRejected, match="another medical record number"):
+        add(attrs.evolve(who, medical_record_number="4712"), samples.image(2), samples.structures(2))
+    with pytest.raises(ImportRejected, match="imported before"):
+        add(who, samples.image(1), samples.structures(1))
+    hu = samples.image(1).hu.copy()
+    hu[0, 0, 0] ^= 1
+    with pytest.raises(ImportRejected, match="other voxels"):
+        add(who, attrs.evolve(samples.image(1), hu=hu), samples.structures(2))
+    with pytest.raises(ImportRejected, match="does not belong"):
+        site.patients.add_import(
+            patient=who, course=course, image=samples.image(3), structures=samples.structures(3), ct_files=[]
+        )
+    assert sorted(root.rglob("*.erte")) == files
+    add(who, samples.image(1), samples.structures(2))
+    add(who, samples.image(2), samples.structures(3))
+    assert len(site.patients.courses(who.id)) == 3
+    assert len(site.patients.patients()) == 1
+
+
+def test_an_import_that_fails_half_way_leaves_nothing(site, root):
+    who, ct, contours = samples.patient(), samples.image(), samples.structures()
+
+    def broken():
+        yield samples.ct_files(ct)[0]
+        raise RuntimeError("the disc was pulled")
+
+    course = samples.course_of(who, ct, contours)
+    with pytest.raises(RuntimeError, match="pulled"):
+        site.patients.add_import(patient=who, course=course, image=ct, structures=contours, ct_files=broken())
+    assert list(root.rglob("*.erte")) == []
+    assert site.patients.patients() == ()
+
+
+def test_a_machine_package_is_immutable(site):
+    site.machines.add(name="A", digest="11" * 32, content=b"one")
+    site.machines.add(name="B", digest="22" * 32, content=np.random.default_rng(1).bytes(3_000_000))
+    site.machines.add(name="A", digest="11" * 32, content=b"one")
+    assert [len(p) for p in site.machines.packages()] == [3, 3_000_000]
+    with pytest.raises(DigestMismatch):
+        site.machines.add(name="A", digest="11" * 32, content=b"other")
+    with pytest.raises(DigestMismatch):
+        site.machines.add(name="other", digest="11" * 32, content=b"one")
+
+
+def test_nothing_readable_is_on_the_disk(site, root):
+    course = samples.import_one(site)
+    site.plans.save(samples.plan_of(course), base_revision=0, doses=[samples.dose()])
+    site.record_event("export", record=course.id, detail=f"to {samples.CANARY}")
+    vault = site.records.guard._vault
+    secrets = [bytes(key) for key in (vault._master, *vault._keys.values())]
+    names = ["Curie", "Radium", "Clinic", "chest", "4711", "BODY", "1.2.5.1", "1.2.6.1.0", samples.CANARY]
+    forbidden = [n.encode() for n in names] + secrets + [k.hex().encode() for k in secrets]
+    for path in [*root.rglob("*")]:
+        data = path.read_bytes() if path.is_file() else b""
+        assert [f for f in forbidden if f in data or f.decode("latin-1") in str(path.relative_to(root))] == [], path
+
+
+def test_wrong_password_and_unknown_user_read_the_same(root):
+    with pytest.raises(WrongKey) as first:
+        samples.sites().open(root, user_name=samples.LOGIN, password="Radium-225!")
+    with pytest.raises(WrongKey) as second:
+        samples.sites().open(root, user_name="Nobody", password=samples.PASSWORD)
+    assert str(first.value) == str(second.value)
+
+
+def test_the_recovery_code_gives_a_new_password_and_ends_the_old_one(tmp_path):
+    root = tmp_path / "site"
+    code = samples.make_site(root)
+    gateway = samples.sites()
+    site = gateway.recover(root, recovery_code=code.lower(), user_name=samples.LOGIN, new_password="Polonium-210!")
+    assert site.user_name == samples.LOGIN
+    assert exit_code(site.check()) == 0
+    site.close()
+    with pytest.raises(WrongKey):
+        samples.open_site(root)
+    gateway.open(root, user_name=samples.LOGIN, password="Polonium-210!").close()
+    with pytest.raises(NotFound):
+        gateway.recover(root, recovery_code=code, user_name="Nobody", new_password="Polonium-210!")
+
+
+def test_history_notes_who_did_what(site):
+    course = samples.import_one(site)
+    site.plans.save(samples.plan_of(course), base_revision=0)
+    with site.records.database.read() as connection:
+        events = [row[0] for row in connection.exec_driver_sql("SELECT event FROM history ORDER BY seq")]
+        assert site.records.trail.verify(connection) == len(events)
+    assert events == [
+        "site created", "user added", "signed in", "patient added", "image imported", "structure set imported",
+        "course added", "plan saved",
+    ]  # fmt: skip
+
+
+def test_orphans_are_notes_and_do_no_harm(site, root):
+    samples.import_one(site)
+    (root / "tmp" / "left.part").write_bytes(b"x")
+    findings = site.check()
+    assert [(f.code, f.severity, f.subject) for f in findings] == [("CHECK-ORPHAN", Severity.NOTE, "tmp/left.part")]
+    assert exit_code(findings) == 0
