@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from ert.dicom.boundary import dicom_boundary, read_dataset
 from ert.dicom.headers import SliceHeader
+from ert.dicom.orientation import along_patient_axes
 from ert.dicom.pixels import read_hu
 from ert.dicom.series import CtSeries
 from ert.dicom.values import text
 from ert.domain.image import CtImage
 from ert.errors import ExportRejected, ImportRejected
-from ert.geometry.grid import VoxelGrid
-
-_AXIS_TOLERANCE = 1e-5
 
 
 @attrs.frozen(kw_only=True)
@@ -76,7 +74,7 @@ def read_ct(
         if progress is not None and k % 20 == 0:
             progress(k / len(series.slices), f"Reading CT slice {k + 1} of {len(series.slices)}")
         hu[k] = _read_slice(one)
-    grid, turned, order = _along_patient_axes(series.grid, hu)
+    grid, turned, order = along_patient_axes(series.grid, hu)
     slices = [series.slices[k] for k in order]
     return CtImage(
         grid=grid,
@@ -99,33 +97,6 @@ def _read_slice(one: SliceHeader) -> NDArray[np.int16]:
         if text(dataset, "SOPInstanceUID") != one.header.sop_instance_uid:
             raise ImportRejected(f"'{path.name}' changed while it was imported.", hint="Scan the folder again.")
         return read_hu(dataset, one)
-
-
-def _along_patient_axes(grid: VoxelGrid, hu: NDArray[np.int16]) -> tuple[VoxelGrid, NDArray[np.int16], list[int]]:
-    """Exchange and reverse array axes until the grid runs along the patient's; also the order of the slices.
-
-    A stack whose slices are not transverse keeps its slice axis last, so that slices and files stay together; it is
-    returned as it is, with its own axes.
-    """
-    axes = np.asarray(grid.axes)
-    order = list(range(grid.shape_zyx[0]))
-    nearest = np.argmax(np.abs(axes), axis=1)
-    is_aligned = np.allclose(np.abs(axes), np.eye(3)[nearest], atol=_AXIS_TOLERANCE)
-    if not is_aligned or nearest[2] != 2:
-        return grid, hu, order
-    spacing, origin = np.asarray(grid.spacing_cm), np.asarray(grid.origin_cm)
-    for axis in range(3):
-        if axes[axis, nearest[axis]] < 0:
-            length = hu.shape[2 - axis]
-            origin = origin + axes[axis] * spacing[axis] * (length - 1)
-            hu = np.flip(hu, 2 - axis)
-            if axis == 2:
-                order.reverse()
-    if nearest[0] == 1:
-        hu = hu.transpose(0, 2, 1)
-        spacing = spacing[[1, 0, 2]]
-    turned = np.ascontiguousarray(hu)
-    return VoxelGrid(origin_cm=origin, spacing_cm=spacing, shape_zyx=turned.shape), turned, order
 
 
 def write_ct_copies(folder: Path, files: Iterable[tuple[str, bytes]]) -> tuple[Path, ...]:

@@ -21,12 +21,14 @@ from ert.geometry.frames import PATIENT_POSITIONS
 
 @attrs.frozen(kw_only=True)
 class RefusedBeam:
-    """A beam that cannot be used, and why."""
+    """A beam that cannot be used, and why; nominal energy and delivery type as far as the file says."""
 
     number: int
     name: str
     radiation_type: str
     sentence: str
+    energy_mev: float | None = None
+    delivery_type: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -143,11 +145,13 @@ class _Reader:
         radiation = values.text(item, "RadiationType").upper()
         delivery = values.text(item, "TreatmentDeliveryType").upper()
         if radiation != "ELECTRON" or delivery not in ("", "TREATMENT"):
-            what = (
-                f"a {radiation or 'beam of no stated radiation type'}" if radiation != "ELECTRON" else f"a {delivery}"
+            kind = (delivery if radiation == "ELECTRON" else radiation).lower() or "radiation-less"
+            sentence = f"Beam '{name}' is a {kind} beam, not an electron treatment beam; left out."
+            self.left_out.append(
+                RefusedBeam(
+                    number=number, name=name, radiation_type=radiation, sentence=sentence, delivery_type=delivery
+                )
             )
-            sentence = f"Beam '{name}' is {what.lower()} beam, not an electron treatment beam; left out."
-            self.left_out.append(RefusedBeam(number=number, name=name, radiation_type=radiation, sentence=sentence))
             self._find(Severity.WARNING, "not-electron", sentence, name)
             return
         try:
@@ -160,7 +164,16 @@ class _Reader:
             )
         except ImportRejected as refused:
             sentence = f"Beam '{name}': {refused.sentence}"
-            self.refused.append(RefusedBeam(number=number, name=name, radiation_type=radiation, sentence=sentence))
+            self.refused.append(
+                RefusedBeam(
+                    number=number,
+                    name=name,
+                    radiation_type=radiation,
+                    sentence=sentence,
+                    energy_mev=_stated_energy_mev(item),
+                    delivery_type=delivery,
+                )
+            )
             self._find(Severity.BLOCKER, "beam-refused", sentence, name)
             return
         for note in beam.notes:
@@ -205,3 +218,11 @@ class _Reader:
             for reference in values.items(self.dataset, "DoseReferenceSequence")
         ]
         return max((d for d in doses if d is not None), default=None)
+
+
+def _stated_energy_mev(item: Dataset) -> float | None:
+    """Nominal energy of a beam that is refused for another reason; None where it cannot be read."""
+    try:
+        return values.number(values.items(item, "ControlPointSequence")[0], "NominalBeamEnergy")
+    except (ImportRejected, IndexError):
+        return None

@@ -163,22 +163,26 @@ def _check_static(item: Dataset, points: list[Dataset]) -> None:
     stated = values.whole(item, "NumberOfControlPoints")
     if stated is not None and stated != len(points):
         raise ImportRejected(f"it has {len(points)} control points where {stated} are announced.")
-    first = points[0]
     for point in points:
-        for keyword in _DIRECTIONS:
-            if values.text(point, keyword).upper() not in ("", "NONE"):
-                raise ImportRejected(f"it rotates during treatment ({keyword}).")
-        for keyword in _STATIC:
-            here, there = values.number(point, keyword), values.number(first, keyword)
-            if here is not None and abs(here - (there or 0.0)) > _ANGLE_TOLERANCE_DEG:
-                raise ImportRejected(f"its {keyword} changes between control points.")
-        here3, there3 = values.numbers(point, "IsocenterPosition", 3), values.numbers(first, "IsocenterPosition", 3)
-        if here3 and there3 and max(abs(a - b) for a, b in zip(here3, there3, strict=True)) > _LENGTH_TOLERANCE_MM:
-            raise ImportRejected("its isocentre changes between control points.")
+        _check_same(point, points[0])
     for keyword, sentence in _ZERO_ANGLES:
-        angle_deg = (values.number(first, keyword) or 0.0) % 360.0
+        angle_deg = (values.number(points[0], keyword) or 0.0) % 360.0
         if min(angle_deg, 360.0 - angle_deg) > _ANGLE_TOLERANCE_DEG:
             raise ImportRejected(f"{sentence.format(angle_deg)}; ERT computes level tables only.")
+
+
+def _check_same(point: Dataset, first: Dataset) -> None:
+    """Nothing turns or changes between the first control point and this one."""
+    for keyword in _DIRECTIONS:
+        if values.text(point, keyword).upper() not in ("", "NONE"):
+            raise ImportRejected(f"it rotates during treatment ({keyword}).")
+    for keyword in _STATIC:
+        here, there = values.number(point, keyword), values.number(first, keyword)
+        if here is not None and abs(here - (there or 0.0)) > _ANGLE_TOLERANCE_DEG:
+            raise ImportRejected(f"its {keyword} changes between control points.")
+    here3, there3 = values.numbers(point, "IsocenterPosition", 3), values.numbers(first, "IsocenterPosition", 3)
+    if here3 and there3 and max(abs(a - b) for a, b in zip(here3, there3, strict=True)) > _LENGTH_TOLERANCE_MM:
+        raise ImportRejected("its isocentre changes between control points.")
 
 
 def _check_devices(item: Dataset) -> None:
