@@ -1,0 +1,208 @@
+"""The layers of a slice view that change with the slice: picture, dose, structures, beams. Built once for each slice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QImage, QPainter, QPainterPath, QPen, QTransform
+
+from ert.domain.structure import Structure
+from ert.errors import ErtError
+from ert.ui.beam_shapes import beam_shape, cut_by_plane
+from ert.ui.dose_plane import DosePlane, dose_plane
+from ert.ui.isodose import GREY, IsodoseLevel, wash_table
+from ert.ui.painting import grey_image, path_of, wash_image
+from ert.ui.sections import Sections
+from ert.ui.slice_geometry import SliceGeometry
+from ert.ui.view_state import DoseDisplay
+
+if TYPE_CHECKING:
+    from ert.app.workspace import PlanWorkspace
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class IsodoseLine:
+    """One level's lines on one slice, in columns and rows; ``label_at`` are places for its name, best first."""
+
+    level: IsodoseLevel
+    path: QPainterPath
+    label_at: tuple[tuple[float, float], ...]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class DoseLayer:
+    """Dose on one slice; stale dose is grey."""
+
+    wash: QImage | None
+    wash_rect: QRectF
+    lines: tuple[IsodoseLine, ...]
+    is_stale: bool
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class BeamLines:
+    """One beam on one slice."""
+
+    colour: tuple[int, int, int]
+    edges: QPainterPath
+    axis: QPainterPath
+    isocentre: tuple[float, float] | None
+    name: str
+
+
+def image_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, table: NDArray[np.uint32]) -> QImage:
+    """The CT slice through a window table."""
+    return grey_image(geometry.plane_of(workspace.image.hu, index), table)
+
+
+def structure_paths(
+    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int, hidden: frozenset[int]
+) -> list[tuple[Structure, QPainterPath]]:
+    """Outlines of the visible structures on a slice."""
+    found = []
+    for structure in workspace.structures.structures:
+        if structure.number in hidden or structure.is_empty:
+            continue
+        lines = sections.shown(structure.number, geometry, index)
+        if lines:
+            found.append((structure, path_of(lines, is_closed=True)))
+    return found
+
+
+def dose_layer(
+    workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay
+) -> DoseLayer | None:
+    """Wash and isodose lines of the plan's dose on a slice; None where there is nothing to show."""
+    dose = workspace.dose
+    if dose.plan_gy is None or dose.grid is None or not (display.has_lines or display.has_wash):
+        return None
+    plane = dose_plane(dose.plan_gy, dose.grid, geometry, index)
+    if plane is None:
+        return None
+    is_stale = dose.status != "current"
+    prescribed_gy = workspace.plan.prescription.dose_gy
+    wash = _wash(plane, display, prescribed_gy, is_stale=is_stale) if display.has_wash else None
+    rows, columns = plane.gy.shape
+    rect = QRectF(
+        plane.origin[0] - plane.step[0] / 2, plane.origin[1] - plane.step[1] / 2,
+        columns * plane.step[0], rows * plane.step[1],
+    )  # fmt: skip
+    lines = _isodose_lines(plane, display, prescribed_gy) if display.has_lines else ()
+    return DoseLayer(wash=wash, wash_rect=rect, lines=lines, is_stale=is_stale)
+
+
+def _wash(plane: DosePlane, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool) -> QImage | None:
+    if not display.levels or float(plane.gy.max()) <= 0:
+        return None
+    top_percent = max(level.percent for level in display.levels)
+    table = wash_table(display.levels, top_percent=top_percent, threshold_percent=display.threshold_percent)
+    if is_stale:
+        table[:, :3] = np.linspace(70, 190, 256).astype(np.uint8)[:, None]
+    return wash_image(
+        plane.gy, table, top_gy=prescribed_gy * top_percent / 100.0, opacity_frac=display.opacity_frac
+    )
+
+
+def _isodose_lines(plane: DosePlane, display: DoseDisplay, prescribed_gy: float) -> tuple[IsodoseLine, ...]:
+    made = []
+    for level in display.levels:
+        if not level.is_visible:
+            continue
+        lines = plane.lines(prescribed_gy * level.percent / 100.0)
+        if not lines:
+            continue
+        longest = max(lines, key=len)
+        # extreme points first: there the lines of neighbouring levels are furthest apart
+        u, v = longest[:, 0], longest[:, 1]
+        wanted = [v.argmax(), u.argmin(), u.argmax(), v.argmin(), *np.linspace(0, len(u) - 1, 9).astype(int)[1:-1]]
+        places = tuple((float(u[n]), float(v[n])) for n in wanted)
+        made.append(IsodoseLine(level=level, path=path_of(lines), label_at=places))
+    return tuple(made)
+
+
+def beam_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int) -> list[BeamLines]:
+    """Field edges where they cross the slice; axis and isocentre where they lie within half a slice of it."""
+    grid = geometry.grid
+    normal = np.asarray(grid.axes[geometry.axis])
+    point = np.asarray(geometry.point_cm(0.0, 0.0, index))
+    near_cm = max(grid.spacing_cm[geometry.axis], 0.1) * 0.75
+    found = []
+    for beam in workspace.plan.beams:
+        try:
+            machine = workspace.models.package(beam.machine_name).machine
+            frame = beam.frame(patient_position=workspace.image.patient_position, sad_cm=machine.sad_cm)
+            shape = beam_shape(beam, machine, frame)
+        except ErtError:
+            continue  # a beam that cannot be drawn is named in the checks panel
+        segments = cut_by_plane(shape, point, normal)
+        is_near = abs(float((shape.isocentre - point) @ normal)) <= near_cm
+        in_plane = bool(np.all(np.abs((shape.axis - point) @ normal) <= near_cm))
+        u, v = geometry.display_of(shape.isocentre)
+        found.append(
+            BeamLines(
+                colour=beam.colour,
+                edges=path_of(list(geometry.display_of(segments))),
+                axis=path_of([geometry.display_of(shape.axis)] if in_plane else []),
+                isocentre=(float(u), float(v)) if is_near else None,
+                name=beam.name,
+            )
+        )
+    return found
+
+
+def draw_dose(painter: QPainter, layer: DoseLayer, to_view: QTransform, *, is_final: bool) -> None:
+    """Wash below, lines above, in view coordinates; grey and dashed when the dose is out of date."""
+    if layer.wash is not None:
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=True)
+        painter.drawImage(to_view.mapRect(layer.wash_rect), layer.wash)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for line in layer.lines:
+        colour = GREY if layer.is_stale else line.level.colour
+        pen = QPen(QColor(*colour), line.level.width_px if is_final else 1.0)
+        if line.level.is_dashed or layer.is_stale:
+            pen.setStyle(Qt.PenStyle.CustomDashLine)
+            pen.setDashPattern([5.0, 3.0])
+        painter.setPen(pen)
+        painter.drawPath(to_view.map(line.path))
+
+
+def draw_structures(
+    painter: QPainter, paths: list[tuple[Structure, QPainterPath]], to_view: QTransform, *, is_final: bool
+) -> None:
+    """Outlines; targets drawn heavier."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for structure, path in paths:
+        width = (2.2 if structure.role.is_target else 1.4) if is_final else 1.0
+        pen = QPen(QColor(*structure.colour), width)
+        pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+        painter.setPen(pen)
+        painter.drawPath(to_view.map(path))
+
+
+def draw_beams(painter: QPainter, beams: list[BeamLines], to_view: QTransform) -> None:
+    """Field edges thin and solid, axis dash-dotted, isocentre a circle with a cross."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for beam in beams:
+        colour = QColor(*beam.colour)
+        painter.setPen(QPen(colour, 1.0))
+        painter.drawPath(to_view.map(beam.edges))
+        painter.setPen(QPen(colour, 1.0, Qt.PenStyle.DashDotLine))
+        painter.drawPath(to_view.map(beam.axis))
+        if beam.isocentre is not None:
+            centre = to_view.map(QPointF(*beam.isocentre))
+            painter.setPen(QPen(colour, 1.4))
+            painter.drawEllipse(centre, 5.0, 5.0)
+            for dx, dy in ((8.0, 0.0), (0.0, 8.0)):
+                painter.drawLine(centre - QPointF(dx, dy), centre + QPointF(dx, dy))
+
+
+def draw_stale_hatch(painter: QPainter, rect: QRectF) -> None:
+    """Diagonal hatch over everything: no dose seen here belongs to this plan."""
+    painter.fillRect(rect, QBrush(QColor(235, 190, 90, 60), Qt.BrushStyle.BDiagPattern))

@@ -1,0 +1,166 @@
+"""What is written over a slice: title, letters, crosshair, colour bar, level names. Placed so that nothing collides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QTransform
+
+from ert.ui.isodose import GREY, wash_table
+from ert.ui.numbers import format_number, format_quantity
+from ert.ui.painting import draw_plate, plate_rect
+from ert.ui.slice_layers import IsodoseLine
+from ert.ui.view_state import WINDOW_PRESETS, DoseDisplay, ViewState
+
+LETTER = QColor("#ffe08a")
+TEXT = QColor("#e8ecef")
+CROSSHAIR = QColor(120, 230, 255, 170)
+STALE_PLATE = QColor(110, 66, 0, 225)
+MARGIN = 6.0
+_EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
+_BAR_WIDTH = 12.0
+_BAR_MIN_VIEW_HEIGHT = 260.0
+
+
+def draw_crosshair(painter: QPainter, rect: QRectF, centre: QPointF) -> None:
+    """Two thin lines that leave the point itself and the view's edges free."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+    painter.setPen(QPen(CROSSHAIR, 1.0))
+    hole = 7.0
+    x, y = centre.x(), centre.y()
+    left, right = rect.left() + _EDGE_GAP, rect.right() - _EDGE_GAP
+    top, bottom = rect.top() + _EDGE_GAP, rect.bottom() - _EDGE_GAP
+    if top <= y <= bottom:
+        painter.drawLine(QPointF(left, y), QPointF(min(x - hole, right), y))
+        painter.drawLine(QPointF(max(x + hole, left), y), QPointF(right, y))
+    if left <= x <= right:
+        painter.drawLine(QPointF(x, top), QPointF(x, min(y - hole, bottom)))
+        painter.drawLine(QPointF(x, max(y + hole, top)), QPointF(x, bottom))
+
+
+def draw_letters(painter: QPainter, rect: QRectF, names: tuple[str, str, str, str]) -> list[QRectF]:
+    """Direction names at the middle of the edges, upright with serifs, so that no letter reads as a bar."""
+    font = QFont(painter.font())
+    font.setFamilies(["DejaVu Serif", "Georgia", "Times New Roman", "serif"])
+    font.setBold(True)
+    font.setPointSizeF(font.pointSizeF() + 1.0)
+    left, right, top, bottom = names
+    middle_x, middle_y = rect.center().x(), rect.center().y()
+    places = (
+        (left, QPointF(rect.left() + MARGIN, middle_y), Qt.AlignmentFlag.AlignLeft),
+        (right, QPointF(rect.right() - MARGIN, middle_y), Qt.AlignmentFlag.AlignRight),
+        (top, QPointF(middle_x, rect.top() + MARGIN), Qt.AlignmentFlag.AlignTop),
+        (bottom, QPointF(middle_x, rect.bottom() - MARGIN), Qt.AlignmentFlag.AlignBottom),
+    )
+    return [draw_plate(painter, text, at, align=align, colour=LETTER, font=font) for text, at, align in places]
+
+
+def window_text(window_hu: float, level_hu: float) -> str:
+    """Window and level, with the preset's name where it is one."""
+    name = next((n for n, w, level in WINDOW_PRESETS if (w, level) == (window_hu, level_hu)), "")
+    text = f"W {format_number(window_hu, 0)}  L {format_number(level_hu, 0)} HU"
+    return f"{text}  {name}" if name else text
+
+
+def draw_level_names(
+    painter: QPainter,
+    lines: Iterable[IsodoseLine],
+    to_view: QTransform,
+    rect: QRectF,
+    *,
+    is_stale: bool,
+    name_of: dict[float, str],
+    taken: list[QRectF],
+) -> None:
+    """Each level's value on its line; a name that would cover another, or leave the view, is left out."""
+    font = QFont(painter.font())
+    font.setPointSizeF(max(font.pointSizeF() - 1.5, 6.5))
+    placed = list(taken)
+    inner = rect.adjusted(2, 2, -2, -2)
+    for line in lines:
+        text = name_of[line.level.percent]
+        colour = readable(QColor(*(GREY if is_stale else line.level.colour)))
+        for place in line.label_at:
+            at = to_view.map(QPointF(*place))
+            wanted = plate_rect(text, at, align=Qt.AlignmentFlag.AlignCenter, font=font)
+            if inner.contains(wanted) and not any(wanted.intersects(other) for other in placed):
+                placed.append(
+                    draw_plate(painter, text, at, align=Qt.AlignmentFlag.AlignCenter, colour=colour, font=font)
+                )
+                break
+
+
+def readable(colour: QColor) -> QColor:
+    """The colour, lightened until it can be read on a black plate."""
+    if colour.lightness() >= 150:  # noqa: PLR2004
+        return colour
+    return QColor.fromHsl(colour.hslHue(), colour.hslSaturation(), 165)
+
+
+def draw_colour_bar(painter: QPainter, rect: QRectF, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool) -> None:
+    """Dose colours with their values and unit, at the lower right, clear of the letter at the edge's middle."""
+    if rect.height() < _BAR_MIN_VIEW_HEIGHT or not display.levels:
+        return
+    top_percent = max(level.percent for level in display.levels)
+    bar = QRectF(
+        rect.right() - MARGIN - _BAR_WIDTH, rect.center().y() + 40.0, _BAR_WIDTH, rect.height() / 2 - 40.0 - 30.0
+    )
+    table = wash_table(display.levels, top_percent=top_percent, threshold_percent=0.0)
+    column = table[::-1, :].copy()
+    if is_stale:
+        column[:, :3] = column[:, :3].mean(axis=1, keepdims=True).astype(column.dtype)
+    picture = QImage(column.data, 1, 256, 4, QImage.Format.Format_RGBA8888).copy()
+    painter.drawImage(bar, picture)
+    painter.setPen(QPen(QColor(0, 0, 0, 160), 1.0))
+    painter.drawRect(bar)
+    font = QFont(painter.font())
+    font.setPointSizeF(max(font.pointSizeF() - 1.5, 6.5))
+    unit = "Gy" if display.is_absolute else "%"
+    draw_plate(
+        painter, unit, QPointF(bar.right(), bar.top() - 4), align=Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom,
+        colour=TEXT, font=font,
+    )  # fmt: skip
+    last_y = -1e9
+    for level in sorted(display.levels, key=lambda item: -item.percent):
+        y = bar.bottom() - bar.height() * level.percent / top_percent
+        if y - last_y < 14.0:  # noqa: PLR2004
+            continue
+        last_y = y
+        value = prescribed_gy * level.percent / 100.0 if display.is_absolute else level.percent
+        text = format_number(value, 1 if display.is_absolute else 0)
+        draw_plate(painter, text, QPointF(bar.left() - 2, y), align=Qt.AlignmentFlag.AlignRight, colour=TEXT, font=font)
+
+
+def level_names(display: DoseDisplay, prescribed_gy: float) -> dict[float, str]:
+    """What stands on each level's line: ``90 %`` or ``45.00 Gy``."""
+    if display.is_absolute:
+        return {v.percent: format_quantity(prescribed_gy * v.percent / 100.0, 2, "Gy") for v in display.levels}
+    return {v.percent: f"{v.percent:g} %" for v in display.levels}
+
+
+def draw_corner_texts(painter: QPainter, rect: QRectF, *, title: str, place: str, state: ViewState) -> list[QRectF]:
+    """Plane and slice at the upper left, window at the lower left."""
+    bold = QFont(painter.font())
+    bold.setBold(True)
+    left_top = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+    left_bottom = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
+    first = draw_plate(
+        painter, title, QPointF(rect.left() + MARGIN, rect.top() + MARGIN), align=left_top, colour=TEXT, font=bold
+    )
+    second = draw_plate(painter, place, QPointF(rect.left() + MARGIN, first.bottom() + 2), align=left_top, colour=TEXT)
+    corner = QPointF(rect.left() + MARGIN, rect.bottom() - MARGIN)
+    third = draw_plate(
+        painter, window_text(state.window_hu, state.level_hu), corner, align=left_bottom, colour=TEXT
+    )
+    return [first, second, third]
+
+
+def draw_stale_plate(painter: QPainter, rect: QRectF, text: str) -> None:
+    """The words that keep an old dose from being taken for the plan's."""
+    font = QFont(painter.font())
+    font.setBold(True)
+    font.setPointSizeF(font.pointSizeF() + 0.5)
+    at = QPointF(rect.right() - MARGIN, rect.top() + MARGIN)
+    align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
+    draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=STALE_PLATE)
