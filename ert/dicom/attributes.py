@@ -200,8 +200,10 @@ def new_object(
     return ds
 
 
-def save(dataset: Dataset, path: Path) -> None:
-    """Write a dataset as a DICOM file, explicit VR little endian, in the smallest character set that holds its text.
+def save(dataset: Dataset, path: Path, *, transfer_syntax: UID = ExplicitVRLittleEndian) -> None:
+    """Write a dataset as a DICOM file, in the smallest character set that holds its text.
+
+    Contours need implicit VR little endian: explicit VR has no room for decimal strings of more than 64 kB.
 
     Raises
     ------
@@ -212,7 +214,7 @@ def save(dataset: Dataset, path: Path) -> None:
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = dataset.SOPClassUID
     meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = transfer_syntax
     meta.ImplementationClassUID = UID(IMPLEMENTATION_CLASS_UID)
     meta.ImplementationVersionName = IMPLEMENTATION_VERSION
     file = FileDataset(str(path), dataset, file_meta=meta, preamble=b"\x00" * 128)

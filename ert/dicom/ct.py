@@ -16,6 +16,7 @@ from ert.dicom.pixels import read_hu
 from ert.dicom.series import CtSeries
 from ert.dicom.values import text
 from ert.domain.image import CtImage
+from ert.domain.record import DicomFile
 from ert.errors import ExportRejected, ImportRejected
 
 
@@ -25,6 +26,10 @@ class CtFile:
 
     sop_instance_uid: str
     path: Path
+
+    def read(self) -> DicomFile:
+        """The file's bytes."""
+        return DicomFile(sop_instance_uid=self.sop_instance_uid, content=self.path.read_bytes())
 
 
 def ct_files(series: CtSeries) -> tuple[CtFile, ...]:

@@ -9,7 +9,7 @@ import attrs
 from ert.dicom.ct import CtFile, read_ct
 from ert.dicom.grouping import ScanResult
 from ert.dicom.headers import StructureSetHeader
-from ert.dicom.series import CtSeries
+from ert.dicom.series import CtSeries, with_position
 from ert.dicom.structures import read_structures
 from ert.domain.image import CtImage
 from ert.domain.patient import Patient
@@ -29,11 +29,13 @@ class Selection:
     series_uid : the CT series.
     structure_set_uid : SOP Instance UID of the structure set; None imports the CT alone, with no structures.
     medical_record_number : stands in where the files have no Patient ID; else ignored.
+    patient_position : stands in where the files have none (one of eight, such as HFS); else ignored.
     """
 
     series_uid: str
     structure_set_uid: str | None = None
     medical_record_number: str = ""
+    patient_position: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -144,7 +146,7 @@ def read_selection(
     ImportRejected
         If anything in it blocks; nothing is half read.
     """
-    series = _find_series(scan, selection.series_uid)
+    series = with_position(_find_series(scan, selection.series_uid), selection.patient_position)
     header = None
     if selection.structure_set_uid is not None:
         header = _find_structure_set(scan, selection.structure_set_uid)

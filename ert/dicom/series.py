@@ -23,6 +23,7 @@ POSITION_TOLERANCE_MM = 0.05
 MAX_SLICE_DISTANCE_MM = 10.0
 """Above this, CT numbers and contours between slices would be invented (docs/adr/0010-slice-distance.md)."""
 COARSE_SLICE_DISTANCE_MM = 5.0
+NO_POSITION = "no-patient-position"
 _UNIT_TOLERANCE = 1e-3
 _SAME_ORIENTATION = 1e-4
 _SCOUT_ANGLE_COSINE = 0.5
@@ -65,6 +66,16 @@ class CtSeries:
         return tuple(f for f in self.findings if f.severity is Severity.BLOCKER)
 
 
+def with_position(series: CtSeries, patient_position: str) -> CtSeries:
+    """The series with a patient position where its files give none; unchanged if they do."""
+    if series.patient_position or not patient_position:
+        return series
+    findings = tuple(f for f in series.findings if f.code != NO_POSITION)
+    sentence = f"The files do not say how the patient lies; {patient_position} was entered at import."
+    entered = Finding(severity=Severity.WARNING, code="position-entered", sentence=sentence, subject=series.description)
+    return attrs.evolve(series, patient_position=patient_position, findings=(*findings, entered))
+
+
 class _Report:
     """Findings of one series, in the order they are made."""
 
@@ -80,7 +91,8 @@ class _Report:
 
     @property
     def is_blocked(self) -> bool:
-        return any(f.severity is Severity.BLOCKER for f in self.findings)
+        """True if something speaks against a volume; a missing patient position does not."""
+        return any(f.severity is Severity.BLOCKER and f.code != NO_POSITION for f in self.findings)
 
 
 def unit_axes(orientation: tuple[float, ...]) -> NDArray[np.float64]:
@@ -192,9 +204,10 @@ def _check_equal(slices: list[SliceHeader], report: _Report) -> None:
         report.block("no-frame", "The images have no Frame of Reference UID; nothing could be registered to them.")
     if not first.header.study_instance_uid:
         report.block("no-study", "The images have no Study Instance UID.")
-    if first.patient_position not in PATIENT_POSITIONS:
-        said = f"'{first.patient_position}' is not supported" if first.patient_position else "is missing"
-        report.block("patient-position", f"The patient position {said}; ERT never assumes one.")
+    if not first.patient_position:
+        report.block(NO_POSITION, "The files do not say in which position the patient lies; ERT never assumes one.")
+    elif first.patient_position not in PATIENT_POSITIONS:
+        report.block("patient-position", f"Patient position '{first.patient_position}' is not supported.")
 
 
 def _check_pixels(slices: list[SliceHeader], report: _Report) -> None:

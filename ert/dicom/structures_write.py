@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.uid import UID
+from pydicom.uid import UID, ImplicitVRLittleEndian
 
 from ert.dicom.attributes import Origin, StudyAttributes, decimal, long, new_object, save, set_coordinates, short
 from ert.dicom.headers import CT_IMAGE, RT_STRUCTURE_SET
@@ -72,7 +72,7 @@ def write_structures(
         _observation(index, s, materials.get(s.number)) for index, s in enumerate(structures.structures, start=1)
     ]
     ds.ApprovalStatus = "UNAPPROVED"
-    save(ds, path)
+    save(ds, path, transfer_syntax=ImplicitVRLittleEndian)
 
 
 def _referenced_frame(image: CtImage) -> Dataset:

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydicom import config
 from pydicom.dataset import Dataset
+from pydicom.tag import Tag
 from pydicom.valuerep import validate_value
 
 from ert.dicom import values
 from ert.domain.record import Finding, Severity
 from ert.errors import ImportRejected
 
-_LONG_LISTS = {"ContourData", "GridFrameOffsetVector"}
+_LONG_LISTS = {Tag("ContourData"), Tag("GridFrameOffsetVector"), Tag("PixelData")}
 _CHECKED_VRS = {"AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UI"}
 _MAX_DS = 16
 
@@ -89,13 +90,8 @@ def check_values(dataset: Dataset, checker: Checker) -> None:
 
 
 def _walk(dataset: Dataset, checker: Checker, *, has_character_set: bool) -> None:
-    for tag in list(dataset.keys()):
-        keyword = dataset.get_item(tag).keyword if hasattr(dataset.get_item(tag), "keyword") else ""
-        if keyword in _LONG_LISTS:
-            continue
+    for tag in [t for t in dataset.keys() if t not in _LONG_LISTS]:  # noqa: SIM118 - do not parse long lists
         element = dataset[tag]
-        if element.keyword in _LONG_LISTS:
-            continue
         if element.VR == "SQ":
             for item in element.value:
                 _walk(item, checker, has_character_set=has_character_set)
