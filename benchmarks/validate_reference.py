@@ -226,7 +226,7 @@ def run_case(reference: Path, case: dict[str, Any], machine: Path, grid_cm: floa
             return {**row, **summary}
         row |= compare(case, truth, Computed(folder / "out" / "rtdose_plan.dcm", phantom))
     beam = summary["beams"][0]
-    return {**row, "ssd_cm": beam["ssd_cm"], "dose_seconds": beam["seconds"], "wall_seconds": summary["wall_seconds"]}
+    return {**row, "ssd_cm": beam["SSD_cm"], "dose_seconds": beam["seconds"], "wall_seconds": summary["wall_seconds"]}
 
 
 COLUMNS = (

@@ -173,7 +173,8 @@ def _plot(title: str, curves: Sequence[CurveComparison], x_label: str) -> LinePl
 
 
 def _profiles(energy: EnergyReport) -> list[Flowable]:
-    rows, bad = [], []
+    rows: list[tuple[str, ...]] = []
+    bad: list[int] = []
     for curve in energy.curves:
         measured = profile_figures(curve.position_cm, curve.measured_cgy_per_mu)
         computed = profile_figures(curve.position_cm, curve.computed_cgy_per_mu)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from importlib import metadata
 from typing import Protocol
 
 import attrs
@@ -118,7 +119,7 @@ class PlanReport:
     findings: tuple[Finding, ...] = ()
     engine: str
     digests: tuple[tuple[str, str], ...] = ()
-    software: str
+    software: str = attrs.field(factory=lambda: f"ERT {metadata.version('ert')}")
     is_demo: bool
 
 

@@ -1,0 +1,86 @@
+"""``ert dose``: CT, structures and plan as DICOM in, dose as DICOM out."""
+
+from __future__ import annotations
+
+import enum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ert.cli.output import print_error, print_json, print_line, print_table, progress_bar
+from ert.domain.plan import DoseTo
+
+
+class AlgorithmName(enum.StrEnum):
+    """What may be asked for on the command line."""
+
+    PENCIL_BEAM = "pencil-beam"
+    PBRA = "pbra"
+    MONTE_CARLO = "monte-carlo"
+
+
+class DoseToName(enum.StrEnum):
+    """What the dose is stated to, on the command line."""
+
+    MEDIUM = "medium"
+    WATER = "water"
+
+
+def dose(
+    *,
+    ct: Annotated[Path, typer.Option("--ct", help="Folder with the planning CT.")],
+    structures: Annotated[Path, typer.Option("--structures", help="RT Structure Set file.")],
+    plan: Annotated[Path, typer.Option("--plan", help="Electron RT Plan file of any vendor.")],
+    machine: Annotated[Path, typer.Option("--machine", help="Machine package made by ert commission.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    algorithm: Annotated[AlgorithmName, typer.Option("--algorithm", help="Dose engine.")] = AlgorithmName.PENCIL_BEAM,
+    grid_cm: Annotated[float, typer.Option("--grid-cm", help="Dose grid spacing, cm.")] = 0.25,
+    ct_curve: Annotated[Path | None, typer.Option("--ct-curve", help="CT curve as CSV.")] = None,
+    overrides: Annotated[Path | None, typer.Option("--overrides", help="Material overrides as JSON.")] = None,
+    dose_to: Annotated[DoseToName, typer.Option("--dose-to", help="Medium the dose is stated to.")] = DoseToName.MEDIUM,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
+) -> None:
+    """Compute the dose of an electron RT Plan and write RT Dose, DVH and summary."""
+    from ert.app.dicom_dose import compute_dicom_dose
+    from ert.app.dicom_dose_read import DicomDoseJob
+    from ert.app.jobs import JobContext
+
+    job = DicomDoseJob(
+        ct_folder=ct,
+        structures_file=structures,
+        plan_file=plan,
+        machine_package=machine,
+        out_folder=out,
+        algorithm=algorithm.value,
+        grid_cm=grid_cm,
+        ct_curve_file=ct_curve,
+        overrides_file=overrides,
+        dose_to=DoseTo[dose_to.name],
+    )
+    with progress_bar() as progress:
+        summary = compute_dicom_dose(job, JobContext(progress))
+    if as_json:
+        print_json(summary)
+    else:
+        _print_summary(summary, out)
+
+
+def _print_summary(summary: dict[str, Any], out: Path) -> None:
+    beams = [
+        (str(b["number"]), b["name"], f"{b['energy_mev']:g}", f"{b['MU']:.1f}", f"{b['SSD_cm']:.2f}",
+         f"{b['depth_of_maximum_cm']:.2f}", f"{b['dose_of_maximum_gy']:.3f}", f"{b['seconds']:.2f}")
+        for b in summary["beams"]
+    ]  # fmt: skip
+    head = ("Beam", "Name", "MeV", "MU", "SSD cm", "Depth of max. cm", "Max. Gy", "s")
+    print_table(f"Plan '{summary['plan']}', {summary['fractions']} fractions", head, beams)
+    rows = [
+        (s["name"], f"{s['volume_cc']:.1f}", *(f"{s[k]:.3f}" for k in _STRUCTURE_KEYS)) for s in summary["structures"]
+    ]
+    print_table("Structures (Gy, whole course)", ("Structure", "cc", "Min", "Mean", "Max", "D95", "D50", "D2"), rows)
+    for text in summary["warnings"]:
+        print_error(f"warning: {text}")
+    print_line(f"Written: {out}")
+
+
+_STRUCTURE_KEYS = ("min", "mean", "max", "D95", "D50", "D2")

@@ -1,0 +1,121 @@
+"""The command ``ert``: verbs, exit codes, how failures are told.
+
+Exit codes: 0 done, 1 the input was refused, 2 wrong usage, 3 an internal fault.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from ert import logs
+from ert.cli import commission, dose, gui, patients, site
+from ert.cli.output import print_error, print_json, print_line
+from ert.cli.wiring import Wiring
+from ert.errors import Cancelled, ErtError
+
+DONE, REFUSED, USAGE, FAULT = 0, 1, 2, 3
+
+
+def build(wiring: Wiring | None) -> typer.Typer:
+    """The command with all its verbs."""
+    app = typer.Typer(
+        name="ert",
+        help="Electron radiotherapy treatment planning. Not a cleared medical device.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    app.command("dose")(dose.dose)
+    app.command("commission")(commission.commission)
+    gui.add(app, wiring)
+    site.add(app, wiring)
+    patients.add(app, wiring)
+    return app
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        print_line(f"ert {metadata.version('ert')}")
+        raise typer.Exit(DONE)
+
+
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and end.")
+    ] = False,
+) -> None:
+    """Electron radiotherapy treatment planning. Not a cleared medical device."""
+
+
+def call(arguments: Sequence[str], wiring: Wiring | None = None) -> int:
+    """Run one command line and return its exit code; never raises."""
+    logs.start()
+    wants_json = "--json" in arguments
+    command = typer.main.get_command(build(wiring))
+
+    def invoke() -> int:
+        code = command.main(args=list(arguments), prog_name="ert", standalone_mode=False)
+        return code if isinstance(code, int) else DONE
+
+    try:
+        return _guarded(invoke, wants_json=wants_json)
+    finally:
+        logs.stop()
+
+
+def _guarded(invoke: Callable[[], int], *, wants_json: bool) -> int:
+    """Turn every way to fail into a sentence and an exit code."""
+    try:
+        code = invoke()
+    except (KeyboardInterrupt, Cancelled, typer.Abort):
+        print_error("ert: stopped on request; nothing was written.")
+        code = REFUSED
+    except typer.Exit as end:
+        code = int(end.exit_code)
+    except typer.TyperException as wrong:
+        _show_usage(wrong)
+        code = USAGE
+    except ErtError as error:
+        _tell_refusal(error, wants_json=wants_json)
+        code = REFUSED
+    except Exception as error:  # noqa: BLE001 - the outermost boundary: a fault gets a code, never a traceback
+        _tell_fault(error, wants_json=wants_json)
+        code = FAULT
+    return code
+
+
+def _tell_refusal(error: ErtError, *, wants_json: bool) -> None:
+    print_error(f"ert: {error}")
+    if wants_json:
+        print_json({"error": {"code": error.code, "sentence": error.sentence, "hint": error.hint}})
+
+
+def _show_usage(wrong: typer.TyperException) -> None:
+    show = getattr(wrong, "show", None)
+    if show is None:
+        print_error(f"ert: {wrong}")
+    else:
+        show(file=sys.stderr)
+
+
+def _tell_fault(error: Exception, *, wants_json: bool) -> None:
+    code = logs.record_fault(error)
+    path = logs.log_folder() / "ert.log"
+    print_error(
+        f"ert: internal fault {code} ({type(error).__name__}). Nothing of the result may be used. "
+        f"Please report it with the lines of this code in {path}; they hold no patient data."
+    )
+    if wants_json:
+        print_json({"error": {"code": code, "sentence": "An internal fault.", "hint": f"See {path}."}})
+
+
+def run(wiring: Wiring | None = None) -> None:
+    """Entry point: run the process's own command line and end the process."""
+    sys.exit(call(sys.argv[1:], wiring))

@@ -1,0 +1,73 @@
+"""What a command writes: results to stdout, everything else to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+ProgressFn = Callable[[float, str], None]
+
+
+def print_json(value: dict[str, Any]) -> None:
+    """One JSON object on stdout."""
+    json.dump(value, sys.stdout, indent=1, ensure_ascii=False, allow_nan=False)
+    sys.stdout.write("\n")
+
+
+def print_line(text: str = "") -> None:
+    """A line on stdout."""
+    sys.stdout.write(text + "\n")
+
+
+def print_error(text: str) -> None:
+    """A line on stderr."""
+    sys.stderr.write(text + "\n")
+
+
+def print_table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
+    """A table on stdout, as wide as the terminal allows; plain columns where there is no terminal."""
+    if not sys.stdout.isatty():
+        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+        print_line(title)
+        for row in [head, *rows]:
+            print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        return
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left")
+    for name in head:
+        table.add_column(escape(name))
+    for row in rows:
+        table.add_row(*(escape(cell) for cell in row))
+    Console().print(table)
+
+
+@contextmanager
+def progress_bar() -> Iterator[ProgressFn]:
+    """A progress bar on stderr if that is a terminal; gives a function (fraction, text)."""
+    if not sys.stderr.isatty():
+        yield _no_progress
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def report(fraction: float, text: str = "") -> None:
+            if text:
+                bar.update(task, completed=fraction, description=text)
+            else:
+                bar.update(task, completed=fraction)
+
+        yield report
+
+
+def _no_progress(fraction: float, text: str = "") -> None:
+    """Where nobody watches, nothing is shown."""

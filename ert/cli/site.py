@@ -1,0 +1,179 @@
+"""``ert site create``, ``ert check``, ``ert list``: a site and what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ert.app.ports import PendingSite, SiteStore
+from ert.cli import credentials
+from ert.cli.output import print_error, print_json, print_line, print_table
+from ert.cli.wiring import Wiring
+from ert.domain.record import Finding, Severity
+from ert.errors import Refused
+
+SiteOption = Annotated[Path, typer.Option("--site", help="Folder of the site.")]
+UserOption = Annotated[str | None, typer.Option("--user", help="User name; asked for if not given.")]
+PasswordOption = Annotated[
+    int | None, typer.Option("--password-fd", min=0, help="File descriptor whose first line is the password.")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
+
+
+def need(wiring: Wiring | None) -> Wiring:
+    """The wiring; `Refused` where the program runs without its records."""
+    if wiring is None:
+        raise Refused("This start of the program has no records.", hint="Start it by its command 'ert'.")
+    return wiring
+
+
+@contextmanager
+def opened(wiring: Wiring | None, path: Path, user: str | None, descriptor: int | None) -> Iterator[SiteStore]:
+    """An opened site, closed at the end; asks for what the command line did not give."""
+    gateway = need(wiring).gateway()
+    if not gateway.is_site(path):
+        raise Refused(f"'{path}' is no ERT site.", hint="Make one with: ert site create DIR --name … --admin NAME")
+    name = credentials.ask_user(user)
+    store = gateway.open(path, user_name=name, password=credentials.ask_password("Password", descriptor=descriptor))
+    with closing(store):
+        yield store
+
+
+def add(app: typer.Typer, wiring: Wiring | None) -> None:
+    """Add the verbs to the command."""
+    group = typer.Typer(help="Make a site: the encrypted folder that holds the records.", no_args_is_help=True)
+
+    @group.callback()
+    def _group() -> None:
+        """Make a site: the encrypted folder that holds the records."""
+
+    @group.command("create")
+    def create(
+        folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet, or is empty.")],
+        *,
+        name: Annotated[str, typer.Option("--name", help="Name of the site, for example the clinic's.")],
+        admin: Annotated[str, typer.Option("--admin", help="User name of the administrator.")],
+        password_fd: PasswordOption = None,
+        recovery_file: Annotated[
+            Path | None,
+            typer.Option(
+                "--recovery-file",
+                help="Write the recovery code to this new file (readable by its owner only) instead of asking for it "
+                "to be typed back. The file then is the printed copy: move it away from this computer.",
+            ),
+        ] = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Make a site with one administrator and a recovery code."""
+        password = credentials.ask_new_password(descriptor=password_fd)
+        pending = need(wiring).gateway().prepare(folder, site_name=name, admin_name=admin, password=password)
+        _confirm(pending, recovery_file)
+        if as_json:
+            print_json({"site": str(folder), "name": name, "admin": admin})
+        else:
+            print_line(f"The site '{name}' is ready in {folder}.")
+
+    app.add_typer(group, name="site")
+    _add_check(app, wiring)
+    _add_list(app, wiring)
+
+
+def _confirm(pending: PendingSite, recovery_file: Path | None) -> None:
+    """Have the recovery code confirmed and finish the site; leave nothing behind if that fails."""
+    is_done = False
+    try:
+        if recovery_file is not None:
+            typed = credentials.write_recovery_file(recovery_file, pending.recovery_code)
+        else:
+            print_error("The recovery code. Print or write it down and keep it away from this computer:\n")
+            print_error(f"    {pending.recovery_code}\n")
+            print_error("Who loses the password and this code loses the data: there is no other way in.")
+            typed = credentials.ask_line("Type the recovery code back")
+        pending.confirm(typed)
+        is_done = True
+    finally:
+        if not is_done:
+            pending.discard()
+
+
+def _add_check(app: typer.Typer, wiring: Wiring | None) -> None:
+    @app.command("check")
+    def check(
+        site: SiteOption, user: UserOption = None, password_fd: PasswordOption = None, as_json: JsonOption = False
+    ) -> None:
+        """Verify a whole site: database, history, every file."""
+        with opened(wiring, site, user, password_fd) as store:
+            findings = store.check()
+        blockers = [f for f in findings if f.severity is Severity.BLOCKER]
+        if as_json:
+            print_json({"site": str(site), "is_sound": not blockers, "findings": [_finding(f) for f in findings]})
+        else:
+            for finding in findings:
+                print_line(f"{finding.severity.value}: {finding.sentence}")
+            print_line("The site is sound." if not blockers else "The site is DAMAGED.")
+        if blockers:
+            print_error(f"ert: {blockers[0].sentence}")
+            raise typer.Exit(1)
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return {
+        "severity": finding.severity.value,
+        "code": finding.code,
+        "sentence": finding.sentence,
+        "subject": finding.subject,
+    }
+
+
+def _add_list(app: typer.Typer, wiring: Wiring | None) -> None:
+    @app.command("list")
+    def list_records(
+        site: SiteOption, user: UserOption = None, password_fd: PasswordOption = None, as_json: JsonOption = False
+    ) -> None:
+        """List patients, courses and plans with their ids."""
+        with opened(wiring, site, user, password_fd) as store:
+            patients = [_patient(store, patient.id) for patient in store.patients.patients()]
+        if as_json:
+            print_json({"patients": patients})
+            return
+        rows: list[tuple[str, ...]] = [
+            (p["name"], p["medical_record_number"], c["name"], plan["name"], str(plan["revision"]), plan["id"])
+            for p in patients
+            for c in p["courses"] or [{"name": "", "plans": []}]
+            for plan in c["plans"] or [{"name": "", "revision": "", "id": c.get("id", "")}]
+        ]
+        print_table(
+            f"{len(patients)} patients", ("Patient", "Record number", "Course", "Plan", "Rev.", "Id of plan"), rows
+        )
+
+
+def _patient(store: SiteStore, patient_id: str) -> dict[str, Any]:
+    patient = store.patients.patient(patient_id)
+    return {
+        "id": patient.id,
+        "medical_record_number": patient.medical_record_number,
+        "name": patient.display_name,
+        "birth_date": None if patient.birth_date is None else patient.birth_date.isoformat(),
+        "courses": [
+            {"id": course.id, "name": course.name, "plans": _plans(store, course.id)}
+            for course in store.patients.courses(patient.id)
+        ],
+    }
+
+
+def _plans(store: SiteStore, course_id: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": head.plan_id,
+            "name": head.name,
+            "revision": head.revision,
+            "status": head.status.value,
+            "saved_by": head.saved_by,
+            "saved_at": head.saved_at.isoformat(),
+        }
+        for head in store.plans.heads(course_id)
+    ]
