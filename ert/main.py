@@ -28,9 +28,11 @@ class Program:
 
     def gateway(self) -> SiteGateway:
         """What makes and opens sites."""
-        from ert.storage.site import Gateway
+        from ert.storage.site import SiteOptions
+        from ert.storage.sites import Sites
 
-        return Gateway()
+        anchors = Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
+        return Sites(SiteOptions(anchor_folder=anchors))
 
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window."""

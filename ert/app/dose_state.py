@@ -84,9 +84,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
             gy=read_only((result.gy_per_mu.astype(np.float64) * (m * fractions)).astype(np.float32)),
             mu=m,
             ssd_cm=result.ssd_cm,
-            given_dose_gy=None
-            if result.given_dose_gy_per_mu is None
-            else result.given_dose_gy_per_mu * m * fractions,
+            given_dose_gy=None if result.given_dose_gy_per_mu is None else result.given_dose_gy_per_mu * m * fractions,
             warnings=result.warnings,
         )
         for beam, result, m in zip(plan.beams, results, mu_known, strict=True)

@@ -15,7 +15,7 @@ from ert.domain.plan import Normalisation, Plan
 from ert.domain.structure import StructureSet
 from ert.dose.monitor import round_mu
 from ert.errors import InvalidPlan
-from ert.geometry.resample import sample
+from ert.geometry.resample import sample_at
 
 
 def without_monitor_units(plan: Plan) -> Plan:
@@ -78,7 +78,7 @@ def _reached_gy(plan: Plan, results: Sequence[DoseResult], shares: Sequence[floa
         return prescription.percent / 100 * float(total.max())
     if prescription.normalisation is Normalisation.POINT:
         point = plan.point_cm(prescription.point_id or "")
-        return float(sample(total, grid, np.asarray(point)[None, :])[0])
+        return float(sample_at(total, grid, np.asarray(point)[None, :])[0])
     target = structures.structure(prescription.target_number)
     return dose_at_volume_gy(compute_dvh(target, total, grid), 95.0)
 

@@ -8,14 +8,13 @@ from pathlib import Path
 import attrs
 
 from ert.app.jobs import JobContext
-from ert.app.ports import DicomFile
 from ert.app.session import SiteSession
 from ert.dicom.ct import CtFile
 from ert.dicom.grouping import ScanResult
 from ert.dicom.importing import ImportedCourse, Selection, default_selection, read_selection
 from ert.dicom.scan import scan
 from ert.domain.patient import Course, Patient
-from ert.domain.record import Finding
+from ert.domain.record import DicomFile, Finding
 from ert.errors import ImportRejected
 
 __all__ = ["ImportOutcome", "ImportPreview", "ImportService", "Selection", "choose_automatically"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 from ert.app.dose_state import DoseStatus
@@ -62,6 +63,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         metrics=tuple(_metric_rows(workspace, dvhs)),
         findings=workspace.findings,
         engine=dose.engine,
+        software=f"ERT {metadata.version('ert')}",
         digests=(
             ("Plan", plan.digest),
             ("CT image", workspace.image.digest),

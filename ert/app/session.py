@@ -10,7 +10,7 @@ import attrs
 
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
-from ert.app.ports import DicomFile, ImageHead, PlanHead, SiteGateway, SiteStore
+from ert.app.ports import SiteGateway, SiteStore
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package
 from ert.domain.beam_model import MachinePackage
@@ -18,7 +18,7 @@ from ert.domain.image import CtCurve, CtImage
 from ert.domain.materials import default_ct_curve
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
-from ert.domain.record import Finding, StoredPlan
+from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.structure import Structure, StructureRole, StructureSet
 from ert.errors import InvalidPlan
 
@@ -137,6 +137,14 @@ class SiteSession:
             )
         )
 
+    def ct_files(self, image_id: str) -> tuple[DicomFile, ...]:
+        """The original CT files of an image."""
+        return self._db(lambda: tuple(self.store.patients.ct_files(image_id)))
+
+    def record_event(self, event: str, *, record: str) -> None:
+        """Note in the site's history what was done with a record."""
+        self._db(lambda: self.store.record_event(event, record=record))
+
     def set_roles(self, course_id: str, roles: Mapping[int, StructureRole]) -> StructureSet:
         """Change what structures are to the planner, by number; stored as the structure set's next revision."""
         structures = self.structures(course_id)
@@ -208,7 +216,7 @@ class SiteSession:
         structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
         progress(0.4, "Reading CT")
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
-        self._db(lambda: store.record_event("opened", record=plan_id))
+        self.record_event("opened", record=plan_id)
         progress(1.0)
         return PlanWorkspace(
             store=store,

@@ -62,6 +62,7 @@ class PlanWorkspace:
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self._is_saving = False
+        self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
     # ---- state ---------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,80 @@
+"""Export of a saved plan with its current dose as DICOM files."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+
+from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.jobs import JobContext
+from ert.app.session import SiteSession
+from ert.app.workspace import PlanWorkspace
+from ert.dicom.attributes import Origin
+from ert.dicom.export import ExportDose, ExportSource, export_course_plan
+from ert.domain.machine import Machine
+from ert.domain.plan import Plan
+from ert.errors import ExportRejected
+
+
+def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSource:
+    """All that an export needs, taken now; to be written by `write_export`, on any thread.
+
+    Raises
+    ------
+    ExportRejected
+        If the dose does not belong to the plan, or the plan was edited since it was saved.
+    """
+    dose, plan = workspace.dose, workspace.plan
+    if dose.status is not DoseStatus.CURRENT or dose.plan_gy is None or dose.grid is None:
+        raise ExportRejected("There is no dose that belongs to the plan as it is.", hint="Wait for it, or compute it.")
+    if workspace.is_dirty:
+        raise ExportRejected("The plan was edited since it was saved.", hint="Save it first, then export.")
+    machines: dict[str, Machine] = {b.machine_name: workspace.models.of_beam(b)[0] for b in plan.beams}
+    return ExportSource(
+        patient=workspace.patient,
+        image=workspace.image,
+        structures=workspace.structures,
+        plan=plan,
+        machines=machines,
+        ct_files=session.ct_files(workspace.image.id),
+        origin=Origin(
+            made_at=workspace.stored.saved_at,
+            software_version=metadata.version("ert"),
+            institution=session.site_name,
+            operator=workspace.stored.saved_by,
+        ),
+        is_demo=any(workspace.models.of_beam(b)[1].is_demo for b in plan.beams),
+        dose=ExportDose(
+            grid=dose.grid,
+            plan_gy=dose.plan_gy,
+            beams_gy={b.beam_number: b.gy for b in dose.beams},
+            engine=dose.engine,
+        ),
+        beam_dose_gy=_beam_dose_gy(plan, dose),
+    )
+
+
+def _beam_dose_gy(plan: Plan, dose: DoseState) -> dict[int, float]:
+    """Given dose of one fraction of each beam."""
+    fractions = plan.prescription.fractions
+    return {b.beam_number: b.given_dose_gy / fractions for b in dose.beams if b.given_dose_gy is not None}
+
+
+def write_export(
+    session: SiteSession, plan_id: str, source: ExportSource, folder: Path, ctx: JobContext
+) -> tuple[Path, ...]:
+    """Write an export and note it in the site's history.
+
+    Raises
+    ------
+    ExportRejected
+        If a file would not be valid, or the folder holds another export; nothing is written then.
+    """
+    files = export_course_plan(folder, source, progress=ctx.progress, check=ctx.check)
+    session.record_event("exported", record=plan_id)
+    return files.paths
+
+
+def export_plan(session: SiteSession, workspace: PlanWorkspace, folder: Path, ctx: JobContext) -> tuple[Path, ...]:
+    """Export the plan of a workspace; raises as `export_source` and `write_export` do."""
+    return write_export(session, workspace.plan.id, export_source(session, workspace), folder, ctx)
