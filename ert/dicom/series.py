@@ -28,6 +28,7 @@ _UNIT_TOLERANCE = 1e-3
 _SAME_ORIENTATION = 1e-4
 _SCOUT_ANGLE_COSINE = 0.5
 _MAX_VOXELS = 1 << 30
+_MAX_SIDE = 4096
 _SCOUT_TYPES = {"LOCALIZER", "REF_SURVIEW", "SCOUT"}
 
 
@@ -218,7 +219,8 @@ def _check_pixels(slices: list[SliceHeader], report: _Report) -> None:
         report.block("no-geometry", "An image has no Image Position or Image Orientation (Patient).")
     if spacing is None or min(spacing) <= 0:
         report.block("pixel-spacing", f"The Pixel Spacing is {spacing or 'missing'}; it must be positive.")
-    if min(first.rows, first.columns) < 1 or first.rows * first.columns * len(slices) > _MAX_VOXELS:
+    too_many = max(first.rows, first.columns) > _MAX_SIDE or first.rows * first.columns * len(slices) > _MAX_VOXELS
+    if min(first.rows, first.columns) < 1 or too_many:
         report.block("matrix", f"{len(slices)} images of {first.rows} × {first.columns} pixels cannot be a volume.")
     if any(s.number_of_frames != 1 for s in slices):
         report.block("frames", "An image claims several frames; a CT image has one.")
