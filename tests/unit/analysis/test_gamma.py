@@ -1,0 +1,170 @@
+"""Gamma against closed forms (planes, steps, shifts) and against brute force over a fine lattice."""
+
+import numpy as np
+import pytest
+
+from ert.analysis.gamma import gamma_index, gamma_of_grids, pass_rate_pct
+from ert.errors import Refused
+from ert.geometry.grid import VoxelGrid
+from tests.shapes import rotation
+
+AXIS = np.arange(21) * 0.25
+CUBE = (AXIS, AXIS, AXIS)
+
+
+def ramp(slopes, offset=50.0):
+    z, y, x = np.meshgrid(*CUBE, indexing="ij")
+    return offset + slopes[0] * z + slopes[1] * y + slopes[2] * x
+
+
+def test_equal_doses_have_gamma_zero():
+    dose = ramp((1.0, 2.0, 3.0))
+    gamma = gamma_index(dose, CUBE, dose, CUBE, dose_pct=2, distance_cm=0.2)
+    assert gamma.dtype == np.float32
+    assert gamma.max() == 0
+    assert pass_rate_pct(gamma) == 100
+
+
+@pytest.mark.parametrize("slopes", [(0, 0, 4.0), (0, 3.0, 0), (2.0, 3.0, 4.0), (-1.0, 5.0, -2.0)])
+def test_plane_offset_by_a_dose(slopes):
+    """Distance from a point to a hyperplane: T / sqrt(1 + |slope in criteria|²)."""
+    reference = ramp(slopes)
+    normalisation, offset = 100.0, 2.4
+    gamma = gamma_index(
+        reference, CUBE, reference + offset, CUBE, dose_pct=3, distance_cm=0.3, normalisation_gy=normalisation
+    )
+    steepness = np.linalg.norm(slopes) * 0.3 / 3.0
+    expected = offset / 3.0 / np.sqrt(1 + steepness**2)
+    assert gamma[4:-4, 4:-4, 4:-4] == pytest.approx(expected, rel=1e-5)
+
+
+def test_shift_of_a_steep_edge_is_a_distance():
+    x = np.arange(0, 6.001, 0.05)
+    edge = np.where(x < 3, 100.0, 0.0)
+    moved = np.where(x < 3.2, 100.0, 0.0)
+    gamma = gamma_index(edge, [x], moved, [x], dose_pct=3, distance_cm=0.3, threshold_pct=-1)
+    assert gamma.shape == x.shape
+    at = int(np.argmax(gamma))
+    # dose falls to zero between 3.15 and 3.2; the point at 3.0 (reference 0) finds 9 % of full dose 0.2 cm away
+    assert x[at] == pytest.approx(3.0)
+    assert gamma[at] == pytest.approx(0.2 / 0.3, abs=0.01)
+    assert gamma[x < 2.9].max() == 0
+
+
+def test_uniform_doses_differ_by_the_dose_criterion_only():
+    full = np.full((9, 9), 200.0)
+    axes = (np.arange(9) * 0.3, np.arange(9) * 0.2)
+    for factor, expected in ((1.01, 0.5), (0.98, 1.0), (1.05, 2.5), (2.0, 3.0)):
+        gamma = gamma_index(full, axes, factor * full, axes, dose_pct=2, distance_cm=0.2)
+        assert gamma == pytest.approx(expected, rel=1e-5)
+
+
+def test_local_criterion_is_stricter_at_low_dose():
+    reference = np.array([10.0, 20.0, 40.0, 80.0, 100.0])
+    x = np.arange(5) * 10.0
+    world = gamma_index(reference, [x], reference + 1, [x], dose_pct=2, distance_cm=0.1, threshold_pct=0)
+    local = gamma_index(reference, [x], reference + 1, [x], dose_pct=2, distance_cm=0.1, threshold_pct=0, is_local=True)
+    assert world == pytest.approx(0.5, rel=0.03)
+    assert local == pytest.approx(np.minimum(1 / (0.02 * reference), 3.0), rel=0.03)
+
+
+def test_low_doses_are_left_out():
+    reference = np.array([5.0, 9.9, 10.0, 100.0])
+    x = np.arange(4.0)
+    gamma = gamma_index(reference, [x], reference, [x], dose_pct=3, distance_cm=0.3)
+    assert np.isnan(gamma).tolist() == [True, True, False, False]
+
+
+def test_reference_points_between_and_beyond_the_evaluated_ones():
+    evaluated_axis = np.arange(0, 5.1, 0.5)
+    values = 10 + 10 * evaluated_axis
+    points = np.array([0.33, 1.71, 4.99, 5.15])
+    gamma = gamma_index(10 + 10 * points, [points], values, [evaluated_axis], dose_pct=3, distance_cm=0.3)
+    assert gamma[:3] == pytest.approx(0, abs=1e-6)
+    # the last evaluated point is 0.15 cm away and 1.5 of 61.5 lower
+    assert gamma[3] == pytest.approx(np.hypot(0.15 / 0.3, 1.5 / (0.03 * 61.5)), rel=1e-5)
+
+
+def test_against_brute_force_on_rough_doses():
+    rng = np.random.default_rng(5)
+    reference = ramp((1.0, -2.0, 3.0), 40.0)
+    evaluated = reference * 1.02 + rng.normal(0, 0.8, reference.shape)
+    gamma = gamma_index(reference, CUBE, evaluated, CUBE, dose_pct=2, distance_cm=0.2, normalisation_gy=50.0)
+    offsets = np.linspace(-0.45, 0.45, 37)  # steps of 0.025 cm: an eighth of the criterion
+    cloud = np.stack(np.meshgrid(offsets, offsets, offsets, indexing="ij"), axis=-1).reshape(-1, 3)
+    from ert.geometry.resample import sample_at
+
+    grid = VoxelGrid(origin_cm=(0, 0, 0), spacing_cm=(0.25,) * 3, shape_zyx=reference.shape)
+    for k, j, i in rng.integers(3, 18, size=(40, 3)):
+        point = np.array([AXIS[i], AXIS[j], AXIS[k]])
+        found = sample_at(evaluated, grid, point + cloud)
+        sampled = np.sqrt(((cloud / 0.2) ** 2).sum(axis=1) + ((found - reference[k, j, i]) / 1.0) ** 2).min()
+        if sampled < 2:
+            assert gamma[k, j, i] <= sampled + 0.02
+            assert gamma[k, j, i] >= sampled - 0.15
+
+
+def test_two_dimensions_agree_with_three():
+    rng = np.random.default_rng(2)
+    reference = 50 + 10 * rng.random((1, 15, 15))
+    evaluated = reference + rng.normal(0, 1, reference.shape)
+    axes = (np.array([1.5]), np.arange(15) * 0.2, np.arange(15) * 0.2)
+    flat = gamma_index(reference[0], axes[1:], evaluated[0], axes[1:], dose_pct=2, distance_cm=0.2)
+    solid = gamma_index(reference, axes, evaluated, axes, dose_pct=2, distance_cm=0.2)
+    assert np.array_equal(flat, solid[0])
+    assert flat.max() > 0.2
+
+
+def test_grids_of_one_direction():
+    axes = rotation(10, 20)
+    first = VoxelGrid(origin_cm=(0, 0, 0), spacing_cm=(0.2, 0.2, 0.2), shape_zyx=(9, 9, 9), axes=axes)
+    second = VoxelGrid(origin_cm=first.point_cm((1, 1, 1)), spacing_cm=(0.3,) * 3, shape_zyx=(5, 5, 5), axes=axes)
+
+    def dose(grid):
+        k, j, i = np.indices(grid.shape_zyx)
+        return 100 + grid.point_cm(np.stack([i, j, k], axis=-1)) @ np.array([5.0, 3.0, 1.0])
+
+    gamma = gamma_of_grids(dose(first), first, dose(second), second, dose_pct=1, distance_cm=0.1)
+    assert gamma[1:8, 1:8, 1:8] == pytest.approx(0, abs=1e-5)
+    plain = VoxelGrid(origin_cm=(0, 0, 0), spacing_cm=(0.2,) * 3, shape_zyx=(9, 9, 9))
+    with pytest.raises(Refused, match="different directions"):
+        gamma_of_grids(dose(first), first, dose(plain), plain, dose_pct=1, distance_cm=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"dose_pct": 0}, "above zero"),
+        ({"reference": np.zeros(4)}, "nowhere above zero"),
+        ({"reference": np.ones(3)}, r"has shape \(3,\)"),
+        ({"evaluated": np.array([1, 2, np.nan, 4])}, "finite values"),
+        ({"evaluated_axes_cm": [[0, 1, 1, 2]]}, "rising positions"),
+        ({"evaluated": np.ones((1, 4)), "evaluated_axes_cm": [[0.0], np.arange(4.0)]}, "same number of dimensions"),
+    ],
+)
+def test_refusals(change, sentence):
+    good = {
+        "reference": np.ones(4),
+        "reference_axes_cm": [np.arange(4.0)],
+        "evaluated": np.ones(4),
+        "evaluated_axes_cm": [np.arange(4.0)],
+        "dose_pct": 3,
+        "distance_cm": 0.3,
+    }
+    with pytest.raises(Refused, match=sentence):
+        gamma_index(**{**good, **change})
+
+
+def test_planes_at_different_heights_are_refused():
+    axes = (np.arange(3.0), np.arange(3.0))
+    with pytest.raises(Refused, match="only be compared on that plane"):
+        gamma_index(
+            np.ones((1, 3, 3)),
+            (np.zeros(1), *axes),
+            np.ones((1, 3, 3)),
+            (np.ones(1), *axes),
+            dose_pct=3,
+            distance_cm=0.3,
+        )
+    with pytest.raises(Refused, match="no pass rate"):
+        pass_rate_pct(np.full(3, np.nan))
