@@ -190,7 +190,8 @@ def new_object(
     ds.SeriesNumber = str(series_number)
     ds.SeriesDescription = long(series_description)
     ds.SeriesDate, ds.SeriesTime = made_date, made_time
-    ds.OperatorsName = origin.operator
+    # A name without components is the retired form of PN (PS3.5 6.2); a user name is a family name here.
+    ds.OperatorsName = origin.operator if "^" in origin.operator or not origin.operator else f"{origin.operator}^"
     ds.InstanceNumber = str(instance_number)
     ds.Manufacturer = "ERT open electron planning"
     ds.ManufacturerModelName = "ERT"
