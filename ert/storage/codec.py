@@ -5,8 +5,8 @@ Canonical bytes of an array: u32 length of a JSON header (little-endian), the he
 little-endian in C order.
 
 Packing: the plaintext in blocks of 1 MiB; bytes of each block regrouped by significance (all first bytes of the
-items, then all second bytes …: smooth arrays then compress two to three times better), one zstd frame (RFC 8878) a
-block behind its u32 length. Unpacking never yields more than the declared length.
+items, then all second bytes …: a smooth float32 dose shrinks 1.6 times instead of 1.1, twice as fast), one zstd frame
+(RFC 8878) a block behind its u32 length. Unpacking never yields more than the declared length.
 """
 
 from __future__ import annotations

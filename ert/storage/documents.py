@@ -74,7 +74,7 @@ def read_document(
     try:
         outer = strictjson.load(_unpacked(data))
         found, version, content = outer.pop("document"), outer.pop("version"), outer.pop("content")
-    except (ValueError, KeyError, AttributeError, zstandard.ZstdError) as exc:
+    except (ValueError, TypeError, KeyError, AttributeError, zstandard.ZstdError) as exc:
         raise _damaged(name, type(exc).__name__) from exc
     if found != name or outer or type(version) is not int or not isinstance(content, dict) or version < 1:
         raise _damaged(name, "head")
@@ -149,6 +149,25 @@ def _date(value: Any, _: Any) -> dt.date:  # noqa: ANN401
     return dt.date.fromisoformat(value)
 
 
+def _is_tuple(cls: Any) -> bool:  # noqa: ANN401
+    origin: object = typing.get_origin(cls)
+    return origin is tuple
+
+
+def _tuple_of(cls: Any) -> Callable[[Any, Any], Any]:  # noqa: ANN401
+    """Structure a tuple from a list: of any length if it ends in ``...``, else of exactly its length."""
+    items = typing.get_args(cls)
+    is_open = items[-1] is Ellipsis
+
+    def structure(value: Any, _: Any) -> Any:  # noqa: ANN401
+        if type(value) not in {list, tuple} or not (is_open or len(value) == len(items)):
+            raise TypeError("not a list of the right length")
+        wanted = [items[0]] * len(value) if is_open else items
+        return tuple(_CONVERTER.structure(item, kind) for item, kind in zip(value, wanted, strict=True))
+
+    return structure
+
+
 def _all_fields(cls: type[Any]) -> Callable[[Any, Any], Any]:
     """Structure an attrs class from a mapping with exactly its fields; defaults never fill a gap."""
     names = {a.name for a in attrs.fields(cls)}
@@ -171,6 +190,7 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(enum.Enum, lambda value, cls: cls(value))
     converter.register_unstructure_hook(enum.Enum, lambda value: value.value)
     converter.register_unstructure_hook(dt.date, lambda value: value.isoformat())
+    converter.register_structure_hook_factory(_is_tuple, _tuple_of)
     converter.register_structure_hook_factory(attrs.has, _all_fields)
     return converter
 
