@@ -9,7 +9,7 @@ from ert.commissioning.beam_data import BeamData, Curve, EnergyData, Field
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.depth_dose import depth_quantities, smooth_curve
 from ert.commissioning.fit import FitResult, absolute
-from ert.commissioning.model import field_fluence, planes_cgy
+from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
 from ert.domain.beam_model import BeamModel
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.dose.fluence import Fluence
@@ -43,9 +43,7 @@ class _FieldDose:
 
     def axis(self, depths_cm: Float) -> Float:
         """Corrected depth dose on the axis, cGy/MU."""
-        half = len(self.fluence.x_cm) // 2
-        around = self.planes(depths_cm)[:, half - 1 : half + 1, half - 1 : half + 1]
-        return np.asarray(around.mean(axis=(1, 2)), dtype=np.float64)
+        return self.correction * axis_cgy(self._data, self._model, self._field, depths_cm)
 
     def line(self, curve: Curve) -> Float:
         """Corrected profile, cGy/MU, by linear interpolation between columns (rows) of the fan."""
@@ -107,7 +105,7 @@ def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
 
 
 def _depths(data: BeamData, energy: EnergyData, fit: FitResult, dose: _FieldDose) -> tuple[DepthComparison, ...]:
-    """Depths of the measured points, smoothed with half the strength of nothing else, against the computed curve."""
+    """Depths of the measured curve, smoothed within its noise, against those of the computed one."""
     measured = next(c for c in energy.curves if c.kind == "depth_dose" and c.field == data.reference)
     curve = absolute(measured, data, energy) or measured
     grid = np.arange(curve.position_cm[0], curve.position_cm[-1], 0.02)

@@ -21,6 +21,7 @@ from ert.domain.beam_model import (
 from ert.dose.fluence import Fluence, build_fluence
 from ert.dose.output import equivalent_square_cm, rectangle_cm
 from ert.dose.pencil_beam import water_dose
+from ert.dose.water import line_dose_gy_per_mu
 
 Float = NDArray[np.float64]
 _CGY = 0.01
@@ -165,9 +166,15 @@ def planes_cgy(
 
 def axis_cgy(data: BeamData, model: BeamModel, field: Field, depths_cm: Float) -> Float:
     """Computed depth dose on the axis, cGy/MU without the output correction."""
-    planes = planes_cgy(data, model, field_fluence(data, model, field), field, depths_cm)
-    half = planes.shape[1] // 2
-    return np.asarray(planes[:, half - 1 : half + 1, half - 1 : half + 1].mean(axis=(1, 2)), dtype=np.float64)
+    dose = line_dose_gy_per_mu(
+        model,
+        field_fluence(data, model, field),
+        ssd_cm=field.ssd_cm,
+        depths_cm=depths_cm,
+        sad_cm=data.machine.sad_cm,
+        insert_distance_cm=data.machine.insert_distance_cm,
+    )
+    return dose / _CGY
 
 
 def _close_identity(data: BeamData, model: BeamModel) -> BeamModel:

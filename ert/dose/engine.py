@@ -31,6 +31,7 @@ _NODES_PER_RANGE = 20
 _STEPS_PER_NODE = 2
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
+_EVERYWHERE = np.empty((0, 0, 0), dtype=np.bool_)
 
 
 @attrs.frozen(kw_only=True)
@@ -91,7 +92,7 @@ def compute_beam_dose(
         ssd_cm=ssd_cm,
         given_dose_gy_per_mu=given,
         seconds=time.perf_counter() - began,
-        warnings=tuple(warnings),
+        warnings=(*tissue.warnings, *warnings),
     )
 
 
@@ -178,19 +179,29 @@ def _reach_box(
     return np.concatenate([low, np.maximum(high, low)]).astype(np.int64)
 
 
+def _index_chain(geometry: BeamGeometry, tissue_grid: VoxelGrid, dose_grid: VoxelGrid) -> Float:
+    """Affine maps [2, 3, 4] from dose voxel index (x, y, z) to bev point and to tissue voxel index."""
+    to_bev, bev_origin = index_to_bev(geometry.frame, dose_grid)
+    to_tissue, tissue_offset = bev_to_index(geometry.frame, tissue_grid)
+    both = np.empty((2, 3, 4))
+    both[0, :, :3], both[0, :, 3] = to_bev, bev_origin
+    both[1, :, :3], both[1, :, 3] = to_tissue @ to_bev, to_tissue @ bev_origin + tissue_offset
+    return both
+
+
 def _to_grid(
     fan: Float32, traced: _Traced, tissue: TissueGrid, geometry: BeamGeometry, model: BeamModel, fluence: Fluence,
     dose_grid: VoxelGrid, is_to_medium: bool,
 ) -> Float32:  # fmt: skip
     nodes, first = traced.rays.nodes_cm, traced.rays.first
-    to_bev, bev_origin = index_to_bev(geometry.frame, dose_grid)
-    to_index, offset = bev_to_index(geometry.frame, tissue.grid)
     numbers = np.array([
         fluence.x_cm[0], fluence.y_cm[0], fluence.pitch_cm, nodes[0], nodes[1] - nodes[0], geometry.frame.sad_cm,
         model.source.virtual_sad_cm,
     ])  # fmt: skip
     dose: Float32 = resample_to_grid(
-        fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping, to_bev, bev_origin, to_index, offset,
-        _reach_box(geometry, model, fluence, nodes, first, dose_grid), dose_grid.shape_zyx, numbers, is_to_medium,
+        fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping,
+        _EVERYWHERE if tissue.is_patient is None else tissue.is_patient,
+        _index_chain(geometry, tissue.grid, dose_grid), _reach_box(geometry, model, fluence, nodes, first, dose_grid),
+        dose_grid.shape_zyx, numbers, is_to_medium,
     )  # fmt: skip
     return dose

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 
 import attrs
-import numpy as np
-
 from ert.domain.beam_model import BeamModel
-from ert.domain.machine import Machine
+from ert.domain.machine import Applicator, Machine
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm
-from ert.dose.water import axis_depth_dose_gy_per_mu, maximum_of
+from ert.dose.water import given_dose_and_depth
 from ert.errors import InvalidPlan
 
 MAX_MU = 10_000
@@ -59,10 +57,9 @@ def monitor_factors(model: BeamModel, machine: Machine, geometry: BeamGeometry, 
     """TG-71 factors (eq. 14: MU = dose / (D'0 · S_e · PDD)) of a field, computed in water at depths of maximum."""
     reference = machine.applicator(model.reference_applicator_id)
 
-    def open_field(applicator: object) -> BeamGeometry:
-        of = reference if applicator is reference else geometry.applicator
-        outline = rectangle_cm(of.opening_x_cm, of.opening_y_cm)
-        return attrs.evolve(geometry, outline_cm=outline, applicator=of)
+    def open_field(applicator: Applicator) -> BeamGeometry:
+        outline = rectangle_cm(applicator.opening_x_cm, applicator.opening_y_cm)
+        return attrs.evolve(geometry, outline_cm=outline, applicator=applicator)
 
     standard = model.reference_ssd_cm
     _, base = _maximum(model, open_field(reference), standard)
@@ -80,5 +77,5 @@ def monitor_factors(model: BeamModel, machine: Machine, geometry: BeamGeometry, 
 
 
 def _maximum(model: BeamModel, geometry: BeamGeometry, ssd_cm: float) -> tuple[float, float]:
-    depths = np.linspace(0.05, 0.85 * model.practical_range_cm, 24)
-    return maximum_of(depths, axis_depth_dose_gy_per_mu(model, geometry, ssd_cm=ssd_cm, depths_cm=depths))
+    dose, depth = given_dose_and_depth(model, geometry, ssd_cm)
+    return depth, dose

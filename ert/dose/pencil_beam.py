@@ -30,6 +30,8 @@ _TABLE_END = 2.0
 _KNOTS = 8
 _LEAST_BLUR_PITCHES = 0.3
 _WATER_STEP_CM = 0.01
+FALL_STEP_CM, _FALL_END_CM = 0.05, 60.0
+LEAST_VARIANCE_CM2 = 1e-4
 
 
 @attrs.frozen(kw_only=True)
@@ -119,12 +121,35 @@ def _add_background(
     angles = np.array([source.edge_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
     sigmas = np.clip(angles[:, None] * knots * pixels, _LEAST_BLUR_PITCHES, len(fluence.x_cm) / 3.5)
     blurred = blur_maps(fluence.maps, sigmas)
-    numbers = np.array([
-        sad_cm, virtual, insert_distance_cm, source.edge_gy_cm_per_mu, source.edge_range_cm, photons.open_gy_per_mu,
-        photons.open_attenuation_per_cm, photons.buildup_frac, photons.buildup_per_cm, photons.blocked_gy_per_mu,
-        photons.blocked_attenuation_per_cm,
-    ])  # fmt: skip
-    add_background(dose, rays.depth_cm, blurred, knots, rays.nodes_cm, rays.first, numbers)
+    numbers = np.array([sad_cm, virtual, insert_distance_cm, FALL_STEP_CM])
+    falls = background_falls(model)
+    add_background(dose, rays.depth_cm, blurred, knots, rays.nodes_cm, rays.first, falls, numbers)
+
+
+def background_falls(model: BeamModel) -> Float32:
+    """Dose, Gy/MU, of edge electrons (per 1/cm), open photons and blocked fluence against depth (equations (6)–(8)).
+
+    Returns
+    -------
+    float32 [3, depth], steps of 0.05 cm to 60 cm.
+    """
+    source, photons = model.source, model.photons
+    z = np.arange(0.0, _FALL_END_CM, FALL_STEP_CM)
+    edge = source.edge_gy_cm_per_mu * np.maximum(0.0, 1.0 - z / source.edge_range_cm) ** 2
+    build = 1.0 - photons.buildup_frac * np.exp(-photons.buildup_per_cm * z)
+    bremsstrahlung = photons.open_gy_per_mu * build * np.exp(-photons.open_attenuation_per_cm * z)
+    blocked = photons.blocked_gy_per_mu * np.exp(-photons.blocked_attenuation_per_cm * z)
+    return np.stack([edge, bremsstrahlung, blocked]).astype(np.float32)
+
+
+def water_variance_cm2(model: BeamModel, tables: ModelTables, depths_cm: Float) -> Float:
+    """f² A2 of a pencil in flat water at these depths (equations (4), (5)), cm²."""
+    end = float(np.max(depths_cm)) + _WATER_STEP_CM
+    u = np.arange(0.5 * _WATER_STEP_CM, end, _WATER_STEP_CM) / model.practical_range_cm
+    power = np.interp(u, np.arange(len(tables.power)) * TABLE_STEP, tables.power)
+    a2 = np.interp(depths_cm, np.arange(len(u) + 1) * _WATER_STEP_CM, fermi_eyges_moments(power, _WATER_STEP_CM)[2])
+    scale = np.interp(depths_cm / model.practical_range_cm, np.arange(len(tables.scale)) * TABLE_STEP, tables.scale)
+    return np.asarray(scale**2 * a2)
 
 
 def water_rays(model: BeamModel, tables: ModelTables, fluence: Fluence, *, ssd_cm: float, depths_cm: Float) -> Rays:
@@ -132,11 +157,6 @@ def water_rays(model: BeamModel, tables: ModelTables, fluence: Fluence, *, ssd_c
 
     The slant of the outer rays is neglected, as it is in the measured depth that labels a profile.
     """
-    steps = np.arange(0.5 * _WATER_STEP_CM, float(depths_cm[-1]) + _WATER_STEP_CM, _WATER_STEP_CM)
-    u = steps / model.practical_range_cm
-    power = np.interp(u, np.arange(len(tables.power)) * TABLE_STEP, tables.power)
-    a2 = np.interp(depths_cm, np.arange(len(steps) + 1) * _WATER_STEP_CM, fermi_eyges_moments(power, _WATER_STEP_CM)[2])
-    scale = np.interp(depths_cm / model.practical_range_cm, np.arange(len(tables.scale)) * TABLE_STEP, tables.scale)
     shape = (len(depths_cm), len(fluence.y_cm), len(fluence.x_cm))
 
     def spread(values: Float) -> Float32:
@@ -145,7 +165,7 @@ def water_rays(model: BeamModel, tables: ModelTables, fluence: Fluence, *, ssd_c
     return Rays(
         nodes_cm=ssd_cm + depths_cm,
         depth_cm=spread(depths_cm),
-        variance_cm2=spread(scale**2 * a2),
+        variance_cm2=spread(water_variance_cm2(model, tables, depths_cm)),
         entry_cm=np.full(shape[1:], ssd_cm, dtype=np.float32),
     )
 

@@ -37,6 +37,8 @@ class TissueGrid:
     relative_stopping : linear collision stopping power relative to water.
     relative_scattering : linear scattering power relative to water.
     density_g_cm3 : mass density.
+    is_patient : bool [z, y, x], inside EXTERNAL or an overridden structure: where dose is wanted; None where only the
+        arrays are known (phantoms), then all tissue and the air between tissue is.
     warnings : sentences for the user.
     """
 
@@ -44,6 +46,7 @@ class TissueGrid:
     relative_stopping: F32 = attrs.field(converter=read_only, repr=False)
     relative_scattering: F32 = attrs.field(converter=read_only, repr=False)
     density_g_cm3: F32 = attrs.field(converter=read_only, repr=False)
+    is_patient: NDArray[np.bool_] | None = attrs.field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
 
     def __attrs_post_init__(self) -> None:
@@ -104,21 +107,28 @@ def build_tissue(
     inside = structure_mask(external, grid)
     arrays = [np.empty(grid.shape_zyx, dtype=np.float32) for _ in range(3)]
     air = np.array([AIR.relative_stopping, AIR.relative_scattering, AIR.density_g_cm3], dtype=np.float32)
+    is_patient = inside.copy()
     convert_hu(hu, inside, curve_table(curve), air, *arrays)
     for structure, material in items:
         values = (material.relative_stopping, material.relative_scattering, material.density_g_cm3)
-        _override(arrays, inside, structure, values, grid)
+        _override(arrays, inside, is_patient, structure, values, grid)
     return TissueGrid(
         grid=grid,
         relative_stopping=arrays[0],
         relative_scattering=arrays[1],
         density_g_cm3=arrays[2],
+        is_patient=read_only(is_patient),
         warnings=_metal_warnings(hu, inside, grid),
     )
 
 
 def _override(
-    arrays: list[F32], inside: NDArray[np.bool_], structure: Structure, values: tuple[float, ...], grid: VoxelGrid
+    arrays: list[F32],
+    inside: NDArray[np.bool_],
+    is_patient: NDArray[np.bool_],
+    structure: Structure,
+    values: tuple[float, ...],
+    grid: VoxelGrid,
 ) -> None:
     """Mix one material into the arrays; its voxels no longer count as read from the CT."""
     box: Box | None = structure_box(structure, grid)
@@ -128,6 +138,7 @@ def _override(
     for array, value in zip(arrays, values, strict=True):
         blend(array[box], occupancy, value)
     inside[box] &= occupancy < 0.5
+    is_patient[box] |= occupancy >= 0.5
 
 
 def _metal_warnings(hu: NDArray[np.int16], inside: NDArray[np.bool_], grid: VoxelGrid) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The same field in a flat water phantom: given dose and its depth."""
+"""The same field in a flat water phantom: dose along its axis, given dose and its depth."""
 
 from __future__ import annotations
 
@@ -8,42 +8,109 @@ from numpy.typing import NDArray
 from ert.domain.beam_model import BeamModel
 from ert.dose.fluence import Fluence, build_fluence
 from ert.dose.geometry import BeamGeometry
+from ert.dose.kernels.axis import sum_on_line
 from ert.dose.output import output_correction
-from ert.dose.pencil_beam import water_dose
+from ert.dose.pencil_beam import (
+    FALL_STEP_CM,
+    LEAST_VARIANCE_CM2,
+    TABLE_STEP,
+    ModelTables,
+    background_falls,
+    model_tables,
+    water_variance_cm2,
+)
 
 Float = NDArray[np.float64]
 _DEPTHS = 24
-_GIVEN_PITCH_CM = 0.5
+_MAPS = np.array([1, 1, 0, 1, 2])
 
 
-def axis_depth_dose_gy_per_mu(
-    model: BeamModel, geometry: BeamGeometry, *, ssd_cm: float, depths_cm: Float, pitch_cm: float | None = None
+def line_dose_gy_per_mu(
+    model: BeamModel,
+    fluence: Fluence,
+    *,
+    ssd_cm: float,
+    depths_cm: Float,
+    sad_cm: float,
+    insert_distance_cm: float,
+    at_cm: tuple[float, float] = (0.0, 0.0),
 ) -> Float:
-    """Absolute dose to water, Gy/MU, on the beam axis in flat water at these depths (rising), cm.
+    """Dose to water, Gy/MU, without the output correction, along one fan line of a flat water phantom.
 
-    For an opening that leaves out the axis, the line through the opening's centroid is taken instead.
+    The sum of all components over every pixel (equations (2)–(9) of docs/physics/pencil_beam.md), without the cut and
+    the merging of pencils that `ert.dose.pencil_beam.water_dose` uses: an independent path to the same number.
+
+    Parameters
+    ----------
+    depths_cm : any order; at_cm : x and y of the line on the isocentre plane, seen from the virtual source.
+    """
+    tables, source, photons = model_tables(model), model.source, model.photons
+    distance = ssd_cm + depths_cm
+    virtual = distance - sad_cm + source.virtual_sad_cm
+    gap = distance - insert_distance_cm
+    tissue = water_variance_cm2(model, tables, depths_cm)
+    air = (source.core_angle_rad * gap) ** 2 + tables.air / 6.0 * (gap**3 - depths_cm**3) + LEAST_VARIANCE_CM2
+    wide = air + model.wide_ratio**2 * tissue + (source.wide_angle_rad * gap) ** 2
+    widths = np.stack(
+        [
+            np.sqrt(air + tissue),
+            np.sqrt(wide),
+            np.maximum(source.edge_angle_rad * gap, 0.01),
+            np.maximum(photons.open_angle_rad * gap, 0.01),
+            np.maximum(photons.blocked_angle_rad * gap, 0.01),
+        ],
+        axis=1,
+    )
+    on_fan = widths * (source.virtual_sad_cm / virtual)[:, None]
+    shares = sum_on_line(fluence.maps, _MAPS, fluence.x_cm, fluence.pitch_cm, at_cm[0], at_cm[1], on_fan)
+    return _assemble(model, tables, depths_cm, shares, (source.virtual_sad_cm / virtual) ** 2, (sad_cm / distance) ** 2)
+
+
+def _assemble(
+    model: BeamModel, tables: ModelTables, depths_cm: Float, shares: Float, electrons: Float, photons: Float
+) -> Float:
+    """Shares of the five components times their dose at depth and their inverse-square factors."""
+    g = np.interp(depths_cm, np.arange(len(tables.dose)) * tables.dose_step_cm, tables.dose)
+    u = depths_cm / model.practical_range_cm
+    b = np.interp(u, np.arange(len(tables.wide)) * TABLE_STEP, tables.wide)
+    falls = background_falls(model)
+    steps = np.arange(falls.shape[1]) * FALL_STEP_CM
+    edge, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
+    core = g * ((1.0 - b) * shares[:, 0] + b * shares[:, 1])
+    return np.asarray(
+        electrons * (core + edge * shares[:, 2] + blocked * shares[:, 4]) + photons * bremsstrahlung * shares[:, 3]
+    )
+
+
+def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_cm: float, depths_cm: Float) -> Float:
+    """Absolute dose to water, Gy/MU, on the beam axis in flat water at these depths, cm.
+
+    For an opening that leaves out the axis, the fan line through the opening's centroid is taken instead.
     """
     sad_cm, insert_cm = geometry.frame.sad_cm, geometry.insert_distance_cm
-    arguments = {} if pitch_cm is None else {"pitch_cm": pitch_cm}
     fluence = build_fluence(
-        model, geometry.outline_cm, geometry.applicator, sad_cm=sad_cm, insert_distance_cm=insert_cm, **arguments
+        model, geometry.outline_cm, geometry.applicator, sad_cm=sad_cm, insert_distance_cm=insert_cm
     )
-    planes = water_dose(model, fluence, ssd_cm=ssd_cm, depths_cm=depths_cm, sad_cm=sad_cm, insert_distance_cm=insert_cm)
-    factor = output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm)
-    column, row = _axis_pixel(fluence)
-    around = planes[:, row - 1 : row + 1, column - 1 : column + 1]
-    return np.asarray(factor * around.mean(axis=(1, 2)), dtype=np.float64)
+    dose = line_dose_gy_per_mu(
+        model,
+        fluence,
+        ssd_cm=ssd_cm,
+        depths_cm=depths_cm,
+        sad_cm=sad_cm,
+        insert_distance_cm=insert_cm,
+        at_cm=_field_centre_cm(fluence),
+    )
+    return output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm) * dose
 
 
-def _axis_pixel(fluence: Fluence) -> tuple[int, int]:
-    """Column and row whose lower corner is the axis, or the nearest corner to the opening's centroid."""
+def _field_centre_cm(fluence: Fluence) -> tuple[float, float]:
+    """The axis if the opening holds it, else the opening's centroid; isocentre plane, from the virtual source."""
     half = len(fluence.x_cm) // 2
-    is_open = fluence.maps[1, half - 1 : half + 1, half - 1 : half + 1].max() > 0
-    if is_open:
-        return half, half
-    x = float(np.average(fluence.x_cm[fluence.columns], weights=fluence.weight))
-    y = float(np.average(fluence.y_cm[fluence.rows], weights=fluence.weight))
-    return half + round(x / fluence.pitch_cm), half + round(y / fluence.pitch_cm)
+    if fluence.maps[1, half - 1 : half + 1, half - 1 : half + 1].max() > 0:
+        return 0.0, 0.0
+    x = np.average(fluence.x_cm[fluence.columns], weights=fluence.weight)
+    y = np.average(fluence.y_cm[fluence.rows], weights=fluence.weight)
+    return float(x), float(y)
 
 
 def maximum_of(depths_cm: Float, dose: Float) -> tuple[float, float]:
@@ -60,6 +127,11 @@ def maximum_of(depths_cm: Float, dose: Float) -> tuple[float, float]:
 
 def given_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, ssd_cm: float) -> float:
     """Dose at the depth of maximum of this field in water at this SSD, Gy/MU (AAPM TG-71 'given dose')."""
+    return given_dose_and_depth(model, geometry, ssd_cm)[0]
+
+
+def given_dose_and_depth(model: BeamModel, geometry: BeamGeometry, ssd_cm: float) -> tuple[float, float]:
+    """Given dose, Gy/MU, and its depth, cm."""
     depths = np.linspace(0.05, 0.85 * model.practical_range_cm, _DEPTHS)
-    dose = axis_depth_dose_gy_per_mu(model, geometry, ssd_cm=ssd_cm, depths_cm=depths)
-    return maximum_of(depths, dose)[1]
+    depth, dose = maximum_of(depths, axis_depth_dose_gy_per_mu(model, geometry, ssd_cm=ssd_cm, depths_cm=depths))
+    return dose, depth

@@ -8,7 +8,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.trace import _sample
+from ert.dose.kernels.sampling import sample
+from ert.dose.kernels.spread import coarsen, refine_add
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -48,13 +49,49 @@ def _box_gaussian(sigma: float) -> Float32:
     return weights
 
 
+@njit(cache=True, nogil=True)
+def _point_gaussian(variance: float) -> Float32:
+    """A Gaussian at pixels 0, 1, 2 … to 3.5 standard deviations, normalised to the sum of both sides."""
+    reach = int(3.5 * math.sqrt(variance)) + 1
+    weights = np.empty(reach + 1, dtype=np.float32)
+    total = 1.0
+    for k in range(reach + 1):
+        weights[k] = math.exp(-0.5 * k * k / variance)
+        total += 2.0 * weights[k] if k > 0 else 0.0
+    return weights / np.float32(total)
+
+
+@njit(cache=True, nogil=True)
+def _blur(fine: Float32, sigma: float) -> Float32:
+    """One map blurred; wide blurs run on a coarser lattice whose pitch stays below sigma / 2.
+
+    `coarsen` keeps moments to second order, so that position and width of every edge stay what they are.
+    """
+    level = 0
+    while level < 3 and sigma / (2 << level) >= 2.0:
+        level += 1
+    if level == 0:
+        weights = _box_gaussian(sigma)
+        return _blur_rows(_blur_rows(fine, weights), weights)
+    plane = fine
+    for _ in range(level):
+        plane = coarsen(plane)
+    weights = _point_gaussian((sigma * sigma + 1.0 / 12.0) / (1 << 2 * level))
+    plane = _blur_rows(_blur_rows(plane, weights), weights)
+    for _ in range(level):
+        wider = np.zeros((2 * plane.shape[0], 2 * plane.shape[1]), dtype=np.float32)
+        refine_add(plane, wider)
+        plane = wider
+    return plane
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     """Blur each map with each of its Gaussian widths.
 
     Parameters
     ----------
-    maps : float32 [m, ny, nx]; sigmas : [m, q] widths in pixels.
+    maps : float32 [m, ny, nx], sides multiples of 8; sigmas : [m, q] widths in pixels.
 
     Returns
     -------
@@ -65,15 +102,15 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     out = np.empty((count, knots, ny, nx), dtype=np.float32)
     for c in prange(count * knots):
         m, q = c // knots, c % knots
-        weights = _box_gaussian(sigmas[m, q])
-        out[m, q] = _blur_rows(_blur_rows(maps[m], weights), weights)
+        out[m, q] = _blur(maps[m], sigmas[m, q])
     return out
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def add_background(
-    dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, first: int, numbers: Float
-) -> None:
+    dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, first: int, falls: Float32,
+    numbers: Float,
+) -> None:  # fmt: skip
     """Add edge electrons, bremsstrahlung of the open field and what the insert lets through.
 
     Parameters
@@ -81,106 +118,90 @@ def add_background(
     dose : float32 [node, y, x], added to; depth : water-equivalent depth on the same nodes.
     blurred : float32 [3, q, y, x] of `blur_maps`: edge length density (1/cm), open and blocked fraction.
     knots : distances from the insert the maps were blurred for, in geometric progression.
-    numbers : sad_cm, virtual_sad_cm, insert_cm, edge_gy_cm_per_mu, edge_range_cm, photon_gy_per_mu, photon_attenuation_per_cm,
-        photon_buildup_frac, photon_buildup_per_cm, blocked_gy_per_mu, blocked_attenuation_per_cm.
+    falls : float32 [3, d] dose of each component per unit of its map against water-equivalent depth.
+    numbers : sad_cm, virtual_sad_cm, insert_cm, step of `falls` in cm.
     """
     nn, ny, nx = depth.shape
-    sad, virtual = numbers[0], numbers[1]
+    sad, virtual, insert = numbers[0], numbers[1], numbers[2]
+    per_step, end = np.float32(1.0 / numbers[3]), np.float32(falls.shape[1] - 1.001)
     span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
     for n in prange(first, nn):
-        gap = max(nodes[n] - numbers[2], knots[0])
+        gap = max(nodes[n] - insert, knots[0])
         position = min(math.log(gap / knots[0]) / span, knots.shape[0] - 1.000001)
         q = int(position)
         t = np.float32(position - q)
-        electrons = (virtual / (nodes[n] - sad + virtual)) ** 2
-        photons = (sad / nodes[n]) ** 2
-        edge, blocked = np.float32(numbers[3] * electrons), np.float32(numbers[9] * electrons)
-        bremsstrahlung = np.float32(numbers[5] * photons)
+        electrons = np.float32((virtual / (nodes[n] - sad + virtual)) ** 2)
+        photons = np.float32((sad / nodes[n]) ** 2)
         for j in range(ny):
             for i in range(nx):
-                z = depth[n, j, i]
-                left = max(np.float32(0.0), np.float32(1.0) - z / np.float32(numbers[4]))
+                at = min(depth[n, j, i] * per_step, end)
+                d = int(at)
+                a = at - np.float32(d)
                 b0 = blurred[0, q, j, i] + t * (blurred[0, q + 1, j, i] - blurred[0, q, j, i])
                 b1 = blurred[1, q, j, i] + t * (blurred[1, q + 1, j, i] - blurred[1, q, j, i])
                 b2 = blurred[2, q, j, i] + t * (blurred[2, q + 1, j, i] - blurred[2, q, j, i])
-                value = edge * left * left * b0
-                if b1 > 1e-6 or b2 > 1e-6:
-                    build = np.float32(1.0) - np.float32(numbers[7]) * math.exp(-np.float32(numbers[8]) * z)
-                    value += bremsstrahlung * b1 * build * math.exp(-np.float32(numbers[6]) * z)
-                    value += blocked * b2 * math.exp(-np.float32(numbers[10]) * z)
-                dose[n, j, i] += value
+                f0 = falls[0, d] + a * (falls[0, d + 1] - falls[0, d])
+                f1 = falls[1, d] + a * (falls[1, d + 1] - falls[1, d])
+                f2 = falls[2, d] + a * (falls[2, d + 1] - falls[2, d])
+                dose[n, j, i] += electrons * (f0 * b0 + f2 * b2) + photons * f1 * b1
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is_outside(ends: Float32, j: int, i: int, distance: float) -> bool:
+def _is_beside(ends: Float32, j: int, i: int, distance: float) -> bool:
     """True if the ray has no tissue before, or none after, that distance."""
     return ends[0, j, i] < 0.0 or distance < ends[0, j, i] or distance > ends[1, j, i]
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def resample_to_grid(
-    fan: Float32,
-    ends: Float32,
-    density: Float32,
-    stopping: Float32,
-    to_bev: Float,
-    bev_origin: Float,
-    to_index: Float,
-    offset: Float,
-    box: NDArray[np.int64],
-    shape: tuple[int, int, int],
-    numbers: Float,
-    is_to_medium: bool,
-) -> Float32:
-    """Trilinear dose on the dose grid from the fan.
+    fan: Float32, ends: Float32, density: Float32, stopping: Float32, is_patient: NDArray[np.bool_], chain: Float,
+    box: NDArray[np.int64], shape: tuple[int, int, int], numbers: Float, is_to_medium: bool,
+) -> Float32:  # fmt: skip
+    """Trilinear dose on the dose grid from the fan, to water or to the medium of the nearest tissue voxel.
 
     Fan values in the air before the surface continue the entrance dose, so that interpolation never mixes tissue dose
-    with nothing; voxels of air outside the patient (before the first, behind the last tissue of their ray) are zero.
+    with nothing. Outside the patient dose is zero.
 
     Parameters
     ----------
     fan : float32 [node, y, x], dose to water, Gy/MU; ends : float32 [2, y, x] of `trace_fan`.
-    density, stopping : float32 [z, y, x] of the tissue grid; to_index, offset : bev point → tissue voxel index.
-    to_bev, bev_origin : dose voxel index (x, y, z) → bev point, cm.
+    density, stopping : float32 [z, y, x] of the tissue grid.
+    is_patient : bool of the same shape, where dose is wanted; of size 0: everywhere but in air before the first and
+        behind the last tissue of its ray.
+    chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
     """
     nn, ny, nx = fan.shape
-    x0, y0, pitch, node0, spacing, sad, virtual = (
-        numbers[0],
-        numbers[1],
-        numbers[2],
-        numbers[3],
-        numbers[4],
-        numbers[5],
-        numbers[6],
-    )
     tz, ty, tx = density.shape
+    node0, per_spacing, sad, virtual = numbers[3], 1.0 / numbers[4], numbers[5], numbers[6]
+    to_column, to_row, pitches = numbers[0] / numbers[2], numbers[1] / numbers[2], virtual / numbers[2]
     out = np.zeros(shape, dtype=np.float32)
+    is_masked = is_patient.size > 0
+    b, t = chain[0], chain[1]
     for k in prange(box[2], box[5]):
         for j in range(box[1], box[4]):
             for i in range(box[0], box[3]):
-                xb = bev_origin[0] + to_bev[0, 0] * i + to_bev[0, 1] * j + to_bev[0, 2] * k
-                yb = bev_origin[1] + to_bev[1, 0] * i + to_bev[1, 1] * j + to_bev[1, 2] * k
-                zb = bev_origin[2] + to_bev[2, 0] * i + to_bev[2, 1] * j + to_bev[2, 2] * k
-                distance = sad - zb
-                n = (distance - node0) / spacing
+                zb = b[2, 0] * i + b[2, 1] * j + b[2, 2] * k + b[2, 3]
+                n = (sad - zb - node0) * per_spacing
                 if n < 0.0 or n > nn - 1:
                     continue
-                scale = virtual / (virtual - zb)
-                u, v = (xb * scale - x0) / pitch, (yb * scale - y0) / pitch
+                scale = pitches / (virtual - zb)
+                u = (b[0, 0] * i + b[0, 1] * j + b[0, 2] * k + b[0, 3]) * scale - to_column
+                v = (b[1, 0] * i + b[1, 1] * j + b[1, 2] * k + b[1, 3]) * scale - to_row
                 if u < 0.0 or v < 0.0 or u > nx - 1 or v > ny - 1:
                     continue
-                fx = offset[0] + to_index[0, 0] * xb + to_index[0, 1] * yb + to_index[0, 2] * zb
-                fy = offset[1] + to_index[1, 0] * xb + to_index[1, 1] * yb + to_index[1, 2] * zb
-                fz = offset[2] + to_index[2, 0] * xb + to_index[2, 1] * yb + to_index[2, 2] * zb
-                if not (-0.5 <= fx < tx - 0.5 and -0.5 <= fy < ty - 0.5 and -0.5 <= fz < tz - 0.5):
+                ti = int(math.floor(t[0, 0] * i + t[0, 1] * j + t[0, 2] * k + t[0, 3] + 0.5))
+                tj = int(math.floor(t[1, 0] * i + t[1, 1] * j + t[1, 2] * k + t[1, 3] + 0.5))
+                tk = int(math.floor(t[2, 0] * i + t[2, 1] * j + t[2, 2] * k + t[2, 3] + 0.5))
+                if ti < 0 or tj < 0 or tk < 0 or ti >= tx or tj >= ty or tk >= tz:
                     continue
-                rho = _sample(density, fx, fy, fz)
-                if rho < 0.05 and _is_outside(ends, int(v + 0.5), int(u + 0.5), distance):
+                rho = density[tk, tj, ti]
+                if is_masked:
+                    if not is_patient[tk, tj, ti]:
+                        continue
+                elif rho < 0.05 and _is_beside(ends, int(v + 0.5), int(u + 0.5), sad - zb):
                     continue
-                value = _sample(fan, u, v, n)
-                if is_to_medium:
-                    value *= _sample(stopping, fx, fy, fz) / rho
-                out[k, j, i] = value
+                value = sample(fan, u, v, n)
+                out[k, j, i] = value * (stopping[tk, tj, ti] / rho) if is_to_medium else value
     return out

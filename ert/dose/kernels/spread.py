@@ -8,14 +8,14 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.trace import lookup
+from ert.dose.kernels.sampling import lookup
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 _ERF_STEPS = 256.0
 _ERF_TABLE = np.array([math.erf(k / _ERF_STEPS) for k in range(int(4.2 * _ERF_STEPS) + 2)])
-CUT_SIGMA = 3.2
+CUT_SIGMA = 4.0
 """Pencils are cut at this many standard deviations and renormalised."""
 _PITCHES_PER_SIGMA = 1.2
 _LEVELS = 4
@@ -80,21 +80,52 @@ def _add_point_pencil(
 
 
 @njit(cache=True, nogil=True)
-def _refine_add(coarse: Float32, fine: Float32) -> None:
-    """Add a plane of twice the pitch to a finer one (separable Catmull–Rom at quarter points)."""
+def refine_add(coarse: Float32, fine: Float32) -> None:
+    """Add a plane of twice the pitch to a finer one (separable Catmull–Rom at quarter points; the outermost
+    values continue beyond the border)."""
     ny, nx = coarse.shape
     w = np.array([-0.0703125, 0.8671875, 0.2265625, -0.0234375], dtype=np.float32)
-    rows = np.zeros((ny, fine.shape[1]), dtype=np.float32)
+    rows = np.empty((ny, 2 * nx), dtype=np.float32)
+    line = np.empty(nx + 4, dtype=np.float32)
     for j in range(ny):
-        for i in range(2, nx - 2):
-            a, b, c, d, e = coarse[j, i - 2], coarse[j, i - 1], coarse[j, i], coarse[j, i + 1], coarse[j, i + 2]
-            rows[j, 2 * i] = w[3] * a + w[2] * b + w[1] * c + w[0] * d
-            rows[j, 2 * i + 1] = w[0] * b + w[1] * c + w[2] * d + w[3] * e
-    for j in range(2, ny - 2):
-        for i in range(fine.shape[1]):
-            b, c, d = rows[j - 1, i], rows[j, i], rows[j + 1, i]
-            fine[2 * j, i] += w[3] * rows[j - 2, i] + w[2] * b + w[1] * c + w[0] * d
-            fine[2 * j + 1, i] += w[0] * b + w[1] * c + w[2] * d + w[3] * rows[j + 2, i]
+        line[2 : nx + 2] = coarse[j]
+        line[:2], line[nx + 2 :] = coarse[j, 0], coarse[j, nx - 1]
+        for i in range(nx):
+            b, c, d = line[i + 1], line[i + 2], line[i + 3]
+            rows[j, 2 * i] = w[3] * line[i] + w[2] * b + w[1] * c + w[0] * d
+            rows[j, 2 * i + 1] = w[0] * b + w[1] * c + w[2] * d + w[3] * line[i + 4]
+    for j in range(ny):
+        far, near, after, beyond = max(j - 2, 0), max(j - 1, 0), min(j + 1, ny - 1), min(j + 2, ny - 1)
+        for i in range(2 * nx):
+            b, c, d = rows[near, i], rows[j, i], rows[after, i]
+            fine[2 * j, i] += w[3] * rows[far, i] + w[2] * b + w[1] * c + w[0] * d
+            fine[2 * j + 1, i] += w[0] * b + w[1] * c + w[2] * d + w[3] * rows[beyond, i]
+
+
+@njit(cache=True, nogil=True)
+def _coarsen_rows(fine: Float32) -> Float32:
+    """Half as many columns by the adjoint of `refine_add`, transposed."""
+    ny, nx = fine.shape[0], fine.shape[1] // 2
+    w = np.array([-0.0703125, 0.8671875, 0.2265625, -0.0234375], dtype=np.float32) * np.float32(0.5)
+    out = np.zeros((nx, ny), dtype=np.float32)
+    line = np.empty(nx + 4, dtype=np.float32)
+    for j in range(ny):
+        line[:] = 0.0
+        for i in range(nx):
+            even, odd = fine[j, 2 * i], fine[j, 2 * i + 1]
+            line[i] += w[3] * even
+            line[i + 1] += w[2] * even + w[0] * odd
+            line[i + 2] += w[1] * (even + odd)
+            line[i + 3] += w[0] * even + w[2] * odd
+            line[i + 4] += w[3] * odd
+        out[:, j] = line[2 : nx + 2]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def coarsen(fine: Float32) -> Float32:
+    """A plane of twice the pitch with the same moments to second order (adjoint Catmull–Rom)."""
+    return _coarsen_rows(_coarsen_rows(fine))
 
 
 @njit(cache=True, nogil=True)
@@ -137,9 +168,9 @@ def _add_merged(
             _add_point_pencil(coarse, j + y / size, i + x / size, vy, vx, s[0] * r, ey, ex)
     for _ in range(level - 1):
         fine = np.zeros((2 * coarse.shape[0], 2 * coarse.shape[1]), dtype=np.float32)
-        _refine_add(coarse, fine)
+        refine_add(coarse, fine)
         coarse = fine
-    _refine_add(coarse, plane)
+    refine_add(coarse, plane)
 
 
 @njit(cache=True, nogil=True)

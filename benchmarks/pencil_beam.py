@@ -1,0 +1,138 @@
+"""Time and memory of the pencil beam: 10 × 10 cm², 2.5 mm, a heterogeneous patient of 50 × 40 × 30 cm.
+
+    python benchmarks/pencil_beam.py [--threads 1 2] [--repeats 9] [--json FILE]
+
+Every figure is the median of the repeats after one warm-up; each thread count runs in its own process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+VOXELS = (120, 160, 200)  # z, y, x
+SPACING_CM = 0.25
+PHASES = (6.0, 12.0, 20.0)
+
+
+def make_patient():
+    """An elliptic body with lungs, ribs and spine; grid 200 × 160 × 120 of 2.5 mm."""
+    import numpy as np
+
+    from ert.dose.tissue import TissueGrid
+    from ert.geometry.grid import VoxelGrid
+
+    nz, ny, nx = VOXELS
+    grid = VoxelGrid(
+        origin_cm=(-(nx - 1) / 2 * SPACING_CM, -(ny - 1) / 2 * SPACING_CM, -(nz - 1) / 2 * SPACING_CM),
+        spacing_cm=(SPACING_CM,) * 3,
+        shape_zyx=VOXELS,
+    )
+    x, y = grid.origin_cm[0] + grid.axis_centres_cm(0), grid.origin_cm[1] + grid.axis_centres_cm(1)
+    z = grid.origin_cm[2] + grid.axis_centres_cm(2)
+    zz, yy, xx = np.meshgrid(z, y, x, indexing="ij")
+    body = (xx / 22.0) ** 2 + (yy / 12.0) ** 2 < 1
+    lung = body & (((np.abs(xx) - 9.0) / 6.5) ** 2 + (yy / 7.0) ** 2 < 1)
+    shell = (xx / 20.0) ** 2 + (yy / 10.2) ** 2
+    rib = body & (shell < 1.0) & (shell > 0.88) & (np.mod(zz, 2.5) < 1.0)
+    arrays = [np.where(body, v, 0.0012).astype(np.float32) for v in (1.0, 1.0, 1.0)]
+    for mask, values in ((lung, (0.26, 0.269, 0.257)), (rib, (1.6, 1.5, 1.9))):
+        for array, value in zip(arrays, values, strict=True):
+            array[mask] = value
+    return TissueGrid(
+        grid=grid, density_g_cm3=arrays[0], relative_stopping=arrays[1], relative_scattering=arrays[2]
+    )
+
+
+def run(threads: int, repeats: int) -> dict[str, object]:
+    """Figures of one process."""
+    import numba
+    import numpy as np
+
+    from ert.commissioning.package import read_package
+    from ert.dose.engine import compute_beam_dose
+    from ert.dose.geometry import BeamGeometry
+    from ert.dose.output import rectangle_cm
+    from ert.geometry.frames import BeamFrame
+    from ert.settings import resources_dir
+
+    numba.set_num_threads(threads)
+    package = read_package(resources_dir() / "demo_machine" / "package")
+    tissue = make_patient()
+    machine = package.machine
+    frame = BeamFrame(
+        isocentre_cm=(0.0, -12.0, 0.0), gantry_deg=0.0, collimator_deg=0.0, couch_deg=0.0, patient_position="HFS",
+        sad_cm=machine.sad_cm,
+    )  # fmt: skip
+    geometry = BeamGeometry(
+        frame=frame, outline_cm=rectangle_cm(10.0, 10.0), applicator=machine.applicator("A10"),
+        insert_distance_cm=machine.insert_distance_cm,
+    )  # fmt: skip
+    rows = {}
+    idle_mb = None
+    for energy in PHASES:
+        model = package.model(energy)
+
+        def once():
+            return compute_beam_dose(tissue=tissue, geometry=geometry, model=model, dose_grid=tissue.grid)
+
+        began = time.perf_counter()
+        result = once()
+        first = time.perf_counter() - began
+        if idle_mb is None:
+            idle_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        seconds, cpu = [], []
+        for _ in range(repeats):
+            began, began_cpu = time.perf_counter(), time.process_time()
+            result = once()
+            seconds.append(time.perf_counter() - began)
+            cpu.append(time.process_time() - began_cpu)
+        touched = int(np.count_nonzero(result.gy_per_mu))
+        wall = statistics.median(seconds)
+        rows[f"{energy:g}"] = {
+            "wall_ms": 1e3 * wall, "best_ms": 1e3 * min(seconds), "cpu_ms": 1e3 * statistics.median(cpu),
+            "first_ms": 1e3 * first, "voxels_with_dose": touched, "voxels_per_s": touched / wall,
+            "sha256": hashlib.sha256(result.gy_per_mu.tobytes()).hexdigest()[:16],
+        }  # fmt: skip
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return {"threads": threads, "rows": rows, "peak_mb": peak_mb, "after_first_mb": idle_mb}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--one", action="store_true", help="used for the processes of the thread counts")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    if arguments.one:
+        print(json.dumps(run(arguments.threads[0], arguments.repeats)))
+        return
+    found = []
+    for threads in arguments.threads:
+        command = [sys.executable, __file__, "--one", "--threads", str(threads), "--repeats", str(arguments.repeats)]
+        environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads)}
+        found.append(json.loads(subprocess.run(command, check=True, capture_output=True, env=environment).stdout))
+    print(f"load {os.getloadavg()[0]:.1f}")
+    print("threads  MeV  wall ms   best    cpu  voxels/s   digest")
+    for entry in found:
+        for energy, r in entry["rows"].items():
+            print(
+                f"{entry['threads']:7d} {energy:>4s} {r['wall_ms']:8.1f} {r['best_ms']:6.1f} {r['cpu_ms']:6.1f} "
+                f"{r['voxels_per_s']:9.3g}   {r['sha256']}"
+            )
+        print(f"        peak memory of the process {entry['peak_mb']:.0f} MB")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1))
+
+
+if __name__ == "__main__":
+    main()

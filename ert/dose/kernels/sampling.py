@@ -1,0 +1,67 @@
+"""Table lookup and trilinear sampling, written for inner loops."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def lookup(table: Float, position: float) -> float:
+    """Linear interpolation in a table with unit steps; the end values hold outside."""
+    last = table.shape[0] - 1
+    if position <= 0.0:
+        return table[0]
+    if position >= last:
+        return table[last]
+    i = int(position)
+    return table[i] + (position - i) * (table[i + 1] - table[i])
+
+
+@njit(cache=True, nogil=True, inline="always")
+def is_in_volume(shape: tuple[int, int, int], fx: float, fy: float, fz: float) -> bool:
+    """True if a fractional index lies within the voxels' outer faces."""
+    return -0.5 <= fx < shape[2] - 0.5 and -0.5 <= fy < shape[1] - 0.5 and -0.5 <= fz < shape[0] - 0.5
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _cell(position: float, size: int) -> tuple[int, np.float32]:
+    """Lower voxel and fraction; in the outermost half voxel the centre's value holds."""
+    node = min(max(int(position), 0), max(size - 2, 0))
+    part = np.float32(min(max(position - node, 0.0), 1.0)) if size > 1 else np.float32(0.0)
+    return node, part
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _at(volume: Float32, k: int, j: int, i: int, a: np.float32, b: np.float32, c: np.float32) -> np.float32:
+    """Trilinear value in cell (k, j, i); three nested linear interpolations in float32."""
+    nz, ny, nx = volume.shape
+    i1, j1, k1 = min(i + 1, nx - 1), min(j + 1, ny - 1), min(k + 1, nz - 1)
+    v00 = volume[k, j, i] + a * (volume[k, j, i1] - volume[k, j, i])
+    v01 = volume[k, j1, i] + a * (volume[k, j1, i1] - volume[k, j1, i])
+    v10 = volume[k1, j, i] + a * (volume[k1, j, i1] - volume[k1, j, i])
+    v11 = volume[k1, j1, i] + a * (volume[k1, j1, i1] - volume[k1, j1, i])
+    v0 = v00 + b * (v01 - v00)
+    return v0 + c * (v10 + b * (v11 - v10) - v0)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def sample(volume: Float32, fx: float, fy: float, fz: float) -> np.float32:
+    """Trilinear value of volume [z, y, x] at a fractional index (x, y, z) inside the volume."""
+    i, a = _cell(fx, volume.shape[2])
+    j, b = _cell(fy, volume.shape[1])
+    k, c = _cell(fz, volume.shape[0])
+    return _at(volume, k, j, i, a, b, c)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def sample_pair(one: Float32, two: Float32, fx: float, fy: float, fz: float) -> tuple[np.float32, np.float32]:
+    """Trilinear values of two volumes of the same shape."""
+    i, a = _cell(fx, one.shape[2])
+    j, b = _cell(fy, one.shape[1])
+    k, c = _cell(fz, one.shape[0])
+    return _at(one, k, j, i, a, b, c), _at(two, k, j, i, a, b, c)
