@@ -19,7 +19,7 @@ from attrs import frozen
 from ert.errors import BadTag, DigestMismatch, StorageFailed
 from ert.storage import codec
 from ert.storage.atomic import make_folders, translated, write_new_file
-from ert.storage.envelope import Compression, FileContext, FileKind, Header, Sealed, seal, unseal
+from ert.storage.envelope import Compression, FileContext, Header, Sealed, seal, unseal
 from ert.storage.keys import Vault
 
 DATA = "data"
@@ -255,11 +255,6 @@ class _ContentDigest:
                 self.crc32 = zlib.crc32(block, self.crc32)
                 self.sha256.update(block)
                 yield block
-
-
-def file_context(store_id: str, table: str, record_id: str, revision: int, kind: FileKind) -> FileContext:
-    """Return the context of a record's file."""
-    return FileContext(store_id=store_id, table=table, record_id=record_id, revision=revision, kind=kind)
 
 
 def _remove(path: Path) -> None:

@@ -176,6 +176,54 @@ def test_changed_structures_become_the_next_revision(site, root):
     assert site.check() == ()
 
 
+def test_long_structure_sets_go_to_a_file(site, root):
+    who, ct, contours = samples.patient(), samples.image(), samples.structures()
+    rng = np.random.default_rng(3)
+    points = tuple(tuple(row) for row in rng.normal(size=(4000, 3)).tolist())
+    contours = attrs.evolve(contours, structures=(attrs.evolve(contours.structures[3], points=points),))
+    course = samples.course_of(who, ct, contours)
+    site.patients.add_import(patient=who, course=course, image=ct, structures=contours, ct_files=[])
+    assert len(list(root.rglob("*.erte"))) == 3
+    assert site.patients.structure_set(contours.id) == contours
+    assert site.check() == ()
+
+
+def test_a_save_that_loses_the_race_inside_the_transaction_is_stale(site, root, monkeypatch):
+    plan = samples.plan_of(samples.import_one(site))
+    site.plans.save(plan, base_revision=0)
+    files = sorted(root.rglob("*.erte"))
+    check = site.plans._check_base
+
+    def overtaken(wanted, base_revision):
+        folder = check(wanted, base_revision)
+        other = samples.open_site(root)
+        other.plans.save(samples.renamed(plan, "theirs"), base_revision=1)
+        other.close()
+        return folder
+
+    monkeypatch.setattr(site.plans, "_check_base", overtaken)
+    with pytest.raises(StaleRevision, match="revision 2"):
+        site.plans.save(samples.renamed(plan, "mine"), base_revision=1, doses=[samples.dose("77" * 32)])
+    assert sorted(root.rglob("*.erte")) == files
+    assert site.plans.load(plan.id).plan.name == "theirs"
+
+
+def test_structures_are_changed_from_what_was_read(site):
+    course = samples.import_one(site)
+    contours = site.patients.structure_set(course.structure_set_id)
+    with pytest.raises(NotFound):
+        site.patients.save_structure_set(attrs.evolve(contours, id="other"), course_id=course.id)
+
+
+def test_a_plan_stays_in_its_course(site):
+    first = samples.import_one(site)
+    second = samples.import_one(site, seed=2, number="4712")
+    plan = samples.plan_of(first)
+    site.plans.save(plan, base_revision=0)
+    with pytest.raises(NotFound, match="another course"):
+        site.plans.save(attrs.evolve(plan, course_id=second.id), base_revision=1)
+
+
 def test_an_import_that_contradicts_the_site_is_refused_whole(site, root):
     course = samples.import_one(site)
     who = site.patients.patient(course.patient_id)
