@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import attrs
 
+from ert.devices.aperture_fit import applicator_region
 from ert.dicom.plan import ImportedPlan
 from ert.dicom.plan_beam import ImportedBeam
 from ert.domain.beam import Beam
 from ert.domain.beam_model import MachinePackage
-from ert.domain.device import Aperture, ApertureSource, Outline
+from ert.domain.device import Aperture, ApertureSource, Outline, to_outline
 from ert.domain.machine import Applicator, Machine
 from ert.errors import InvalidPlan
+from ert.geometry.polygon import Region
 
+_AREA_TOLERANCE = 1e-6
 _ENERGY_TOLERANCE_MEV = 0.01
 _SIZE_TOLERANCE_CM = 0.1
 _SAD_TOLERANCE_CM = 0.05
@@ -47,7 +50,7 @@ def planned_beams(plan: ImportedPlan, package: MachinePackage) -> PlannedBeams:
         none is computed then.
     """
     machine = package.machine
-    wrong = [f"Beam {r.number}: {r.sentence}{_lacking(r.energy_mev, package)}" for r in plan.refused]
+    wrong = [f"{r.sentence}{_lacking(r.energy_mev, package)}" for r in plan.refused]
     setup_only = []
     for left in plan.left_out:
         if left.delivery_type in ("", "TREATMENT"):
@@ -98,7 +101,7 @@ def _planned(imported: ImportedBeam, machine: Machine, package: MachinePackage) 
     if problems or energy_mev is None or imported.mu is None:
         raise InvalidPlan(" ".join(problems))
     applicator, how = match_applicator(imported, machine)
-    outline = opening(imported, applicator)
+    outline, clipped = opening(imported, applicator)
     beam = Beam(
         number=imported.number,
         name=imported.name,
@@ -118,7 +121,9 @@ def _planned(imported: ImportedBeam, machine: Machine, package: MachinePackage) 
         ),
         mu=imported.mu,
     )
-    return PlannedBeam(beam=beam, mu=imported.mu, stated_ssd_cm=imported.ssd_cm, notes=(*imported.notes, *how))
+    return PlannedBeam(
+        beam=beam, mu=imported.mu, stated_ssd_cm=imported.ssd_cm, notes=(*imported.notes, *how, *clipped)
+    )
 
 
 def match_applicator(imported: ImportedBeam, machine: Machine) -> tuple[Applicator, tuple[str, ...]]:
@@ -153,12 +158,32 @@ def match_applicator(imported: ImportedBeam, machine: Machine) -> tuple[Applicat
     return by_size[0], (note,)
 
 
-def opening(imported: ImportedBeam, applicator: Applicator) -> Outline:
-    """The cutout's outline at the isocentre plane; the applicator's own where there is no block."""
-    if imported.block is not None:
-        return imported.block.outline_cm
-    x, y = applicator.opening_x_cm / 2, applicator.opening_y_cm / 2
-    return ((-x, -y), (x, -y), (x, y), (-x, y))
+def opening(imported: ImportedBeam, applicator: Applicator) -> tuple[Outline, tuple[str, ...]]:
+    """The outline of the opening at the isocentre plane, and a note if the applicator cuts into the cutout.
+
+    The applicator's own opening where the plan has no block.
+
+    Raises
+    ------
+    InvalidPlan
+        If the block's outline crosses itself, lies outside the applicator or falls into several openings.
+    """
+    whole = applicator_region(applicator)
+    if imported.block is None:
+        return to_outline(whole.outlines()[0]), ()
+    drawn = imported.block.outline_cm
+    cutout = Region.from_outlines([drawn])
+    drawn_cm2 = Aperture(outline_cm=drawn).area_cm2
+    if abs(cutout.area - drawn_cm2) > _AREA_TOLERANCE * drawn_cm2 or len(cutout.outlines()) != 1:
+        raise InvalidPlan("The outline of its block crosses itself.")
+    inside = cutout.intersection(whole)
+    if inside.area >= cutout.area * (1 - _AREA_TOLERANCE):
+        return drawn, ()
+    if len(inside.outlines()) != 1:
+        raise InvalidPlan(f"Its block and applicator '{applicator.id}' do not leave one opening.")
+    lost_cm2 = cutout.area - inside.area
+    note = f"{lost_cm2:.2f} cm² of the block's opening lie outside applicator '{applicator.id}' and count as blocked."
+    return to_outline(inside.outlines()[0]), (note,)
 
 
 def _fits(applicator: Applicator, size_cm: tuple[float, float]) -> bool:
