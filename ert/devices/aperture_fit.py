@@ -1,8 +1,8 @@
 """Cutout openings from target projections, and openings of simple shapes.
 
 All lengths are at the isocentre plane. Steps: project the target, grow by the margin, take avoidance structures away
-(unless a smallest target margin is enforced), fill holes, keep the largest part, smooth to what a cutting tool can do,
-clip to the applicator, thin out the points.
+(unless a smallest target margin is enforced), fill holes and what is too narrow for the cutting tool, keep the largest
+part, round its corners, clip to the applicator, thin out the points.
 """
 
 from __future__ import annotations
@@ -89,8 +89,8 @@ def fit_aperture(
     notes: list[str] = []
     if not limit.contains(shadow, tolerance=_SEEN_CM):
         raise InvalidPlan(
-            f"'{target.name}' does not fit in applicator {applicator.id}: it reaches {_extent(shadow)}, the opening less "
-            f"its rim {_extent(limit)}.",
+            f"'{target.name}' does not fit in applicator {applicator.id}: it reaches {_extent(shadow)}, the opening "
+            f"less its rim {_extent(limit)}.",
             hint="Choose a larger applicator or move the isocentre to the middle of the target.",
         )
     opening = shadow.grow(margin_cm)
@@ -100,9 +100,9 @@ def fit_aperture(
         kept_out = union_all([project_structure(a.structure, frame).grow(a.margin_cm) for a in avoidances])
         forced = None if least_margin_cm is None else shadow.grow(least_margin_cm).intersection(opening)
         opening = _avoid(shadow, opening, kept_out, forced, notes)
-    opening = _largest(opening.without_holes(), notes)
+    opening = _largest(opening.without_holes().grow(tool_radius_cm).grow(-tool_radius_cm).without_holes(), notes)
     corner_cm = min(tool_radius_cm, max(margin_cm, 0.0))
-    opening = opening.grow(tool_radius_cm).grow(-tool_radius_cm - corner_cm).grow(corner_cm)
+    opening = opening.grow(-corner_cm).grow(corner_cm)
     clipped = opening.intersection(limit)
     if clipped.area < opening.area - _SEEN_CM**2:
         left_cm = clipped.gap_to_edge(shadow)

@@ -70,8 +70,8 @@ class Region:
     def outlines(self) -> tuple[F64, ...]:
         """Outer outlines and holes of all parts, (n, 2), not closed; outer ones run counter-clockwise."""
         found: list[F64] = []
-        for polygon in shapely.get_parts(self._shape):
-            oriented = shapely.geometry.polygon.orient(polygon)
+        for part in self.parts:
+            oriented = shapely.geometry.polygon.orient(part._shape)
             found.extend(np.asarray(ring.coords)[:-1] for ring in (oriented.exterior, *oriented.interiors))
         return tuple(found)
 
