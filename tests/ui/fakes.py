@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from ert.app.changes import Changes
 from ert.app.dose_state import BeamDose, DoseState, DoseStatus
+from ert.analysis.dvh import compute_dvh
+from ert.analysis.metrics import evaluate_metric
 from ert.app.edit_session import EditSession
 from ert.domain.beam import Beam
 from ert.domain.device import Aperture, ApertureSource
+from ert.domain.dvh import Dvh
 from ert.domain.image import CtCurve, CtCurvePoint, CtImage
 from ert.domain.machine import Applicator, Machine
 from ert.domain.patient import Course, Patient
@@ -24,6 +27,7 @@ from ert.domain.structure import Contour, Structure, StructureRole, StructureSet
 from ert.errors import InvalidPlan
 from ert.geometry.frames import position_matrix
 from ert.geometry.grid import IDENTITY_AXES, VoxelGrid
+from ert.geometry.mesh import surface_mesh
 
 BODY, TARGET, LUNG = 1, 2, 3
 
@@ -213,6 +217,11 @@ class FakeWorkspace:
                 max_gy=float(gy.max()), max_point_cm=tuple(grid.point_cm((i, j, k))),
                 beams=(BeamDose(beam_number=1, gy=gy, mu=212.4, ssd_cm=100.0, given_dose_gy=52.1, warnings=()),),
             )  # fmt: skip
+        self.tools = FakeTools(self.structures, self.image)
+        drawn = [x for x in self.structures.structures if not x.is_empty] if with_dose else []
+        self.dvhs = tuple(compute_dvh(x, self.dose.plan_gy, self.dose.grid) for x in drawn)
+        self.evaluation = FakeEvaluation(self.dvhs)
+        self.dose_calls: list[str] = []
         self.findings = (
             Finding(severity=Severity.WARNING, code="ct-curve", sentence="The default CT curve is used."),
             Finding(severity=Severity.NOTE, code="accuracy", sentence="Dose by pencil-beam 1."),
@@ -239,6 +248,15 @@ class FakeWorkspace:
         self.applied.append(label)
         self.publish(Changes(plan=True))
 
+    def save(self) -> None:
+        self.applied.append("save")
+
+    def compute_dose(self) -> None:
+        self.dose_calls.append("compute")
+
+    def cancel_dose(self) -> None:
+        self.dose_calls.append("cancel")
+
     def undo(self) -> None:
         self._session.undo()
         self.publish(Changes(plan=True))
@@ -246,3 +264,66 @@ class FakeWorkspace:
     def redo(self) -> None:
         self._session.redo()
         self.publish(Changes(plan=True))
+
+
+class FakeTools:
+    """Geometry that beams need, without fitting."""
+
+    def __init__(self, structures: StructureSet, image: CtImage) -> None:
+        self._structures, self._image = structures, image
+
+    def project_structure(self, beam, number):
+        frame = beam.frame(patient_position=self._image.patient_position, sad_cm=100.0)
+        points = np.concatenate([c.points_cm for c in self._structures.structure(number).contours])
+        flat = frame.project(points)
+        low, high = flat.min(axis=0), flat.max(axis=0)
+        return (_ellipse((low + high) / 2, (high - low) / 2),)
+
+    def fit_aperture(self, beam, number, margin_cm):
+        outline = self.project_structure(beam, number)[0]
+        centre = outline.mean(axis=0)
+        reach = np.linalg.norm(outline - centre, axis=1, keepdims=True)
+        grown = centre + (outline - centre) * (1 + margin_cm / reach)
+        aperture = Aperture(outline_cm=grown, source=ApertureSource.TARGET, margin_cm=margin_cm)
+        return SimpleNamespace(aperture=aperture, notes=())
+
+    def rectangle(self, beam, width_cm, height_cm, centre_cm):
+        x, y = width_cm / 2, height_cm / 2
+        outline = np.array([(-x, -y), (x, -y), (x, y), (-x, y)]) + centre_cm
+        return SimpleNamespace(aperture=Aperture(outline_cm=outline, source=ApertureSource.RECTANGLE), notes=())
+
+    def ellipse(self, beam, width_cm, height_cm, centre_cm):
+        outline = _ellipse(centre_cm, (width_cm / 2, height_cm / 2))
+        return SimpleNamespace(aperture=Aperture(outline_cm=outline, source=ApertureSource.ELLIPSE), notes=())
+
+    def with_energy(self, beam, energy_mev):
+        return attrs.evolve(beam, energy_mev=energy_mev, model_digest=f"model-{energy_mev:g}")
+
+    def propose(self, plan, target_number):
+        return make_beam(name="Proposed")
+
+    def surface(self, number):
+        mesh = surface_mesh(self._structures.structure(number))
+        return mesh.vertices_cm, mesh.triangles
+
+
+class FakeEvaluation:
+    """Metrics of the fake histograms."""
+
+    def __init__(self, dvhs: tuple[Dvh, ...]) -> None:
+        self.dvhs = dvhs
+
+    def metric(self, structure_number, metric, *, prescription_gy):
+        for dvh in self.dvhs:
+            if dvh.structure_number == structure_number:
+                return evaluate_metric(metric, dvh, prescription_gy=prescription_gy)
+        return None
+
+
+class FakeSession:
+    """An opened site with nothing in it."""
+
+    site_name, user_name, has_demo_machine = "Department of Radiotherapy", "m.curie", True
+
+    def __init__(self, jobs=None) -> None:
+        self.jobs = jobs

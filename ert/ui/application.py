@@ -1,0 +1,1 @@
+"""The application: guard, theme, crash handling, the window."""

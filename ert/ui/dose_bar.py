@@ -1,0 +1,125 @@
+"""What the dose is, whether it is the plan's, and how far a computation is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+
+from ert.ui.icons import icon
+from ert.ui.numbers import format_quantity
+from ert.ui.page_header import ElidedLabel
+from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
+from ert.ui.view_state import ViewState
+from ert.ui.widgets import push_button
+
+if TYPE_CHECKING:
+    from ert.app.workspace import PlanWorkspace
+
+_LOOKS = {
+    "none": ("note", TEXT_DIM, "No dose"),
+    "current": ("ok", GOOD, "Dose up to date"),
+    "computing": ("stale", WARN, "Computing"),
+    "stale": ("warning", WARN, "OUT OF DATE"),
+    "failed": ("stop", BAD, "No dose"),
+}
+
+
+class DoseBar(QWidget):
+    """Unit switch, meaning of 100 %, maximum, and the state of the dose with the action that fits it."""
+
+    def __init__(self, workspace: PlanWorkspace, state: ViewState, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._workspace, self._state = workspace, state
+        self.percent_button, self.gy_button = QToolButton(), QToolButton()
+        self.reference = QLabel()
+        self.maximum = QLabel()
+        self.status_icon = QLabel()
+        self.status = ElidedLabel()
+        self.progress = QProgressBar()
+        self.cancel = push_button("Cancel", "cancel", "Stop computing the dose")
+        self.compute = push_button("Compute", "compute", "Compute the dose of the plan as it is now")
+        self._build()
+        state.dose_display_changed.connect(self.refresh)
+        self.refresh()
+
+    def _build(self) -> None:
+        group = QButtonGroup(self)
+        for button, text, tip in (
+            (self.percent_button, "%", "Show dose in percent of the prescription  (%)"),
+            (self.gy_button, "Gy", "Show dose in Gy  (%)"),
+        ):
+            button.setText(text)
+            button.setToolTip(tip)
+            button.setAccessibleName(tip)
+            button.setCheckable(True)
+            group.addButton(button)
+        self.percent_button.clicked.connect(lambda: self._set_absolute(is_absolute=False))
+        self.gy_button.clicked.connect(lambda: self._set_absolute(is_absolute=True))
+        self.progress.setRange(0, 100)
+        self.progress.setFixedWidth(130)
+        self.progress.setAccessibleName("Dose computation progress")
+        self.cancel.clicked.connect(self._workspace.cancel_dose)
+        self.compute.clicked.connect(self._workspace.compute_dose)
+        self.status.setMinimumWidth(110)
+        self.reference.setTextFormat(Qt.TextFormat.PlainText)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 0)
+        layout.setSpacing(6)
+        layout.addWidget(self.percent_button)
+        layout.addWidget(self.gy_button)
+        layout.addWidget(self.reference)
+        layout.addSpacing(8)
+        layout.addWidget(self.maximum)
+        layout.addSpacing(8)
+        layout.addWidget(self.status_icon)
+        layout.addWidget(self.status, 1)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.cancel)
+        layout.addWidget(self.compute)
+
+    def _set_absolute(self, *, is_absolute: bool) -> None:
+        if self._state.dose_display.is_absolute != is_absolute:
+            self._state.toggle_unit()
+
+    def refresh(self) -> None:
+        """Plan, dose or unit changed."""
+        plan, dose = self._workspace.plan, self._workspace.dose
+        is_absolute = self._state.dose_display.is_absolute
+        self.percent_button.setChecked(not is_absolute)
+        self.gy_button.setChecked(is_absolute)
+        target = self._workspace.structures.structure(plan.prescription.target_number).name
+        self.reference.setText(f"100 % = {format_quantity(plan.prescription.dose_gy, 2, 'Gy')} {target}")
+        self._show_maximum()
+        name, colour, text = _LOOKS[str(dose.status)]
+        self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
+        self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
+        self.status.set_full_text(self._status_text(text))
+        is_computing = dose.status == "computing"
+        self.progress.setVisible(is_computing)
+        self.cancel.setVisible(is_computing)
+        self.progress.setValue(round(dose.fraction * 100))
+        self.compute.setVisible(dose.status in ("stale", "failed") and bool(plan.beams))
+
+    def _status_text(self, text: str) -> str:
+        dose = self._workspace.dose
+        if dose.status == "computing":
+            shown = dose.message if dose.message.startswith(("Dose", "Preparing")) else text
+            return f"{shown}, shown dose is OUT OF DATE" if dose.plan_gy is not None else shown
+        if dose.status in ("failed", "stale") and dose.message:
+            return f"{text}: {dose.message}"
+        if dose.status == "none" and not self._workspace.plan.beams:
+            return "No dose: the plan has no beam"
+        return text
+
+    def _show_maximum(self) -> None:
+        dose, plan = self._workspace.dose, self._workspace.plan
+        if dose.status != "current":
+            self.maximum.setText("max –")
+            return
+        percent = 100.0 * dose.max_gy / plan.prescription.dose_gy
+        self.maximum.setText(
+            f"max {format_quantity(dose.max_gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')})"
+        )
+

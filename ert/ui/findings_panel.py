@@ -1,0 +1,72 @@
+"""What the checks have to say: one list, three levels, each with its own sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QIcon
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+from ert.domain.record import Finding, Severity
+from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap
+
+_NOUNS = {Severity.BLOCKER: ("stop", "stops"), Severity.WARNING: ("warning", "warnings"), Severity.NOTE: ("note", "notes")}
+
+
+def count_text(findings: Sequence[Finding], severity: Severity) -> str:
+    """For example ``2 warnings``."""
+    count = sum(f.severity is severity for f in findings)
+    return f"{count} {_NOUNS[severity][count != 1]}"
+
+
+class FindingsList(QListWidget):
+    """Findings as wrapped lines with icons."""
+
+    def __init__(self, name: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAccessibleName(name)
+        self.setWordWrap(True)
+        self.setIconSize(QSize(16, 16))
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSpacing(2)
+        self._shown: tuple[Finding, ...] = ()
+
+    def show_findings(self, findings: Sequence[Finding]) -> None:
+        """Show findings in the order given."""
+        if tuple(findings) == self._shown:
+            return
+        self._shown = tuple(findings)
+        self.clear()
+        for finding in findings:
+            item = QListWidgetItem(QIcon(severity_pixmap(finding.severity)), finding.sentence)
+            item.setToolTip(f"{SEVERITY_LOOKS[finding.severity][2]} · {finding.code}")
+            self.addItem(item)
+
+
+class FindingsPanel(QWidget):
+    """Counts above, findings below."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.list = FindingsList("Checks")
+        self._counts = {severity: QLabel() for severity in Severity}
+        head = QHBoxLayout()
+        head.addWidget(section_title("Checks"))
+        head.addStretch(1)
+        for severity, label in self._counts.items():
+            sign = QLabel()
+            sign.setPixmap(severity_pixmap(severity))
+            head.addWidget(sign)
+            head.addWidget(label)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(4, 4, 4, 4)
+        layout.setSpacing(4)
+        layout.addLayout(head)
+        layout.addWidget(self.list, 1)
+
+    def show_findings(self, findings: Sequence[Finding]) -> None:
+        """Show findings with their counts."""
+        for severity, label in self._counts.items():
+            label.setText(count_text(findings, severity))
+        self.list.show_findings(findings)

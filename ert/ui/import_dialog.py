@@ -1,0 +1,1 @@
+"""Import from DICOM: choose, look, take in all of it or nothing."""

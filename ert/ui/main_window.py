@@ -1,0 +1,1 @@
+"""The main window: pages, menus, what is asked before something is lost."""

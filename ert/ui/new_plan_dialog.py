@@ -1,0 +1,1 @@
+"""A new plan: name, target, dose, normalisation, external contour."""

@@ -1,0 +1,117 @@
+"""The head of every page: whose data this is, at which site, by whom; and what must not be forgotten."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontMetrics, QResizeEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from ert.domain.patient import Patient, Sex
+
+NOT_CLEARED = "ERT is not a cleared medical device."
+DEMO_BANNER = "DEMO MACHINE – NOT FOR CLINICAL USE"
+_SEX_NAMES = {Sex.FEMALE: "F", Sex.MALE: "M", Sex.OTHER: "O", Sex.UNKNOWN: ""}
+
+
+def birth_text(patient: Patient) -> str:
+    """Birth date as yyyy-mm-dd, or that it is unknown."""
+    return "unknown" if patient.birth_date is None else patient.birth_date.isoformat()
+
+
+class ElidedLabel(QLabel):
+    """One line of text that ends in an ellipsis where there is no room; the tip holds the whole."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._full = ""
+        self.setMinimumWidth(60)
+        self.set_full_text(text)
+
+    def set_full_text(self, text: str) -> None:
+        """Show a text."""
+        self._full = text
+        self.setToolTip(text)
+        self._elide()
+
+    def _elide(self) -> None:
+        metrics = QFontMetrics(self.font())
+        self.setText(metrics.elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width() - 4, 20)))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the new width."""
+        super().resizeEvent(event)
+        self._elide()
+
+
+class PageHeader(QWidget):
+    """Patient, id and birth date large at the left; site and user at the right; a banner below.
+
+    Parameters
+    ----------
+    site_text, user_name : shown at the right.
+    is_demo : whether a demo machine can be used here.
+    """
+
+    def __init__(self, *, site_text: str, user_name: str, is_demo: bool, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bar = QFrame()
+        self._bar.setObjectName("pageHeader")
+        self._row = QHBoxLayout(self._bar)
+        self._row.setContentsMargins(12, 6, 12, 6)
+        self._row.setSpacing(18)
+        self.name = QLabel("No patient chosen")
+        self.name.setObjectName("patientName")
+        self.id_value, self.birth_value, self.sex_value = QLabel("–"), QLabel("–"), QLabel("–")
+        self._row.addWidget(self.name)
+        for key, value in (("ID", self.id_value), ("Born", self.birth_value), ("Sex", self.sex_value)):
+            self._row.addLayout(_pair(key, value))
+        self.context = ElidedLabel()
+        self.context.setObjectName("headerKey")
+        self._row.addWidget(self.context, 1)
+        self._row.addLayout(_pair("Site", QLabel(site_text)))
+        self._row.addLayout(_pair("User", QLabel(user_name)))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self._bar)
+        banner = QHBoxLayout()
+        banner.setSpacing(0)
+        self.demo = QLabel(DEMO_BANNER)
+        self.demo.setObjectName("demoBanner")
+        self.demo.setVisible(is_demo)
+        cleared = QLabel(NOT_CLEARED)
+        cleared.setObjectName("notClearedBanner")
+        cleared.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        banner.addWidget(self.demo, 2)
+        banner.addWidget(cleared, 1)
+        layout.addLayout(banner)
+
+    def show_patient(self, patient: Patient | None, context: str = "") -> None:
+        """Name whose data the page shows."""
+        if patient is None:
+            self.name.setText("No patient chosen")
+            for label in (self.id_value, self.birth_value, self.sex_value):
+                label.setText("–")
+        else:
+            self.name.setText(patient.display_name)
+            self.id_value.setText(patient.medical_record_number)
+            self.birth_value.setText(birth_text(patient))
+            self.sex_value.setText(_SEX_NAMES[patient.sex] or "–")
+        self.context.set_full_text(context)
+
+    def set_demo(self, *, is_demo: bool) -> None:
+        """Show or hide the demo machine's banner."""
+        self.demo.setVisible(is_demo)
+
+
+def _pair(key: str, value: QLabel) -> QHBoxLayout:
+    name = QLabel(key)
+    name.setObjectName("headerKey")
+    value.setObjectName("headerValue")
+    value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    value.setTextFormat(Qt.TextFormat.PlainText)
+    row = QHBoxLayout()
+    row.setSpacing(6)
+    row.addWidget(name)
+    row.addWidget(value)
+    return row

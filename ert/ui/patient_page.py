@@ -1,0 +1,1 @@
+"""Patients, courses and plans of the site; where work begins."""

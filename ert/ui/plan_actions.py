@@ -1,0 +1,202 @@
+"""Tool bar and actions of the planning page: undo, save, export, what is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QSizePolicy, QToolBar, QWidget
+
+from ert.app.jobs import JobContext, Lane
+from ert.errors import ErtError
+from ert.ui.icons import icon
+from ert.ui.view_state import WINDOW_PRESETS
+
+if TYPE_CHECKING:
+    from ert.ui.plan_page import PlanPage
+
+Slot = Callable[[], None]
+
+
+class PlanActions(QObject):
+    """Actions of one planning page.
+
+    Attributes
+    ----------
+    tool_bar : with the most used actions and the dose bar.
+    menus : menu title -> actions; None is a separator.
+    """
+
+    def __init__(self, page: PlanPage) -> None:
+        super().__init__(page)
+        self._page = page
+        state = page.state
+        workspace = page.workspace
+        make = self._make
+        self.back = make("Patients", "back", page.left.emit, tip="Back to the patients")
+        self.undo = make("Undo", "undo", workspace.undo, key="Ctrl+Z")
+        self.redo = make("Redo", "redo", workspace.redo, key="Ctrl+Shift+Z")
+        self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
+        self.save = make("Save", "save", self._save, key="Ctrl+S")
+        self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
+        self.report = make("Report…", "report", self._report, tip="Write the plan report as PDF")
+        self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
+        self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
+        self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
+        self.previous_beam = make("Previous beam", "beam", lambda: page.step_beam(-1), key="[")
+        self.lines = make("Isodose lines", "isodose", state.toggle_lines, key="I", is_checkable=True)
+        self.wash = make("Colour wash", "wash", state.toggle_wash, key="W", is_checkable=True)
+        self.structures = make("Structures", "structures", state.toggle_structures, key="S", is_checkable=True)
+        self.beams = make("Beams", "beam", state.toggle_beams, key="B", is_checkable=True)
+        self.unit = make("Percent or Gy", "isodose", state.toggle_unit, key="%")
+        self.fit = make("Fit all views", "fit", self._fit_all, tip="Show the whole patient in every slice view")
+        self.tool_bar = self._tool_bar()
+        self.menus = self._menus()
+        for actions in self.menus.values():
+            page.addActions([a for a in actions if a is not None])
+        state.dose_display_changed.connect(self.refresh)
+        state.visibility_changed.connect(self.refresh)
+        self.refresh()
+
+    def _make(
+        self, text: str, icon_name: str, slot: Slot, *, key: str = "", tip: str = "", is_checkable: bool = False
+    ) -> QAction:
+        action = QAction(icon(icon_name), text, self)
+        action.triggered.connect(lambda _checked=False: self._run(slot))
+        action.setCheckable(is_checkable)
+        action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        if key:
+            action.setShortcut(QKeySequence(key))
+        action.setToolTip(f"{tip or text}  ({key})" if key else tip or text)
+        return action
+
+    def _run(self, slot: Slot) -> None:
+        try:
+            slot()
+        except ErtError as error:
+            self._page.message.show_error(str(error))
+
+    def _tool_bar(self) -> QToolBar:
+        bar = QToolBar("Plan")
+        bar.setIconSize(QSize(18, 18))
+        bar.setMovable(False)
+        groups = (
+            (self.back,),
+            (self.undo, self.redo, self.save),
+            (self.export, self.report),
+            (self.lines, self.wash, self.structures, self.beams, self.fit),
+        )
+        for group in groups:
+            bar.addActions(list(group))
+            bar.addSeparator()
+        for action in (self.back, self.save):
+            button = bar.widgetForAction(action)
+            button.setProperty("toolButtonStyle", Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        for button in bar.findChildren(QWidget):
+            if hasattr(button, "defaultAction") and button.defaultAction() is not None:
+                button.setAccessibleName(button.defaultAction().text())
+                button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self._page.dose_bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+        bar.addWidget(self._page.dose_bar)
+        return bar
+
+    def _menus(self) -> dict[str, list[QAction | None]]:
+        presets: list[QAction | None] = [
+            self._make(
+                f"Window: {name}  W {window:g} L {level:g}   (key {n})",
+                "eye",
+                lambda w=window, at=level: self._page.state.set_window(w, at),
+            )
+            for n, (name, window, level) in enumerate(WINDOW_PRESETS, start=1)
+        ]
+        return {
+            "&Plan": [self.save, None, self.export, self.report, None, self.back],
+            "&Edit": [self.undo, self.redo, None, self.add_beam, self.next_beam, self.previous_beam, None, self.compute],
+            "&View": [self.lines, self.wash, self.structures, self.beams, self.unit, None, self.fit, None, *presets],
+        }
+
+    def refresh(self) -> None:
+        """Names, ticks and what can be done now."""
+        workspace, state = self._page.workspace, self._page.state
+        for action, label, verb in (
+            (self.undo, workspace.undo_label, "Undo"),
+            (self.redo, workspace.redo_label, "Redo"),
+        ):
+            action.setEnabled(label is not None)
+            keys = action.shortcut().toString()
+            action.setToolTip(f"{verb}: {label}  ({keys})" if label is not None else f"Nothing to {verb.lower()}")
+        self.save.setEnabled(workspace.is_dirty)
+        self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
+        has_dose = workspace.dose.status == "current"
+        can_export = has_dose and not workspace.is_dirty
+        why = "save the plan first" if has_dose else "there is no dose that is up to date"
+        self.export.setEnabled(can_export)
+        self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
+        self.report.setEnabled(has_dose)
+        self.report.setToolTip("Write the plan report as PDF" if has_dose else f"Report: {why}")
+        self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose)
+        self.lines.setChecked(state.dose_display.has_lines)
+        self.wash.setChecked(state.dose_display.has_wash)
+        self.structures.setChecked(state.visibility.has_structures)
+        self.beams.setChecked(state.visibility.has_beams)
+
+    # ---- what takes a while --------------------------------------------------------------------------------------
+
+    def _save(self) -> None:
+        self._page.workspace.save()
+
+    def _fit_all(self) -> None:
+        for view in self._page.views.slices.values():
+            view.fit()
+        self._page.views.beam_eye.fit()
+
+    def _export(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self._page, "Folder for the DICOM files (a new or empty one)")
+        if folder:
+            self.export_to(Path(folder))
+
+    def export_to(self, folder: Path) -> None:
+        """Write plan, dose, structures and CT as DICOM into a folder, in the background."""
+        from ert.app.export_service import export_source, write_export
+
+        page = self._page
+        session, workspace = page.session, page.workspace
+        source = export_source(session, workspace)
+
+        def work(ctx: JobContext) -> tuple[Path, ...]:
+            return write_export(session, workspace.plan.id, source, folder, ctx)
+
+        session.jobs.submit(
+            Lane.IO,
+            work,
+            title="Exporting DICOM",
+            on_done=lambda paths: page.message.show_note(f"{len(paths)} DICOM files were written to {folder}."),
+            on_failed=self._failed,
+        )
+
+    def _report(self) -> None:
+        name = f"{self._page.workspace.plan.name}.pdf".replace("/", "-")
+        chosen, _ = QFileDialog.getSaveFileName(self._page, "Plan report", name, "PDF (*.pdf)")
+        if chosen:
+            self.report_to(Path(chosen))
+
+    def report_to(self, path: Path) -> None:
+        """Write the PDF report, in the background."""
+        from ert.app.plan_output import write_report
+
+        page = self._page
+        workspace = page.workspace
+        page.session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: write_report(workspace, path),
+            title="Writing the report",
+            on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
+            on_failed=self._failed,
+        )
+
+    def _failed(self, error: BaseException) -> None:
+        sentence = str(error) if isinstance(error, ErtError) else "That failed for a reason the program does not know."
+        self._page.message.show_error(sentence)

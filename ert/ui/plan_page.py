@@ -1,0 +1,262 @@
+"""One open plan: views, panels, evaluation, and the line that says what the dose is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import attrs
+import numpy as np
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtGui import QKeyEvent
+from PySide6.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
+
+from ert.app.changes import Changes
+from ert.app.jobs import Lane
+from ert.geometry.grid import Float3
+from ert.ui.beam_panel import BeamPanel
+from ert.ui.dose_bar import DoseBar
+from ert.ui.evaluation_panel import EvaluationPanel
+from ert.ui.findings_panel import FindingsPanel
+from ert.ui.isodose_panel import IsodosePanel
+from ert.ui.plan_actions import PlanActions
+from ert.ui.prescription_panel import PrescriptionPanel
+from ert.ui.probe import probe_text
+from ert.ui.sections import Sections
+from ert.ui.structure_panel import StructurePanel
+from ert.ui.view_grid import ViewGrid
+from ert.ui.view_state import ViewState
+from ert.ui.widgets import MessageStrip
+
+if TYPE_CHECKING:
+    from ert.app.session import SiteSession
+    from ert.app.workspace import PlanWorkspace
+    from ert.ui.plots import DvhPlot
+
+
+class PlanPage(QWidget):
+    """The planning page.
+
+    Parameters
+    ----------
+    workspace : PlanWorkspace
+        The open plan; the page does not close it.
+    session : SiteSession
+        The opened site the plan belongs to.
+    with_3d : bool
+        Whether to make the 3D view.
+
+    Signals
+    -------
+    left : the user wants to go back to the patients.
+    probed(text) : what is under the pointer or at the crosshair.
+    plan_shown : name, revision or saved state changed.
+    """
+
+    left = Signal()
+    probed = Signal(str)
+    plan_shown = Signal()
+
+    def __init__(
+        self,
+        workspace: PlanWorkspace,
+        session: SiteSession,
+        *,
+        with_3d: bool = True,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.workspace, self.session = workspace, session
+        self._jobs = session.jobs
+        self.state = ViewState(_first_point(workspace), self)
+        self.sections = Sections(workspace.image, workspace.structures)
+        self.views = ViewGrid(workspace, self.state, self.sections, with_3d=with_3d)
+        self.dose_bar = DoseBar(workspace, self.state)
+        self.beams = BeamPanel(workspace, self.state, self._propose)
+        self.structures = StructurePanel(workspace, self.state)
+        self.isodoses = IsodosePanel(workspace, self.state)
+        self.prescription = PrescriptionPanel(workspace)
+        self.evaluation = EvaluationPanel(workspace, self.state)
+        self.findings = FindingsPanel()
+        self.message = MessageStrip()
+        self.dvh: DvhPlot | None = None
+        self.actions_ = PlanActions(self)
+        self._pending = Changes()
+        self._pointer: Float3 | None = None
+        self._flush = QTimer(self)
+        self._flush.setSingleShot(True)
+        self._flush.setInterval(0)
+        self._flush.timeout.connect(self._apply_changes)
+        self._build()
+        self._unsubscribe = workspace.subscribe(self._changed)
+        self.state.crosshair_changed.connect(self._show_probe)
+        self.state.visibility_changed.connect(self._show_dvh)
+        self.state.dose_display_changed.connect(self._show_dvh)
+        self.views.pointed_at.connect(self._pointed)
+        self.views.beam_eye.refused.connect(self.message.show_error)
+        self.findings.show_findings(workspace.findings)
+        QTimer.singleShot(0, self, self._add_dvh)
+
+    def _build(self) -> None:
+        self._tabs = QTabWidget()
+        self._tabs.setDocumentMode(True)
+        self._tabs.setAccessibleName("Plan panels")
+        for widget, name in (
+            (self.beams, "Beams"),
+            (self.structures, "Structures"),
+            (self.isodoses, "Isodoses"),
+            (self.prescription, "Prescription"),
+        ):
+            self._tabs.addTab(widget, name)
+        self._bottom = QSplitter(Qt.Orientation.Horizontal)
+        self._dvh_place = QWidget()
+        QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
+        for widget, weight in ((self._dvh_place, 40), (self.evaluation, 38), (self.findings, 22)):
+            self._bottom.addWidget(widget)
+            self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
+        self._bottom.setSizes([400, 380, 220])
+        left = QSplitter(Qt.Orientation.Vertical)
+        left.addWidget(self.views)
+        left.addWidget(self._bottom)
+        left.setStretchFactor(0, 64)
+        left.setStretchFactor(1, 36)
+        left.setSizes([640, 320])
+        whole = QSplitter(Qt.Orientation.Horizontal)
+        whole.addWidget(left)
+        whole.addWidget(self._tabs)
+        whole.setStretchFactor(0, 1)
+        whole.setStretchFactor(1, 0)
+        whole.setSizes([1200, 340])
+        for splitter in (left, whole, self._bottom):
+            splitter.setChildrenCollapsible(False)
+        self._tabs.setMinimumWidth(300)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.actions_.tool_bar)
+        layout.addWidget(self.message)
+        layout.addWidget(whole, 1)
+
+    def _add_dvh(self) -> None:
+        """The plot library is loaded after the page is on screen."""
+        from ert.ui.plots import DvhPlot
+
+        self.dvh = DvhPlot()
+        layout = self._dvh_place.layout()
+        if layout is not None:
+            layout.addWidget(self.dvh)
+        self._show_dvh()
+
+    # ---- following -----------------------------------------------------------------------------------------------
+
+    def _changed(self, changes: Changes) -> None:
+        self._pending = Changes(
+            **{a.name: getattr(self._pending, a.name) or getattr(changes, a.name) for a in attrs.fields(Changes)}
+        )
+        self._flush.start()
+
+    def _apply_changes(self) -> None:
+        """Everything that came in this turn of the event loop, at once."""
+        changes, self._pending = self._pending, Changes()
+        self.dose_bar.refresh()
+        if changes.plan:
+            self.beams.refresh()
+            self.prescription.refresh()
+            self.isodoses.model.refresh()
+            self.isodoses.refresh()
+            self.views.refresh()
+        elif changes.dose:
+            self.views.refresh_dose()
+        if changes.plan or changes.dose or changes.dvh:
+            self.evaluation.refresh()
+            self._show_dvh()
+            self.findings.show_findings(self.workspace.findings)
+            self._show_probe()
+        self.actions_.refresh()
+        self.plan_shown.emit()
+
+    def _show_dvh(self) -> None:
+        if self.dvh is None:
+            return
+        dose = self.workspace.dose
+        texts = {"current": "Computing histograms", "none": "No dose", "failed": "No dose"}
+        self.dvh.show_dvhs(
+            self.workspace.dvhs,
+            prescribed_gy=self.workspace.plan.prescription.dose_gy,
+            is_absolute=self.state.dose_display.is_absolute,
+            hidden=self.state.visibility.hidden_structures,
+            message=texts.get(str(dose.status), "Dose is out of date"),
+        )
+
+    def _pointed(self, point: Float3 | None) -> None:
+        self._pointer = point
+        self._show_probe()
+
+    def _show_probe(self) -> None:
+        self.probed.emit(probe_text(self.workspace, self.sections, self._pointer or self.state.crosshair_cm))
+
+    @property
+    def title(self) -> str:
+        """Course, plan and saved state, for the page header."""
+        workspace = self.workspace
+        return f"{workspace.course.name}  ·  {workspace.plan.name}  ·  {workspace.saved_text}"
+
+    # ---- actions -------------------------------------------------------------------------------------------------
+
+    def _propose(self, target_number: int) -> None:
+        plan, tools = self.workspace.plan, self.workspace.tools
+        self._jobs.submit(
+            Lane.DOSE,
+            lambda _ctx: tools.propose(plan, target_number),
+            title="Proposing a beam",
+            supersedes="propose",
+            on_done=self.beams.add_proposed,
+            on_failed=self.beams.proposal_failed,
+        )
+
+    def step_beam(self, count: int) -> None:
+        """Choose the next or previous beam."""
+        numbers = [b.number for b in self.workspace.plan.beams]
+        if numbers:
+            at = numbers.index(self.state.beam_number) if self.state.beam_number in numbers else 0
+            self.state.set_beam(numbers[(at + count) % len(numbers)])
+
+    def show_tab(self, index: int) -> None:
+        """Bring a panel to the front."""
+        self._tabs.setCurrentIndex(index)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Holding H shows the bare image; Esc gives all views their room back."""
+        if event.key() == Qt.Key.Key_H and not event.isAutoRepeat():
+            self.state.set_visibility(attrs.evolve(self.state.visibility, is_bare=True))
+        elif event.key() == Qt.Key.Key_Escape and self.views.is_maximised:
+            self.views.maximise(None)
+        else:
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """The overlays come back."""
+        if event.key() == Qt.Key.Key_H and not event.isAutoRepeat():
+            self.state.set_visibility(attrs.evolve(self.state.visibility, is_bare=False))
+        else:
+            super().keyReleaseEvent(event)
+
+    def close_page(self) -> None:
+        """Stop listening and free what the views hold."""
+        self._unsubscribe()
+        self._flush.stop()
+        self.views.close_views()
+
+
+def _first_point(workspace: PlanWorkspace) -> Float3:
+    """Where to look first: the first beam's isocentre, else the middle of the target, else of the image."""
+    plan, image = workspace.plan, workspace.image
+    if plan.beams:
+        return plan.beams[0].isocentre_cm
+    target = workspace.structures.structure(plan.prescription.target_number)
+    if not target.is_empty:
+        points = np.concatenate([c.points_cm for c in target.contours])
+        x, y, z = (points.min(axis=0) + points.max(axis=0)) / 2
+        return float(x), float(y), float(z)
+    nz, ny, nx = image.grid.shape_zyx
+    x, y, z = image.grid.point_cm(((nx - 1) / 2, (ny - 1) / 2, (nz - 1) / 2))
+    return float(x), float(y), float(z)

@@ -1,0 +1,136 @@
+"""The only file that knows pyqtgraph: dose–volume histograms with a read-out that follows the pointer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyqtgraph as pg
+from numpy.typing import NDArray
+from PySide6.QtCore import QPointF, Qt
+from PySide6.QtGui import QColor, QFont
+from PySide6.QtWidgets import QVBoxLayout, QWidget
+
+from ert.domain.dvh import Dvh
+from ert.ui.numbers import format_number
+from ert.ui.theme import BASE, BORDER, TEXT, TEXT_DIM
+
+_MAX_POINTS = 400
+_GREY = QColor(130, 130, 130)
+_NEAR_PX = 14.0
+
+
+def thinned(dvh: Dvh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """At most 400 points of a histogram, dose and percent of volume, ending where the volume reaches zero."""
+    last = int(np.flatnonzero(dvh.volume_pct > 0)[-1]) + 2 if np.any(dvh.volume_pct > 0) else 2
+    chosen = np.unique(np.linspace(0, min(last, len(dvh.dose_gy)) - 1, _MAX_POINTS).round().astype(int))
+    return dvh.dose_gy[chosen], dvh.volume_pct[chosen]
+
+
+class DvhPlot(QWidget):
+    """Cumulative histograms of all structures; hidden ones are left out, stale ones cannot be shown as current."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plot: Any = pg.PlotWidget(background=BASE)
+        self._plot.setAccessibleName("Dose-volume histogram")
+        self._curves: dict[int, Any] = {}
+        self._dvhs: tuple[Dvh, ...] = ()
+        self._prescribed_gy = 1.0
+        self._is_absolute = True
+        self._build()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+
+    def _build(self) -> None:
+        plot = self._plot
+        plot.setMenuEnabled(False)
+        plot.hideButtons()
+        plot.showGrid(x=True, y=True, alpha=0.18)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.setYRange(0, 101, padding=0)
+        font = QFont(self.font())
+        for name in ("bottom", "left"):
+            axis = plot.getAxis(name)
+            axis.setPen(BORDER)
+            axis.setTextPen(TEXT_DIM)
+            axis.setStyle(tickFont=font)
+            axis.enableAutoSIPrefix(False)
+        plot.setLabel("left", "Volume", units="%")
+        self._readout = pg.TextItem(color=TEXT, fill=pg.mkBrush(0, 0, 0, 190), anchor=(0, 1))
+        self._readout.setZValue(10)
+        self._marker = pg.ScatterPlotItem(size=9, pen=pg.mkPen("w"), brush=pg.mkBrush(0, 0, 0, 0))
+        self._prescription_line = pg.InfiniteLine(angle=90, pen=pg.mkPen(TEXT_DIM, style=Qt.PenStyle.DashLine))
+        self._message = pg.TextItem(color=TEXT_DIM, anchor=(0.5, 0.5))
+        for item in (self._readout, self._marker, self._prescription_line, self._message):
+            plot.addItem(item, ignoreBounds=True)
+        self._readout.hide()
+        plot.scene().sigMouseMoved.connect(self._hover)
+
+    def show_dvhs(
+        self,
+        dvhs: Sequence[Dvh],
+        *,
+        prescribed_gy: float,
+        is_absolute: bool,
+        hidden: frozenset[int],
+        message: str = "",
+    ) -> None:
+        """Show histograms, in Gy or in percent of the prescription; ``message`` explains an empty plot."""
+        for curve in self._curves.values():
+            self._plot.removeItem(curve)
+        self._curves = {}
+        self._dvhs = tuple(d for d in dvhs if d.structure_number not in hidden)
+        self._prescribed_gy, self._is_absolute = prescribed_gy, is_absolute
+        top_gy = 1.1 * prescribed_gy
+        for dvh in self._dvhs:
+            dose_gy, volume = thinned(dvh)
+            pen = pg.mkPen(QColor(*dvh.colour), width=1.6)
+            self._curves[dvh.structure_number] = self._plot.plot(self._shown(dose_gy), volume, pen=pen, antialias=True)
+            top_gy = max(top_gy, 1.02 * dvh.max_gy)
+        self._plot.setLabel("bottom", "Dose", units="Gy" if is_absolute else "%")
+        self._plot.setXRange(0, float(self._shown(np.array([top_gy]))[0]), padding=0)
+        self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
+        self._message.setText("" if self._dvhs else message)
+        self._message.setPos(float(self._shown(np.array([top_gy]))[0]) / 2, 55)
+        self._hide_readout()
+
+    def _shown(self, dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
+        return dose_gy if self._is_absolute else dose_gy * (100.0 / self._prescribed_gy)
+
+    def curve_count(self) -> int:
+        """How many curves are drawn."""
+        return len(self._curves)
+
+    def _hide_readout(self) -> None:
+        self._readout.hide()
+        self._marker.clear()
+
+    def _hover(self, position: QPointF) -> None:
+        box = self._plot.getViewBox()
+        if not self._dvhs or not box.sceneBoundingRect().contains(position):
+            self._hide_readout()
+            return
+        at = box.mapSceneToView(position)
+        dose_gy = at.x() if self._is_absolute else at.x() * self._prescribed_gy / 100.0
+        _, px_per_percent = box.viewPixelSize()
+        best = min(self._dvhs, key=lambda d: abs(float(np.interp(dose_gy, d.dose_gy, d.volume_pct)) - at.y()))
+        volume = float(np.interp(dose_gy, best.dose_gy, best.volume_pct))
+        if abs(volume - at.y()) > _NEAR_PX * px_per_percent:
+            self._hide_readout()
+            return
+        self._show_readout(best, at.x(), dose_gy, volume, is_right=at.x() > box.viewRect().center().x())
+
+    def _show_readout(self, dvh: Dvh, x: float, dose_gy: float, volume: float, *, is_right: bool) -> None:
+        percent = 100.0 * dose_gy / self._prescribed_gy
+        text = (
+            f"{dvh.name}\n{format_number(dose_gy, 2)} Gy ({format_number(percent, 1)} %)\n"
+            f"{format_number(volume, 1)} % = {format_number(volume * dvh.volume_cc / 100, 1)} cm³"
+        )
+        self._readout.setText(text, color=QColor(*dvh.colour).lighter(130))
+        self._readout.setAnchor((1.05 if is_right else -0.05, 0 if volume > 50 else 1))  # noqa: PLR2004
+        self._readout.setPos(x, volume)
+        self._readout.show()
+        self._marker.setData([x], [volume], pen=pg.mkPen(QColor(*dvh.colour), width=2))

@@ -1,0 +1,102 @@
+"""The five views of a plan, side by side; a double-click gives one of them all the room."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
+
+from ert.ui.beam_eye_view import BeamEyeView
+from ert.ui.patient_3d_view import View3D
+from ert.ui.sections import Sections
+from ert.ui.slice_view import SliceView
+from ert.ui.view_state import ViewState
+
+if TYPE_CHECKING:
+    from ert.app.workspace import PlanWorkspace
+
+
+class ViewGrid(QWidget):
+    """Axial large; coronal and sagittal; beam's eye view and 3D.
+
+    Signals
+    -------
+    pointed_at(point) : patient point under the pointer, or None.
+    """
+
+    pointed_at = Signal(object)
+
+    def __init__(
+        self, workspace: PlanWorkspace, state: ViewState, sections: Sections, *, with_3d: bool, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.slices = {axis: SliceView(workspace, state, axis, sections=sections) for axis in (2, 1, 0)}
+        self.beam_eye = BeamEyeView(workspace, state)
+        self.view_3d = View3D(workspace, state) if with_3d else None
+        self._maximised: QWidget | None = None
+        self._columns = QSplitter(Qt.Orientation.Horizontal)
+        self._middle = QSplitter(Qt.Orientation.Vertical)
+        self._right = QSplitter(Qt.Orientation.Vertical)
+        self._build()
+
+    def _build(self) -> None:
+        self._middle.addWidget(self.slices[1])
+        self._middle.addWidget(self.slices[0])
+        self._right.addWidget(self.beam_eye)
+        if self.view_3d is not None:
+            self._right.addWidget(self.view_3d)
+        self._columns.addWidget(self.slices[2])
+        self._columns.addWidget(self._middle)
+        self._columns.addWidget(self._right)
+        for n, weight in enumerate((46, 27, 27)):
+            self._columns.setStretchFactor(n, weight)
+        self._columns.setSizes([460, 270, 270])
+        for splitter in (self._columns, self._middle, self._right):
+            splitter.setChildrenCollapsible(False)
+        for splitter in (self._middle, self._right):
+            splitter.setSizes([100, 100])
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._columns)
+        for view in self.views:
+            view.maximise_requested.connect(lambda chosen=view: self.toggle_maximised(chosen))
+        for slice_view in self.slices.values():
+            slice_view.pointed_at.connect(self.pointed_at)
+
+    @property
+    def views(self) -> list[SliceView | BeamEyeView | View3D]:
+        """All views."""
+        return [*self.slices.values(), self.beam_eye, *([self.view_3d] if self.view_3d is not None else [])]
+
+    def toggle_maximised(self, view: QWidget) -> None:
+        """Give a view all the room, or give the others theirs back."""
+        self.maximise(None if self._maximised is view else view)
+
+    def maximise(self, view: QWidget | None) -> None:
+        """Show one view only, or all."""
+        self._maximised = view
+        for other in self.views:
+            other.setVisible(view is None or other is view)
+        for column in (self._middle, self._right):
+            column.setVisible(any(not column.widget(n).isHidden() for n in range(column.count())))
+
+    @property
+    def is_maximised(self) -> bool:
+        """Whether one view has all the room."""
+        return self._maximised is not None
+
+    def refresh(self) -> None:
+        """Plan or dose changed."""
+        for view in self.views:
+            view.refresh()
+
+    def refresh_dose(self) -> None:
+        """The dose changed: only slices show it."""
+        for view in self.slices.values():
+            view.refresh()
+
+    def close_views(self) -> None:
+        """The plan is being closed."""
+        if self.view_3d is not None:
+            self.view_3d.close_scene()

@@ -1,0 +1,122 @@
+"""Small widgets every page uses."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QPixmap
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QPushButton, QToolButton, QWidget
+
+from ert.domain.record import Severity
+from ert.ui.icons import icon
+from ert.ui.theme import BAD, TEXT_DIM, WARN
+
+SEVERITY_LOOKS = {
+    Severity.BLOCKER: ("stop", BAD, "Stop"),
+    Severity.WARNING: ("warning", WARN, "Warning"),
+    Severity.NOTE: ("note", TEXT_DIM, "Note"),
+}
+_ICON = QSize(16, 16)
+
+
+def severity_pixmap(severity: Severity, side: int = 16) -> QPixmap:
+    """The icon of a finding; shape and colour both tell."""
+    name, colour, _ = SEVERITY_LOOKS[severity]
+    return icon(name, colour).pixmap(side, side)
+
+
+def push_button(text: str, icon_name: str, tip: str, *, is_default: bool = False) -> QPushButton:
+    """A button with an icon, a tip and an accessible name."""
+    button = QPushButton(icon(icon_name), text)
+    button.setIconSize(_ICON)
+    button.setToolTip(tip)
+    button.setAccessibleName(text)
+    button.setDefault(is_default)
+    return button
+
+
+def tool_button(icon_name: str, tip: str, *, text: str = "", is_checkable: bool = False) -> QToolButton:
+    """A flat button."""
+    button = QToolButton()
+    button.setIcon(icon(icon_name))
+    button.setIconSize(_ICON)
+    button.setToolTip(tip)
+    button.setAccessibleName(text or tip)
+    button.setCheckable(is_checkable)
+    if text:
+        button.setText(text)
+        button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+    return button
+
+
+def section_title(text: str) -> QLabel:
+    """A quiet heading."""
+    label = QLabel(text)
+    label.setObjectName("sectionTitle")
+    return label
+
+
+def dim_label(text: str = "") -> QLabel:
+    """Secondary text."""
+    label = QLabel(text)
+    label.setObjectName("dim")
+    label.setWordWrap(True)
+    return label
+
+
+def mark_invalid(line: QLineEdit, *, is_invalid: bool) -> None:
+    """Frame a field in red, or not."""
+    if bool(line.property("invalid")) != is_invalid:
+        line.setProperty("invalid", is_invalid)
+        line.style().unpolish(line)
+        line.style().polish(line)
+
+
+class MessageStrip(QFrame):
+    """One sentence beside what it is about; hidden while there is none."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._icon = QLabel()
+        self._text = QLabel()
+        self._text.setWordWrap(True)
+        self._text.setTextFormat(Qt.TextFormat.PlainText)
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        close = QToolButton()
+        close.setIcon(icon("close"))
+        close.setToolTip("Dismiss")
+        close.setAccessibleName("Dismiss message")
+        close.clicked.connect(self.clear)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(6, 3, 2, 3)
+        layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        layout.addWidget(self._text, 1)
+        layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
+        self.setObjectName("card")
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """What is said; empty while hidden."""
+        return self._text.text() if not self.isHidden() else ""
+
+    def show_error(self, sentence: str) -> None:
+        """Say what was refused."""
+        self._show(Severity.BLOCKER, sentence)
+
+    def show_warning(self, sentence: str) -> None:
+        """Say what to look at."""
+        self._show(Severity.WARNING, sentence)
+
+    def show_note(self, sentence: str) -> None:
+        """Say what happened."""
+        self._show(Severity.NOTE, sentence)
+
+    def clear(self) -> None:
+        """Nothing to say."""
+        self._text.clear()
+        self.hide()
+
+    def _show(self, severity: Severity, sentence: str) -> None:
+        self._icon.setPixmap(severity_pixmap(severity))
+        self._text.setText(sentence)
+        self.show()
