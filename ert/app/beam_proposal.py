@@ -194,13 +194,13 @@ def propose_applicator(
     for wanted_cm in (margin_cm, 0.0):
         grown = shadow.grow(wanted_cm)
         for applicator in by_size:
-            if applicator_region(applicator, rim_cm=RIM_CM).contains(grown, tolerance=0.05):
+            if applicator_region(applicator, rim_cm=RIM_CM).contains(grown, tolerance_cm=0.05):
                 if wanted_cm == margin_cm:
                     text = f"Smallest that holds '{target_name}' with a margin of {margin_cm:.1f} cm."
                     return applicator, text
                 text = f"WARNING: no applicator holds '{target_name}' with a margin of {margin_cm:.1f} cm; the largest."
                 return by_size[-1], text
-    x_low, x_high, y_low, y_high = shadow.bounds
+    x_low, x_high, y_low, y_high = shadow.bounds_cm
     raise InvalidPlan(
         f"'{target_name}' is {x_high - x_low:.1f} x {y_high - y_low:.1f} cm wide in the beam's eye view and fits no "
         "applicator.",
@@ -219,7 +219,7 @@ def distal_depth_cm(target: Structure, shadow: Region, frame: BeamFrame, tissue:
     InvalidPlan
         If no ray meets the target.
     """
-    x_low, x_high, y_low, y_high = shadow.bounds
+    x_low, x_high, y_low, y_high = shadow.bounds_cm
     x = np.arange(x_low + RAY_PITCH_CM / 2, x_high, RAY_PITCH_CM)
     y = np.arange(y_low + RAY_PITCH_CM / 2, y_high, RAY_PITCH_CM)
     flat = np.stack([*np.meshgrid(x, y), np.zeros((len(y), len(x)))], axis=-1).reshape(-1, 3)

@@ -174,14 +174,14 @@ def opening(imported: ImportedBeam, applicator: Applicator) -> tuple[Outline, tu
     drawn = imported.block.outline_cm
     cutout = Region.from_outlines([drawn])
     drawn_cm2 = Aperture(outline_cm=drawn).area_cm2
-    if abs(cutout.area - drawn_cm2) > _AREA_TOLERANCE * drawn_cm2 or len(cutout.outlines()) != 1:
+    if abs(cutout.area_cm2 - drawn_cm2) > _AREA_TOLERANCE * drawn_cm2 or len(cutout.outlines()) != 1:
         raise InvalidPlan("The outline of its block crosses itself.")
     inside = cutout.intersection(whole)
-    if inside.area >= cutout.area * (1 - _AREA_TOLERANCE):
+    if inside.area_cm2 >= cutout.area_cm2 * (1 - _AREA_TOLERANCE):
         return drawn, ()
     if len(inside.outlines()) != 1:
         raise InvalidPlan(f"Its block and applicator '{applicator.id}' do not leave one opening.")
-    lost_cm2 = cutout.area - inside.area
+    lost_cm2 = cutout.area_cm2 - inside.area_cm2
     note = f"{lost_cm2:.2f} cm² of the block's opening lie outside applicator '{applicator.id}' and count as blocked."
     return to_outline(inside.outlines()[0]), (note,)
 

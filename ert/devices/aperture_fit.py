@@ -87,7 +87,7 @@ def fit_aperture(
     shadow = project_structure(target, frame)
     limit = applicator_region(applicator, rim_cm=rim_cm)
     notes: list[str] = []
-    if not limit.contains(shadow, tolerance=_SEEN_CM):
+    if not limit.contains(shadow, tolerance_cm=_SEEN_CM):
         raise InvalidPlan(
             f"'{target.name}' does not fit in applicator {applicator.id}: it reaches {_extent(shadow)}, the opening "
             f"less its rim {_extent(limit)}.",
@@ -104,8 +104,8 @@ def fit_aperture(
     corner_cm = min(tool_radius_cm, max(margin_cm, 0.0))
     opening = opening.grow(-corner_cm).grow(corner_cm)
     clipped = opening.intersection(limit)
-    if clipped.area < opening.area - _SEEN_CM**2:
-        left_cm = clipped.gap_to_edge(shadow)
+    if clipped.area_cm2 < opening.area_cm2 - _SEEN_CM**2:
+        left_cm = clipped.gap_to_edge_cm(shadow)
         notes.append(
             f"The margin is cut by applicator {applicator.id}: {left_cm:.1f} cm are left where {margin_cm:.1f} cm were "
             "asked for."
@@ -123,8 +123,8 @@ def _avoid(shadow: Region, opening: Region, kept_out: Region, forced: Region | N
     if reduced.is_empty:
         raise InvalidPlan("The structures to be avoided cover the whole opening.", hint="Make their margins smaller.")
     missed = shadow.difference(reduced)
-    if missed.area > _SEEN_CM**2:
-        notes.append(f"Avoidance leaves {missed.area:.1f} cm² of the target's projection outside the opening.")
+    if missed.area_cm2 > _SEEN_CM**2:
+        notes.append(f"Avoidance leaves {missed.area_cm2:.1f} cm² of the target's projection outside the opening.")
     return reduced
 
 
@@ -134,7 +134,7 @@ def _largest(region: Region, notes: list[str]) -> Region:
     if not parts:
         raise InvalidPlan("Nothing of the opening is left.", hint="Check margin, avoidance structures and isocentre.")
     if len(parts) > 1:
-        dropped = sum(p.area for p in parts[1:])
+        dropped = sum(p.area_cm2 for p in parts[1:])
         notes.append(
             f"The projection has {len(parts)} separate parts; only the largest is open ({dropped:.1f} cm² lost)."
         )
@@ -142,7 +142,7 @@ def _largest(region: Region, notes: list[str]) -> Region:
 
 
 def _extent(region: Region) -> str:
-    x_low, x_high, y_low, y_high = region.bounds
+    x_low, x_high, y_low, y_high = region.bounds_cm
     return f"x {x_low:.1f} to {x_high:.1f} cm, y {y_low:.1f} to {y_high:.1f} cm"
 
 
@@ -201,6 +201,6 @@ def _clipped(shape: Region, applicator: Applicator, source: ApertureSource) -> F
     if inside.is_empty:
         raise InvalidPlan(f"The opening lies outside applicator {applicator.id}.", hint="Move it to the middle.")
     notes: tuple[str, ...] = ()
-    if inside.area < shape.area * (1 - 1e-9):
+    if inside.area_cm2 < shape.area_cm2 * (1 - 1e-9):
         notes = (f"The opening is clipped to applicator {applicator.id}.",)
     return FittedAperture(aperture=Aperture(outline_cm=inside.outlines()[0], source=source), notes=notes)

@@ -18,7 +18,7 @@ _QUARTER_SEGMENTS = 16
 
 @attrs.frozen(eq=False)
 class Region:
-    """A part of a plane: any number of separate parts, with or without holes. Lengths in the caller's unit."""
+    """A part of a plane: any number of separate parts, with or without holes; lengths in cm."""
 
     _shape: BaseGeometry
 
@@ -33,9 +33,9 @@ class Region:
         return cls(_areas(shape))
 
     @classmethod
-    def rectangle(cls, x_low: float, x_high: float, y_low: float, y_high: float) -> Region:
+    def rectangle(cls, x_low_cm: float, x_high_cm: float, y_low_cm: float, y_high_cm: float) -> Region:
         """An upright rectangle."""
-        return cls(shapely.box(x_low, y_low, x_high, y_high))
+        return cls(shapely.box(x_low_cm, y_low_cm, x_high_cm, y_high_cm))
 
     @property
     def is_empty(self) -> bool:
@@ -43,12 +43,12 @@ class Region:
         return bool(self._shape.is_empty)
 
     @property
-    def area(self) -> float:
+    def area_cm2(self) -> float:
         """Area, holes taken out."""
         return float(self._shape.area)
 
     @property
-    def bounds(self) -> tuple[float, float, float, float]:
+    def bounds_cm(self) -> tuple[float, float, float, float]:
         """Lowest and highest x, lowest and highest y.
 
         Raises
@@ -58,8 +58,8 @@ class Region:
         """
         if self.is_empty:
             raise Refused("An empty shape has no size.")
-        x_low, y_low, x_high, y_high = self._shape.bounds
-        return float(x_low), float(x_high), float(y_low), float(y_high)
+        x_low_cm, y_low_cm, x_high_cm, y_high_cm = self._shape.bounds
+        return float(x_low_cm), float(x_high_cm), float(y_low_cm), float(y_high_cm)
 
     @property
     def parts(self) -> tuple[Region, ...]:
@@ -75,9 +75,9 @@ class Region:
             found.extend(np.asarray(ring.coords)[:-1] for ring in (oriented.exterior, *oriented.interiors))
         return tuple(found)
 
-    def grow(self, margin: float) -> Region:
+    def grow(self, margin_cm: float) -> Region:
         """The region grown on all sides, corners rounded; shrunk if the margin is negative."""
-        return Region(_areas(self._shape.buffer(margin, quad_segs=_QUARTER_SEGMENTS)))
+        return Region(_areas(self._shape.buffer(margin_cm, quad_segs=_QUARTER_SEGMENTS)))
 
     def union(self, other: Region) -> Region:
         """What lies in either."""
@@ -96,15 +96,15 @@ class Region:
         filled = [shapely.Polygon(p.exterior) for p in shapely.get_parts(self._shape)]
         return Region(_areas(shapely.union_all(filled)))
 
-    def simplified(self, tolerance: float) -> Region:
+    def simplified(self, tolerance_cm: float) -> Region:
         """Fewer points, nowhere further off than the tolerance (Douglas and Peucker 1973)."""
-        return Region(_areas(self._shape.simplify(tolerance)))
+        return Region(_areas(self._shape.simplify(tolerance_cm)))
 
-    def contains(self, other: Region, *, tolerance: float = 1e-6) -> bool:
+    def contains(self, other: Region, *, tolerance_cm: float = 1e-6) -> bool:
         """Whether the other lies inside, but for a tolerance."""
-        return bool(self._shape.buffer(tolerance).covers(other._shape))
+        return bool(self._shape.buffer(tolerance_cm).covers(other._shape))
 
-    def gap_to_edge(self, inner: Region) -> float:
+    def gap_to_edge_cm(self, inner: Region) -> float:
         """Smallest distance between the outlines of this region and of another."""
         return float(self._shape.boundary.distance(inner._shape.boundary))
 

@@ -25,8 +25,8 @@ def test_sphere_is_a_disc(gantry, couch):
     beam = frame(gantry, couch)
     shadow = project_structure(sphere(4.0, spacing=0.1), beam)
     radius = 100 * 4 / np.sqrt(100**2 - 16)
-    assert shadow.area == pytest.approx(np.pi * radius**2, rel=0.015)
-    assert shadow.bounds == pytest.approx((-radius, radius, -radius, radius), abs=0.08)
+    assert shadow.area_cm2 == pytest.approx(np.pi * radius**2, rel=0.015)
+    assert shadow.bounds_cm == pytest.approx((-radius, radius, -radius, radius), abs=0.08)
     assert len(shadow.outlines()) == 1
 
 
@@ -35,10 +35,10 @@ def test_box_at_a_distance_is_magnified_at_its_near_face():
     shadow = project_structure(part, frame())
     near = 100 / 90
     z_high = -1.85 + 13 * 0.3 - 0.15
-    assert shadow.bounds == pytest.approx((-2 * near, 3 * near, -2.0 * near, z_high * near), abs=0.02)
-    assert shadow.area == pytest.approx(5 * (z_high + 2.0) * near**2, rel=0.01)
+    assert shadow.bounds_cm == pytest.approx((-2 * near, 3 * near, -2.0 * near, z_high * near), abs=0.02)
+    assert shadow.area_cm2 == pytest.approx(5 * (z_high + 2.0) * near**2, rel=0.01)
     turned = project_structure(part, frame(collimator=90))
-    assert turned.bounds == pytest.approx((-2.0 * near, z_high * near, -3 * near, 2 * near), abs=0.02)
+    assert turned.bounds_cm == pytest.approx((-2.0 * near, z_high * near, -3 * near, 2 * near), abs=0.02)
 
 
 def test_hole_along_the_beam_is_open_and_across_it_is_closed():
@@ -47,9 +47,9 @@ def test_hole_along_the_beam_is_open_and_across_it_is_closed():
     across = project_structure(tube, frame())
     assert len(along.outlines()) == 2
     # the far end of the hole and the near end of the rim bound what is seen
-    assert along.area == pytest.approx(np.pi * (3**2 / 0.98875**2 - 2**2 / 1.01125**2), rel=0.02)
+    assert along.area_cm2 == pytest.approx(np.pi * (3**2 / 0.98875**2 - 2**2 / 1.01125**2), rel=0.02)
     assert len(across.outlines()) == 1
-    assert across.area == pytest.approx(6 * 2.25, rel=0.03)
+    assert across.area_cm2 == pytest.approx(6 * 2.25, rel=0.03)
 
 
 def test_structure_at_the_source_is_refused():
