@@ -110,14 +110,10 @@ def read_dataset(path: Path, *, keywords: tuple[str, ...] | None = None, with_pi
         If the file is no DICOM, too large, cut short, hides a program, or cannot be parsed in time.
     """
     with dicom_boundary(path.name):
-        details = path.stat()
-        if not stat.S_ISREG(details.st_mode):
-            raise ImportRejected(f"'{path.name}' is not a regular file.")
-        if details.st_size > MAX_FILE_BYTES:
-            raise ImportRejected(f"'{path.name}' is larger than {MAX_FILE_BYTES // 1024**2} MB.")
+        size_bytes = _regular_size_bytes(path)
         with path.open("rb") as raw:
             has_meta = _check_start(raw, path.name)
-            bounded = _BoundedFile(raw, details.st_size)
+            bounded = _BoundedFile(raw, size_bytes)
             dataset = dcmread(
                 cast(BinaryIO, bounded),
                 force=not has_meta,
@@ -140,14 +136,26 @@ def peek_modality(path: Path) -> str:
         return int(tag) > _MODALITY
 
     try:
-        with dicom_boundary(path.name), path.open("rb") as raw:
-            if _DEFLATED in raw.read(_PREAMBLE_BYTES + 1024):
-                return ""
-            raw.seek(0)
-            bounded = cast(BinaryIO, _BoundedFile(raw, path.stat().st_size))
-            return str(read_partial(bounded, stop_when, force=True).get("Modality", ""))
+        with dicom_boundary(path.name):
+            size_bytes = _regular_size_bytes(path)
+            with path.open("rb") as raw:
+                if _DEFLATED in raw.read(_PREAMBLE_BYTES + 1024):
+                    return ""
+                raw.seek(0)
+                bounded = cast(BinaryIO, _BoundedFile(raw, size_bytes))
+                return str(read_partial(bounded, stop_when, force=True).get("Modality", ""))
     except ImportRejected:
         return ""
+
+
+def _regular_size_bytes(path: Path) -> int:
+    """Size of a regular file within the limit; all else (a pipe would never end) is refused unopened."""
+    details = path.stat()
+    if not stat.S_ISREG(details.st_mode):
+        raise ImportRejected(f"'{path.name}' is not a regular file.")
+    if details.st_size > MAX_FILE_BYTES:
+        raise ImportRejected(f"'{path.name}' is larger than {MAX_FILE_BYTES // 1024**2} MB.")
+    return details.st_size
 
 
 def _check_start(raw: BinaryIO, name: str) -> bool:

@@ -180,7 +180,9 @@ def export_source(demo, demo_files):
             "ct_files": files,
             "origin": Origin(made_at=dt.datetime(2025, 3, 4, 5, 6, 7, tzinfo=dt.UTC), software_version="0.1.0"),
             "is_demo": True,
-            "dose": ExportDose(grid=grid, plan_gy=first + second, beams_gy={1: first, 4: second}, engine="pencil-beam 1"),
+            "dose": ExportDose(
+                grid=grid, plan_gy=first + second, beams_gy={1: first, 4: second}, engine="pencil-beam 1"
+            ),
         }
         return ExportSource(**{**fields, **changes})
 

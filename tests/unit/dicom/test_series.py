@@ -78,7 +78,9 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.parametrize(("code", "change", "sentence"), REFUSALS, ids=[f"{c}-{n}" for n, (c, *_) in enumerate(REFUSALS)])
+@pytest.mark.parametrize(
+    ("code", "change", "sentence"), REFUSALS, ids=[f"{c}-{n}" for n, (c, *_) in enumerate(REFUSALS)]
+)
 def test_refused_with_a_sentence_that_names_the_cause(ct_writer, code, change, sentence):
     (series,) = scan([ct_writer.write(change)]).series
     assert code in [f.code for f in series.blockers]
