@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ def prepare_environment() -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and patient data in clear
 
 
 class Program:
