@@ -19,6 +19,7 @@ from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
 
 DONE, REFUSED, USAGE, FAULT = 0, 1, 2, 3
+_INTERRUPTED = 130
 
 
 def build(wiring: Wiring | None) -> typer.Typer:
@@ -74,6 +75,8 @@ def _guarded(invoke: Callable[[], int], *, wants_json: bool) -> int:
     """Turn every way to fail into a sentence and an exit code."""
     try:
         code = invoke()
+        if code == _INTERRUPTED:
+            raise KeyboardInterrupt  # noqa: TRY301 - typer turns Ctrl-C into this code
     except (KeyboardInterrupt, Cancelled, typer.Abort):
         print_error("ert: stopped on request; nothing was written.")
         code = REFUSED
