@@ -11,7 +11,7 @@ from scipy.optimize import least_squares
 
 from ert.commissioning.beam_data import BeamData, Curve, EnergyData
 from ert.commissioning.depth_dose import DepthQuantities, depth_quantities, smooth_curve
-from ert.commissioning.forward import Points, Setup, air_share, background, core_share, make_setup
+from ert.commissioning.forward import Points, Setup, air_share, background, core_share, make_setup, slanted_depth_cm
 from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, to_parameters
 from ert.domain.beam_model import FittedParameter
 
@@ -163,8 +163,9 @@ class Objective:
     def curve(self, p: Parameters, closed: Identity, at: Points) -> Float:
         """Computed dose, cGy/MU, at the points of a curve."""
         rest, photons = background(self.setup, p, at)
-        photons = closed.photon_strength * np.exp(-closed.attenuation_per_cm * at.depth_cm) * photons
-        electrons = np.interp(at.depth_cm, self.axis.depth_cm, closed.depth_dose, right=0.0)
+        depth = slanted_depth_cm(self.setup, p, at)
+        photons = closed.photon_strength * np.exp(-closed.attenuation_per_cm * depth) * photons
+        electrons = np.interp(depth, self.axis.depth_cm, closed.depth_dose, right=0.0)
         return np.asarray(electrons * core_share(self.setup, p, at) + rest + photons)
 
     def __call__(self, vector: Float) -> Float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from ert.commissioning.parameters import Parameters
+from ert.dose.fluence import edge_weight
 from ert.dose.physics import (
     AIR_RELATIVE_SCATTERING,
     fermi_eyges_moments,
@@ -65,6 +66,12 @@ def make_setup(*, sad_cm: float, insert_cm: float, reference_ssd_cm: float, rang
         moment_cm2=fermi_eyges_moments(power, _STEP_CM)[2],
         air=float(scattering_power_water(energy)) * AIR_RELATIVE_SCATTERING,
     )
+
+
+def slanted_depth_cm(setup: Setup, p: Parameters, at: Points) -> Float:
+    """Path in water from the surface to the points along the rays of the virtual source."""
+    distance = at.ssd_cm + at.depth_cm - setup.sad_cm + p.virtual_sad_cm
+    return np.asarray(at.depth_cm * np.sqrt(1.0 + (at.x_cm**2 + at.y_cm**2) / distance**2))
 
 
 @attrs.frozen(kw_only=True)
@@ -123,9 +130,11 @@ def background(setup: Setup, p: Parameters, at: Points) -> tuple[Float, Float]:
     x, y = at.x_cm, at.y_cm
     s = p.edge_angle_rad * gap
     # Edge length per area is kept in fan coordinates: × SAD_v / distance turns cm at depth into cm on the fan.
-    per = (_line(x, a, s) * _strip(y, b, s) + _line(y, b, s) * _strip(x, a, s)) * virtual / p.virtual_sad_cm
+    side_x = float(edge_weight(p.edge_growth_frac, 0.5 * at.width_cm))
+    side_y = float(edge_weight(p.edge_growth_frac, 0.5 * at.height_cm))
+    per = side_x * _line(x, a, s) * _strip(y, b, s) + side_y * _line(y, b, s) * _strip(x, a, s)
     left = np.maximum(0.0, 1.0 - at.depth_cm / (p.edge_range_frac * setup.range_cm))
-    rest = p.edge_strength * inverse * left**2 * per
+    rest = p.edge_strength * inverse * left * per * virtual / p.virtual_sad_cm
     s = p.open_angle_rad * gap
     build = 1.0 - p.buildup_frac * np.exp(-p.buildup_per_cm * at.depth_cm)
     photons = build * (setup.sad_cm / distance) ** 2 * _strip(x, a, s) * _strip(y, b, s)

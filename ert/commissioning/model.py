@@ -42,6 +42,7 @@ def _source(fit: FitResult, off_axis_limit_cm: float) -> SourceModel:
         edge_gy_cm_per_mu=p.edge_strength * _CGY,
         edge_range_cm=p.edge_range_frac * fit.setup.range_cm,
         edge_angle_rad=p.edge_angle_rad,
+        edge_growth_frac=p.edge_growth_frac,
     )
 
 

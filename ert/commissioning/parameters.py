@@ -30,6 +30,7 @@ class Parameters:
     edge_strength: float
     edge_range_frac: float
     edge_angle_rad: float
+    edge_growth_frac: float
     open_angle_rad: float
     blocked_strength: float
     blocked_attenuation_per_cm: float
@@ -61,6 +62,7 @@ _ROWS: tuple[tuple[str, float, float, float, float, str], ...] = (
     ("edge_strength", 0.05, 0.05, 0.0, 0.4, "shallow dose of cutouts"),
     ("edge_range_frac", 1.0, 0.3, 0.3, 2.0, "shallow dose of cutouts"),
     ("edge_angle_rad", 0.35, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
+    ("edge_growth_frac", 0.5, 0.3, 0.0, 1.0, "shoulders of profiles of small and large fields"),
     ("open_angle_rad", 0.08, 0.03, 0.02, 0.3, "deepest profiles"),
     ("blocked_strength", 0.02, 0.03, 0.0, 0.3, "profiles beside cutouts"),
     ("blocked_attenuation_per_cm", 0.05, 0.03, 0.0, 0.3, "profiles beside cutouts"),
@@ -90,6 +92,7 @@ def to_parameters(vector: Float) -> Parameters:
         edge_strength=v["edge_strength"],
         edge_range_frac=v["edge_range_frac"],
         edge_angle_rad=v["edge_angle_rad"],
+        edge_growth_frac=v["edge_growth_frac"],
         open_angle_rad=v["open_angle_rad"],
         blocked_strength=v["blocked_strength"],
         blocked_attenuation_per_cm=v["blocked_attenuation_per_cm"],

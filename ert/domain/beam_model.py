@@ -81,7 +81,8 @@ class SourceModel:
     wide_angle_rad : additional spread of the wide component.
     off_axis : coefficients c2, c4 of 1 + c2 (r / 10 cm)² + c4 (r / 10 cm)⁴, r at the isocentre plane.
     off_axis_limit_cm : the ratio stays constant beyond this radius.
-    edge_gy_cm_per_mu, edge_range_cm, edge_angle_rad : electrons scattered from the insert's edge.
+    edge_gy_cm_per_mu, edge_range_cm, edge_angle_rad : electrons scattered from the insert's edge, per length of an
+        edge 5 cm from the axis; edge_growth_frac : the part of it that is proportional to that distance.
     """
 
     virtual_sad_cm: float
@@ -92,6 +93,7 @@ class SourceModel:
     edge_gy_cm_per_mu: float
     edge_range_cm: float
     edge_angle_rad: float
+    edge_growth_frac: float
 
 
 @attrs.frozen(kw_only=True)

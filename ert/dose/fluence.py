@@ -6,7 +6,7 @@ import math
 
 import attrs
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ert.domain.beam_model import BeamModel, SourceModel
 from ert.domain.device import Outline
@@ -20,6 +20,7 @@ PENCIL_PITCH_CM = 0.25
 _BLOCK = 8
 _ELECTRON_MARGIN_CM = 5.0
 _PHOTON_MARGIN_CM = 3.0
+_EDGE_AT_CM = 5.0
 
 
 @attrs.frozen(kw_only=True)
@@ -30,7 +31,7 @@ class Fluence:
     ----------
     pitch_cm : side of a pixel, also the pitch of the pencils.
     x_cm, y_cm : centres of columns and rows; the beam axis lies on a pixel corner.
-    maps : float32 [3, y, x]: outline length per area (1/cm), open fraction × off-axis ratio, blocked fraction.
+    maps : float32 [3, y, x]: outline length × `edge_weight` per area (1/cm), open fraction × off-axis ratio, blocked fraction.
     rows, columns, weight : pixels that carry electrons and their open fraction × off-axis ratio.
     """
 
@@ -55,6 +56,24 @@ def off_axis_ratio(source: SourceModel, radius_cm: NDArray[np.float64]) -> Float
     """1 + c2 (r/10)² + c4 (r/10)⁴, constant beyond the radius up to which profiles were measured."""
     q = (np.minimum(radius_cm, source.off_axis_limit_cm) / 10.0) ** 2
     return np.asarray(1.0 + source.off_axis[0] * q + source.off_axis[1] * q * q)
+
+
+def edge_weight(growth_frac: float, offset_cm: ArrayLike) -> Float:
+    """Share of electrons scattered per length of edge, 1 for an edge 5 cm from the axis (equation (7)).
+
+    A part that every edge scatters, and a part that grows with the distance of the edge from the axis: a straight wall
+    intercepts a strip of the diverging beam whose width is wall height × distance / SAD_v. An edge that faces away from
+    the beam's divergence (the near side of an off-axis opening) intercepts nothing.
+    """
+    return np.asarray(1.0 - growth_frac + growth_frac * np.maximum(0.0, offset_cm) / _EDGE_AT_CM)
+
+
+def _edge_offsets(outline: Float) -> Float:
+    """Signed distance of the axis from each edge's line, positive for an outline around the axis."""
+    x, y = outline.T
+    dx, dy = np.roll(x, -1) - x, np.roll(y, -1) - y
+    sense = 1.0 if float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0 else -1.0
+    return np.asarray(sense * (x * dy - y * dx) / np.maximum(np.hypot(dx, dy), 1e-9))
 
 
 def _lattice(outline: Float, irradiated_cm: Float, pitch_cm: float) -> Float:
@@ -91,9 +110,8 @@ def build_fluence(
     centres = _lattice(outline, irradiated, pitch_cm)
     count = len(centres)
     pixel = outline / pitch_cm + count / 2
-    cover, length = rasterise_polygon(
-        np.ascontiguousarray(pixel[:, 0]), np.ascontiguousarray(pixel[:, 1]), count, count
-    )
+    weights = edge_weight(model.source.edge_growth_frac, _edge_offsets(np.asarray(outline_cm, dtype=np.float64)))
+    cover, length = rasterise_polygon(*np.ascontiguousarray(pixel.T), weights, count, count)
     radius = np.hypot(centres[:, None], centres[None, :])
     weight = cover * off_axis_ratio(model.source, radius)
     whole = np.outer(_coverage_1d(centres, irradiated[1], pitch_cm), _coverage_1d(centres, irradiated[0], pitch_cm))

@@ -135,7 +135,7 @@ def background_falls(model: BeamModel) -> Float32:
     """
     source, photons = model.source, model.photons
     z = np.arange(0.0, _FALL_END_CM, FALL_STEP_CM)
-    edge = source.edge_gy_cm_per_mu * np.maximum(0.0, 1.0 - z / source.edge_range_cm) ** 2
+    edge = source.edge_gy_cm_per_mu * np.maximum(0.0, 1.0 - z / source.edge_range_cm)
     build = 1.0 - photons.buildup_frac * np.exp(-photons.buildup_per_cm * z)
     bremsstrahlung = photons.open_gy_per_mu * build * np.exp(-photons.open_attenuation_per_cm * z)
     blocked = photons.blocked_gy_per_mu * np.exp(-photons.blocked_attenuation_per_cm * z)
@@ -153,20 +153,21 @@ def water_variance_cm2(model: BeamModel, tables: ModelTables, depths_cm: Float) 
 
 
 def water_rays(model: BeamModel, tables: ModelTables, fluence: Fluence, *, ssd_cm: float, depths_cm: Float) -> Rays:
-    """Rays in a flat water phantom at the given depths (rising), for beams along its normal.
+    """Rays in a flat water phantom on planes at the given depths (rising), for beams along its normal.
 
-    The slant of the outer rays is neglected, as it is in the measured depth that labels a profile.
+    The outer rays are slanted: their path is longer than the depth by sqrt(1 + (X² + Y²) / SAD_v²).
     """
-    shape = (len(depths_cm), len(fluence.y_cm), len(fluence.x_cm))
+    x2, y2 = fluence.x_cm[None, :] ** 2, fluence.y_cm[:, None] ** 2
+    path = np.sqrt(1.0 + (x2 + y2) / model.source.virtual_sad_cm**2)
 
-    def spread(values: Float) -> Float32:
-        return np.ascontiguousarray(np.broadcast_to(values[:, None, None], shape), dtype=np.float32)
+    def spread(values: Float, scale: Float) -> Float32:
+        return np.ascontiguousarray(values[:, None, None] * scale[None], dtype=np.float32)
 
     return Rays(
         nodes_cm=ssd_cm + depths_cm,
-        depth_cm=spread(depths_cm),
-        variance_cm2=spread(water_variance_cm2(model, tables, depths_cm)),
-        entry_cm=np.full(shape[1:], ssd_cm, dtype=np.float32),
+        depth_cm=spread(depths_cm, path),
+        variance_cm2=spread(water_variance_cm2(model, tables, depths_cm), path),
+        entry_cm=np.full(path.shape, ssd_cm, dtype=np.float32),
     )
 
 

@@ -12,7 +12,7 @@ Float = NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True)
-def _add_piece(cover: Float, length: Float, xa: float, ya: float, xb: float, yb: float) -> None:
+def _add_piece(cover: Float, length: Float, weight: float, xa: float, ya: float, xb: float, yb: float) -> None:
     """Add one piece of an edge that lies within one pixel (pixel units)."""
     ny, nx = cover.shape[0], cover.shape[1] - 1
     j = int(math.floor(0.5 * (ya + yb)))
@@ -26,11 +26,11 @@ def _add_piece(cover: Float, length: Float, xa: float, ya: float, xb: float, yb:
     right = dy * (i + 1 - 0.5 * (xa + xb))
     cover[j, i] += right
     cover[j, i + 1] += dy - right
-    length[j, i] += math.sqrt((xb - xa) ** 2 + dy * dy)
+    length[j, i] += weight * math.sqrt((xb - xa) ** 2 + dy * dy)
 
 
 @njit(cache=True, nogil=True)
-def _add_edge(cover: Float, length: Float, x0: float, y0: float, x1: float, y1: float) -> None:
+def _add_edge(cover: Float, length: Float, weight: float, x0: float, y0: float, x1: float, y1: float) -> None:
     """Cut an edge at every pixel border it crosses and add the pieces."""
     dx, dy = x1 - x0, y1 - y0
     cuts = np.empty(int(abs(dx)) + int(abs(dy)) + 6)
@@ -49,16 +49,17 @@ def _add_edge(cover: Float, length: Float, x0: float, y0: float, x1: float, y1: 
     for m in range(n):
         a, b = max(0.0, ordered[m]), min(1.0, ordered[m + 1])
         if b > a:
-            _add_piece(cover, length, x0 + a * dx, y0 + a * dy, x0 + b * dx, y0 + b * dy)
+            _add_piece(cover, length, weight, x0 + a * dx, y0 + a * dy, x0 + b * dx, y0 + b * dy)
 
 
 @njit(cache=True, nogil=True)
-def rasterise_polygon(x: Float, y: Float, ny: int, nx: int) -> tuple[Float, Float]:
-    """Covered fraction of each pixel, and outline length in each pixel in pixel widths.
+def rasterise_polygon(x: Float, y: Float, weights: Float, ny: int, nx: int) -> tuple[Float, Float]:
+    """Covered fraction of each pixel, and weighted outline length in each pixel in pixel widths.
 
     Parameters
     ----------
     x, y : vertices in pixel units (pixel (j, i) spans i…i+1, j…j+1), not closed, either sense of rotation.
+    weights : factor on the length of the edge that starts at each vertex.
     ny, nx : size of the raster.
 
     Returns
@@ -72,7 +73,7 @@ def rasterise_polygon(x: Float, y: Float, ny: int, nx: int) -> tuple[Float, Floa
     for m in range(n):
         k = (m + 1) % n
         twice_area += x[m] * y[k] - x[k] * y[m]
-        _add_edge(cover, length, x[m], y[m], x[k], y[k])
+        _add_edge(cover, length, weights[m], x[m], y[m], x[k], y[k])
     sign = -1.0 if twice_area > 0 else 1.0
     for j in range(ny):
         running = 0.0
