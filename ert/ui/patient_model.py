@@ -1,210 +1,166 @@
-"""Patients, courses and plans as a tree, and the search through it."""
+"""Patients, their courses and plans as a tree."""
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import attrs
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
-from PySide6.QtGui import QIcon
 
-from ert.domain.patient import Patient
+from ert.app.session import CourseRow, PatientRow
 from ert.domain.record import PlanHead
 from ert.ui.icons import icon
+from ert.ui.numbers import format_number
 from ert.ui.page_header import birth_text
 
-if TYPE_CHECKING:
-    from ert.app.session import CourseRow, PatientRow
-
-KIND_ROLE = Qt.ItemDataRole.UserRole + 1
-ID_ROLE = Qt.ItemDataRole.UserRole + 2
-COLUMNS = ("Name", "Record number", "Born", "Content", "Last saved")
-_Index = QModelIndex | QPersistentModelIndex
+Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+_COLUMNS = ("Patient / course / plan", "ID", "Born", "Details", "Last change")
+RowRole = Qt.ItemDataRole.UserRole + 1
+_SearchRole = Qt.ItemDataRole.UserRole + 2
 
 
-class NodeKind(enum.Enum):
-    """What a line of the tree is."""
-
-    PATIENT = "patient"
-    COURSE = "course"
-    PLAN = "plan"
-
-
-@attrs.define(eq=False, kw_only=True)
+@attrs.define(eq=False)
 class Node:
-    """A line: whose it is, what it shows."""
+    """One row: a patient, a course or a plan."""
 
-    kind: NodeKind
-    record_id: str
-    texts: tuple[str, ...]
-    patient: Patient
-    course: CourseRow | None = None
-    plan: PlanHead | None = None
-    parent: Node | None = None
-    row: int = 0
+    row: PatientRow | CourseRow | PlanHead
+    parent: Node | None
+    position: int
     children: list[Node] = attrs.field(factory=list)
 
-    def add(self, child: Node) -> None:
-        """Put a line below this one."""
-        child.parent, child.row = self, len(self.children)
-        self.children.append(child)
+    @property
+    def patient_row(self) -> PatientRow:
+        """The patient this row belongs to."""
+        node: Node = self
+        while node.parent is not None:
+            node = node.parent
+        assert isinstance(node.row, PatientRow)  # noqa: S101 - the tree's roots are patients
+        return node.row
 
 
-def patient_node(row: PatientRow) -> Node:
-    """A patient with courses and plans below."""
+def build_nodes(rows: Sequence[PatientRow]) -> list[Node]:
+    """The tree of all rows."""
+    roots = []
+    for n, patient in enumerate(rows):
+        root = Node(patient, None, n)
+        for m, course in enumerate(patient.courses):
+            branch = Node(course, root, m)
+            branch.children = [Node(plan, branch, k) for k, plan in enumerate(course.plans)]
+            root.children.append(branch)
+        roots.append(root)
+    return roots
+
+
+def _patient_text(row: PatientRow, column: int) -> str:
     patient = row.patient
-    plans = sum(len(c.plans) for c in row.courses)
-    content = f"{_count(len(row.courses), 'course')}, {_count(plans, 'plan')}"
-    texts = (patient.display_name, patient.medical_record_number, birth_text(patient), content, "")
-    node = Node(kind=NodeKind.PATIENT, record_id=patient.id, texts=texts, patient=patient)
-    for course in row.courses:
-        node.add(_course_node(patient, course))
-    return node
-
-
-def _course_node(patient: Patient, row: CourseRow) -> Node:
-    image = row.image
-    spacing = " × ".join(f"{s * 10:.3g}" for s in image.spacing_cm)
-    content = f"CT {image.description or 'without description'}, {image.shape_zyx[0]} slices, {spacing} mm; "
-    content += f"structures {row.structure_label or 'without label'}"
-    node = Node(
-        kind=NodeKind.COURSE,
-        record_id=row.course.id,
-        texts=(row.course.name, "", "", content, ""),
-        patient=patient,
-        course=row,
+    count = sum(len(c.plans) for c in row.courses)
+    texts = (
+        patient.display_name,
+        patient.medical_record_number,
+        birth_text(patient),
+        f"{len(row.courses)} course{'s' * (len(row.courses) != 1)}, {count} plan{'s' * (count != 1)}",
+        "",
     )
-    for head in row.plans:
-        saved = f"{head.saved_at.astimezone():%Y-%m-%d %H:%M} by {head.saved_by}"
-        texts = (head.name, "", "", f"{head.status.value.capitalize()}, revision {head.revision}", saved)
-        node.add(
-            Node(kind=NodeKind.PLAN, record_id=head.plan_id, texts=texts, patient=patient, course=row, plan=head)
-        )
-    return node
+    return texts[column]
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+def _course_text(row: CourseRow, column: int) -> str:
+    nz, ny, nx = row.image.shape_zyx
+    spacing = " × ".join(format_number(s, 2) for s in row.image.spacing_cm)
+    details = f"{row.image.description or 'CT'}: {nx} × {ny} × {nz}, {spacing} cm; structures {row.structure_label or '–'}"
+    return (row.course.name, "", "", details, "")[column]
 
 
-class PatientModel(QAbstractItemModel):
-    """The tree."""
+def _plan_text(row: PlanHead, column: int) -> str:
+    when = f"{row.saved_at.astimezone():%Y-%m-%d %H:%M:%S}  {row.saved_by}"
+    return (row.name, "", "", f"{row.status.value.lower()}, revision {row.revision}", when)[column]
+
+
+def row_text(row: PatientRow | CourseRow | PlanHead, column: int) -> str:
+    """What a column says of a row."""
+    if isinstance(row, PatientRow):
+        return _patient_text(row, column)
+    if isinstance(row, CourseRow):
+        return _course_text(row, column)
+    return _plan_text(row, column)
+
+
+class PatientTreeModel(QAbstractItemModel):
+    """The tree; filled with `show_rows`."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._patients: list[Node] = []
-        self._nodes: list[Node] = []
-        self._search_texts: list[str] = []
+        self._roots: list[Node] = []
 
     def show_rows(self, rows: Sequence[PatientRow]) -> None:
-        """Show these patients."""
+        """Replace everything."""
         self.beginResetModel()
-        self._patients = [patient_node(row) for row in rows]
-        self._nodes = []
-        self._search_texts = []
-        for number, patient in enumerate(self._patients):
-            patient.row = number
-            below = [patient, *patient.children, *(p for c in patient.children for p in c.children)]
-            self._nodes.extend(below)
-            words = [*patient.texts[:3], *(node.texts[0] for node in below[1:])]
-            self._search_texts.append(" ".join(words).casefold())
-        self._ids = {id(node): number for number, node in enumerate(self._nodes)}
+        self._roots = build_nodes(rows)
         self.endResetModel()
 
-    @property
-    def patients(self) -> tuple[Node, ...]:
-        """The patients' lines."""
-        return tuple(self._patients)
+    def node(self, index: Index) -> Node | None:
+        """What lies behind an index."""
+        found = index.internalPointer() if index.isValid() else None
+        return found if isinstance(found, Node) else None
 
-    def search_text(self, row: int) -> str:
-        """What a search looks through for a patient: name, number, birth date, names of courses and plans."""
-        return self._search_texts[row]
-
-    def node(self, index: _Index) -> Node | None:
-        """The line at an index."""
-        return self._nodes[index.internalId()] if index.isValid() else None
-
-    def index_of(self, record_id: str) -> QModelIndex:
-        """Where a patient, course or plan stands; invalid if it is not there."""
-        for node in self._nodes:
-            if node.record_id == record_id:
-                return self.createIndex(node.row, 0, self._ids[id(node)])
-        return QModelIndex()
-
-    # ---- QAbstractItemModel --------------------------------------------------------------------------------------
-
-    def index(self, row: int, column: int, parent: _Index = QModelIndex()) -> QModelIndex:  # noqa: B008 - Qt's signature
-        """The index of a child."""
-        above = self.node(parent)
-        children = self._patients if above is None else above.children
-        if not (0 <= row < len(children) and 0 <= column < len(COLUMNS)):
+    def index(self, row: int, column: int, parent: Index = _ROOT) -> QModelIndex:
+        """Index of a child."""
+        node = self.node(parent)
+        siblings = self._roots if node is None else node.children
+        if not 0 <= row < len(siblings):
             return QModelIndex()
-        return self.createIndex(row, column, self._ids[id(children[row])])
+        return self.createIndex(row, column, siblings[row])
 
-    def parent(self, index: _Index = QModelIndex()) -> Any:  # type: ignore[override]  # noqa: ANN401, B008 - Qt overloads it
-        """The index above; without an argument the owner of the model, as in every `QObject`."""
+    def parent(self, index: Index = _ROOT) -> QModelIndex:  # type: ignore[override]
+        """Index of the parent."""
         node = self.node(index)
         if node is None or node.parent is None:
             return QModelIndex()
-        return self.createIndex(node.parent.row, 0, self._ids[id(node.parent)])
+        return self.createIndex(node.parent.position, 0, node.parent)
 
-    def rowCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: B008
-        """Number of lines below."""
+    def rowCount(self, parent: Index = _ROOT) -> int:
+        """Number of children."""
         if parent.column() > 0:
             return 0
-        above = self.node(parent)
-        return len(self._patients if above is None else above.children)
+        node = self.node(parent)
+        return len(self._roots) if node is None else len(node.children)
 
-    def columnCount(self, parent: _Index = QModelIndex()) -> int:  # noqa: ARG002, B008
-        """Number of columns."""
-        return len(COLUMNS)
+    def columnCount(self, parent: Index = _ROOT) -> int:
+        """Columns."""
+        return len(_COLUMNS)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Titles of the columns."""
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section]
+        """Column names."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _COLUMNS[section]
         return None
 
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Text, sign, kind and record id."""
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
+        """Text, icon, and the row itself."""
         node = self.node(index)
         if node is None:
             return None
+        if role == RowRole:
+            return node.row
+        if role == _SearchRole:
+            return " ".join(row_text(node.row, column) for column in range(3))
         if role == Qt.ItemDataRole.DisplayRole:
-            return node.texts[index.column()]
+            return row_text(node.row, index.column())
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            return _icon(node.kind)
-        if role == KIND_ROLE:
-            return node.kind
-        if role == ID_ROLE:
-            return node.record_id
+            name = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}[type(node.row)]
+            return icon(name)
         return None
 
 
-def _icon(kind: NodeKind) -> QIcon:
-    return icon(kind.value)
-
-
 class PatientFilter(QSortFilterProxyModel):
-    """Patients in whom every typed word is found; what belongs to them stays with them."""
+    """Finds patients, courses and plans by name or number; a match keeps its parents and children in view."""
 
-    def __init__(self, model: PatientModel, parent: QObject | None = None) -> None:
+    def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._model = model
-        self._words: tuple[str, ...] = ()
-        self.setSourceModel(model)
-
-    def set_search(self, text: str) -> None:
-        """Look for these words."""
-        self.beginFilterChange()
-        self._words = tuple(text.casefold().split())
-        self.endFilterChange()
-
-    def filterAcceptsRow(self, source_row: int, source_parent: _Index) -> bool:
-        """Whether a line is shown."""
-        if not self._words or source_parent.isValid():
-            return True
-        text = self._model.search_text(source_row)
-        return all(word in text for word in self._words)
+        self.setRecursiveFilteringEnabled(True)
+        self.setAutoAcceptChildRows(True)
+        self.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
+        self.setFilterRole(_SearchRole)
+        self.setFilterKeyColumn(0)

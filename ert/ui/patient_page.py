@@ -1,1 +1,252 @@
-"""Patients, courses and plans of the site; where work begins."""
+"""The patients of a site: find, import, make and open plans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
+from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QLineEdit, QMenu, QStackedWidget, QTreeView, QVBoxLayout
+from PySide6.QtWidgets import QWidget
+
+from ert.app.jobs import Lane
+from ert.app.session import CourseRow, PatientRow, SiteSession
+from ert.domain.patient import Patient
+from ert.domain.record import PlanHead, StoredPlan
+from ert.errors import ErtError
+from ert.ui.icons import icon
+from ert.ui.import_dialog import ImportDialog
+from ert.ui.new_plan_dialog import NewPlanDialog
+from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
+from ert.ui.widgets import MessageStrip, dim_label, push_button
+
+
+class PatientPage(QWidget):
+    """Tree of patients with actions.
+
+    Signals
+    -------
+    plan_chosen(plan_id) : the user wants to work on a plan.
+    patient_chosen(patient) : the selection moved; None if nothing is selected.
+    machine_wanted : the user wants to add a machine package.
+    """
+
+    plan_chosen = Signal(str)
+    patient_chosen = Signal(object)
+    machine_wanted = Signal()
+
+    def __init__(self, session: SiteSession, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self.model = PatientTreeModel(self)
+        self.filter = PatientFilter(self)
+        self.filter.setSourceModel(self.model)
+        self.tree = QTreeView()
+        self.search = QLineEdit()
+        self.message = MessageStrip()
+        self.import_button = push_button("Import…", "import", "Import CT and structures from DICOM files", is_default=True)
+        self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course")
+        self.open_button = push_button("Open", "open", "Open the chosen plan")
+        self._empty = QWidget()
+        self._places = QStackedWidget()
+        self._rows: tuple[PatientRow, ...] = ()
+        self._build()
+        self._wanted: tuple[str, str] | None = None
+        self.refresh()
+
+    def _build(self) -> None:
+        tree = self.tree
+        tree.setModel(self.filter)
+        tree.setAccessibleName("Patients, courses and plans")
+        tree.setAlternatingRowColors(True)
+        tree.setUniformRowHeights(True)
+        tree.setAllColumnsShowFocus(True)
+        tree.header().setStretchLastSection(True)
+        tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        tree.selectionModel().currentChanged.connect(self._current_changed)
+        tree.doubleClicked.connect(lambda _index: self._open())
+        tree.setContextMenuPolicy(tree.contextMenuPolicy().CustomContextMenu)
+        tree.customContextMenuRequested.connect(self._menu)
+        self.search.setPlaceholderText("Search name, ID, plan  (Ctrl+F)")
+        self.search.setAccessibleName("Search")
+        self.search.setClearButtonEnabled(True)
+        self.search.addAction(icon("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self.search.textChanged.connect(self._search_changed)
+        QShortcut(QKeySequence("Ctrl+F"), self, self.search.setFocus)
+        QShortcut(QKeySequence("Return"), tree, self._open)
+        self.import_button.clicked.connect(self.start_import)
+        self.new_plan_button.clicked.connect(self.start_new_plan)
+        self.open_button.clicked.connect(self._open)
+        top = QHBoxLayout()
+        title = QLabel("Patients")
+        title.setObjectName("pageTitle")
+        top.addWidget(title)
+        top.addSpacing(16)
+        self.search.setMinimumWidth(280)
+        top.addWidget(self.search)
+        top.addStretch(1)
+        for button in (self.import_button, self.new_plan_button, self.open_button):
+            top.addWidget(button)
+        self._places.addWidget(tree)
+        self._places.addWidget(self._empty_place())
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(16, 12, 16, 12)
+        layout.setSpacing(10)
+        layout.addLayout(top)
+        layout.addWidget(self.message)
+        layout.addWidget(self._places, 1)
+
+    def _empty_place(self) -> QWidget:
+        layout = QVBoxLayout(self._empty)
+        layout.addStretch(1)
+        text = QLabel("No patients yet")
+        text.setObjectName("pageTitle")
+        start = push_button("Import CT and structures…", "import", "Import from a folder of DICOM files")
+        start.clicked.connect(self.start_import)
+        machine = push_button("Add machine…", "beam", "Add a commissioned machine package to the site")
+        machine.clicked.connect(self.machine_wanted)
+        for widget in (text, dim_label("A course is one CT with its structures; plans are made on courses."), start, machine):
+            row = QHBoxLayout()
+            row.addStretch(1)
+            row.addWidget(widget)
+            row.addStretch(1)
+            layout.addLayout(row)
+        layout.addStretch(2)
+        return self._empty
+
+    # ---- content -------------------------------------------------------------------------------------------------
+
+    def refresh(self, *, select_course: str = "", select_plan: str = "") -> None:
+        """Read the list again in the background, then select something."""
+        self._wanted = (select_course, select_plan) if select_course or select_plan else None
+        self._session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: self._session.patients(),
+            title="Reading patients",
+            supersedes="patients",
+            on_done=self._show,
+            on_failed=self._failed,
+        )
+
+    def _show(self, rows: Sequence[PatientRow]) -> None:
+        wanted = self._wanted or self._selected_ids()
+        self._rows = tuple(rows)
+        self.model.show_rows(rows)
+        self._places.setCurrentIndex(0 if rows else 1)
+        self.tree.expandAll()
+        for column, width in enumerate((330, 130, 100, 430)):
+            self.tree.setColumnWidth(column, width)
+        self._select(*wanted)
+        self._current_changed(self.tree.currentIndex(), QModelIndex())
+
+    def _selected_ids(self) -> tuple[str, str]:
+        row = self._row()
+        if isinstance(row, PlanHead):
+            return row.course_id, row.plan_id
+        return (row.course.id, "") if isinstance(row, CourseRow) else ("", "")
+
+    def _select(self, course_id: str, plan_id: str) -> None:
+        def visit(parent: QModelIndex) -> QModelIndex | None:
+            for n in range(self.filter.rowCount(parent)):
+                index = self.filter.index(n, 0, parent)
+                row = index.data(RowRole)
+                is_plan = isinstance(row, PlanHead) and row.plan_id == plan_id
+                is_course = isinstance(row, CourseRow) and row.course.id == course_id and not plan_id
+                if is_plan or is_course:
+                    return index
+                found = visit(index)
+                if found is not None:
+                    return found
+            return None
+
+        index = visit(QModelIndex()) or self.filter.index(0, 0)
+        if index.isValid():
+            self.tree.setCurrentIndex(index)
+            self.tree.scrollTo(index)
+
+    def _search_changed(self, text: str) -> None:
+        self.filter.setFilterFixedString(text)
+        QTimer.singleShot(0, self, self.tree.expandAll)
+
+    # ---- selection -----------------------------------------------------------------------------------------------
+
+    def _row(self) -> PatientRow | CourseRow | PlanHead | None:
+        index = self.tree.currentIndex()
+        return index.data(RowRole) if index.isValid() else None
+
+    @property
+    def chosen_patient(self) -> Patient | None:
+        """Whose row is selected."""
+        node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
+        return None if node is None else node.patient_row.patient
+
+    @property
+    def chosen_course(self) -> CourseRow | None:
+        """The selected course, or the one of the selected plan, or the only one of the selected patient."""
+        row = self._row()
+        if isinstance(row, CourseRow):
+            return row
+        if isinstance(row, PlanHead):
+            every = (c for p in self._rows for c in p.courses)
+            return next((c for c in every if c.course.id == row.course_id), None)
+        if isinstance(row, PatientRow) and len(row.courses) == 1:
+            return row.courses[0]
+        return None
+
+    def _current_changed(self, _current: QModelIndex, _previous: QModelIndex) -> None:
+        is_plan = isinstance(self._row(), PlanHead)
+        self.open_button.setEnabled(is_plan)
+        self.open_button.setToolTip("Open the chosen plan" if is_plan else "Choose a plan first")
+        has_course = self.chosen_course is not None
+        self.new_plan_button.setEnabled(has_course)
+        self.new_plan_button.setToolTip("Make a plan on the chosen course" if has_course else "Choose a course first")
+        self.patient_chosen.emit(self.chosen_patient)
+
+    def _menu(self, position: QPoint) -> None:
+        menu = QMenu(self)
+        menu.addAction(self.open_button.icon(), "Open plan", self._open).setEnabled(self.open_button.isEnabled())
+        menu.addAction(self.new_plan_button.icon(), "New plan…", self.start_new_plan).setEnabled(
+            self.new_plan_button.isEnabled()
+        )
+        menu.addSeparator()
+        menu.addAction(self.import_button.icon(), "Import…", self.start_import)
+        menu.exec(self.tree.viewport().mapToGlobal(position))
+
+    # ---- actions -------------------------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        row = self._row()
+        if isinstance(row, PlanHead):
+            self.plan_chosen.emit(row.plan_id)
+
+    def start_import(self) -> None:
+        """Ask what to import, then import it."""
+        dialog = ImportDialog(self._session, self)
+        dialog.imported.connect(lambda outcome: self.refresh(select_course=outcome.course.id))
+        dialog.open()
+
+    def start_new_plan(self) -> None:
+        """Ask for name and prescription, then make the plan."""
+        row = self.chosen_course
+        if row is None:
+            return
+        course_id, names = row.course.id, [p.name for p in row.plans]
+        self._session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: self._session.structures(course_id),
+            title="Reading structures",
+            on_done=lambda structures: self._ask_plan(course_id, structures, names),
+            on_failed=self._failed,
+        )
+
+    def _ask_plan(self, course_id: str, structures: object, names: list[str]) -> None:
+        dialog = NewPlanDialog(self._session, course_id, structures, names, self)  # type: ignore[arg-type]
+        dialog.created.connect(self._created)
+        dialog.open()
+
+    def _created(self, stored: StoredPlan) -> None:
+        self.refresh(select_course=stored.plan.course_id, select_plan=stored.plan.id)
+        self.plan_chosen.emit(stored.plan.id)
+
+    def _failed(self, error: BaseException) -> None:
+        self.message.show_error(str(error) if isinstance(error, ErtError) else "That failed; the reason is in the log.")
