@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdi
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
-from ert.ui.dialogs import sentence_of
+from ert.ui.failures import sentence_of
 from ert.ui.password_rule import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
 from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button
@@ -109,7 +109,8 @@ class RecoverForm(QFrame):
             label.setStyleSheet(f"color: {GOOD if is_met else TEXT_DIM};")
         mark_invalid(self.again, is_invalid=bool(self.again.text()) and self.again.text() != password)
         self.finish.setEnabled(is_good_password(password) and self.again.text() == password)
-        self.finish.setToolTip("Replace the password" if self.finish.isEnabled() else "The password rule is not met yet")
+        is_ready = self.finish.isEnabled()
+        self.finish.setToolTip("Replace the password" if is_ready else "The password rule is not met yet")
 
     def submit(self) -> None:
         """Try the code."""
