@@ -47,9 +47,7 @@ def make_patient():
     for mask, values in ((lung, (0.26, 0.269, 0.257)), (rib, (1.6, 1.5, 1.9))):
         for array, value in zip(arrays, values, strict=True):
             array[mask] = value
-    return TissueGrid(
-        grid=grid, density_g_cm3=arrays[0], relative_stopping=arrays[1], relative_scattering=arrays[2]
-    )
+    return TissueGrid(grid=grid, density_g_cm3=arrays[0], relative_stopping=arrays[1], relative_scattering=arrays[2])
 
 
 def run(threads: int, repeats: int) -> dict[str, object]:

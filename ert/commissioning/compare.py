@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.beam_data import BeamData, Curve, EnergyData, Field
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.depth_dose import depth_quantities, smooth_curve
 from ert.commissioning.fit import FitResult, absolute
+from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
 from ert.domain.beam_model import BeamModel
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
@@ -46,17 +46,15 @@ class _FieldDose:
         return self.correction * axis_cgy(self._data, self._model, self._field, depths_cm)
 
     def line(self, curve: Curve) -> Float:
-        """Corrected profile, cGy/MU, by linear interpolation between columns (rows) of the fan."""
-        half = len(self.fluence.x_cm) // 2
-        plane = self.planes(np.array([curve.depth_cm]))[0]
-        middle = (
-            plane[half - 1 : half + 1].mean(axis=0)
-            if curve.axis == "crossline"
-            else (plane[:, half - 1 : half + 1].mean(axis=1))
-        )
+        """Corrected profile, cGy/MU: the plane's middle line by cubic, then linear interpolation along it."""
+        plane = self.planes(np.array([curve.depth_cm]))[0].astype(np.float64)
+        rows = plane if curve.axis == "crossline" else plane.T
+        half = len(rows) // 2
+        # The axis lies between two rows: Lagrange weights of the four nearest, at their middle.
+        middle = (9.0 * (rows[half - 1] + rows[half]) - rows[half - 2] - rows[half + 1]) / 16.0
         virtual = self._model.source.virtual_sad_cm
         distance = self._field.ssd_cm + curve.depth_cm - self._data.machine.sad_cm + virtual
-        return np.interp(curve.position_cm, self.fluence.x_cm * distance / virtual, middle.astype(np.float64))
+        return np.asarray(np.interp(curve.position_cm, self.fluence.x_cm * distance / virtual, middle))
 
 
 def gamma_along(position_cm: Float, measured: Float, computed: Float, *, dose_cgy: float, distance_cm: float) -> float:

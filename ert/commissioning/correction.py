@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.beam_data import BeamData, EnergyData, Field
 from ert.commissioning.fit import absolute
+from ert.commissioning.measured import BeamData, EnergyData, Field
 from ert.domain.beam_model import OutputCorrection
 from ert.dose.output import equivalent_square_cm, rectangle_cm
 

@@ -33,7 +33,7 @@ class DepthQuantities:
 def smooth_curve(depth_cm: Float, dose: Float, sigma: Float, *, range_cm: float, grid_cm: Float) -> Float:
     """The smoothest curve on a fine grid that passes through the points within their noise.
 
-    Minimises Σ ((s(z_i) − d_i)/σ_i)² + λ ∫ (d³s/du³)² du with u = z/Rp and λ = 1e-7/median(σ)²: third differences, so that
+    Minimises Σ ((s(z_i) − d_i)/σ_i)² + λ ∫ (d³s/du³)² du with u = z/Rp, λ = 1e-7/median(σ)²: third differences, so that
     the bend at the maximum and the fall-off are left alone (Whittaker–Henderson smoothing in relative depth; λ does
     not depend on energy or on the spacing of the points).
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from ert.commissioning.beam_data import BeamData, Curve, EnergyData
 from ert.commissioning.depth_dose import DepthQuantities, depth_quantities, smooth_curve
 from ert.commissioning.forward import Points, Setup, air_share, background, core_share, make_setup, slanted_depth_cm
+from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, to_parameters
 from ert.domain.beam_model import FittedParameter
 

@@ -62,7 +62,7 @@ def make_setup(*, sad_cm: float, insert_cm: float, reference_ssd_cm: float, rang
         reference_ssd_cm=reference_ssd_cm,
         range_cm=range_cm,
         energy_mev=energy,
-        depth_cm=np.arange(len(middle) + 1) * _STEP_CM,
+        depth_cm=np.asarray(np.arange(len(middle) + 1) * _STEP_CM, dtype=np.float64),
         moment_cm2=fermi_eyges_moments(power, _STEP_CM)[2],
         air=float(scattering_power_water(energy)) * AIR_RELATIVE_SCATTERING,
     )
@@ -119,7 +119,7 @@ def core_share(setup: Setup, p: Parameters, at: Points) -> Float:
 
 
 def background(setup: Setup, p: Parameters, at: Points) -> tuple[Float, Float]:
-    """Edge electrons plus transmission through the insert, cGy/MU, and open photons of unit strength, not attenuated."""
+    """Edge electrons plus what the insert lets through, cGy/MU; and open photons of unit strength, not attenuated."""
     distance = at.ssd_cm + at.depth_cm
     virtual = distance - setup.sad_cm + p.virtual_sad_cm
     to_insert = setup.insert_cm - setup.sad_cm + p.virtual_sad_cm

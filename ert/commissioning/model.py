@@ -6,9 +6,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.beam_data import BeamData, EnergyData, Field
 from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, measured_ratio
 from ert.commissioning.fit import DEPTH_STEP_CM, FitResult
+from ert.commissioning.measured import BeamData, EnergyData, Field
 from ert.domain.beam_model import (
     BeamModel,
     DepthDoseSummary,
@@ -97,7 +97,7 @@ def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: 
         surface_energy_mev=fit.setup.energy_mev,
         source=_source(fit, largest / 2),
         photons=_photons(fit),
-        output=OutputCorrection(side_cm=[1.0, 40.0], side_factor=[1.0, 1.0], applicator_factors=()),
+        output=OutputCorrection(side_cm=np.array([1.0, 40.0]), side_factor=np.ones(2), applicator_factors=()),
         depth_frac=fit.parameters.depth_frac,
         scatter_scale=fit.parameters.scatter_scale,
         wide_frac=fit.parameters.wide_frac,

@@ -1,6 +1,6 @@
 """Machine packages: one folder that holds a machine and its beam models as readable text, with a digest.
 
-Format 1: a folder with `machine_package.json`: ``{"format": 1, "kind": "ert machine package", "digest": …, "package": …}``.
+Format 1: a folder with `machine_package.json`, an object with "format": 1, "kind", "digest" and "package".
 The digest is `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
 """
 
@@ -23,14 +23,14 @@ KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 
 
+def _is_array(kind: Any) -> bool:  # noqa: ANN401
+    return get_origin(kind) is np.ndarray
+
+
 def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True)
-    converter.register_unstructure_hook_func(
-        lambda t: get_origin(t) is np.ndarray or t is np.ndarray, lambda a: [float(v) for v in a]
-    )
-    converter.register_structure_hook_func(
-        lambda t: get_origin(t) is np.ndarray or t is np.ndarray, lambda v, _: np.array(v, dtype=np.float64)
-    )
+    converter.register_unstructure_hook_func(_is_array, lambda a: [float(v) for v in a])
+    converter.register_structure_hook_func(_is_array, lambda v, _: np.array(v, dtype=np.float64))
     return converter
 
 

@@ -51,10 +51,10 @@ class Validity:
 
     ssd_min_cm: float
     ssd_max_cm: float
-    applicator_ids: tuple[str, ...] = attrs.field(converter=tuple)
+    applicator_ids: tuple[str, ...]
     min_side_cm: float
     warn_side_cm: float
-    limits: tuple[str, ...] = attrs.field(converter=tuple, factory=tuple)
+    limits: tuple[str, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -88,7 +88,7 @@ class SourceModel:
     virtual_sad_cm: float
     core_angle_rad: float
     wide_angle_rad: float
-    off_axis: tuple[float, float] = attrs.field(converter=tuple)
+    off_axis: tuple[float, float]
     off_axis_limit_cm: float
     edge_gy_cm_per_mu: float
     edge_range_cm: float
@@ -126,7 +126,7 @@ class OutputCorrection:
 
     side_cm: Float = _field_table()
     side_factor: Float = _field_table()
-    applicator_factors: tuple[tuple[str, float], ...] = attrs.field(converter=tuple)
+    applicator_factors: tuple[tuple[str, float], ...]
     ssd_slope_per_cm: float = 0.0
 
 
@@ -168,7 +168,7 @@ class BeamModel:
     reference_dose_gy_per_mu: Float = _field_table()
     summary: DepthDoseSummary
     validity: Validity
-    parameters: tuple[FittedParameter, ...] = attrs.field(converter=tuple, factory=tuple)
+    parameters: tuple[FittedParameter, ...] = ()
     is_demo: bool = False
 
     @property
@@ -188,7 +188,7 @@ class MachinePackage:
     """A machine and its beam models, as written and read by `ert.commissioning.package`."""
 
     machine: Machine
-    models: tuple[BeamModel, ...] = attrs.field(converter=tuple)
+    models: tuple[BeamModel, ...]
     origin: str = ""
     is_demo: bool = False
 

@@ -94,17 +94,17 @@ class EnergyReport:
 
     energy_mev: float
     model_digest: str
-    depths: tuple[DepthComparison, ...] = attrs.field(converter=tuple)
-    curves: tuple[CurveComparison, ...] = attrs.field(converter=tuple)
-    outputs: tuple[OutputComparison, ...] = attrs.field(converter=tuple)
-    parameters: tuple[FittedParameter, ...] = attrs.field(converter=tuple)
+    depths: tuple[DepthComparison, ...]
+    curves: tuple[CurveComparison, ...]
+    outputs: tuple[OutputComparison, ...]
+    parameters: tuple[FittedParameter, ...]
     identity_error_pct: float
     smoothing_chi2: float
     fit_chi2: float
     ssd_min_cm: float
     ssd_max_cm: float
     min_side_cm: float
-    limits: tuple[str, ...] = attrs.field(converter=tuple)
+    limits: tuple[str, ...]
 
 
 @attrs.frozen(kw_only=True)
@@ -115,4 +115,4 @@ class CommissioningReport:
     origin: str
     package_digest: str
     is_demo: bool
-    energies: tuple[EnergyReport, ...] = attrs.field(converter=tuple)
+    energies: tuple[EnergyReport, ...]

@@ -35,6 +35,18 @@ _EVERYWHERE = np.empty((0, 0, 0), dtype=np.bool_)
 
 
 @attrs.frozen(kw_only=True)
+class _Job:
+    """Everything one beam's dose is made of."""
+
+    tissue: TissueGrid
+    geometry: BeamGeometry
+    model: BeamModel
+    dose_grid: VoxelGrid
+    tables: ModelTables
+    fluence: Fluence
+
+
+@attrs.frozen(kw_only=True)
 class _Traced:
     rays: Rays
     ends: Float32
@@ -72,15 +84,21 @@ def compute_beam_dose(
     ssd_cm = trace_ssd_cm(tissue, geometry)
     check_ssd(model, ssd_cm)
     _report(progress, check, 0.05)
-    fluence = _fluence(model, geometry)
-    tables = model_tables(model)
-    traced = _trace(tissue, geometry, model, tables, fluence, dose_grid)
+    job = _Job(
+        tissue=tissue,
+        geometry=geometry,
+        model=model,
+        dose_grid=dose_grid,
+        tables=model_tables(model),
+        fluence=_fluence(model, geometry),
+    )
+    traced = _trace(job)
     _report(progress, check, 0.4)
     insert_cm, sad_cm = geometry.insert_distance_cm, geometry.frame.sad_cm
-    fan = fan_dose(model, tables, fluence, traced.rays, sad_cm=sad_cm, insert_distance_cm=insert_cm)
+    fan = fan_dose(model, job.tables, job.fluence, traced.rays, sad_cm=sad_cm, insert_distance_cm=insert_cm)
     fan *= np.float32(output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm))
     _report(progress, check, 0.8)
-    gy_per_mu = _to_grid(fan, traced, tissue, geometry, model, fluence, dose_grid, dose_to is DoseTo.MEDIUM)
+    gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
     given = given_dose_gy_per_mu(model, geometry, ssd_cm)
     _report(progress, check, 1.0)
     return DoseResult(
@@ -125,34 +143,32 @@ def trace_ssd_cm(tissue: TissueGrid, geometry: BeamGeometry) -> float:
     return float(axis_entry(tissue.relative_stopping, to_index, offset, sad_cm, near, far, _AXIS_STEP_CM))
 
 
-def _nodes(model: BeamModel, geometry: BeamGeometry, tissue: TissueGrid, dose_grid: VoxelGrid) -> Float:
+def _nodes(job: _Job) -> Float:
     """Evenly spaced planes from just before the tissue grid (or the insert) to the far side of the dose grid."""
-    sad_cm = geometry.frame.sad_cm
-    spacing = min(0.25, model.practical_range_cm / _NODES_PER_RANGE, min(dose_grid.spacing_cm))
-    spacing = max(spacing, 0.1)
-    near_cm = sad_cm - geometry.frame.to_bev(tissue.grid.corners_cm())[:, 2].max()
-    far_cm = sad_cm - geometry.frame.to_bev(dose_grid.corners_cm())[:, 2].min()
-    begin = max(near_cm - spacing, geometry.insert_distance_cm + _LEAST_GAP_CM)
+    frame = job.geometry.frame
+    spacing = max(0.1, min(0.25, job.model.practical_range_cm / _NODES_PER_RANGE, *job.dose_grid.spacing_cm))
+    near_cm = frame.sad_cm - frame.to_bev(job.tissue.grid.corners_cm())[:, 2].max()
+    far_cm = frame.sad_cm - frame.to_bev(job.dose_grid.corners_cm())[:, 2].min()
+    begin = max(near_cm - spacing, job.geometry.insert_distance_cm + _LEAST_GAP_CM)
     if far_cm <= begin:
         raise OutsideModel(
             "The dose grid lies above the end of the applicator.",
             hint="Check isocentre and gantry angle: the patient must lie below the applicator.",
         )
-    return begin + spacing * np.arange(int(np.ceil((far_cm - begin) / spacing)) + 2)
+    count = int(np.ceil((far_cm - begin) / spacing)) + 2
+    return np.asarray(begin + spacing * np.arange(count), dtype=np.float64)
 
 
-def _trace(
-    tissue: TissueGrid, geometry: BeamGeometry, model: BeamModel, tables: ModelTables, fluence: Fluence,
-    dose_grid: VoxelGrid,
-) -> _Traced:  # fmt: skip
-    to_index, offset = bev_to_index(geometry.frame, tissue.grid)
-    nodes = _nodes(model, geometry, tissue, dose_grid)
+def _trace(job: _Job) -> _Traced:
+    frame, fluence = job.geometry.frame, job.fluence
+    to_index, offset = bev_to_index(frame, job.tissue.grid)
+    nodes = _nodes(job)
     is_pencil = np.zeros((len(fluence.y_cm), len(fluence.x_cm)), dtype=np.bool_)
     is_pencil[fluence.rows, fluence.columns] = True
     depth, variance, ends = trace_fan(
-        tissue.relative_stopping, tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm, is_pencil,
-        nodes, _STEPS_PER_NODE, geometry.frame.sad_cm, model.source.virtual_sad_cm, model.practical_range_cm,
-        tables.power, tables.scale,
+        job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm,
+        is_pencil, nodes, _STEPS_PER_NODE, frame.sad_cm, job.model.source.virtual_sad_cm,
+        job.model.practical_range_cm, job.tables.power, job.tables.scale,
     )  # fmt: skip
     hit = ends[0][ends[0] > 0]
     entry = float(hit.min()) if len(hit) else float(nodes[-1])
@@ -161,47 +177,40 @@ def _trace(
     return _Traced(rays=rays, ends=ends)
 
 
-def _reach_box(
-    geometry: BeamGeometry, model: BeamModel, fluence: Fluence, nodes: Float, first: int, dose_grid: VoxelGrid
-) -> NDArray[np.int64]:
-    """First and one past the last dose voxel (x, y, z) inside the frustum of the fan."""
-    virtual, sad_cm = model.source.virtual_sad_cm, geometry.frame.sad_cm
-    side = fluence.x_cm[-1]
-    corners = [
-        (x * (distance - sad_cm + virtual) / virtual, y * (distance - sad_cm + virtual) / virtual, sad_cm - distance)
-        for distance in (nodes[first], nodes[-1])
-        for x in (-side, side)
-        for y in (-side, side)
-    ]
-    index = dose_grid.index_xyz(geometry.frame.to_patient(np.array(corners)))
+def _reach_box(job: _Job, near_cm: float, far_cm: float) -> NDArray[np.int64]:
+    """First and one past the last dose voxel (x, y, z) inside the frustum of the fan between two distances."""
+    virtual, frame = job.model.source.virtual_sad_cm, job.geometry.frame
+    side = job.fluence.x_cm[-1]
+    corners = []
+    for distance in (near_cm, far_cm):
+        scale = (distance - frame.sad_cm + virtual) / virtual
+        corners += [(x * scale, y * scale, frame.sad_cm - distance) for x in (-side, side) for y in (-side, side)]
+    index = job.dose_grid.index_xyz(frame.to_patient(np.array(corners)))
     low = np.maximum(np.floor(index.min(axis=0)), 0)
-    high = np.minimum(np.ceil(index.max(axis=0)) + 1, dose_grid.shape_zyx[::-1])
+    high = np.minimum(np.ceil(index.max(axis=0)) + 1, job.dose_grid.shape_zyx[::-1])
     return np.concatenate([low, np.maximum(high, low)]).astype(np.int64)
 
 
-def _index_chain(geometry: BeamGeometry, tissue_grid: VoxelGrid, dose_grid: VoxelGrid) -> Float:
+def _index_chain(job: _Job) -> Float:
     """Affine maps [2, 3, 4] from dose voxel index (x, y, z) to bev point and to tissue voxel index."""
-    to_bev, bev_origin = index_to_bev(geometry.frame, dose_grid)
-    to_tissue, tissue_offset = bev_to_index(geometry.frame, tissue_grid)
+    to_bev, bev_origin = index_to_bev(job.geometry.frame, job.dose_grid)
+    to_tissue, tissue_offset = bev_to_index(job.geometry.frame, job.tissue.grid)
     both = np.empty((2, 3, 4))
     both[0, :, :3], both[0, :, 3] = to_bev, bev_origin
     both[1, :, :3], both[1, :, 3] = to_tissue @ to_bev, to_tissue @ bev_origin + tissue_offset
     return both
 
 
-def _to_grid(
-    fan: Float32, traced: _Traced, tissue: TissueGrid, geometry: BeamGeometry, model: BeamModel, fluence: Fluence,
-    dose_grid: VoxelGrid, is_to_medium: bool,
-) -> Float32:  # fmt: skip
-    nodes, first = traced.rays.nodes_cm, traced.rays.first
+def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) -> Float32:
+    nodes, tissue, fluence = traced.rays.nodes_cm, job.tissue, job.fluence
     numbers = np.array([
-        fluence.x_cm[0], fluence.y_cm[0], fluence.pitch_cm, nodes[0], nodes[1] - nodes[0], geometry.frame.sad_cm,
-        model.source.virtual_sad_cm,
+        fluence.x_cm[0], fluence.y_cm[0], fluence.pitch_cm, nodes[0], nodes[1] - nodes[0], job.geometry.frame.sad_cm,
+        job.model.source.virtual_sad_cm,
     ])  # fmt: skip
+    box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[-1]))
     dose: Float32 = resample_to_grid(
         fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping,
-        _EVERYWHERE if tissue.is_patient is None else tissue.is_patient,
-        _index_chain(geometry, tissue.grid, dose_grid), _reach_box(geometry, model, fluence, nodes, first, dose_grid),
-        dose_grid.shape_zyx, numbers, is_to_medium,
+        _EVERYWHERE if tissue.is_patient is None else tissue.is_patient, _index_chain(job), box,
+        job.dose_grid.shape_zyx, numbers, is_to_medium,
     )  # fmt: skip
     return dose

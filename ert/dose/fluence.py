@@ -31,7 +31,8 @@ class Fluence:
     ----------
     pitch_cm : side of a pixel, also the pitch of the pencils.
     x_cm, y_cm : centres of columns and rows; the beam axis lies on a pixel corner.
-    maps : float32 [3, y, x]: outline length × `edge_weight` per area (1/cm), open fraction × off-axis ratio, blocked fraction.
+    maps : float32 [3, y, x]: outline length × `edge_weight` per area (1/cm), open fraction × off-axis ratio, blocked
+        fraction.
     rows, columns, weight : pixels that carry electrons and their open fraction × off-axis ratio.
     """
 
@@ -80,7 +81,7 @@ def _lattice(outline: Float, irradiated_cm: Float, pitch_cm: float) -> Float:
     """Centres of the pixels along one side of the square lattice."""
     reach = max(float(np.abs(outline).max()) + _ELECTRON_MARGIN_CM, float(irradiated_cm.max()) + _PHOTON_MARGIN_CM)
     half = _BLOCK // 2 * math.ceil(reach / (pitch_cm * (_BLOCK // 2)))
-    return (np.arange(2 * half) - half + 0.5) * pitch_cm
+    return np.asarray((np.arange(2 * half) - half + 0.5) * pitch_cm, dtype=np.float64)
 
 
 def _coverage_1d(centres_cm: Float, half_width_cm: float, pitch_cm: float) -> Float:
@@ -111,7 +112,8 @@ def build_fluence(
     count = len(centres)
     pixel = outline / pitch_cm + count / 2
     weights = edge_weight(model.source.edge_growth_frac, _edge_offsets(np.asarray(outline_cm, dtype=np.float64)))
-    cover, length = rasterise_polygon(*np.ascontiguousarray(pixel.T), weights, count, count)
+    x, y = np.ascontiguousarray(pixel.T)
+    cover, length = rasterise_polygon(x, y, weights, count, count)
     radius = np.hypot(centres[:, None], centres[None, :])
     weight = cover * off_axis_ratio(model.source, radius)
     whole = np.outer(_coverage_1d(centres, irradiated[1], pitch_cm), _coverage_1d(centres, irradiated[0], pitch_cm))

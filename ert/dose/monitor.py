@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import attrs
+
 from ert.domain.beam_model import BeamModel
 from ert.domain.machine import Applicator, Machine
 from ert.dose.geometry import BeamGeometry

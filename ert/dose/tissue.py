@@ -111,7 +111,7 @@ def build_tissue(
     convert_hu(hu, inside, curve_table(curve), air, *arrays)
     for structure, material in items:
         values = (material.relative_stopping, material.relative_scattering, material.density_g_cm3)
-        _override(arrays, inside, is_patient, structure, values, grid)
+        _override(arrays, (inside, is_patient), structure, values, grid)
     return TissueGrid(
         grid=grid,
         relative_stopping=arrays[0],
@@ -124,8 +124,7 @@ def build_tissue(
 
 def _override(
     arrays: list[F32],
-    inside: NDArray[np.bool_],
-    is_patient: NDArray[np.bool_],
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     structure: Structure,
     values: tuple[float, ...],
     grid: VoxelGrid,
@@ -137,6 +136,7 @@ def _override(
     occupancy = structure_occupancy(structure, crop(grid, box))
     for array, value in zip(arrays, values, strict=True):
         blend(array[box], occupancy, value)
+    inside, is_patient = masks
     inside[box] &= occupancy < 0.5
     is_patient[box] |= occupancy >= 0.5
 

@@ -63,11 +63,12 @@ def line_dose_gy_per_mu(
     )
     on_fan = widths * (source.virtual_sad_cm / virtual)[:, None]
     shares = sum_on_line(fluence.maps, _MAPS, fluence.x_cm, fluence.pitch_cm, at_cm[0], at_cm[1], on_fan)
-    return _assemble(model, tables, depths_cm, shares, (source.virtual_sad_cm / virtual) ** 2, (sad_cm / distance) ** 2)
+    electrons, bremsstrahlung = (source.virtual_sad_cm / virtual) ** 2, (sad_cm / distance) ** 2
+    return _assemble(model, tables, depths_cm, shares, electrons=electrons, photons=bremsstrahlung)
 
 
 def _assemble(
-    model: BeamModel, tables: ModelTables, depths_cm: Float, shares: Float, electrons: Float, photons: Float
+    model: BeamModel, tables: ModelTables, depths_cm: Float, shares: Float, *, electrons: Float, photons: Float
 ) -> Float:
     """Shares of the five components times their dose at depth and their inverse-square factors."""
     g = np.interp(depths_cm, np.arange(len(tables.dose)) * tables.dose_step_cm, tables.dose)

@@ -149,7 +149,7 @@ def add_background(
 @njit(cache=True, nogil=True, inline="always")
 def _is_beside(ends: Float32, j: int, i: int, distance: float) -> bool:
     """True if the ray has no tissue before, or none after, that distance."""
-    return ends[0, j, i] < 0.0 or distance < ends[0, j, i] or distance > ends[1, j, i]
+    return bool(ends[0, j, i] < 0.0 or distance < ends[0, j, i] or distance > ends[1, j, i])
 
 
 @njit(cache=True, nogil=True, parallel=True)

@@ -15,11 +15,11 @@ def lookup(table: Float, position: float) -> float:
     """Linear interpolation in a table with unit steps; the end values hold outside."""
     last = table.shape[0] - 1
     if position <= 0.0:
-        return table[0]
+        return float(table[0])
     if position >= last:
-        return table[last]
+        return float(table[last])
     i = int(position)
-    return table[i] + (position - i) * (table[i + 1] - table[i])
+    return float(table[i] + (position - i) * (table[i + 1] - table[i]))
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -46,7 +46,8 @@ def _at(volume: Float32, k: int, j: int, i: int, a: np.float32, b: np.float32, c
     v10 = volume[k1, j, i] + a * (volume[k1, j, i1] - volume[k1, j, i])
     v11 = volume[k1, j1, i] + a * (volume[k1, j1, i1] - volume[k1, j1, i])
     v0 = v00 + b * (v01 - v00)
-    return v0 + c * (v10 + b * (v11 - v10) - v0)
+    value: np.float32 = v0 + c * (v10 + b * (v11 - v10) - v0)
+    return value
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -81,8 +81,10 @@ def _add_point_pencil(
 
 @njit(cache=True, nogil=True)
 def refine_add(coarse: Float32, fine: Float32) -> None:
-    """Add a plane of twice the pitch to a finer one (separable Catmull–Rom at quarter points; the outermost
-    values continue beyond the border)."""
+    """Add a plane of twice the pitch to a finer one (separable Catmull–Rom at quarter points).
+
+    The outermost values continue beyond the border.
+    """
     ny, nx = coarse.shape
     w = np.array([-0.0703125, 0.8671875, 0.2265625, -0.0234375], dtype=np.float32)
     rows = np.empty((ny, 2 * nx), dtype=np.float32)

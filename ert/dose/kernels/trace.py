@@ -65,11 +65,11 @@ def _trace_pencil(
                     if first < 0.0:
                         first = last - step_cm
             if first >= 0.0:
-                q = float(t) * lookup(power, (z + 0.5 * s * dl) * to_u) * path
+                q = float(t) * lookup(power, (z + 0.5 * float(s) * dl) * to_u) * path
                 a2 += step_cm * (2.0 * a1 + step_cm * (a0 + q * step_cm / 6.0))
                 a1 += step_cm * (a0 + 0.25 * q * step_cm)
                 a0 += 0.5 * q * step_cm
-            z += s * dl
+            z += float(s) * dl
             fx += step[0]
             fy += step[1]
             fz += step[2]
