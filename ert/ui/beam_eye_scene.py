@@ -45,9 +45,15 @@ class VertexHandle(QGraphicsItem):
     """
 
     def __init__(
-        self, index: int, on_move: Callable[[int, QPointF], None], on_release: Callable[[int], None]
+        self,
+        index: int,
+        on_move: Callable[[int, QPointF], None],
+        on_release: Callable[[int], None],
+        *,
+        is_small: bool = False,
     ) -> None:
         super().__init__()
+        self._reach = _HANDLE_PX - (2.5 if is_small else 1.5)
         self.index = index
         self._on_move, self._on_release = on_move, on_release
         self._is_hot = False
@@ -67,7 +73,7 @@ class VertexHandle(QGraphicsItem):
         is_strong = self._is_hot or self.isSelected()
         painter.setPen(QPen(QColor("#000000"), 1.0))
         painter.setBrush(QBrush(QColor("#ffffff") if is_strong else APERTURE))
-        reach = _HANDLE_PX if is_strong else _HANDLE_PX - 1.5
+        reach = _HANDLE_PX if is_strong else self._reach
         painter.drawRect(QRectF(-reach, -reach, 2 * reach, 2 * reach))
 
     def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:

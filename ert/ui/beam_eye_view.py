@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _HIT_PX = 9.0
 _MIN_POINTS = 3
 _MAX_HANDLES = 160
+_MANY_HANDLES = 28
+_NARROW_PX = 400
 _SHOWN_ROLES = (StructureRole.PTV, StructureRole.CTV, StructureRole.GTV, StructureRole.AVOIDANCE)
 
 
@@ -120,7 +122,7 @@ class BeamEyeView(QGraphicsView):
         self._show_outline()
         if len(self._outline) <= _MAX_HANDLES:
             for index, (x, y) in enumerate(self._outline):
-                handle = parts.VertexHandle(index, self._moved, self._released)
+                handle = parts.VertexHandle(index, self._moved, self._released, is_small=len(self._outline) > _MANY_HANDLES)
                 handle.setPos(x, y)
                 scene.addItem(handle)
         if was_empty or is_new_size:
@@ -252,14 +254,15 @@ class BeamEyeView(QGraphicsView):
         text = QColor("#e8ecef")
         left_top = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
         beam = self.beam
-        title = "Beam's eye view" if beam is None else f"Beam's eye view  {beam.name}"
+        name = "Beam's eye view" if area.width() >= _NARROW_PX or beam is None else "BEV"
+        title = name if beam is None else f"{name}  {beam.name}"
         first = draw_plate(painter, title, QPointF(6, 6), align=left_top, colour=text, font=bold)
         if beam is None:
             draw_plate(
                 painter, "No beam. Use “Add beam”.", area.center(), align=Qt.AlignmentFlag.AlignCenter, colour=text
             )
         else:
-            line = f"Coll {format_number(beam.collimator_deg, 1)}° IEC   appl. {beam.applicator_id}"
+            line = f"Coll {format_number(beam.collimator_deg, 1)}° IEC\nAppl. {beam.applicator_id}"
             draw_plate(painter, line, QPointF(6, first.bottom() + 2), align=left_top, colour=text)
             self._draw_figures(painter, area, text)
         painter.restore()
@@ -268,7 +271,7 @@ class BeamEyeView(QGraphicsView):
         if len(self._outline) < _MIN_POINTS:
             return
         size = parts.area_cm2(self._outline)
-        line = f"Area {format_quantity(size, 1, 'cm²')}   eq. square {format_quantity(math.sqrt(size), 1, 'cm')}"
+        line = f"Area {format_quantity(size, 1, 'cm²')}\nEq. square {format_quantity(math.sqrt(size), 1, 'cm')}"
         corner = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
         draw_plate(painter, line, QPointF(6, area.bottom() - 6), align=corner, colour=text)
         letter = QColor("#ffe08a")
@@ -276,7 +279,7 @@ class BeamEyeView(QGraphicsView):
         y_at = self.mapFromScene(QPointF(0.0, self._applicator.bottom() + 1.0))
         centre = Qt.AlignmentFlag.AlignCenter
         draw_plate(painter, "+X", QPointF(x_at) + QPointF(12, 12), align=centre, colour=letter)
-        draw_plate(painter, "+Y", QPointF(y_at) + QPointF(18, 0), align=centre, colour=letter)
+        draw_plate(painter, "+Y", QPointF(y_at) + QPointF(18, 4), align=centre, colour=letter)
         length_px = 5 * abs(self.transform().m11())
         right, y = area.right() - 10, area.bottom() - 12
         painter.setPen(text)

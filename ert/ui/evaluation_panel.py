@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-_DOSE_METRICS = ("Min", "Mean", "Max", "D98%", "D95%", "D50%", "D2%")
+_DOSE_METRICS = ("Min", "Mean", "Max", "D95%", "D50%", "D2%")
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
@@ -62,7 +62,7 @@ class MetricTableModel(QAbstractTableModel):
         if orientation != Qt.Orientation.Horizontal or role != Qt.ItemDataRole.DisplayRole:
             return None
         unit = "Gy" if self._state.dose_display.is_absolute else "%"
-        return ("", "Structure", "Vol cm³", *(f"{name} {unit}" for name in _DOSE_METRICS))[section]
+        return ("", "Structure", "Volume\ncm³", *(f"{name}\n{unit}" for name in _DOSE_METRICS))[section]
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Numbers."""
@@ -213,6 +213,7 @@ class EvaluationPanel(QWidget):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setMinimumSectionSize(24)
         header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignCenter)
         return table
 
     def refresh(self) -> None:

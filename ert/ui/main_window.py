@@ -1,1 +1,321 @@
-"""The main window: pages, menus, what is asked before something is lost."""
+"""The window: pages, menus, the head that names the patient, and what happens between pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
+from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+
+from ert.app.jobs import Jobs, Lane
+from ert.app.ports import SiteGateway
+from ert.app.session import SiteSession
+from ert.domain.patient import Patient
+from ert.domain.record import Finding
+from ert.ui.command_palette import CommandPalette
+from ert.ui.dialogs import AboutDialog, FindingsDialog, UnsavedAnswer, ask_unsaved, check_summary, sentence_of
+from ert.ui.help_dialogs import show_keys
+from ert.ui.icons import icon
+from ert.ui.jobs_bridge import JobStrip
+from ert.ui.page_header import ElidedLabel, PageHeader
+from ert.ui.patient_page import PatientPage
+from ert.ui.recent_sites import remember_geometry, saved_geometry
+from ert.ui.sign_in_page import SignInPage
+from ert.ui.widgets import MessageStrip
+
+if TYPE_CHECKING:
+    from ert.app.workspace import PlanWorkspace
+    from ert.ui.plan_page import PlanPage
+
+
+class MainWindow(QMainWindow):
+    """Sign in, then patients, then a plan.
+
+    Parameters
+    ----------
+    gateway : SiteGateway
+        Makes and opens sites.
+    jobs : Jobs
+        Dispatches to this window's thread.
+    with_3d : bool
+        Whether plans get a 3D view.
+    """
+
+    def __init__(self, gateway: SiteGateway, jobs: Jobs, *, with_3d: bool = True) -> None:
+        super().__init__()
+        self._jobs, self._with_3d = jobs, with_3d
+        self.session: SiteSession | None = None
+        self.plan_page: PlanPage | None = None
+        self.patient_page: PatientPage | None = None
+        self.header: PageHeader | None = None
+        self.sign_in = SignInPage(gateway, jobs)
+        self.message = MessageStrip()
+        self._pages = QStackedWidget()
+        self._head = QVBoxLayout()
+        self._probe = ElidedLabel()
+        self._is_opening = False
+        self.setWindowTitle("ERT")
+        self.setWindowIcon(icon("ert"))
+        self.setMinimumSize(1024, 700)
+        self._build()
+        self._build_menus()
+        self.sign_in.opened.connect(self.show_site)
+        self._show_header(None)
+        self.sign_in.show_sign_in()
+        geometry = saved_geometry()
+        if geometry is None or not self.restoreGeometry(geometry):
+            self.resize(1440, 900)
+
+    def _build(self) -> None:
+        whole = QWidget()
+        layout = QVBoxLayout(whole)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addLayout(self._head)
+        layout.addWidget(self.message)
+        layout.addWidget(self._pages, 1)
+        self._pages.addWidget(self.sign_in)
+        self.setCentralWidget(whole)
+        bar = self.statusBar()
+        bar.setSizeGripEnabled(False)
+        bar.addWidget(self._probe, 1)
+        bar.addPermanentWidget(JobStrip(self._jobs))
+        bar.addPermanentWidget(QLabel(f"ERT {metadata.version('ert')}"))
+
+    def _build_menus(self) -> None:
+        self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
+        self.sign_out_action = self._action("Sign out", self.sign_out, "")
+        self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
+        self.check_action = self._action("Verify the whole site", self.check_site, "")
+        self._quit = self._action("Quit", self.close, "Ctrl+Q")
+        self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
+        self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
+        self._refill_menus()
+
+    def _action(self, text: str, slot: object, keys: str) -> QAction:
+        action = QAction(text, self)
+        action.triggered.connect(lambda _checked=False: slot())  # type: ignore[operator]
+        if keys:
+            action.setShortcut(QKeySequence(keys))
+        self.addAction(action)
+        return action
+
+    def _refill_menus(self) -> None:
+        bar = self.menuBar()
+        bar.clear()
+        site = bar.addMenu("&Site")
+        site.addActions([self.add_machine_action, self.check_action])
+        site.addSeparator()
+        site.addActions([self.sign_out_action, self._quit])
+        for action in (self.add_machine_action, self.check_action, self.sign_out_action):
+            action.setEnabled(self.session is not None)
+        if self.plan_page is not None:
+            for title, actions in self.plan_page.actions_.menus.items():
+                menu = bar.addMenu(title)
+                for action in actions:
+                    if action is None:
+                        menu.addSeparator()
+                    else:
+                        menu.addAction(action)
+        help_menu = bar.addMenu("&Help")
+        help_menu.addActions([self.palette_action, self._keys, self._about])
+
+    # ---- head ----------------------------------------------------------------------------------------------------
+
+    def _show_header(self, session: SiteSession | None) -> None:
+        if self.header is not None:
+            self._head.removeWidget(self.header)
+            self.header.deleteLater()
+        site, user = ("–", "–") if session is None else (session.site_name, session.user_name)
+        is_demo = session is not None and session.has_demo_machine
+        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo)
+        self._head.addWidget(self.header)
+
+    def _show_patient(self, patient: Patient | None) -> None:
+        if self.header is not None:
+            self.header.show_patient(patient)
+
+    def _show_plan_title(self) -> None:
+        page = self.plan_page
+        if page is None or self.header is None:
+            return
+        workspace = page.workspace
+        self.header.show_patient(workspace.patient, page.title)
+        is_demo = any(p.is_demo for p in workspace.models.packages)
+        self.header.set_demo(is_demo=is_demo)
+        mark = "*" if workspace.is_dirty else ""
+        self.setWindowTitle(f"{workspace.plan.name}{mark} – {workspace.patient.display_name} – ERT")
+
+    # ---- site ----------------------------------------------------------------------------------------------------
+
+    def show_site(self, session: SiteSession) -> None:
+        """A site was opened: show its patients."""
+        self.session = session
+        self._show_header(session)
+        page = self.patient_page = PatientPage(session)
+        page.plan_chosen.connect(self.open_plan)
+        page.patient_chosen.connect(self._show_patient)
+        page.machine_wanted.connect(self.choose_machine)
+        self._pages.addWidget(page)
+        self._pages.setCurrentWidget(page)
+        self.setWindowTitle(f"{session.site_name} – ERT")
+        self._refill_menus()
+
+    def sign_out(self) -> None:
+        """Close the site, after asking about unsaved edits."""
+        if self.session is None or not self.leave_plan(self.sign_out):
+            return
+        if self.patient_page is not None:
+            self._pages.removeWidget(self.patient_page)
+            self.patient_page.deleteLater()
+            self.patient_page = None
+        session, self.session = self.session, None
+        self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site")
+        self._show_header(None)
+        self.sign_in.show_sign_in(session.site_path)
+        self._pages.setCurrentWidget(self.sign_in)
+        self.setWindowTitle("ERT")
+        self._refill_menus()
+
+    def choose_machine(self) -> None:
+        """Ask for a machine package and add it."""
+        chosen = QFileDialog.getExistingDirectory(self, "Machine package (folder made by ert commission)")
+        if chosen:
+            self.add_machine(Path(chosen))
+
+    def add_machine(self, path: Path) -> None:
+        """Add a machine package to the site, in the background."""
+        session = self.session
+        if session is None:
+            return
+        self._jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.add_machine(path),
+            title="Adding the machine",
+            on_done=lambda package: self._machine_added(package.machine.name),
+            on_failed=self.show_failure,
+        )
+
+    def _machine_added(self, name: str) -> None:
+        self.message.show_note(f"Machine '{name}' was added. Plans opened from now on can use it.")
+        if self.header is not None and self.session is not None:
+            self.header.set_demo(is_demo=self.session.has_demo_machine)
+
+    def check_site(self) -> None:
+        """Verify database, history and files, in the background."""
+        session = self.session
+        if session is None:
+            return
+        self._jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.check(),
+            title="Verifying the site",
+            on_done=self._show_check,
+            on_failed=self.show_failure,
+        )
+
+    def _show_check(self, findings: Sequence[Finding]) -> None:
+        FindingsDialog("Site check", check_summary(findings), findings, self).open()
+
+    # ---- plan ----------------------------------------------------------------------------------------------------
+
+    def open_plan(self, plan_id: str) -> None:
+        """Read a plan in the background, then show it."""
+        session = self.session
+        if session is None or self._is_opening or not self.leave_plan(lambda: self.open_plan(plan_id)):
+            return
+        self._is_opening = True
+        self._jobs.submit(
+            Lane.IO,
+            lambda ctx: session.open_plan(plan_id, ctx),
+            title="Opening the plan",
+            on_done=self._show_plan,
+            on_failed=self.show_failure,
+        )
+
+    def _show_plan(self, workspace: PlanWorkspace) -> None:
+        from ert.ui.plan_page import PlanPage
+
+        self._is_opening = False
+        session = self.session
+        if session is None:
+            workspace.close()
+            return
+        page = self.plan_page = PlanPage(workspace, session, with_3d=self._with_3d)
+        page.left.connect(self.back_to_patients)
+        page.probed.connect(self._probe.set_full_text)
+        page.plan_shown.connect(self._show_plan_title)
+        self._pages.addWidget(page)
+        self._pages.setCurrentWidget(page)
+        self._refill_menus()
+        self._show_plan_title()
+        if workspace.plan.beams and workspace.dose.status != "current":
+            QTimer.singleShot(0, page, workspace.compute_dose)
+
+    def back_to_patients(self) -> None:
+        """Leave the plan, after asking about unsaved edits."""
+        if self.plan_page is None or self.patient_page is None:
+            return
+        plan = self.plan_page.workspace.plan
+        if self.leave_plan(self.back_to_patients):
+            self.patient_page.refresh(select_course=plan.course_id, select_plan=plan.id)
+
+    def leave_plan(self, then: Callable[[], object]) -> bool:
+        """Close the open plan; False if the user stays, or if ``then`` is called later, after saving."""
+        page = self.plan_page
+        if page is None:
+            return True
+        workspace = page.workspace
+        if workspace.is_dirty:
+            answer = ask_unsaved(self, workspace.plan.name)
+            if answer is UnsavedAnswer.CANCEL:
+                return False
+            if answer is UnsavedAnswer.SAVE:
+                workspace.save(then)
+                return False
+        self._close_plan_page(page)
+        return True
+
+    def _close_plan_page(self, page: PlanPage) -> None:
+        page.close_page()
+        page.workspace.close()
+        self.plan_page = None
+        self._pages.removeWidget(page)
+        page.deleteLater()
+        self._probe.set_full_text("")
+        if self.patient_page is not None:
+            self._pages.setCurrentWidget(self.patient_page)
+            self._show_patient(self.patient_page.chosen_patient)
+        if self.session is not None:
+            self.setWindowTitle(f"{self.session.site_name} – ERT")
+        self._refill_menus()
+
+    def show_failure(self, error: BaseException) -> None:
+        """Say why something did not happen."""
+        self._is_opening = False
+        self.message.show_error(sentence_of(error))
+
+    # ---- window --------------------------------------------------------------------------------------------------
+
+    def show_palette(self) -> None:
+        """Find an action by name."""
+        actions = list(self.actions())
+        if self.plan_page is not None:
+            actions += self.plan_page.actions()
+        palette = CommandPalette(actions, self)
+        palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        centre = self.mapToGlobal(self.rect().center())
+        palette.move(centre.x() - palette.width() // 2, self.mapToGlobal(self.rect().topLeft()).y() + 90)
+        palette.open()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Ask about unsaved edits; remember where the window was."""
+        if not self.leave_plan(self.close):
+            event.ignore()
+            return
+        remember_geometry(self.saveGeometry())
+        event.accept()

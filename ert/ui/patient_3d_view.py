@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _FINAL_DELAY_MS = 150
 _SHOWN_ROLES = (StructureRole.EXTERNAL, StructureRole.PTV, StructureRole.CTV, StructureRole.GTV)
-_EXTERNAL_OPACITY = 0.28
-_BODY_COLOUR = (0.86, 0.72, 0.62)
+_EXTERNAL_OPACITY = 0.4
+_BODY_COLOUR = (0.98, 0.86, 0.76)
 
 
 class View3D(QWidget):
@@ -152,7 +152,7 @@ class View3D(QWidget):
         self._scene.add_lines(f"{key}-rays", rays, colour, width_px=1.0)
         self._scene.add_lines(f"{key}-rings", [*rings, shape.axis], colour, width_px=2.0)
         vertices, triangles = _frame_mesh(shape)
-        self._scene.add_surface(f"{key}-frame", vertices, triangles, (0.55, 0.62, 0.70))
+        self._scene.add_surface(f"{key}-frame", vertices, triangles, (0.62, 0.70, 0.78), opacity=0.6)
         self._scene.add_lines(f"{key}-edge", [_closed(shape.frame_inner), _closed(shape.frame_outer)], (0.8, 0.85, 0.9))
 
     def _follow_crosshair(self) -> None:

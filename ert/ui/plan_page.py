@@ -95,6 +95,7 @@ class PlanPage(QWidget):
         self.views.beam_eye.refused.connect(self.message.show_error)
         self.findings.show_findings(workspace.findings)
         QTimer.singleShot(0, self, self._add_dvh)
+        QTimer.singleShot(0, self, self._show_probe)
 
     def _build(self) -> None:
         self._tabs = QTabWidget()
@@ -110,10 +111,10 @@ class PlanPage(QWidget):
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
         QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
-        for widget, weight in ((self._dvh_place, 40), (self.evaluation, 38), (self.findings, 22)):
+        for widget, weight in ((self._dvh_place, 33), (self.evaluation, 43), (self.findings, 24)):
             self._bottom.addWidget(widget)
             self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
-        self._bottom.setSizes([400, 380, 220])
+        self._bottom.setSizes([330, 430, 240])
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.views)
         left.addWidget(self._bottom)

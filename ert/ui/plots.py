@@ -50,7 +50,7 @@ class DvhPlot(QWidget):
         plot.hideButtons()
         plot.showGrid(x=True, y=True, alpha=0.18)
         plot.setMouseEnabled(x=False, y=False)
-        plot.setYRange(0, 101, padding=0)
+        plot.setYRange(0, 104, padding=0)
         font = QFont(self.font())
         for name in ("bottom", "left"):
             axis = plot.getAxis(name)

@@ -1,73 +1,38 @@
-"""The sites this person opened last on this workstation: name, folder, user. Never a secret, never a patient."""
+"""Which sites were opened on this computer: paths only, no names of persons. Window geometry lives here too."""
 
 from __future__ import annotations
 
-import json
-import logging
-import os
 from pathlib import Path
 
-import attrs
-import platformdirs
+from PySide6.QtCore import QByteArray, QSettings
 
-MAXIMUM = 8
-_FORMAT = 1
-_LOG = logging.getLogger(__name__)
+_LIMIT = 8
 
 
-@attrs.frozen(kw_only=True)
-class RecentSite:
-    """A site as the sign-in page offers it."""
-
-    path: Path
-    name: str
-    user_name: str
+def _settings() -> QSettings:
+    return QSettings("ert", "ert")
 
 
-def recent_sites_file() -> Path:
-    """Where the list is kept: the user's settings folder of this system."""
-    return Path(platformdirs.user_config_dir("ert", appauthor=False)) / "recent_sites.json"
+def recent_sites() -> list[Path]:
+    """Folders, most recent first; folders that are gone are left out."""
+    value = _settings().value("recent_sites", [])
+    texts = [value] if isinstance(value, str) else list(value) if isinstance(value, list) else []
+    return [Path(text) for text in texts if Path(text).is_dir()]
 
 
-def load_recent_sites(path: Path | None = None) -> tuple[RecentSite, ...]:
-    """The list, newest first; empty if there is none or it cannot be read: it is a convenience, nothing depends on it."""
-    file = path or recent_sites_file()
-    try:
-        document = json.loads(file.read_text(encoding="utf-8"))
-        if document["format"] != _FORMAT:
-            return ()
-        return tuple(_site(entry) for entry in document["sites"])[:MAXIMUM]
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, KeyError, TypeError):
-        _LOG.warning("the list of recent sites cannot be read and is begun anew")
-        return ()
+def remember_site(path: Path) -> None:
+    """Put a folder at the front."""
+    wanted = path.resolve()
+    paths = [wanted, *(p for p in recent_sites() if p != wanted)]
+    _settings().setValue("recent_sites", [str(p) for p in paths[:_LIMIT]])
 
 
-def remember_site(site: RecentSite, path: Path | None = None) -> tuple[RecentSite, ...]:
-    """Put a site first and write the list; a list that cannot be written is not worth stopping for.
-
-    Returns
-    -------
-    tuple of RecentSite
-        The list as it is now.
-    """
-    file = path or recent_sites_file()
-    sites = (site, *(s for s in load_recent_sites(file) if s.path != site.path))[:MAXIMUM]
-    entries = [{"path": str(s.path), "name": s.name, "user_name": s.user_name} for s in sites]
-    text = json.dumps({"format": _FORMAT, "sites": entries}, ensure_ascii=False, indent=1)
-    temporary = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(file)
-    except OSError:
-        _LOG.warning("the list of recent sites cannot be written")
-    return sites
+def saved_geometry() -> QByteArray | None:
+    """Where the window was."""
+    value = _settings().value("geometry")
+    return value if isinstance(value, QByteArray) else None
 
 
-def _site(entry: dict[str, object]) -> RecentSite:
-    values = [entry[key] for key in ("path", "name", "user_name")]
-    if not all(isinstance(value, str) for value in values):
-        raise TypeError("a recent site is made of texts")
-    return RecentSite(path=Path(str(values[0])), name=str(values[1]), user_name=str(values[2]))
+def remember_geometry(geometry: QByteArray) -> None:
+    """Keep where the window is."""
+    _settings().setValue("geometry", geometry)

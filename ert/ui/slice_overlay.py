@@ -21,6 +21,9 @@ MARGIN = 6.0
 _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
 _BAR_MIN_VIEW_HEIGHT = 260.0
+_NARROW_PX = 400.0
+_NAME_PLATE = QColor(0, 0, 0, 110)
+_NAME_GAP_PX = 7.0
 
 
 def draw_crosshair(painter: QPainter, rect: QRectF, centre: QPointF) -> None:
@@ -56,8 +59,10 @@ def draw_letters(painter: QPainter, rect: QRectF, names: tuple[str, str, str, st
     return [draw_plate(painter, text, at, align=align, colour=LETTER, font=font) for text, at, align in places]
 
 
-def window_text(window_hu: float, level_hu: float) -> str:
+def window_text(window_hu: float, level_hu: float, *, is_short: bool = False) -> str:
     """Window and level, with the preset's name where it is one."""
+    if is_short:
+        return f"W {format_number(window_hu, 0)} L {format_number(level_hu, 0)}"
     name = next((n for n, w, level in WINDOW_PRESETS if (w, level) == (window_hu, level_hu)), "")
     text = f"W {format_number(window_hu, 0)}  L {format_number(level_hu, 0)} HU"
     return f"{text}  {name}" if name else text
@@ -75,8 +80,9 @@ def draw_level_names(
 ) -> None:
     """Each level's value on its line; a name that would cover another, or leave the view, is left out."""
     font = QFont(painter.font())
-    font.setPointSizeF(max(font.pointSizeF() - 1.5, 6.5))
+    font.setPointSizeF(max(font.pointSizeF() - 2.0, 6.5))
     placed = list(taken)
+    gap = _NAME_GAP_PX
     inner = rect.adjusted(2, 2, -2, -2)
     for line in lines:
         text = name_of[line.level.percent]
@@ -84,10 +90,11 @@ def draw_level_names(
         for place in line.label_at:
             at = to_view.map(QPointF(*place))
             wanted = plate_rect(text, at, align=Qt.AlignmentFlag.AlignCenter, font=font)
-            if inner.contains(wanted) and not any(wanted.intersects(other) for other in placed):
-                placed.append(
-                    draw_plate(painter, text, at, align=Qt.AlignmentFlag.AlignCenter, colour=colour, font=font)
-                )
+            free = wanted.adjusted(-gap, -gap, gap, gap)
+            if inner.contains(wanted) and not any(free.intersects(other) for other in placed):
+                centre = Qt.AlignmentFlag.AlignCenter
+                draw_plate(painter, text, at, align=centre, colour=colour, font=font, plate=_NAME_PLATE)
+                placed.append(wanted)
                 break
 
 
@@ -151,7 +158,11 @@ def draw_corner_texts(painter: QPainter, rect: QRectF, *, title: str, place: str
     second = draw_plate(painter, place, QPointF(rect.left() + MARGIN, first.bottom() + 2), align=left_top, colour=TEXT)
     corner = QPointF(rect.left() + MARGIN, rect.bottom() - MARGIN)
     third = draw_plate(
-        painter, window_text(state.window_hu, state.level_hu), corner, align=left_bottom, colour=TEXT
+        painter,
+        window_text(state.window_hu, state.level_hu, is_short=rect.width() < _NARROW_PX),
+        corner,
+        align=left_bottom,
+        colour=TEXT,
     )
     return [first, second, third]
 
