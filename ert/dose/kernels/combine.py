@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.sampling import sample
+from ert.dose.kernels.sampling import sample_inner
 from ert.dose.kernels.spread import coarsen, refine_add
 
 Float = NDArray[np.float64]
@@ -203,6 +203,6 @@ def resample_to_grid(
                 elif rho < 0.05 and _is_beside(ends, int(v + 0.5), int(u + 0.5), sad - zb):
                     continue
                 # Catmull-Rom refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
-                value = max(sample(fan, u, v, n), np.float32(0.0))
+                value = max(sample_inner(fan, u, v, n), np.float32(0.0))
                 out[k, j, i] = value * (stopping[tk, tj, ti] / rho) if is_to_medium else value
     return out

@@ -60,6 +60,28 @@ def sample(volume: Float32, fx: float, fy: float, fz: float) -> np.float32:
 
 
 @njit(cache=True, nogil=True, inline="always")
+def sample_inner(volume: Float32, fx: float, fy: float, fz: float) -> np.float32:
+    """Trilinear value where 0 ≤ index ≤ size − 1 holds already and every side has two voxels or more."""
+    nz, ny, nx = volume.shape
+    i, j, k = min(int(fx), nx - 2), min(int(fy), ny - 2), min(int(fz), nz - 2)
+    a, b, c = np.float32(fx - i), np.float32(fy - j), np.float32(fz - k)
+    near, far = volume[k], volume[k + 1]
+    v00 = near[j, i] + a * (near[j, i + 1] - near[j, i])
+    v01 = near[j + 1, i] + a * (near[j + 1, i + 1] - near[j + 1, i])
+    v10 = far[j, i] + a * (far[j, i + 1] - far[j, i])
+    v11 = far[j + 1, i] + a * (far[j + 1, i + 1] - far[j + 1, i])
+    v0 = v00 + b * (v01 - v00)
+    value: np.float32 = v0 + c * (v10 + b * (v11 - v10) - v0)
+    return value
+
+
+@njit(cache=True, nogil=True, inline="always")
+def nearest(volume: Float32, fx: float, fy: float, fz: float) -> float:
+    """Value of the nearest voxel for a fractional index inside the volume."""
+    return float(volume[int(fz + 0.5), int(fy + 0.5), int(fx + 0.5)])
+
+
+@njit(cache=True, nogil=True, inline="always")
 def sample_pair(one: Float32, two: Float32, fx: float, fy: float, fz: float) -> tuple[np.float32, np.float32]:
     """Trilinear values of two volumes of the same shape."""
     i, a = _cell(fx, one.shape[2])

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.sampling import is_in_volume, lookup, sample, sample_pair
+from ert.dose.kernels.sampling import is_in_volume, lookup, nearest, sample, sample_pair
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -21,7 +21,10 @@ _PER_U = 100.0
 def _trace_depth(
     stopping: Float32, at: Float, step: Float, step_cm: float, path: float, depth: Float32
 ) -> tuple[float, float]:
-    """Water-equivalent depth on the nodes of one ray, one sample between neighbours; where tissue begins and ends."""
+    """Water-equivalent depth on the nodes of one ray, and where tissue begins and ends.
+
+    One sample of the nearest voxel between neighbours: only the smooth background components need these rays.
+    """
     z = 0.0
     first = last = -1.0
     fx, fy, fz = at[0], at[1], at[2]
@@ -29,7 +32,7 @@ def _trace_depth(
     depth[0] = 0.0
     for n in range(1, depth.shape[0]):
         if is_in_volume(stopping.shape, fx, fy, fz):
-            s = float(sample(stopping, fx, fy, fz))
+            s = nearest(stopping, fx, fy, fz)
             z += s * dl
             if s > TISSUE_FROM:
                 last = n * step_cm
