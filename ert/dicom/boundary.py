@@ -29,6 +29,7 @@ _SECONDS_PER_FILE = 4.0
 _SECONDS_PER_MB = 0.1
 _PREAMBLE_BYTES = 128
 _MODALITY = 0x00080060
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")  # of a dataset without preamble, little endian
 _CHUNK_BYTES = 8192  # pydicom looks for delimiters in pieces of this size
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _PROGRAM_STARTS = (b"MZ", b"\x7fELF", b"#!")
@@ -49,8 +50,9 @@ class _BoundedFile:
     def read(self, size: int = -1) -> bytes:
         if time.monotonic() > self._until_s:
             raise ImportRejected("The file takes too long to read; it is malformed.")
-        left_bytes = max(0, self._size_bytes - self._raw.tell())
-        if 0 < left_bytes < size and size != _CHUNK_BYTES:
+        at = self._raw.tell()
+        left_bytes = max(0, self._size_bytes - at)
+        if 0 < left_bytes < size and size != _CHUNK_BYTES and at > 0:  # at 0, pydicom looks for a preamble
             self.is_cut_short = True
         return self._raw.read(left_bytes if size < 0 else min(size, left_bytes))
 
@@ -169,8 +171,7 @@ def _check_start(raw: BinaryIO, name: str) -> bool:
             _check_inflation(raw, head, name)
             raw.seek(0)
         return True
-    starts_like_dataset = head[:2] in (b"\x02\x00", b"\x08\x00") and head[2:4] != b"\x00\x08"
-    if not starts_like_dataset or head[:4] == b"\x08\x00\x08\x00":
+    if head[:2] not in _FIRST_GROUPS:
         raise ImportRejected(f"'{name}' is no DICOM file.")
     return False
 
