@@ -131,7 +131,7 @@ class SliceHeader:
     rows: int
     columns: int
     rescale_slope: float | None
-    rescale_intercept: float | None
+    rescale_intercept_hu: float | None
     rescale_type: str
     is_lossy: bool
     number_of_frames: int
@@ -227,7 +227,7 @@ def to_slice(dataset: Dataset, header: Header) -> SliceHeader:
         rows=values.required_whole(dataset, "Rows"),
         columns=values.required_whole(dataset, "Columns"),
         rescale_slope=values.number(dataset, "RescaleSlope"),
-        rescale_intercept=values.number(dataset, "RescaleIntercept"),
+        rescale_intercept_hu=values.number(dataset, "RescaleIntercept"),
         rescale_type=values.text(dataset, "RescaleType").upper(),
         is_lossy=values.text(dataset, "LossyImageCompression") == "01",
         number_of_frames=values.whole(dataset, "NumberOfFrames") or 1,

@@ -18,6 +18,7 @@ from ert.domain.structure import StructureSet
 from ert.errors import ImportRejected
 
 _CT_SHARE = 0.8
+_REASONS = 3
 
 
 @attrs.frozen(kw_only=True)
@@ -88,9 +89,10 @@ def _no_series(scan: ScanResult) -> ImportRejected:
             f"CT series '{meant.description or meant.uid}' cannot be used: {reasons}",
             hint="Have it exported again completely, or choose another folder.",
         )
-    damaged = " ".join(f.sentence for f in scan.findings if f.severity is not Severity.NOTE)
+    serious = [f.sentence for f in scan.findings if f.severity is not Severity.NOTE]
+    reasons = " ".join((serious or [f.sentence for f in scan.findings])[:_REASONS])
     return ImportRejected(
-        f"No CT series was found among {scan.file_count} file{'s' if scan.file_count != 1 else ''}. {damaged}".strip(),
+        f"No CT series was found among {scan.file_count} file{'s' if scan.file_count != 1 else ''}. {reasons}".strip(),
         hint="Choose the folder that holds the planning CT.",
     )
 

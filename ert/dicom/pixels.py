@@ -45,7 +45,7 @@ def read_hu(dataset: FileDataset, header: SliceHeader) -> NDArray[np.int16]:
         16 bits after rescaling.
     """
     stored = _stored_values(dataset, header)
-    slope, intercept = header.rescale_slope or 0.0, header.rescale_intercept or 0.0
+    slope, intercept = header.rescale_slope or 0.0, header.rescale_intercept_hu or 0.0
     low, high = (slope * float(v) + intercept for v in (stored.min(), stored.max()))
     if min(low, high) < _INT16.min or max(low, high) > _INT16.max:
         raise ImportRejected(

@@ -224,7 +224,7 @@ def _check_pixels(slices: list[SliceHeader], report: _Report) -> None:
         report.block("matrix", f"{len(slices)} images of {first.rows} × {first.columns} pixels cannot be a volume.")
     if any(s.number_of_frames != 1 for s in slices):
         report.block("frames", "An image claims several frames; a CT image has one.")
-    if any(s.rescale_slope is None or s.rescale_intercept is None for s in slices):
+    if any(s.rescale_slope is None or s.rescale_intercept_hu is None for s in slices):
         report.block("no-rescale", "An image has no Rescale Slope and Intercept; its CT numbers are unknown.")
     elif any(s.rescale_slope == 0 for s in slices):
         report.block("no-rescale", "An image has Rescale Slope 0; its CT numbers are lost.")
