@@ -53,7 +53,8 @@ def read_hu(dataset: FileDataset, header: SliceHeader) -> NDArray[np.int16]:
             f"{_INT16.min} to {_INT16.max} HU and clips nothing."
         )
     if slope == 1.0 and intercept == int(intercept):
-        return (stored.astype(np.int32) + int(intercept)).astype(np.int16)
+        # The sum fits 16 bits, so adding modulo 2¹⁶ is exact, and needs no wider copy.
+        return stored.astype(np.int16) + np.array(int(intercept)).astype(np.int16)
     return np.rint(stored * slope + intercept).astype(np.int16)
 
 
