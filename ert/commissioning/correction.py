@@ -28,7 +28,7 @@ class OutputRatio:
     field: Field
     side_cm: float
     ratio: float
-    sigma: float
+    relative_sigma: float
 
 
 def measured_ratio(
@@ -58,7 +58,7 @@ def measured_ratio(
         field=field,
         side_cm=equivalent_square_cm(rectangle_cm(field.width_cm, field.height_cm)),
         ratio=float(np.average(ratios, weights=weights)),
-        sigma=float(sum(weights) ** -0.5),
+        relative_sigma=float(sum(weights) ** -0.5),
     )
 
 
@@ -80,7 +80,7 @@ def fit_correction(data: BeamData, ratios: list[OutputRatio]) -> OutputCorrectio
     factors = {a.id: 1.0 for a in data.machine.applicators}
     for r in at_reference:
         if r.field.cutout == "open" and r.field.applicator_id != reference.applicator_id:
-            factors[r.field.applicator_id] = math.exp(_shrink(math.log(r.ratio), r.sigma, _MODEL_SPREAD))
+            factors[r.field.applicator_id] = math.exp(_shrink(math.log(r.ratio), r.relative_sigma, _MODEL_SPREAD))
     return OutputCorrection(
         side_cm=sides,
         side_factor=values,
@@ -97,7 +97,7 @@ def _side_factor(cutouts: list[OutputRatio], whole_cm: float) -> tuple[Float, Fl
     """Posterior mean of the correction against side, anchored at 1 for the open reference field."""
     x = np.log([*(r.side_cm for r in cutouts), whole_cm])
     y = np.array([*(math.log(r.ratio) for r in cutouts), 0.0])
-    noise = np.array([*(r.sigma for r in cutouts), 1e-4])
+    noise = np.array([*(r.relative_sigma for r in cutouts), 1e-4])
     sides = np.geomspace(min(1.0, math.exp(x.min())), 40.0, _SIDE_NODES)
 
     def covariance(a: Float, b: Float) -> Float:
@@ -113,8 +113,8 @@ def _ssd_slope(ratios: list[OutputRatio], reference: Field) -> float:
     for r in ratios:
         distance = r.field.ssd_cm - reference.ssd_cm
         if r.field.cutout == "open" and r.field.applicator_id == reference.applicator_id and distance != 0:
-            numerator += distance * math.log(r.ratio) / r.sigma**2
-            denominator += distance**2 / r.sigma**2
+            numerator += distance * math.log(r.ratio) / r.relative_sigma**2
+            denominator += distance**2 / r.relative_sigma**2
     return numerator / denominator
 
 

@@ -38,7 +38,7 @@ class Setup:
     sad_cm, insert_cm, reference_ssd_cm : distances from the nominal source (SAD to the isocentre).
     range_cm, energy_mev : practical range, most probable energy at the surface.
     depth_cm, moment_cm2 : Fermi–Eyges A2 of a pencil in water without initial spread.
-    air : scattering power of air at the surface energy, rad²/cm.
+    air_rad2_per_cm : scattering power of air at the surface energy.
     """
 
     sad_cm: float
@@ -48,7 +48,7 @@ class Setup:
     energy_mev: float
     depth_cm: Float
     moment_cm2: Float
-    air: float
+    air_rad2_per_cm: float
 
 
 def make_setup(*, sad_cm: float, insert_cm: float, reference_ssd_cm: float, range_cm: float) -> Setup:
@@ -64,7 +64,7 @@ def make_setup(*, sad_cm: float, insert_cm: float, reference_ssd_cm: float, rang
         energy_mev=energy,
         depth_cm=np.asarray(np.arange(len(middle) + 1) * _STEP_CM, dtype=np.float64),
         moment_cm2=fermi_eyges_moments(power, _STEP_CM)[2],
-        air=float(scattering_power_water(energy)) * AIR_RELATIVE_SCATTERING,
+        air_rad2_per_cm=float(scattering_power_water(energy)) * AIR_RELATIVE_SCATTERING,
     )
 
 
@@ -107,7 +107,8 @@ def core_share(setup: Setup, p: Parameters, at: Points) -> Float:
     gap = distance - setup.insert_cm
     u = at.depth_cm / setup.range_cm
     tissue = np.interp(u, p.depth_frac, p.scatter_scale) ** 2 * np.interp(at.depth_cm, setup.depth_cm, setup.moment_cm2)
-    air = (p.core_angle_rad * gap) ** 2 + setup.air / 6.0 * (gap**3 - at.depth_cm**3) + LEAST_VARIANCE_CM2
+    in_air = setup.air_rad2_per_cm / 6.0 * (gap**3 - at.depth_cm**3)
+    air = (p.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
     core = np.sqrt(air + tissue)
     wide = np.sqrt(air + p.wide_ratio**2 * tissue + (p.wide_angle_rad * gap) ** 2)
     a, b = 0.5 * at.width_cm * magnify, 0.5 * at.height_cm * magnify
@@ -152,6 +153,7 @@ def air_share(setup: Setup, p: Parameters, *, width_cm: float, x_cm: Float, dist
     virtual = distance_cm - setup.sad_cm + p.virtual_sad_cm
     magnify = virtual / (setup.insert_cm - setup.sad_cm + p.virtual_sad_cm) * setup.insert_cm / setup.sad_cm
     gap = max(distance_cm - setup.insert_cm, 0.0)
-    sigma = np.asarray(math.sqrt((p.core_angle_rad * gap) ** 2 + setup.air / 6.0 * gap**3 + LEAST_VARIANCE_CM2))
+    in_air = setup.air_rad2_per_cm / 6.0 * gap**3
+    sigma = np.asarray(math.sqrt((p.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2))
     half = np.asarray(0.5 * width_cm * magnify)
     return np.asarray(_strip(x_cm, half, sigma) * _strip(np.zeros(1), half, sigma) * (p.virtual_sad_cm / virtual) ** 2)

@@ -27,8 +27,8 @@ from ert.geometry.grid import VoxelGrid
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 ENGINE = f"pencil-beam {NUMERICS_VERSION}"
-_NODES_PER_RANGE = 20
-_STEPS_PER_NODE = 2
+_NODES_PER_RANGE = 28
+_WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
 _EVERYWHERE = np.empty((0, 0, 0), dtype=np.bool_)
@@ -165,9 +165,10 @@ def _trace(job: _Job) -> _Traced:
     nodes = _nodes(job)
     is_pencil = np.zeros((len(fluence.y_cm), len(fluence.x_cm)), dtype=np.bool_)
     is_pencil[fluence.rows, fluence.columns] = True
+    steps = 1 if nodes[1] - nodes[0] <= _WIDEST_STEP_CM else 2
     depth, variance, ends = trace_fan(
         job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm,
-        is_pencil, nodes, _STEPS_PER_NODE, frame.sad_cm, job.model.source.virtual_sad_cm,
+        is_pencil, nodes, steps, frame.sad_cm, job.model.source.virtual_sad_cm,
         job.model.practical_range_cm, job.tables.power, job.tables.scale,
     )  # fmt: skip
     hit = ends[0][ends[0] > 0]

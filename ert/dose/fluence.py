@@ -60,7 +60,7 @@ def off_axis_ratio(source: SourceModel, radius_cm: NDArray[np.float64]) -> Float
 
 
 def edge_weight(growth_frac: float, offset_cm: ArrayLike) -> Float:
-    """Share of electrons scattered per length of edge, 1 for an edge 5 cm from the axis (equation (7)).
+    """Share of electrons scattered per length of edge, 1 for an edge 5 cm from the axis (equation (6)).
 
     A part that every edge scatters, and a part that grows with the distance of the edge from the axis: a straight wall
     intercepts a strip of the diverging beam whose width is wall height × distance / SAD_v. An edge that faces away from

@@ -43,7 +43,7 @@ class ModelTables:
     power : scattering power of water at the energy left, rad²/cm.
     scale : f(u); wide : b(u).
     dose : g(z) in steps of `dose_step_cm`, Gy/MU, zero at the end.
-    air : scattering power of air at the surface energy, rad²/cm.
+    air_rad2_per_cm : scattering power of air at the surface energy.
     """
 
     power: Float
@@ -51,7 +51,7 @@ class ModelTables:
     wide: Float
     dose: Float
     dose_step_cm: float
-    air: float
+    air_rad2_per_cm: float
 
 
 def model_tables(model: BeamModel) -> ModelTables:
@@ -63,7 +63,7 @@ def model_tables(model: BeamModel) -> ModelTables:
         wide=read_only(np.interp(u, model.depth_frac, model.wide_frac)),
         dose=read_only(np.append(model.electron_gy_per_mu, 0.0)),
         dose_step_cm=model.depth_step_cm,
-        air=float(scattering_power_water(model.surface_energy_mev)) * AIR_RELATIVE_SCATTERING,
+        air_rad2_per_cm=float(scattering_power_water(model.surface_energy_mev)) * AIR_RELATIVE_SCATTERING,
     )
 
 
@@ -103,7 +103,7 @@ def fan_dose(
     ])  # fmt: skip
     dose: Float32 = spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
-        rays.nodes_cm, rays.first, numbers, tables.air, tables.dose, tables.wide,
+        rays.nodes_cm, rays.first, numbers, tables.air_rad2_per_cm, tables.dose, tables.wide,
     )  # fmt: skip
     _add_background(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
     return dose

@@ -49,7 +49,8 @@ def line_dose_gy_per_mu(
     virtual = distance - sad_cm + source.virtual_sad_cm
     gap = distance - insert_distance_cm
     tissue = water_variance_cm2(model, tables, depths_cm)
-    air = (source.core_angle_rad * gap) ** 2 + tables.air / 6.0 * (gap**3 - depths_cm**3) + LEAST_VARIANCE_CM2
+    in_air = tables.air_rad2_per_cm / 6.0 * (gap**3 - depths_cm**3)
+    air = (source.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
     wide = air + model.wide_ratio**2 * tissue + (source.wide_angle_rad * gap) ** 2
     widths = np.stack(
         [

@@ -202,7 +202,7 @@ def resample_to_grid(
                         continue
                 elif rho < 0.05 and _is_beside(ends, int(v + 0.5), int(u + 0.5), sad - zb):
                     continue
-                # Catmull-Rom refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
+                # Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
                 value = max(sample_inner(fan, u, v, n), np.float32(0.0))
                 out[k, j, i] = value * (stopping[tk, tj, ti] / rho) if is_to_medium else value
     return out

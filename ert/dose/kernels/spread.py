@@ -18,6 +18,11 @@ _ERF_TABLE = np.array([math.erf(k / _ERF_STEPS) for k in range(int(4.2 * _ERF_ST
 CUT_SIGMA = 4.0
 """Pencils are cut at this many standard deviations and renormalised."""
 _PITCHES_PER_SIGMA = 1.2
+_QUARTER = np.array(
+    [0.0093994140625, -0.0845947265625, 0.845947265625, 0.281982421875, -0.0604248046875, 0.0076904296875],
+    dtype=np.float32,
+)
+"""Lagrange weights of the points −2 … 3 at 1/4."""
 _LEVELS = 4
 
 
@@ -80,53 +85,56 @@ def _add_point_pencil(
 
 
 @njit(cache=True, nogil=True)
-def refine_add(coarse: Float32, fine: Float32) -> None:
-    """Add a plane of twice the pitch to a finer one (separable Catmull–Rom at quarter points).
-
-    The outermost values continue beyond the border.
-    """
+def _refine_rows(coarse: Float32) -> Float32:
+    """Twice as many columns by six-point Lagrange interpolation at the quarter points, transposed."""
     ny, nx = coarse.shape
-    w = np.array([-0.0703125, 0.8671875, 0.2265625, -0.0234375], dtype=np.float32)
-    rows = np.empty((ny, 2 * nx), dtype=np.float32)
-    line = np.empty(nx + 4, dtype=np.float32)
+    out = np.empty((2 * nx, ny), dtype=np.float32)
+    line = np.empty(nx + 6, dtype=np.float32)
+    w = _QUARTER
     for j in range(ny):
-        line[2 : nx + 2] = coarse[j]
-        line[:2], line[nx + 2 :] = coarse[j, 0], coarse[j, nx - 1]
+        line[3 : nx + 3] = coarse[j]
+        line[:3], line[nx + 3 :] = coarse[j, 0], coarse[j, nx - 1]
         for i in range(nx):
-            b, c, d = line[i + 1], line[i + 2], line[i + 3]
-            rows[j, 2 * i] = w[3] * line[i] + w[2] * b + w[1] * c + w[0] * d
-            rows[j, 2 * i + 1] = w[0] * b + w[1] * c + w[2] * d + w[3] * line[i + 4]
-    for j in range(ny):
-        far, near, after, beyond = max(j - 2, 0), max(j - 1, 0), min(j + 1, ny - 1), min(j + 2, ny - 1)
-        for i in range(2 * nx):
-            b, c, d = rows[near, i], rows[j, i], rows[after, i]
-            fine[2 * j, i] += w[3] * rows[far, i] + w[2] * b + w[1] * c + w[0] * d
-            fine[2 * j + 1, i] += w[0] * b + w[1] * c + w[2] * d + w[3] * rows[beyond, i]
+            a, b, c, d, e = line[i + 1], line[i + 2], line[i + 3], line[i + 4], line[i + 5]
+            out[2 * i, j] = w[5] * line[i] + w[4] * a + w[3] * b + w[2] * c + w[1] * d + w[0] * e
+            out[2 * i + 1, j] = w[0] * a + w[1] * b + w[2] * c + w[3] * d + w[4] * e + w[5] * line[i + 6]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def refine_add(coarse: Float32, fine: Float32) -> None:
+    """Add a plane of twice the pitch to a finer one; the outermost values continue beyond the border."""
+    wider = _refine_rows(_refine_rows(coarse))
+    for j in range(fine.shape[0]):
+        for i in range(fine.shape[1]):
+            fine[j, i] += wider[j, i]
 
 
 @njit(cache=True, nogil=True)
 def _coarsen_rows(fine: Float32) -> Float32:
-    """Half as many columns by the adjoint of `refine_add`, transposed."""
+    """Half as many columns by the adjoint of `_refine_rows`, transposed."""
     ny, nx = fine.shape[0], fine.shape[1] // 2
-    w = np.array([-0.0703125, 0.8671875, 0.2265625, -0.0234375], dtype=np.float32) * np.float32(0.5)
-    out = np.zeros((nx, ny), dtype=np.float32)
-    line = np.empty(nx + 4, dtype=np.float32)
+    w = _QUARTER * np.float32(0.5)
+    out = np.empty((nx, ny), dtype=np.float32)
+    line = np.empty(nx + 6, dtype=np.float32)
     for j in range(ny):
         line[:] = 0.0
         for i in range(nx):
             even, odd = fine[j, 2 * i], fine[j, 2 * i + 1]
-            line[i] += w[3] * even
-            line[i + 1] += w[2] * even + w[0] * odd
-            line[i + 2] += w[1] * (even + odd)
-            line[i + 3] += w[0] * even + w[2] * odd
-            line[i + 4] += w[3] * odd
-        out[:, j] = line[2 : nx + 2]
+            line[i] += w[5] * even
+            line[i + 1] += w[4] * even + w[0] * odd
+            line[i + 2] += w[3] * even + w[1] * odd
+            line[i + 3] += w[2] * (even + odd)
+            line[i + 4] += w[1] * even + w[3] * odd
+            line[i + 5] += w[0] * even + w[4] * odd
+            line[i + 6] += w[5] * odd
+        out[:, j] = line[3 : nx + 3]
     return out
 
 
 @njit(cache=True, nogil=True)
 def coarsen(fine: Float32) -> Float32:
-    """A plane of twice the pitch with the same moments to second order (adjoint Catmull–Rom)."""
+    """A plane of twice the pitch with the same moments (adjoint of `refine_add`)."""
     return _coarsen_rows(_coarsen_rows(fine))
 
 
@@ -224,7 +232,7 @@ def spread_planes(
     nodes: Float,
     first: int,
     numbers: Float,
-    scatter_air: float,
+    scatter_air_rad2_per_cm: float,
     dose_table: Float,
     wide_table: Float,
 ) -> Float32:
@@ -238,7 +246,7 @@ def spread_planes(
     nodes : distances from the nominal source, cm; planes before `first` are left at zero.
     numbers : pitch_cm, sad_cm, virtual_sad_cm, insert_cm, core_angle_rad, wide_angle_rad, wide_ratio, depth step of
         `dose_table` in cm, practical range in cm.
-    scatter_air : T of air at the surface energy, rad²/cm.
+    scatter_air_rad2_per_cm : T of air at the surface energy.
     dose_table : g(z); wide_table : b(u), steps of 0.01 in u.
     """
     nn, ny, nx = depth.shape
@@ -259,7 +267,7 @@ def spread_planes(
             g = lookup(dose_table, z / dz)
             entry = entry_cm[j, i]
             inside = max(0.0, nodes[n] - entry) if entry > 0.0 else 0.0
-            air = (core * gap) ** 2 + scatter_air / 6.0 * (gap**3 - inside**3) + 1e-4
+            air = (core * gap) ** 2 + scatter_air_rad2_per_cm / 6.0 * (gap**3 - inside**3) + 1e-4
             b = lookup(wide_table, z / range_cm * 100.0)
             a = weight[p] * g * inverse_square
             a1[p], a2[p] = a * (1.0 - b), a * b

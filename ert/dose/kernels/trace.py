@@ -13,7 +13,10 @@ from ert.dose.kernels.sampling import is_in_volume, lookup, nearest, sample, sam
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 TISSUE_FROM = 0.05
-"""Relative stopping power above which a ray has met tissue (air is 0.001, inflated lung 0.27)."""
+"""Relative stopping power above which a ray has met tissue (air is 0.001, inflated lung 0.27).
+
+Air before the surface adds no depth: what lies before the phantom at the reference distance is part of g(z).
+"""
 _PER_U = 100.0
 
 
@@ -33,11 +36,12 @@ def _trace_depth(
     for n in range(1, depth.shape[0]):
         if is_in_volume(stopping.shape, fx, fy, fz):
             s = nearest(stopping, fx, fy, fz)
-            z += s * dl
             if s > TISSUE_FROM:
                 last = n * step_cm
                 if first < 0.0:
                     first = last - step_cm
+            if first >= 0.0:
+                z += s * dl
         depth[n] = z
         fx += step[0]
         fy += step[1]
@@ -72,7 +76,7 @@ def _trace_pencil(
                 a2 += step_cm * (2.0 * a1 + step_cm * (a0 + q * step_cm / 6.0))
                 a1 += step_cm * (a0 + 0.25 * q * step_cm)
                 a0 += 0.5 * q * step_cm
-            z += float(s) * dl
+                z += float(s) * dl
             fx += step[0]
             fy += step[1]
             fz += step[2]
@@ -151,7 +155,7 @@ def trace_fan(
 def axis_entry(
     stopping: Float32, to_index: Float, offset: Float, sad_cm: float, near_cm: float, far_cm: float, step_cm: float
 ) -> float:
-    """Distance from the nominal source where relative stopping power first exceeds 0.4 on the axis; −1 for never.
+    """Distance from the nominal source where relative stopping power first exceeds 0.5 on the axis; −1 for never.
 
     Half the stopping power of soft tissue marks a surface that lies on a voxel face exactly in a trilinear volume.
     """
@@ -164,7 +168,7 @@ def axis_entry(
             before = 0.0
             continue
         s = float(sample(stopping, fx, fy, fz))
-        if s >= 0.4:
-            return distance - step_cm * (s - 0.4) / max(s - before, 1e-9) if m > 0 else distance
+        if s >= 0.5:
+            return distance - step_cm * (s - 0.5) / max(s - before, 1e-9) if m > 0 else distance
         before = s
     return -1.0

@@ -1,0 +1,71 @@
+"""A machine package is read whole and unchanged, or refused."""
+
+import json
+
+import attrs
+import pytest
+
+from ert.commissioning.package import FILE_NAME, package_bytes, package_from_bytes, read_package, write_package
+from ert.errors import DigestMismatch, InvalidBeamData, SchemaTooNew
+from ert.settings import resources_dir
+
+
+@pytest.fixture(scope="module")
+def package():
+    return read_package(resources_dir() / "demo_machine" / "package")
+
+
+def test_what_is_written_is_read_back_with_its_digest(package, tmp_path):
+    write_package(tmp_path / "made", package)
+    again = read_package(tmp_path / "made")
+    assert again.digest == package.digest
+    assert [m.digest for m in again.models] == [m.digest for m in package.models]
+    assert package_bytes(again) == package_bytes(package) == (tmp_path / "made" / FILE_NAME).read_bytes()
+
+
+@pytest.mark.parametrize("name", ["virtual_sad_cm", "reference_gy_per_mu", "ssd_slope_per_cm", "practical_range_cm"])
+def test_one_changed_number_is_noticed(package, name):
+    tree = json.loads(package_bytes(package))
+
+    def change(node):
+        for key, value in node.items():
+            if key == name:
+                node[key] = value * 1.0001 + 1e-6
+                return True
+            if isinstance(value, dict) and change(value):
+                return True
+        return False
+
+    assert change(tree["package"]["models"][0])
+    with pytest.raises(DigestMismatch, match="changed after it was written"):
+        package_from_bytes(json.dumps(tree).encode())
+
+
+def test_every_value_of_a_model_is_in_its_digest(package):
+    model = package.models[0]
+    table = model.electron_gy_per_mu.copy()
+    table[3] += 1e-12
+    others = [
+        attrs.evolve(model, electron_gy_per_mu=table),
+        attrs.evolve(model, validity=attrs.evolve(model.validity, ssd_max_cm=200.0)),
+        attrs.evolve(model, is_demo=not model.is_demo),
+    ]
+    assert len({model.digest, *(m.digest for m in others)}) == 4
+
+
+def test_newer_incomplete_and_foreign_files_are_refused(package):
+    tree = json.loads(package_bytes(package))
+    with pytest.raises(SchemaTooNew):
+        package_from_bytes(json.dumps({**tree, "format": 2}).encode())
+    del tree["package"]["models"][0]["source"]["virtual_sad_cm"]
+    with pytest.raises(InvalidBeamData, match="damaged or incomplete"):
+        package_from_bytes(json.dumps(tree).encode())
+    for content in (b"{}", b"no json", b"\xff"):
+        with pytest.raises(InvalidBeamData):
+            package_from_bytes(content)
+
+
+def test_a_package_is_never_overwritten(package, tmp_path):
+    write_package(tmp_path / "made", package)
+    with pytest.raises(InvalidBeamData, match="exists already"):
+        write_package(tmp_path / "made", package)
