@@ -23,6 +23,7 @@ class Evaluation:
     ) -> None:
         self._image, self._structures, self._jobs, self._publish = image, structures, jobs, publish
         self._job: Job[tuple[Dvh, ...]] | None = None
+        self._question = 0
         self.dvhs: tuple[Dvh, ...] = ()
 
     def clear(self) -> None:
@@ -30,6 +31,7 @@ class Evaluation:
         if self._job is not None:
             self._job.cancel()
             self._job = None
+        self._question += 1
         self.dvhs = ()
 
     def start(self, plan: Plan, dose: DoseState) -> None:
@@ -39,6 +41,7 @@ class Evaluation:
             return
         gy, grid = dose.plan_gy, dose.grid
         wanted = [s for s in self._structures.structures if s.contours]
+        question = self._question
 
         def work(ctx: JobContext) -> tuple[Dvh, ...]:
             found = []
@@ -49,10 +52,16 @@ class Evaluation:
             return tuple(found)
 
         self._job = self._jobs.submit(
-            Lane.IO, work, title=f"Histograms of {plan.name}", supersedes="dvh", on_done=self._arrived
+            Lane.IO,
+            work,
+            title=f"Histograms of {plan.name}",
+            supersedes="dvh",
+            on_done=lambda dvhs: self._arrived(question, dvhs),
         )
 
-    def _arrived(self, dvhs: tuple[Dvh, ...]) -> None:
+    def _arrived(self, question: int, dvhs: tuple[Dvh, ...]) -> None:
+        if question != self._question:
+            return  # finished before it could be cancelled: histograms of a dose that is no longer shown
         self._job = None
         self.dvhs = dvhs
         self._publish(Changes(dvh=True))

@@ -35,7 +35,8 @@ def never(*args, **kwargs):
 DoseService._compute_one = never
 owner = Owner()
 gateway = Sites(SiteOptions(), kind="sandbox", kdf=KdfParameters(memory_kib=8, iterations=1, lanes=1))
-session = SiteSession.open(gateway, owner.jobs, Path(sys.argv[1]), user_name="planner", password=sys.stdin.readline().strip())
+password = sys.stdin.readline().strip()
+session = SiteSession.open(gateway, owner.jobs, Path(sys.argv[1]), user_name="planner", password=password)
 (row,) = session.patients()
 workspace = session.open_plan(row.courses[0].plans[0].plan_id)
 workspace.wait_for_dose(owner.pump)
@@ -56,7 +57,7 @@ def planned(workspace, owner, beam):
     owner.until(lambda: saved)
 
 
-def test_another_process_finds_patient_plan_and_dose(session, workspace, owner, beam, site_path, repository):
+def test_another_process_finds_patient_plan_and_dose(session, workspace, owner, beam, *, site_path, repository):
     planned(workspace, owner, beam)
     session.close()
     done = subprocess.run(
@@ -66,6 +67,7 @@ def test_another_process_finds_patient_plan_and_dose(session, workspace, owner, 
         text=True,
         cwd=repository,
         timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)

@@ -1,5 +1,7 @@
 """An open plan: the dose follows edits, never outlives them, and monitor units follow the dose."""
 
+import time
+
 import attrs
 import numpy as np
 import pytest
@@ -82,6 +84,17 @@ def test_normalisation_to_coverage_maximum_and_fixed_units(workspace, owner, bea
     half = workspace.dose.plan_gy / mu * 50.0
     workspace.apply("MU", changed(workspace.plan.beams[0], mu=50.0))
     assert workspace.dose.plan_gy == pytest.approx(half, rel=1e-5)
+
+
+def test_histograms_that_arrive_after_their_dose_is_gone_are_dropped(workspace, owner, beam):
+    add(workspace, owner, beam)
+    while owner.jobs.active():  # the histograms of this dose are ready, but not yet taken over
+        time.sleep(0.01)
+    workspace.apply("D95", prescribed(normalisation=Normalisation.D95))
+    target, shown = workspace.plan.prescription.target_number, []
+    workspace.subscribe(lambda changes: shown.append(workspace.metric(target, "D95%")) if changes.dvh else None)
+    owner.until(lambda: shown)
+    assert shown == [pytest.approx(50.0, rel=0.51 / workspace.plan.beams[0].mu + 2e-4)]
 
 
 def test_weights_share_the_given_dose(workspace, owner, beam):
