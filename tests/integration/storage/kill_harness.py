@@ -75,7 +75,7 @@ def dose_at(revision: int):
 
 def save_forever(root: Path, base: Plan, out: int, sabotage: str | None) -> None:
     """The child: save revision after revision, acknowledging each."""
-    after_commit = _sabotaged() if sabotage == "rows-first" else lambda: None
+    after_commit = _sabotaged() if sabotage == "rows-first" else lambda _saving_s: None
     _long_beam()
     site = samples.open_site(root)
     found = {head.plan_id: head.revision for head in site.plans.heads(base.course_id)}
@@ -84,8 +84,9 @@ def save_forever(root: Path, base: Plan, out: int, sabotage: str | None) -> None
     while True:
         if sabotage == "acknowledge-first":
             os.write(out, f"{revision + 1}\n".encode())
+        started = time.monotonic()
         _save(site.plans, plan_at(base, revision + 1), revision)
-        after_commit()
+        after_commit(time.monotonic() - started)
         revision += 1
         os.write(out, f"{revision}\n".encode())
 
@@ -96,8 +97,11 @@ def _save(plans: PlanRepository, plan: Plan, base_revision: int) -> None:
         raise SystemExit("a save acknowledged another revision")
 
 
-def _sabotaged() -> Callable[[], None]:
-    """Leave new files unnamed until their rows are committed: the order that a save must not have."""
+def _sabotaged() -> Callable[[float], None]:
+    """Leave new files unnamed until their rows are committed: the order that a save must not have.
+
+    They stay so for three times as long as the save took, so that most kills fall into the gap on any disk.
+    """
     waiting: list[tuple[Path, Path]] = []
 
     def write_later(path, write, *, tmp_folder, mode=0o600):
@@ -106,8 +110,8 @@ def _sabotaged() -> Callable[[], None]:
         waiting.append((tmp, path))
         return result
 
-    def rename_all():
-        time.sleep(0.002)
+    def rename_all(saving_s):
+        time.sleep(3.0 * saving_s)
         while waiting:
             tmp, path = waiting.pop()
             tmp.rename(path)
