@@ -16,20 +16,28 @@ import statistics
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
+
+import numba
+import numpy as np
+
+from ert.commissioning.package import read_package
+from ert.dose.engine import compute_beam_dose
+from ert.dose.geometry import BeamGeometry
+from ert.dose.output import rectangle_cm
+from ert.dose.tissue import TissueGrid
+from ert.geometry.frames import BeamFrame
+from ert.geometry.grid import VoxelGrid
+from ert.settings import resources_dir
 
 VOXELS = (120, 160, 200)  # z, y, x
 SPACING_CM = 0.25
 PHASES = (6.0, 12.0, 20.0)
 
 
-def make_patient():
+def make_patient() -> TissueGrid:
     """An elliptic body with lungs, ribs and spine; grid 200 × 160 × 120 of 2.5 mm."""
-    import numpy as np
-
-    from ert.dose.tissue import TissueGrid
-    from ert.geometry.grid import VoxelGrid
-
     nz, ny, nx = VOXELS
     grid = VoxelGrid(
         origin_cm=(-(nx - 1) / 2 * SPACING_CM, -(ny - 1) / 2 * SPACING_CM, -(nz - 1) / 2 * SPACING_CM),
@@ -52,16 +60,6 @@ def make_patient():
 
 def run(threads: int, repeats: int) -> dict[str, object]:
     """Figures of one process."""
-    import numba
-    import numpy as np
-
-    from ert.commissioning.package import read_package
-    from ert.dose.engine import compute_beam_dose
-    from ert.dose.geometry import BeamGeometry
-    from ert.dose.output import rectangle_cm
-    from ert.geometry.frames import BeamFrame
-    from ert.settings import resources_dir
-
     numba.set_num_threads(threads)
     package = read_package(resources_dir() / "demo_machine" / "package")
     tissue = make_patient()
@@ -78,10 +76,7 @@ def run(threads: int, repeats: int) -> dict[str, object]:
     idle_mb = None
     for energy in PHASES:
         model = package.model(energy)
-
-        def once():
-            return compute_beam_dose(tissue=tissue, geometry=geometry, model=model, dose_grid=tissue.grid)
-
+        once = partial(compute_beam_dose, tissue=tissue, geometry=geometry, model=model, dose_grid=tissue.grid)
         began = time.perf_counter()
         result = once()
         first = time.perf_counter() - began

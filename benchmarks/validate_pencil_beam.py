@@ -101,7 +101,9 @@ def _quantity(case: dict[str, Any], ratios: dict[str, tuple[float, ...]], name: 
     return density if q == 0 else ratios[key][q] * density / ratios[key][0]
 
 
-def compute(case: dict[str, Any], truth: dict[str, np.ndarray], package: MachinePackage, voxel_cm: float):
+def compute(
+    case: dict[str, Any], truth: dict[str, np.ndarray], package: MachinePackage, voxel_cm: float
+) -> tuple[np.ndarray, float]:
     """Our voxel-mean dose on a grid refined FINE_XY and FINE_Z times, [z, y, x] cGy/MU, and seconds."""
     machine, model = package.machine, package.model(float(case["energy_MeV"]))
     applicator = min(machine.applicators, key=lambda a: abs(a.opening_x_cm - case["applicator_cm"]))
@@ -133,7 +135,7 @@ def compute(case: dict[str, Any], truth: dict[str, np.ndarray], package: Machine
 def gamma_pass_pct(
     reference: np.ndarray, mean: np.ndarray, step: list[float], dose_frac: float, dta_cm: float
 ) -> float:
-    """Percent of reference voxels above 10 % with gamma ≤ 1; our running voxel means are searched on a grid of DTA / 6."""
+    """Percent of reference voxels above 10 % with gamma ≤ 1; our running means are searched on a grid of DTA / 6."""
     factors = (FINE_Z, FINE_XY, FINE_XY)
     top = reference.max()
     where = np.argwhere(reference > 0.1 * top)

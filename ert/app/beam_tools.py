@@ -28,6 +28,8 @@ from ert.geometry.frames import BeamFrame
 from ert.geometry.mesh import surface_mesh
 from ert.geometry.surface import obliquity_deg, ssd_cm
 
+__all__ = ["BeamTools", "FittedAperture", "Mesh"]
+
 F64 = NDArray[np.float64]
 Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
 

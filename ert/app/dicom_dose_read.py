@@ -52,11 +52,11 @@ class DoseInputs:
     notes: tuple[str, ...]
 
 
-def part_of(ctx: JobContext, start: float, share: float) -> Callable[[float, str], None]:
+def part_of(ctx: JobContext, start_frac: float, share_frac: float) -> Callable[[float, str], None]:
     """A progress function for a part of a job."""
 
     def report(fraction: float, text: str = "") -> None:
-        ctx.progress(start + share * fraction, text)
+        ctx.progress(start_frac + share_frac * fraction, text)
 
     return report
 

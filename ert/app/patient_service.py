@@ -10,14 +10,25 @@ import attrs
 from ert.app.jobs import JobContext
 from ert.app.session import SiteSession
 from ert.dicom.ct import CtFile
-from ert.dicom.grouping import ScanResult
+from ert.dicom.grouping import ScannedStudy, ScanResult
+from ert.dicom.headers import StructureSetHeader
 from ert.dicom.importing import ImportedCourse, Selection, default_selection, read_selection
 from ert.dicom.scan import scan
+from ert.dicom.series import CtSeries
 from ert.domain.patient import Course, Patient
 from ert.domain.record import DicomFile, Finding
 from ert.errors import ImportRejected
 
-__all__ = ["ImportOutcome", "ImportPreview", "ImportService", "Selection", "choose_automatically"]
+__all__ = [
+    "CtSeries",
+    "ImportOutcome",
+    "ImportPreview",
+    "ImportService",
+    "ScannedStudy",
+    "Selection",
+    "StructureSetHeader",
+    "choose_automatically",
+]
 
 ImportPreview = ScanResult
 

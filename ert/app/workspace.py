@@ -294,7 +294,7 @@ class PlanWorkspace:
         plan_id = self.plan.id
         return self._jobs.call(Lane.DB, lambda: self._store.plans.dose(plan_id, digest))
 
-    def save(self, on_saved: Callable[[], None] | None = None) -> None:
+    def save(self, on_saved: Callable[[], object] | None = None) -> None:
         """Save the plan as its next revision, with the dose if that is current. Edits may go on meanwhile.
 
         Failure is reported through the job; the edits stay as they are.

@@ -28,13 +28,19 @@ class CutoutDrawing(Flowable):  # type: ignore[misc]  # reportlab has no types
     """
 
     def __init__(
-        self, outline_cm: Outline, *, frame_cm: tuple[float, float], title: str, max_width: float, max_height: float
+        self,
+        outline_cm: Outline,
+        *,
+        frame_cm: tuple[float, float],
+        title: str,
+        max_width_pt: float,
+        max_height_pt: float,
     ) -> None:
         super().__init__()
         self.outline_cm, self.frame_cm, self.title = outline_cm, frame_cm, title
         need_x = max(frame_cm[0], 2 * max(abs(x) for x, _ in outline_cm)) * cm + 2 * _PAD
         need_y = max(frame_cm[1], 2 * max(abs(y) for _, y in outline_cm)) * cm + 2 * _PAD + 24
-        self.scale = min(1.0, max_width / need_x, max_height / need_y)
+        self.scale = min(1.0, max_width_pt / need_x, max_height_pt / need_y)
         self.width, self.height = need_x * self.scale, need_y * self.scale
 
     def wrap(self, *_available: float) -> tuple[float, float]:

@@ -163,8 +163,8 @@ def _plot(title: str, curves: Sequence[CurveComparison], x_label: str) -> LinePl
         series.append(Series(name=label, x=curve.position_cm, y=curve.computed_cgy_per_mu, colour=colour))
     return LinePlot(
         series,
-        width=_PLOT_WIDTH,
-        height=_PLOT_HEIGHT,
+        width_pt=_PLOT_WIDTH,
+        height_pt=_PLOT_HEIGHT,
         x_label=x_label,
         y_label="cGy/MU",
         title=title,

@@ -64,14 +64,14 @@ def plan_pictures(report: PlanReport) -> dict[str, bytes]:
     """File name → PNG bytes: slices through isocentre and dose maximum, and the DVH."""
     content = slice_content(report)
     maximum_gy, maximum_cm = dose_maximum(report.dose_grid, report.dose_gy)
-    width = _WIDTH - 1.4 * cm
-    legend = IsodoseLegend(content.isodoses, width=width)
+    width_pt = _WIDTH - 1.4 * cm
+    legend = IsodoseLegend(content.isodoses, width_pt=width_pt)
     pictures = {}
     for name, title, point in (
         ("slices_isocentre.png", "slices through the isocentre", report.beams[0].beam.isocentre_cm),
         ("slices_maximum.png", f"slices through the dose maximum {maximum_gy:.2f} Gy", maximum_cm),
     ):
-        row = slice_row(content, point, width=width, height=_HEIGHT - 3.2 * cm)
+        row = slice_row(content, point, width_pt=width_pt, height_pt=_HEIGHT - 3.2 * cm)
         pictures[name] = _render([legend, row], report, title)
     if report.dvhs:
         curves = [
@@ -79,7 +79,8 @@ def plan_pictures(report: PlanReport) -> dict[str, bytes]:
             for d in report.dvhs
         ]
         plot = LinePlot(
-            curves, width=width, height=_HEIGHT - 2.4 * cm, x_label="dose (Gy)", y_label="volume (%)", y_range=(0, 102)
-        )
+            curves, width_pt=width_pt, height_pt=_HEIGHT - 2.4 * cm,
+            x_label="dose (Gy)", y_label="volume (%)", y_range=(0, 102),
+        )  # fmt: skip
         pictures["dvh.png"] = _render([plot], report, "dose\N{EN DASH}volume histogram")
     return pictures

@@ -147,7 +147,7 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
             for d in report.dvhs
         ]
         plot = LinePlot(
-            curves, width=TEXT_WIDTH, height=8.5 * cm, x_label="dose (Gy)", y_label="volume (%)",
+            curves, width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label="dose (Gy)", y_label="volume (%)",
             title="Cumulative dose\N{EN DASH}volume histogram", y_range=(0.0, 102.0),
         )  # fmt: skip
         story += [Spacer(1, 6), KeepTogether([plot])]
@@ -164,20 +164,24 @@ def _slices(report: PlanReport) -> list[Flowable]:
     story: list[Flowable] = [PageBreak()]
     for name, point in places:
         story += [paragraph(f"Slices through the {name} ({point[0]:.2f}, {point[1]:.2f}, {point[2]:.2f}) cm", HEADING)]
-        story.append(IsodoseLegend(content.isodoses, width=TEXT_WIDTH))
-        story.append(slice_row(content, point, width=TEXT_WIDTH, height=10.0 * cm))
+        story.append(IsodoseLegend(content.isodoses, width_pt=TEXT_WIDTH))
+        story.append(slice_row(content, point, width_pt=TEXT_WIDTH, height_pt=10.0 * cm))
     return story
 
 
-def slice_row(content: SliceContent, point_cm: Float3, *, width: float, height: float) -> Flowable:
+def slice_row(content: SliceContent, point_cm: Float3, *, width_pt: float, height_pt: float) -> Flowable:
     """Axial slice on the left; coronal over sagittal on the right."""
-    axial = SliceDrawing(content, "axial", point_cm, title="axial", max_width=0.55 * width, max_height=height)
+    axial = SliceDrawing(
+        content, "axial", point_cm, title="axial", max_width_pt=0.55 * width_pt, max_height_pt=height_pt
+    )
     side = [
-        [SliceDrawing(content, o, point_cm, title=o, max_width=0.42 * width, max_height=height / 2 - 4)]
+        [SliceDrawing(content, o, point_cm, title=o, max_width_pt=0.42 * width_pt, max_height_pt=height_pt / 2 - 4)]
         for o in ("coronal", "sagittal")
     ]
     return Table(
-        [[axial, Table(side)]], colWidths=[0.56 * width, 0.44 * width], style=[("VALIGN", (0, 0), (-1, -1), "TOP")]
+        [[axial, Table(side)]],
+        colWidths=[0.56 * width_pt, 0.44 * width_pt],
+        style=[("VALIGN", (0, 0), (-1, -1), "TOP")],
     )
 
 
@@ -197,8 +201,8 @@ def _cutouts(report: PlanReport) -> list[Flowable]:
                 scaled(beam.aperture.outline_cm, scale),
                 frame_cm=(applicator.opening_x_cm * scale, applicator.opening_y_cm * scale),
                 title=f"Beam {beam.number}, {name}",
-                max_width=TEXT_WIDTH,
-                max_height=_MAX_CUTOUT_HEIGHT,
+                max_width_pt=TEXT_WIDTH,
+                max_height_pt=_MAX_CUTOUT_HEIGHT,
             )
             head = paragraph(f"Cutout of beam {beam.number} '{beam.name}' at the {name}", HEADING)
             story.append(KeepTogether([head, paragraph(_cutout_text(beam, scale), BODY), drawing]))

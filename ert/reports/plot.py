@@ -59,8 +59,8 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         self,
         series: Sequence[Series],
         *,
-        width: float,
-        height: float,
+        width_pt: float,
+        height_pt: float,
         x_label: str,
         y_label: str,
         title: str = "",
@@ -70,7 +70,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
     ) -> None:
         super().__init__()
         self.series = [s for s in series if len(s.x)]
-        self.width, self.height = width, height
+        self.width, self.height = width_pt, height_pt
         self.x_label, self.y_label, self.title = x_label, y_label, title
         self.x_range = x_range or self._extent([s.x for s in self.series])
         low, high = self._extent([s.y for s in self.series])

@@ -136,15 +136,15 @@ class SliceDrawing(Flowable):  # type: ignore[misc]  # reportlab has no types
         point_cm: Float3,
         *,
         title: str,
-        max_width: float,
-        max_height: float,
+        max_width_pt: float,
+        max_height_pt: float,
     ) -> None:
         super().__init__()
         self.content, self.orientation, self.title = content, orientation, title
         self.horizontal, self.vertical, self.normal = _PLANES[orientation]
         self.along = content.along_cm(point_cm)
         (h0, h1), (v0, v1) = content.box_cm[self.horizontal], content.box_cm[self.vertical]
-        self.unit = min((max_width - 4) / (h1 - h0), (max_height - 14) / (v1 - v0))
+        self.unit = min((max_width_pt - 4) / (h1 - h0), (max_height_pt - 14) / (v1 - v0))
         self.width, self.height = (h1 - h0) * self.unit + 4, (v1 - v0) * self.unit + 14
 
     def wrap(self, *_available: float) -> tuple[float, float]:
@@ -231,10 +231,10 @@ class SliceDrawing(Flowable):  # type: ignore[misc]  # reportlab has no types
 class IsodoseLegend(Flowable):  # type: ignore[misc]  # reportlab has no types
     """A row of the isodose levels with their colours, % and Gy."""
 
-    def __init__(self, isodoses: Sequence[Isodose], *, width: float) -> None:
+    def __init__(self, isodoses: Sequence[Isodose], *, width_pt: float) -> None:
         super().__init__()
         self.isodoses = list(isodoses)
-        self.width, self.height = width, 12.0
+        self.width, self.height = width_pt, 12.0
 
     def wrap(self, *_available: float) -> tuple[float, float]:
         """Size on the page."""

@@ -41,7 +41,8 @@ def check_platform(
     if python < _FIRST_IMMORTAL_NONE and pyside >= _FIRST_FAULTY_PYSIDE:
         have = ".".join(map(str, pyside))
         raise SelfTestFailed(
-            f"PySide6 {have} cannot be used on Python {'.'.join(map(str, python))}: it would end the program without warning.",
+            f"PySide6 {have} cannot be used on Python {'.'.join(map(str, python))}: "
+            "it would end the program without warning.",
             hint="Install PySide6_Essentials 6.11.3, or use Python 3.12 or newer.",
         )
 
@@ -157,7 +158,7 @@ def start(
         window.sign_in.show_sign_in(site)
     window.show()
     if site is not None and credentials is not None:
-        _sign_in(window, gateway, jobs, site, credentials, plan_id)
+        _sign_in(window, gateway, jobs, site=site, credentials=credentials, plan_id=plan_id)
     if on_ready is not None:
         from PySide6.QtCore import QTimer
 
@@ -171,6 +172,7 @@ def _sign_in(
     window: MainWindow,
     gateway: SiteGateway,
     jobs: Jobs,
+    *,
     site: Path,
     credentials: tuple[str, str],
     plan_id: str | None,

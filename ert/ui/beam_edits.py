@@ -68,7 +68,9 @@ def with_machine(workspace: PlanWorkspace, beam: Beam, machine_name: str) -> Bea
     """The beam on another machine: same energy and applicator where that machine has them."""
     package = workspace.models.package(machine_name)
     energies = [m.energy_mev for m in package.models]
-    energy_mev = beam.energy_mev if beam.energy_mev in energies else min(energies, key=lambda e: abs(e - beam.energy_mev))
+    energy_mev = (
+        beam.energy_mev if beam.energy_mev in energies else min(energies, key=lambda e: abs(e - beam.energy_mev))
+    )
     ids = [a.id for a in package.machine.applicators]
     applicator_id = beam.applicator_id if beam.applicator_id in ids else ids[0]
     moved = attrs.evolve(beam, machine_name=machine_name, applicator_id=applicator_id)
@@ -87,7 +89,9 @@ def with_aperture_source(workspace: PlanWorkspace, beam: Beam, source: ApertureS
     centre = ((x0 + x1) / 2, (y0 + y1) / 2)
     if source is ApertureSource.TARGET:
         if beam.target_number is None:
-            raise InvalidPlan(f"Beam '{beam.name}' has no target to fit its aperture to.", hint="Choose a target first.")
+            raise InvalidPlan(
+                f"Beam '{beam.name}' has no target to fit its aperture to.", hint="Choose a target first."
+            )
         margin_cm = DEFAULT_MARGIN_CM if beam.aperture.margin_cm is None else beam.aperture.margin_cm
         return _with_fitted(beam, workspace.tools.fit_aperture(beam, beam.target_number, margin_cm))
     if source is ApertureSource.RECTANGLE:

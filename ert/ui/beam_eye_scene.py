@@ -178,13 +178,13 @@ def area_cm2(outline: Outline) -> float:
     return float(abs(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) / 2)
 
 
-def nearest_edge(outline: Outline, x: float, y: float) -> tuple[int, float]:
+def nearest_edge(outline: Outline, x_cm: float, y_cm: float) -> tuple[int, float]:
     """Index at which a new point would be inserted, and the distance of (x, y) from that edge, cm."""
     points = np.asarray(outline)
     following = np.roll(points, -1, axis=0)
     along = following - points
     length2 = np.maximum(np.sum(along**2, axis=1), 1e-12)
-    part = np.clip(np.sum((np.array([x, y]) - points) * along, axis=1) / length2, 0, 1)
-    distance = np.linalg.norm(points + part[:, None] * along - (x, y), axis=1)
+    part = np.clip(np.sum((np.array([x_cm, y_cm]) - points) * along, axis=1) / length2, 0, 1)
+    distance = np.linalg.norm(points + part[:, None] * along - (x_cm, y_cm), axis=1)
     nearest = int(np.argmin(distance))
     return nearest + 1, float(distance[nearest])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
-from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsPathItem, QGraphicsScene, QGraphicsView, QWidget
 
@@ -122,7 +122,9 @@ class BeamEyeView(QGraphicsView):
         self._show_outline()
         if len(self._outline) <= _MAX_HANDLES:
             for index, (x, y) in enumerate(self._outline):
-                handle = parts.VertexHandle(index, self._moved, self._released, is_small=len(self._outline) > _MANY_HANDLES)
+                handle = parts.VertexHandle(
+                    index, self._moved, self._released, is_small=len(self._outline) > _MANY_HANDLES
+                )
                 handle.setPos(x, y)
                 scene.addItem(handle)
         if was_empty or is_new_size:
@@ -243,7 +245,7 @@ class BeamEyeView(QGraphicsView):
 
     # ---- texts ---------------------------------------------------------------------------------------------------
 
-    def drawForeground(self, painter: QPainter, rect: QRectF) -> None:
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         """Title, orientation, scale and area, in widget coordinates."""
         painter.save()
         painter.resetTransform()
@@ -288,5 +290,3 @@ class BeamEyeView(QGraphicsView):
             painter.drawLine(QPointF(x, y - 4), QPointF(x, y + 4))
         above = Qt.AlignmentFlag.AlignBottom
         draw_plate(painter, "5 cm", QPointF(right - length_px / 2, y - 5), align=above, colour=text)
-
-

@@ -67,7 +67,9 @@ class BeamPanel(QWidget):
         table.horizontalHeader().setMinimumSectionSize(92)
         table.horizontalHeader().setStretchLastSection(True)
         table.selectionModel().currentChanged.connect(self._current_changed)
-        self.add_button = push_button("Add beam", "add", "Propose a beam for the target: angle, energy, applicator, aperture")
+        self.add_button = push_button(
+            "Add beam", "add", "Propose a beam for the target: angle, energy, applicator, aperture"
+        )
         self.copy_button = push_button("Duplicate", "copy", "Copy the chosen beam")
         self.remove_button = push_button("Remove", "remove", "Remove the chosen beam")
         self.add_button.clicked.connect(self._add)
@@ -114,7 +116,9 @@ class BeamPanel(QWidget):
 
     def _show_reasons(self, beam: Beam | None) -> None:
         if beam is None:
-            self._reasons.setText("No beam yet. “Add beam” proposes angle, energy, applicator and aperture, with reasons.")
+            self._reasons.setText(
+                "No beam yet. “Add beam” proposes angle, energy, applicator and aperture, with reasons."
+            )
         elif beam.reasons:
             names = {row.field: row.name for row in reversed(ROWS)}
             lines = [f"{names.get(field, field)}: {text}" for field, text in beam.reasons]

@@ -55,18 +55,17 @@ class BeamRow:
     is_open: Callable[[Beam], bool] = lambda _beam: True
 
 
-def _number_row(
-    name: str, unit: str, field: str, decimals: int, *, low: float, high: float, what: str, help_field: str = ""
+def _angle_row(
+    name: str, field: str, *, what: str, read: Callable[[Beam], float], write: Callable[[Beam, float], Beam]
 ) -> BeamRow:
     def change(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
-        value = parse_number(text, what=what, unit=unit, minimum=low, maximum=high)
-        return attrs.evolve(beam, **{field: value})
+        return write(beam, parse_number(text, what=what, unit="°", minimum=-360, maximum=360))
 
     return BeamRow(
         name=name,
-        unit=unit,
-        field=help_field or field,
-        text=lambda _ws, beam: format_number(getattr(beam, field), decimals),
+        unit="°",
+        field=field,
+        text=lambda _ws, beam: format_number(read(beam), 1),
         change=change,
     )
 
@@ -157,14 +156,19 @@ def _set_name(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
     return attrs.evolve(beam, name=text.strip() or beam.name)
 
 
-def _set_mu(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
+def _set_weight(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
+    return attrs.evolve(beam, weight=parse_number(text, what="The weight", unit="", minimum=0.001, maximum=1000))
+
+
+def _set_mu(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
     return attrs.evolve(beam, mu=parse_number(text, what="Monitor units", unit="MU", minimum=0.1, maximum=9999))
 
 
 ROWS: tuple[BeamRow, ...] = (
     BeamRow(name="Name", field="name", text=lambda _ws, b: b.name, change=_set_name),
     BeamRow(
-        name="Target", field="target_number", text=_target_name, change=_set_target, choices=lambda w, _b: list(_targets(w))
+        name="Target", field="target_number", text=_target_name, change=_set_target,
+        choices=lambda w, _b: list(_targets(w)),
     ),
     BeamRow(
         name="Machine", field="machine_name", text=lambda _ws, b: b.machine_name,
@@ -178,9 +182,18 @@ ROWS: tuple[BeamRow, ...] = (
         name="Applicator", field="applicator_id", text=lambda _ws, b: b.applicator_id,
         change=lambda _ws, b, text: attrs.evolve(b, applicator_id=text), choices=_applicators,
     ),
-    _number_row("Gantry IEC", "°", "gantry_deg", 1, low=-360, high=360, what="The gantry angle"),
-    _number_row("Collimator IEC", "°", "collimator_deg", 1, low=-360, high=360, what="The collimator angle"),
-    _number_row("Couch IEC", "°", "couch_deg", 1, low=-360, high=360, what="The couch angle"),
+    _angle_row(
+        "Gantry IEC", "gantry_deg", what="The gantry angle",
+        read=lambda b: b.gantry_deg, write=lambda b, angle_deg: attrs.evolve(b, gantry_deg=angle_deg),
+    ),
+    _angle_row(
+        "Collimator IEC", "collimator_deg", what="The collimator angle",
+        read=lambda b: b.collimator_deg, write=lambda b, angle_deg: attrs.evolve(b, collimator_deg=angle_deg),
+    ),
+    _angle_row(
+        "Couch IEC", "couch_deg", what="The couch angle",
+        read=lambda b: b.couch_deg, write=lambda b, angle_deg: attrs.evolve(b, couch_deg=angle_deg),
+    ),
     _isocentre_row(0),
     _isocentre_row(1),
     _isocentre_row(2),
@@ -205,7 +218,7 @@ ROWS: tuple[BeamRow, ...] = (
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
     ),
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
-    _number_row("Weight", "", "weight", 3, low=0.001, high=1000, what="The weight"),
+    BeamRow(name="Weight", field="weight", text=lambda _ws, b: format_number(b.weight, 3), change=_set_weight),
     BeamRow(
         name="MU / fraction", unit="MU", field="mu", change=_set_mu, is_open=lambda _b: True,
         text=lambda _ws, b: "–" if b.mu is None else format_number(b.mu, 1),
@@ -270,20 +283,33 @@ class BeamTableModel(QAbstractTableModel):
         """Text, alignment, colour, reason and choices of a cell."""
         if not index.isValid():
             return None
-        row, beam = ROWS[index.row()], self._beams[index.column()]
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            return row.text(self._workspace, beam)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return self.reason(row, beam)
-        if role == Qt.ItemDataRole.ForegroundRole and not self.is_editable(row, beam):
-            return QColor(TEXT_DIM)
-        if role == Qt.ItemDataRole.FontRole and self.reason(row, beam):
-            font = QFont()
-            font.setItalic(True)
-            return font
-        if role == ChoicesRole and row.choices is not None:
-            return list(row.choices(self._workspace, beam))
-        return None
+        answers: dict[int, Callable[[BeamRow, Beam], object]] = {
+            Qt.ItemDataRole.DisplayRole: self._text,
+            Qt.ItemDataRole.EditRole: self._text,
+            Qt.ItemDataRole.ToolTipRole: self.reason,
+            Qt.ItemDataRole.ForegroundRole: self._colour,
+            Qt.ItemDataRole.FontRole: self._font,
+            ChoicesRole: self._choices,
+        }
+        answer = answers.get(role)
+        return None if answer is None else answer(ROWS[index.row()], self._beams[index.column()])
+
+    def _text(self, row: BeamRow, beam: Beam) -> str:
+        return row.text(self._workspace, beam)
+
+    def _colour(self, row: BeamRow, beam: Beam) -> QColor | None:
+        return None if self.is_editable(row, beam) else QColor(TEXT_DIM)
+
+    def _font(self, row: BeamRow, beam: Beam) -> QFont | None:
+        """Italic where the program proposed the value."""
+        if not self.reason(row, beam):
+            return None
+        font = QFont()
+        font.setItalic(True)
+        return font
+
+    def _choices(self, row: BeamRow, beam: Beam) -> list[str] | None:
+        return None if row.choices is None else list(row.choices(self._workspace, beam))
 
     @staticmethod
     def reason(row: BeamRow, beam: Beam) -> str | None:

@@ -54,8 +54,10 @@ class CommandPalette(QDialog):
         self.list.setCurrentRow(0)
 
     def _choose(self) -> None:
+        if self.list.currentRow() < 0:
+            return
         item = self.list.currentItem()
-        if item is None or not item.flags() & Qt.ItemFlag.ItemIsEnabled:
+        if not item.flags() & Qt.ItemFlag.ItemIsEnabled:
             return
         action: QAction = item.data(Qt.ItemDataRole.UserRole)
         self.accept()

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdi
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import PendingSite, SiteGateway
-from ert.errors import ErtError
+from ert.ui.failures import sentence_of
 from ert.ui.password_rule import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
 from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button
@@ -122,8 +122,9 @@ class CreateSiteForm(QFrame):
         layout.addWidget(title)
         layout.addWidget(
             dim_label(
-                "This code opens the site if the administrator's password is lost. Nobody can make another one: without "
-                "password and code everything in the site is lost. Print it, keep it in a safe, not on this computer."
+                "This code opens the site if the administrator's password is lost. Nobody can make another one: "
+                "without password and code everything in the site is lost. Print it, keep it in a safe, "
+                "not on this computer."
             )
         )
         layout.addWidget(self.code)
@@ -214,8 +215,7 @@ class CreateSiteForm(QFrame):
     def _failed(self, error: BaseException) -> None:
         self.finish.setEnabled(True)
         self._check()
-        text = str(error) if isinstance(error, ErtError) else "The site could not be made; the reason is in the log."
-        self.message.show_error(text)
+        self.message.show_error(sentence_of(error))
 
     def cancel(self) -> None:
         """Go back and remove what was prepared."""
@@ -234,8 +234,8 @@ class CreateSiteForm(QFrame):
             return
         page = QTextDocument()
         page.setPlainText(
-            f"ERT recovery code\n\nSite: {self.name.text()}\nAdministrator: {self.admin.text()}\n\n{self.code.text()}\n\n"
+            f"ERT recovery code\n\nSite: {self.name.text()}\nAdministrator: {self.admin.text()}\n\n"
+            f"{self.code.text()}\n\n"
             "Keep this paper in a safe. Whoever holds it can open the site."
         )
         page.print_(printer)
-

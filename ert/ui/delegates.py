@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from PySide6.QtCore import QAbstractItemModel, QEvent, QLocale, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QComboBox, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
@@ -70,12 +68,10 @@ class SwatchDelegate(QStyledItemDelegate):
         if not isinstance(colour, QColor):
             super().paint(painter, option, index)
             return
-        rect: Any = option.rect  # type: ignore[attr-defined]
+        rect = option.rect
         side = min(rect.width(), rect.height()) - 8
         painter.fillRect(rect.center().x() - side // 2, rect.center().y() - side // 2, side, side, colour)
 
-    def editorEvent(
-        self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index
-    ) -> bool:
+    def editorEvent(self, event: QEvent, model: QAbstractItemModel, option: QStyleOptionViewItem, index: Index) -> bool:
         """Leave clicks to the view."""
         return False

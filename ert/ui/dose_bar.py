@@ -119,7 +119,4 @@ class DoseBar(QWidget):
             self.maximum.setText("max –")
             return
         percent = 100.0 * dose.max_gy / plan.prescription.dose_gy
-        self.maximum.setText(
-            f"max {format_quantity(dose.max_gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')})"
-        )
-
+        self.maximum.setText(f"max {format_quantity(dose.max_gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')})")

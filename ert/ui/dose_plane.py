@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import attrs
 import contourpy
@@ -41,9 +40,7 @@ class DosePlane:
             z=self.gy[top:bottom, left:right], line_type=contourpy.LineType.Separate
         )
         shift = np.array([left, top], dtype=float)
-        return [
-            (np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)
-        ]
+        return [(np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)]
 
 
 def _box_above(gy: NDArray[np.float32], level_gy: float) -> tuple[tuple[int, int], tuple[int, int]] | None:
@@ -98,7 +95,7 @@ def dose_plane(
     )
 
 
-def _between(gy: NDArray[np.float32], array_axis: int, depth: float) -> NDArray[Any] | None:
+def _between(gy: NDArray[np.float32], array_axis: int, depth: float) -> NDArray[np.float32] | None:
     """Linear interpolation between two planes; None beyond half a plane outside."""
     last = gy.shape[array_axis] - 1
     if not -0.5 <= depth <= last + 0.5:
@@ -108,8 +105,8 @@ def _between(gy: NDArray[np.float32], array_axis: int, depth: float) -> NDArray[
     part = np.float32(depth - low)
     planes = np.moveaxis(gy, array_axis, 0)
     if part == 0:
-        return planes[low]
-    return planes[low] * (1 - part) + planes[low + 1] * part
+        return planes[low, ...]
+    return planes[low, ...] * (1 - part) + planes[low + 1, ...] * part
 
 
 def dose_at(gy: NDArray[np.float32], grid: VoxelGrid, point_cm: tuple[float, float, float]) -> float | None:

@@ -78,11 +78,7 @@ class MetricTableModel(QAbstractTableModel):
             return f"{format_number(dvh.outside_cc, 1)} cm³ lie outside the dose grid and count as receiving nothing."
         if role != Qt.ItemDataRole.DisplayRole or column == 0:
             return None
-        if column == 1:
-            return dvh.name
-        if column == 2:  # noqa: PLR2004
-            return format_number(dvh.volume_cc, 1)
-        return self._dose_text(values[column - 3])
+        return (dvh.name, format_number(dvh.volume_cc, 1), *map(self._dose_text, values))[column - 1]
 
     def _dose_text(self, gy: float | None) -> str:
         if gy is None:

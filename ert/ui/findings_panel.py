@@ -11,7 +11,11 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem,
 from ert.domain.record import Finding, Severity
 from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap
 
-_NOUNS = {Severity.BLOCKER: ("stop", "stops"), Severity.WARNING: ("warning", "warnings"), Severity.NOTE: ("note", "notes")}
+_NOUNS = {
+    Severity.BLOCKER: ("stop", "stops"),
+    Severity.WARNING: ("warning", "warnings"),
+    Severity.NOTE: ("note", "notes"),
+}
 
 
 def count_text(findings: Sequence[Finding], severity: Severity) -> str:

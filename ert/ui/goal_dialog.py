@@ -48,8 +48,8 @@ class GoalDialog(QDialog):
         self.setWindowTitle("Add goal")
         self.goal: Goal | None = None
         self.structure = combo("Structure", [(s.number, s.name) for s in structures.structures if not s.is_empty])
-        self.metric = QLineEdit("D95%")
-        self.metric.setAccessibleName("Metric")
+        self.metric_name = QLineEdit("D95%")
+        self.metric_name.setAccessibleName("Metric")
         self.comparison = combo("Comparison", [(">=", "at least"), ("<=", "at most")])
         self.value = QLineEdit("90")
         self.value.setAccessibleName("Value")
@@ -60,7 +60,7 @@ class GoalDialog(QDialog):
         buttons.rejected.connect(self.reject)
         form = QFormLayout()
         form.addRow("Structure", self.structure)
-        form.addRow("Metric", self.metric)
+        form.addRow("Metric", self.metric_name)
         form.addRow("must be", self.comparison)
         form.addRow("Value", self.value)
         form.addRow("Unit", self.unit)
@@ -74,7 +74,7 @@ class GoalDialog(QDialog):
         try:
             self.goal = make_goal(
                 self.structure.currentData(),
-                self.metric.text(),
+                self.metric_name.text(),
                 self.comparison.currentData(),
                 self.value.text(),
                 self.unit.currentData(),

@@ -198,9 +198,7 @@ class ImportDialog(QDialog):
             return
         selection = self._selection()
         self.message.clear()
-        self._run(
-            lambda ctx: self._service.import_selection(preview, selection, ctx), "Importing", self._imported
-        )
+        self._run(lambda ctx: self._service.import_selection(preview, selection, ctx), "Importing", self._imported)
 
     def _imported(self, outcome: ImportOutcome) -> None:
         self._show_running(is_running=False)

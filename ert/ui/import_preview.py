@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QIcon
@@ -14,12 +14,12 @@ from ert.ui.numbers import format_number
 from ert.ui.widgets import severity_pixmap
 
 if TYPE_CHECKING:
-    from ert.app.patient_service import ImportPreview
+    from ert.app.patient_service import CtSeries, ImportPreview, ScannedStudy, StructureSetHeader
 
 _UID_ROLE = Qt.ItemDataRole.UserRole
 
 
-def series_text(series: Any) -> str:
+def series_text(series: CtSeries) -> str:
     """Description, size and spacing of a series."""
     name = series.description or "CT"
     if series.grid is None:
@@ -29,7 +29,7 @@ def series_text(series: Any) -> str:
     return f"{name}  ·  {nx} × {ny} × {nz}  ·  {spacing} cm  ·  {series.patient_position or 'position unknown'}"
 
 
-def structure_set_text(header: Any) -> str:
+def structure_set_text(header: StructureSetHeader) -> str:
     """Label, date and number of structures."""
     return f"{header.label or 'RT Structure Set'}  ·  {header.date or 'no date'}  ·  {len(header.roi_names)} structures"
 
@@ -69,7 +69,7 @@ class PreviewTree(QTreeWidget):
                 self._add_study(root, study)
         self.expandAll()
 
-    def _add_study(self, root: QTreeWidgetItem, study: Any) -> None:
+    def _add_study(self, root: QTreeWidgetItem, study: ScannedStudy) -> None:
         branch = QTreeWidgetItem(root, [f"Study {study.date} {study.description}".strip(), ""])
         branch.setIcon(0, icon("course"))
         for series in study.series:
@@ -89,7 +89,7 @@ class PreviewTree(QTreeWidget):
             QTreeWidgetItem(branch, [f"RT Dose {dose.summation_type}", "not imported"]).setIcon(0, icon("isodose"))
 
     @staticmethod
-    def _mark(item: QTreeWidgetItem, series: Any) -> None:
+    def _mark(item: QTreeWidgetItem, series: CtSeries) -> None:
         severities = {f.severity for f in series.findings}
         if not series.is_importable:
             item.setIcon(1, QIcon(severity_pixmap(Severity.BLOCKER)))

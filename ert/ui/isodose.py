@@ -26,9 +26,7 @@ class IsodoseLevel:
 
 def _level(percent: float, hex_colour: str, *, is_dashed: bool = False) -> IsodoseLevel:
     value = int(hex_colour.lstrip("#"), 16)
-    return IsodoseLevel(
-        percent=percent, colour=(value >> 16, (value >> 8) & 255, value & 255), is_dashed=is_dashed
-    )
+    return IsodoseLevel(percent=percent, colour=(value >> 16, (value >> 8) & 255, value & 255), is_dashed=is_dashed)
 
 
 STANDARD = (

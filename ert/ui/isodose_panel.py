@@ -81,20 +81,28 @@ class IsodoseTableModel(QAbstractTableModel):
         if not index.isValid():
             return None
         level, column = self.levels[index.row()], index.column()
-        if role == Qt.ItemDataRole.DecorationRole and column == _SWATCH:
-            return QColor(*level.colour)
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
+            return self._text(level, column)
+        if column == _SWATCH:
+            return self._swatch(level, role)
         if role == Qt.ItemDataRole.CheckStateRole and column in (_PERCENT, _DASHED):
             is_on = level.is_visible if column == _PERCENT else level.is_dashed
             return Qt.CheckState.Checked if is_on else Qt.CheckState.Unchecked
         if role == Qt.ItemDataRole.TextAlignmentRole and column in (_PERCENT, _GY):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.EditRole):
-            if column == _PERCENT:
-                return f"{level.percent:g}"
-            if column == _GY:
-                return format_number(self._prescribed_gy * level.percent / 100.0, 2)
-        if role == Qt.ItemDataRole.ToolTipRole and column == _SWATCH:
-            return "Double-click to choose a colour"
+        return None
+
+    @staticmethod
+    def _swatch(level: IsodoseLevel, role: int) -> QColor | str | None:
+        if role == Qt.ItemDataRole.DecorationRole:
+            return QColor(*level.colour)
+        return "Double-click to choose a colour" if role == Qt.ItemDataRole.ToolTipRole else None
+
+    def _text(self, level: IsodoseLevel, column: int) -> str | None:
+        if column == _PERCENT:
+            return f"{level.percent:g}"
+        if column == _GY:
+            return format_number(self._prescribed_gy * level.percent / 100.0, 2)
         return None
 
     @property
@@ -115,20 +123,26 @@ class IsodoseTableModel(QAbstractTableModel):
         level, column = self.levels[index.row()], index.column()
         if role == Qt.ItemDataRole.CheckStateRole:
             is_on = Qt.CheckState(value) == Qt.CheckState.Checked
-            name = "is_visible" if column == _PERCENT else "is_dashed"
-            self.replace(level, attrs.evolve(level, **{name: is_on}))
+            is_visible = is_on if column == _PERCENT else level.is_visible
+            is_dashed = level.is_dashed if column == _PERCENT else is_on
+            self.replace(level, attrs.evolve(level, is_visible=is_visible, is_dashed=is_dashed))
             return True
         if role != Qt.ItemDataRole.EditRole:
             return False
         try:
-            percent = self._percent(str(value), column)
-            if any(other.percent == percent for other in self.levels if other is not level):
-                raise Refused(f"There is a level of {percent:g} % already.")
+            percent = self._free_percent(str(value), column, level)
         except Refused as error:
             self.refused.emit(str(error))
             return False
         self.replace(level, attrs.evolve(level, percent=percent))
         return True
+
+    def _free_percent(self, text: str, column: int, level: IsodoseLevel) -> float:
+        """What was typed for a level, in percent; `Refused` if another level stands there."""
+        percent = self._percent(text, column)
+        if any(other.percent == percent for other in self.levels if other is not level):
+            raise Refused(f"There is a level of {percent:g} % already.")
+        return percent
 
     def _percent(self, text: str, column: int) -> float:
         if column == _GY:

@@ -96,9 +96,9 @@ class MainWindow(QMainWindow):
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
         self._refill_menus()
 
-    def _action(self, text: str, slot: object, keys: str) -> QAction:
+    def _action(self, text: str, slot: Callable[[], object], keys: str) -> QAction:
         action = QAction(text, self)
-        action.triggered.connect(lambda _checked=False: slot())  # type: ignore[operator]
+        action.triggered.connect(lambda _checked=False: slot())
         if keys:
             action.setShortcut(QKeySequence(keys))
         self.addAction(action)
@@ -116,11 +116,11 @@ class MainWindow(QMainWindow):
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
                 menu = bar.addMenu(title)
-                for action in actions:
-                    if action is None:
+                for entry in actions:
+                    if entry is None:
                         menu.addSeparator()
                     else:
-                        menu.addAction(action)
+                        menu.addAction(entry)
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.palette_action, self._keys, self._about])
 

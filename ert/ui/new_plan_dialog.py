@@ -67,7 +67,9 @@ class NewPlanDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         if not has_role:
-            layout.addWidget(dim_label("No structure is marked EXTERNAL: choose the one that is the patient's outline."))
+            layout.addWidget(
+                dim_label("No structure is marked EXTERNAL: choose the one that is the patient's outline.")
+            )
         layout.addWidget(self.message)
         layout.addWidget(self.buttons)
         self.buttons.accepted.connect(self.submit)

@@ -69,9 +69,7 @@ class NumberEdit(QLineEdit):
 
     def read(self) -> float:
         """The number typed now; raises `Refused` if it is none or out of range."""
-        return parse_number(
-            self.text(), what=self._what, unit=self._unit, minimum=self._minimum, maximum=self._maximum
-        )
+        return parse_number(self.text(), what=self._what, unit=self._unit, minimum=self._minimum, maximum=self._maximum)
 
     def _show(self) -> None:
         text = "" if self._value is None else format_quantity(self._value, self._decimals, self._unit)

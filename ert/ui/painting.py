@@ -31,12 +31,12 @@ def path_of(lines: Iterable[NDArray[np.float64]], *, is_closed: bool = False) ->
         tail = np.array([starts[-2], 0], dtype=">i4").tobytes()
         data = QByteArray(head + elements.tobytes() + tail)
         stream = QDataStream(data, QIODevice.OpenModeFlag.ReadOnly)
-        stream >> path  # type: ignore[operator]
+        stream >> path
     return path
 
 
 def window_table(window_hu: float, level_hu: float) -> NDArray[np.uint32]:
-    """Opaque grey for each CT number, index = the number's 16 bits read as unsigned; linear as DICOM PS3.3 C.11.2.1.3.2.
+    """Opaque grey for each CT number, linear as DICOM PS3.3 C.11.2.1.3.2; index = the number's 16 bits as unsigned.
 
     Returns
     -------
@@ -57,9 +57,7 @@ def grey_image(hu: NDArray[np.int16], table: NDArray[np.uint32]) -> QImage:
     return QImage(pixels.data, columns, rows, columns * 4, QImage.Format.Format_RGB32).copy()
 
 
-def wash_image(
-    gy: NDArray[np.float32], table: NDArray[np.uint8], *, top_gy: float, opacity_frac: float
-) -> QImage:
+def wash_image(gy: NDArray[np.float32], table: NDArray[np.uint8], *, top_gy: float, opacity_frac: float) -> QImage:
     """A dose plane as a translucent picture; ``table`` has 256 colours from 0 to ``top_gy``."""
     alpha = (table[:, 3].astype(np.float64) * opacity_frac).round()
     colour = (table[:, :3] * (alpha[:, None] / 255.0)).round().astype(np.uint32)

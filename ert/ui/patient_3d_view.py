@@ -7,8 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QResizeEvent
-from PySide6.QtGui import QShowEvent, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from ert.domain.structure import Structure, StructureRole
@@ -124,8 +134,8 @@ class View3D(QWidget):
         is_body = structure.role is StructureRole.EXTERNAL
         red, green, blue = (c / 255 for c in structure.colour)
         colour = _BODY_COLOUR if is_body else (red, green, blue)
-        opacity = _EXTERNAL_OPACITY if is_body else 0.85
-        self._scene.add_surface(f"structure{structure.number}", vertices, triangles, colour, opacity=opacity)
+        opacity_frac = _EXTERNAL_OPACITY if is_body else 0.85
+        self._scene.add_surface(f"structure{structure.number}", vertices, triangles, colour, opacity_frac=opacity_frac)
 
     def _refresh_beams(self) -> None:
         if self._scene is None:
@@ -152,7 +162,7 @@ class View3D(QWidget):
         self._scene.add_lines(f"{key}-rays", rays, colour, width_px=1.0)
         self._scene.add_lines(f"{key}-rings", [*rings, shape.axis], colour, width_px=2.0)
         vertices, triangles = _frame_mesh(shape)
-        self._scene.add_surface(f"{key}-frame", vertices, triangles, (0.62, 0.70, 0.78), opacity=0.6)
+        self._scene.add_surface(f"{key}-frame", vertices, triangles, (0.62, 0.70, 0.78), opacity_frac=0.6)
         self._scene.add_lines(f"{key}-edge", [_closed(shape.frame_inner), _closed(shape.frame_outer)], (0.8, 0.85, 0.9))
 
     def _follow_crosshair(self) -> None:
@@ -184,7 +194,10 @@ class View3D(QWidget):
         ratio = self.devicePixelRatioF() * part
         width, height = max(int(self.width() * ratio), 2), max(int(self.height() * ratio), 2)
         self._scene.set_camera(
-            azimuth_deg=self._azimuth_deg, elevation_deg=self._elevation_deg, zoom=self._zoom, pan_cm=self._pan_cm
+            azimuth_deg=self._azimuth_deg,
+            elevation_deg=self._elevation_deg,
+            zoom_factor=self._zoom,
+            pan_cm=self._pan_cm,
         )
         pixels = self._scene.render(width, height)
         self._image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
@@ -220,7 +233,9 @@ class View3D(QWidget):
         moved = event.position() - self._last
         self._last = event.position()
         is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
-        if event.buttons() & Qt.MouseButton.MiddleButton or (event.buttons() & Qt.MouseButton.LeftButton and is_shifted):
+        if event.buttons() & Qt.MouseButton.MiddleButton or (
+            event.buttons() & Qt.MouseButton.LeftButton and is_shifted
+        ):
             step = self._cm_per_px()
             self._pan_cm = (self._pan_cm[0] + moved.x() * step, self._pan_cm[1] - moved.y() * step)
         elif event.buttons() & Qt.MouseButton.LeftButton:

@@ -69,7 +69,9 @@ def _patient_text(row: PatientRow, column: int) -> str:
 def _course_text(row: CourseRow, column: int) -> str:
     nz, ny, nx = row.image.shape_zyx
     spacing = " × ".join(format_number(s, 2) for s in row.image.spacing_cm)
-    details = f"{row.image.description or 'CT'}: {nx} × {ny} × {nz}, {spacing} cm; structures {row.structure_label or '–'}"
+    details = (
+        f"{row.image.description or 'CT'}: {nx} × {ny} × {nz}, {spacing} cm; structures {row.structure_label or '–'}"
+    )
     return (row.course.name, "", "", details, "")[column]
 
 

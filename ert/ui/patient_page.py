@@ -6,8 +6,17 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QHBoxLayout, QHeaderView, QLabel, QLineEdit, QMenu, QStackedWidget, QTreeView, QVBoxLayout
-from PySide6.QtWidgets import QWidget
+from PySide6.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QMenu,
+    QStackedWidget,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ert.app.jobs import Lane
 from ert.app.session import CourseRow, PatientRow, SiteSession
@@ -44,7 +53,9 @@ class PatientPage(QWidget):
         self.tree = QTreeView()
         self.search = QLineEdit()
         self.message = MessageStrip()
-        self.import_button = push_button("Import…", "import", "Import CT and structures from DICOM files", is_default=True)
+        self.import_button = push_button(
+            "Import…", "import", "Import CT and structures from DICOM files", is_default=True
+        )
         self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course")
         self.open_button = push_button("Open", "open", "Open the chosen plan")
         self._empty = QWidget()
@@ -105,7 +116,12 @@ class PatientPage(QWidget):
         start.clicked.connect(self.start_import)
         machine = push_button("Add machine…", "beam", "Add a commissioned machine package to the site")
         machine.clicked.connect(self.machine_wanted)
-        for widget in (text, dim_label("A course is one CT with its structures; plans are made on courses."), start, machine):
+        for widget in (
+            text,
+            dim_label("A course is one CT with its structures; plans are made on courses."),
+            start,
+            machine,
+        ):
             row = QHBoxLayout()
             row.addStretch(1)
             row.addWidget(widget)

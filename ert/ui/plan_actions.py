@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -106,15 +107,24 @@ class PlanActions(QObject):
     def _menus(self) -> dict[str, list[QAction | None]]:
         presets: list[QAction | None] = [
             self._make(
-                f"Window: {name}  W {window:g} L {level:g}   (key {n})",
+                f"Window: {name}  W {window_hu:g} L {level_hu:g}   (key {n})",
                 "eye",
-                lambda w=window, at=level: self._page.state.set_window(w, at),
+                partial(self._page.state.set_window, window_hu, level_hu),
             )
-            for n, (name, window, level) in enumerate(WINDOW_PRESETS, start=1)
+            for n, (name, window_hu, level_hu) in enumerate(WINDOW_PRESETS, start=1)
         ]
         return {
             "&Plan": [self.save, None, self.export, self.report, None, self.back],
-            "&Edit": [self.undo, self.redo, None, self.add_beam, self.next_beam, self.previous_beam, None, self.compute],
+            "&Edit": [
+                self.undo,
+                self.redo,
+                None,
+                self.add_beam,
+                self.next_beam,
+                self.previous_beam,
+                None,
+                self.compute,
+            ],
             "&View": [self.lines, self.wash, self.structures, self.beams, self.unit, None, self.fit, None, *presets],
         }
 

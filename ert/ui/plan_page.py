@@ -111,8 +111,13 @@ class PlanPage(QWidget):
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
         QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
-        for widget, weight in ((self._dvh_place, 33), (self.evaluation, 43), (self.findings, 24)):
-            self._bottom.addWidget(widget)
+        places: tuple[tuple[QWidget, int], ...] = (
+            (self._dvh_place, 33),
+            (self.evaluation, 43),
+            (self.findings, 24),
+        )
+        for place, weight in places:
+            self._bottom.addWidget(place)
             self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
         self._bottom.setSizes([330, 430, 240])
         left = QSplitter(Qt.Orientation.Vertical)

@@ -85,12 +85,12 @@ class PrescriptionPanel(QWidget):
             layout.addWidget(box)
         layout.addStretch(1)
         self._norm_form = norm_form
-        self.target.activated.connect(lambda _n: self._prescribe("Target", target_number=self.target.currentData()))
-        self.dose.entered.connect(lambda v: self._prescribe("Prescribed dose", dose_gy=v))
-        self.fractions.entered.connect(lambda v: self._set_fractions(v))
+        self.target.activated.connect(lambda _n: self._set_target(self.target.currentData()))
+        self.dose.entered.connect(self._set_dose)
+        self.fractions.entered.connect(self._set_fractions)
         self.normalisation.activated.connect(lambda _n: self._set_normalisation(self.normalisation.currentData()))
-        self.percent.entered.connect(lambda v: self._prescribe("Prescription isodose", percent=v))
-        self.point.activated.connect(lambda _n: self._prescribe("Reference point", point_id=self.point.currentData()))
+        self.percent.entered.connect(self._set_percent)
+        self.point.activated.connect(lambda _n: self._set_point(self.point.currentData()))
         self.dose_to.activated.connect(
             lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=self.dose_to.currentData()))
         )
@@ -133,29 +133,39 @@ class PrescriptionPanel(QWidget):
 
     # ---- edits ---------------------------------------------------------------------------------------------------
 
+    def _set_target(self, number: int) -> None:
+        self._prescribe("Target", lambda given: attrs.evolve(given, target_number=number))
+
+    def _set_dose(self, dose_gy: float) -> None:
+        self._prescribe("Prescribed dose", lambda given: attrs.evolve(given, dose_gy=dose_gy))
+
+    def _set_percent(self, percent: float) -> None:
+        self._prescribe("Prescription isodose", lambda given: attrs.evolve(given, percent=percent))
+
+    def _set_point(self, point_id: str) -> None:
+        self._prescribe("Reference point", lambda given: attrs.evolve(given, point_id=point_id))
+
     def _set_fractions(self, value: float) -> None:
         if value != int(value):
             self.message.show_error("The number of fractions must be a whole number.")
             self.refresh()
             return
-        self._prescribe("Fractions", fractions=int(value))
+        self._prescribe("Fractions", lambda given: attrs.evolve(given, fractions=int(value)))
 
     def _set_normalisation(self, wanted: Normalisation) -> None:
-        changes: dict[str, object] = {"normalisation": wanted}
         points = self._workspace.plan.points
-        if wanted is Normalisation.POINT and self._workspace.plan.prescription.point_id is None and points:
-            changes["point_id"] = points[0].id
-        self._prescribe("Normalisation", **changes)
+        point_id = self._workspace.plan.prescription.point_id
+        if wanted is Normalisation.POINT and point_id is None and points:
+            point_id = points[0].id
+        self._prescribe("Normalisation", lambda given: attrs.evolve(given, normalisation=wanted, point_id=point_id))
 
     def _set_spacing(self, value: float) -> None:
         self._apply(
             "Dose grid spacing", lambda p: attrs.evolve(p, dose_grid=attrs.evolve(p.dose_grid, spacing_cm=value))
         )
 
-    def _prescribe(self, label: str, **changes: object) -> None:
-        self._apply(
-            label, lambda plan: attrs.evolve(plan, prescription=attrs.evolve(plan.prescription, **changes))
-        )
+    def _prescribe(self, label: str, change: Callable[[Prescription], Prescription]) -> None:
+        self._apply(label, lambda plan: attrs.evolve(plan, prescription=change(plan.prescription)))
 
     def _apply(self, label: str, edit: Callable[[Plan], Plan]) -> None:
         self.message.clear()

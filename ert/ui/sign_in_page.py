@@ -22,10 +22,11 @@ from PySide6.QtWidgets import (
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
-from ert.errors import ErtError
 from ert.ui.create_site_form import CreateSiteForm
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.recent_sites import recent_sites, remember_site
+from ert.ui.recover_form import RecoverForm
 from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title, tool_button
 
 
@@ -77,7 +78,9 @@ class SignInPage(QWidget):
         self.recent.setAccessibleName("Recent sites")
         self.sign_in = push_button("Sign in", "key", "Open the site", is_default=True)
         self.new_site = push_button("New site…", "add", "Make a new, empty site")
-        self.create = CreateSiteForm(gateway, jobs)
+        self.forgotten = push_button("Forgotten password…", "key", "Get back in with the site's recovery code")
+        self.create_form = CreateSiteForm(gateway, jobs)
+        self.recover_form = RecoverForm(gateway, jobs)
         self._stack = QStackedWidget()
         self._build()
         self.sign_in.clicked.connect(self.submit)
@@ -86,8 +89,11 @@ class SignInPage(QWidget):
         self.recent.itemClicked.connect(self._choose_recent)
         self.recent.itemActivated.connect(self._choose_recent)
         self.new_site.clicked.connect(self.show_create)
-        self.create.cancelled.connect(self.show_sign_in)
-        self.create.made.connect(self._created)
+        self.forgotten.clicked.connect(self.show_recover)
+        self.create_form.cancelled.connect(self.show_sign_in)
+        self.create_form.made.connect(self._created)
+        self.recover_form.cancelled.connect(self.show_sign_in)
+        self.recover_form.recovered.connect(self._recovered)
 
     def _build(self) -> None:
         card = QFrame()
@@ -99,7 +105,8 @@ class SignInPage(QWidget):
         row.addLayout(self._form(), 3)
         row.addLayout(self._side(), 2)
         self._stack.addWidget(_centred(card, head=self._head()))
-        self._stack.addWidget(_centred(self.create))
+        self._stack.addWidget(_centred(self.create_form))
+        self._stack.addWidget(_centred(self.recover_form))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
@@ -132,6 +139,7 @@ class SignInPage(QWidget):
         form.addRow("Password", self.password)
         buttons = QHBoxLayout()
         buttons.addWidget(self.new_site)
+        buttons.addWidget(self.forgotten)
         buttons.addStretch(1)
         buttons.addWidget(self.sign_in)
         column = QVBoxLayout()
@@ -170,8 +178,13 @@ class SignInPage(QWidget):
 
     def show_create(self) -> None:
         """Show the form for a new site."""
-        self.create.start()
+        self.create_form.start()
         self._stack.setCurrentIndex(1)
+
+    def show_recover(self) -> None:
+        """Show the form for a forgotten password."""
+        self.recover_form.start(self.site.text().strip(), self.user.text().strip())
+        self._stack.setCurrentIndex(2)
 
     def _choose_recent(self, item: QListWidgetItem) -> None:
         self.site.setText(str(item.data(Qt.ItemDataRole.UserRole)))
@@ -205,12 +218,15 @@ class SignInPage(QWidget):
         remember_site(session.site_path)
         self.opened.emit(session)
 
+    def _recovered(self, session: SiteSession) -> None:
+        self.show_sign_in(session.site_path)
+        self._opened(session)
+
     def _failed(self, error: BaseException) -> None:
         self._ready()
         self.password.selectAll()
         self.password.setFocus()
-        text = str(error) if isinstance(error, ErtError) else "The site could not be opened; the reason is in the log."
-        self.message.show_error(text)
+        self.message.show_error(sentence_of(error))
 
     def _ready(self) -> None:
         self.sign_in.setEnabled(True)

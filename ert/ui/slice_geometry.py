@@ -1,7 +1,8 @@
 """Where a slice view's pixels lie in the patient: plane axes, flips, direction letters. No Qt here.
 
 A view shows the image plane whose grid index is constant along one grid axis. Columns and rows count in display
-order (after flips); everything follows from the grid's axes, so all patient positions and oblique series come out right.
+order (after flips); everything follows from the grid's axes, so all patient positions and oblique series come out
+right.
 """
 
 from __future__ import annotations
@@ -97,7 +98,10 @@ class SliceGeometry:
 
     def plane_of(self, volume: NDArray[Any], index: int) -> NDArray[Any]:
         """The slice of a volume [z, y, x] on this grid as rows × columns in display order (a view, not a copy)."""
-        plane = volume.take(index, axis=2 - self.axis) if self.axis == 0 else np.moveaxis(volume, 2 - self.axis, 0)[index]
+        if self.axis == 0:
+            plane: NDArray[Any] = volume.take(index, axis=2)
+        else:
+            plane = np.moveaxis(volume, 2 - self.axis, 0)[index, ...]
         flip_columns, flip_rows = self.flips
         return plane[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 

@@ -1,4 +1,4 @@
-"""The layers of a slice view that change with the slice: picture, dose, structures, beams. Built once for each slice."""
+"""The layers of a slice view that change with the slice: picture, dose, structures, beams. Built once a slice."""
 
 from __future__ import annotations
 
@@ -73,9 +73,7 @@ def structure_paths(
     return found
 
 
-def dose_layer(
-    workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay
-) -> DoseLayer | None:
+def dose_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
     """Wash and isodose lines of the plan's dose on a slice; None where there is nothing to show."""
     dose = workspace.dose
     if dose.plan_gy is None or dose.grid is None or not (display.has_lines or display.has_wash):
@@ -102,9 +100,7 @@ def _wash(plane: DosePlane, display: DoseDisplay, prescribed_gy: float, *, is_st
     table = wash_table(display.levels, top_percent=top_percent, threshold_percent=display.threshold_percent)
     if is_stale:
         table[:, :3] = np.linspace(70, 190, 256).astype(np.uint8)[:, None]
-    return wash_image(
-        plane.gy, table, top_gy=prescribed_gy * top_percent / 100.0, opacity_frac=display.opacity_frac
-    )
+    return wash_image(plane.gy, table, top_gy=prescribed_gy * top_percent / 100.0, opacity_frac=display.opacity_frac)
 
 
 def _isodose_lines(plane: DosePlane, display: DoseDisplay, prescribed_gy: float) -> tuple[IsodoseLine, ...]:

@@ -105,7 +105,9 @@ def readable(colour: QColor) -> QColor:
     return QColor.fromHsl(colour.hslHue(), colour.hslSaturation(), 165)
 
 
-def draw_colour_bar(painter: QPainter, rect: QRectF, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool) -> None:
+def draw_colour_bar(
+    painter: QPainter, rect: QRectF, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool
+) -> None:
     """Dose colours with their values and unit, at the lower right, clear of the letter at the edge's middle."""
     if rect.height() < _BAR_MIN_VIEW_HEIGHT or not display.levels:
         return
@@ -124,10 +126,8 @@ def draw_colour_bar(painter: QPainter, rect: QRectF, display: DoseDisplay, presc
     font = QFont(painter.font())
     font.setPointSizeF(max(font.pointSizeF() - 1.5, 6.5))
     unit = "Gy" if display.is_absolute else "%"
-    draw_plate(
-        painter, unit, QPointF(bar.right(), bar.top() - 4), align=Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom,
-        colour=TEXT, font=font,
-    )  # fmt: skip
+    right_bottom = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
+    draw_plate(painter, unit, QPointF(bar.right(), bar.top() - 4), align=right_bottom, colour=TEXT, font=font)
     last_y = -1e9
     for level in sorted(display.levels, key=lambda item: -item.percent):
         y = bar.bottom() - bar.height() * level.percent / top_percent

@@ -10,8 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPointF, QRectF, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QEnterEvent, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
-from PySide6.QtGui import QTransform, QWheelEvent
+from PySide6.QtGui import (
+    QColor,
+    QEnterEvent,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QPixmap,
+    QResizeEvent,
+    QTransform,
+    QWheelEvent,
+)
 from PySide6.QtWidgets import QWidget
 
 from ert.ui import slice_layers as layers
@@ -237,7 +248,11 @@ class SliceView(QWidget):
         has_dose = self._workspace.dose.plan_gy is not None
         if has_dose and not state.visibility.is_bare:
             overlay.draw_colour_bar(
-                painter, rect, state.dose_display, self._workspace.plan.prescription.dose_gy, is_stale=self.is_dose_stale
+                painter,
+                rect,
+                state.dose_display,
+                self._workspace.plan.prescription.dose_gy,
+                is_stale=self.is_dose_stale,
             )
         geometry, index = self.geometry_, self.slice_index
         position = format_number(geometry.position_cm(index), 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
@@ -57,22 +58,38 @@ class StructureTableModel(QAbstractTableModel):
         """Text, swatch, check state."""
         if not index.isValid():
             return None
-        structure = self.structures[index.row()]
-        column = index.column()
-        if role == Qt.ItemDataRole.DecorationRole and column == _SWATCH:
-            return QColor(*structure.colour)
-        if role == Qt.ItemDataRole.CheckStateRole and column == _NAME:
-            is_hidden = structure.number in self._state.visibility.hidden_structures
-            return Qt.CheckState.Unchecked if is_hidden or structure.is_empty else Qt.CheckState.Checked
-        if role == Qt.ItemDataRole.ForegroundRole and structure.is_empty:
-            return QColor(TEXT_DIM)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return "Nothing was contoured." if structure.is_empty else f"ROI number {structure.number}"
-        if role == Qt.ItemDataRole.TextAlignmentRole and column == _COUNT:
-            return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._text(structure, column)
-        return None
+        answers: dict[int, Callable[[Structure, int], object]] = {
+            Qt.ItemDataRole.DecorationRole: self._swatch,
+            Qt.ItemDataRole.CheckStateRole: self._tick,
+            Qt.ItemDataRole.ForegroundRole: self._colour,
+            Qt.ItemDataRole.ToolTipRole: self._tip,
+            Qt.ItemDataRole.TextAlignmentRole: self._alignment,
+            Qt.ItemDataRole.DisplayRole: self._text,
+        }
+        answer = answers.get(role)
+        return None if answer is None else answer(self.structures[index.row()], index.column())
+
+    @staticmethod
+    def _swatch(structure: Structure, column: int) -> QColor | None:
+        return QColor(*structure.colour) if column == _SWATCH else None
+
+    def _tick(self, structure: Structure, column: int) -> Qt.CheckState | None:
+        if column != _NAME:
+            return None
+        is_hidden = structure.number in self._state.visibility.hidden_structures
+        return Qt.CheckState.Unchecked if is_hidden or structure.is_empty else Qt.CheckState.Checked
+
+    @staticmethod
+    def _colour(structure: Structure, _column: int) -> QColor | None:
+        return QColor(TEXT_DIM) if structure.is_empty else None
+
+    @staticmethod
+    def _tip(structure: Structure, _column: int) -> str:
+        return "Nothing was contoured." if structure.is_empty else f"ROI number {structure.number}"
+
+    @staticmethod
+    def _alignment(_structure: Structure, column: int) -> int | None:
+        return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter) if column == _COUNT else None
 
     @staticmethod
     def _text(structure: Structure, column: int) -> str | None:

@@ -6,10 +6,14 @@ Off-screen rendering works on every Qt platform, in screenshots and without a di
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from vtkmodules.vtkCommonCore import vtkDataArray
 
 
 class Scene3D:
@@ -37,7 +41,7 @@ class Scene3D:
         triangles: NDArray[np.int32],
         colour: tuple[float, float, float],
         *,
-        opacity: float = 1.0,
+        opacity_frac: float = 1.0,
     ) -> None:
         """Show a triangle mesh; vertices (n, 3) cm, triangles (m, 3)."""
         from vtkmodules.vtkFiltersCore import vtkPolyDataNormals
@@ -55,9 +59,9 @@ class Scene3D:
         actor.SetMapper(mapper)
         looks = actor.GetProperty()
         looks.SetColor(*colour)
-        looks.SetOpacity(opacity)
+        looks.SetOpacity(opacity_frac)
         looks.SetSpecular(0.15)
-        looks.SetBackfaceCulling(opacity < 1)  # without depth peeling the far side would be blended in any order
+        looks.SetBackfaceCulling(opacity_frac < 1)  # without depth peeling the far side would be blended in any order
         self._put(key, actor)
 
     def add_lines(
@@ -97,7 +101,9 @@ class Scene3D:
         # opaque actors first, so that translucent ones are blended over them
         self._renderer.AddActor(actor)
 
-    def set_camera(self, *, azimuth_deg: float, elevation_deg: float, zoom: float, pan_cm: tuple[float, float]) -> None:
+    def set_camera(
+        self, *, azimuth_deg: float, elevation_deg: float, zoom_factor: float, pan_cm: tuple[float, float]
+    ) -> None:
         """Look at the patient from the front (azimuth 0, elevation 0), head up."""
         a, e = math.radians(azimuth_deg), math.radians(elevation_deg)
         away = np.array([math.sin(a) * math.cos(e), -math.cos(a) * math.cos(e), math.sin(e)])
@@ -109,19 +115,20 @@ class Scene3D:
         camera.SetPosition(*(focus + away * 6.0 * self.radius_cm))
         camera.SetViewUp(*up)
         camera.SetParallelProjection(True)
-        camera.SetParallelScale(self.radius_cm / zoom)
+        camera.SetParallelScale(self.radius_cm / zoom_factor)
         self._renderer.ResetCameraClippingRange()
 
     def render(self, width_px: int, height_px: int) -> NDArray[np.uint8]:
         """The picture, uint8 (height, width, 3), top row first."""
-        from vtkmodules.util.numpy_support import vtk_to_numpy
+        from vtkmodules.util import numpy_support
         from vtkmodules.vtkCommonCore import vtkUnsignedCharArray
 
+        as_array: Callable[[vtkDataArray], NDArray[np.uint8]] = numpy_support.vtk_to_numpy  # published without types
         self._window.SetSize(width_px, height_px)
         self._window.Render()
         pixels = vtkUnsignedCharArray()
         self._window.GetPixelData(0, 0, width_px - 1, height_px - 1, 1, pixels, 0)
-        image = vtk_to_numpy(pixels).reshape(height_px, width_px, 3)
+        image = as_array(pixels).reshape(height_px, width_px, 3)
         return np.ascontiguousarray(image[::-1])
 
     def close(self) -> None:
@@ -131,24 +138,27 @@ class Scene3D:
 
 
 def _poly_data(vertices: NDArray[np.float32]) -> Any:  # noqa: ANN401
-    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.util import numpy_support
     from vtkmodules.vtkCommonCore import vtkPoints
     from vtkmodules.vtkCommonDataModel import vtkPolyData
 
+    copied: Callable[[NDArray[np.float32], int], vtkDataArray] = numpy_support.numpy_to_vtk  # published without types
     points = vtkPoints()
-    points.SetData(numpy_to_vtk(np.ascontiguousarray(vertices), deep=1))
+    points.SetData(copied(np.ascontiguousarray(vertices), 1))
     data = vtkPolyData()
     data.SetPoints(points)
     return data
 
 
 def _cells(triangles: NDArray[np.int32]) -> Any:  # noqa: ANN401
-    from vtkmodules.util.numpy_support import numpy_to_vtkIdTypeArray
+    from vtkmodules.util import numpy_support
     from vtkmodules.vtkCommonDataModel import vtkCellArray
 
+    # published without types
+    copied: Callable[[NDArray[np.int64], int], vtkDataArray] = numpy_support.numpy_to_vtkIdTypeArray
     count = len(triangles)
     offsets = np.arange(0, 3 * count + 1, 3, dtype=np.int64)
     cells = vtkCellArray()
     connectivity = np.ascontiguousarray(triangles, dtype=np.int64).ravel()
-    cells.SetData(numpy_to_vtkIdTypeArray(offsets, deep=1), numpy_to_vtkIdTypeArray(connectivity, deep=1))
+    cells.SetData(copied(offsets, 1), copied(connectivity, 1))
     return cells

@@ -28,7 +28,13 @@ class ViewGrid(QWidget):
     pointed_at = Signal(object)
 
     def __init__(
-        self, workspace: PlanWorkspace, state: ViewState, sections: Sections, *, with_3d: bool, parent: QWidget | None = None
+        self,
+        workspace: PlanWorkspace,
+        state: ViewState,
+        sections: Sections,
+        *,
+        with_3d: bool,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.slices = {axis: SliceView(workspace, state, axis, sections=sections) for axis in (2, 1, 0)}
@@ -79,7 +85,8 @@ class ViewGrid(QWidget):
         for other in self.views:
             other.setVisible(view is None or other is view)
         for column in (self._middle, self._right):
-            column.setVisible(any(not column.widget(n).isHidden() for n in range(column.count())))
+            parts = (column.widget(n) for n in range(column.count()))
+            column.setVisible(any(part is not None and not part.isHidden() for part in parts))
 
     @property
     def is_maximised(self) -> bool:

@@ -10,10 +10,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.app.changes import Changes
-from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import evaluate_metric
+from ert.app.changes import Changes
+from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.app.edit_session import EditSession
 from ert.domain.beam import Beam
 from ert.domain.device import Aperture, ApertureSource
@@ -54,7 +54,7 @@ def make_image(axes=IDENTITY_AXES, position="HFS", shape=(40, 64, 80), spacing=(
     hu = np.full(shape, -1000, dtype=np.int16)
     body = ((x / 14) ** 2 + (y / 10) ** 2) * np.ones_like(z) <= 1
     hu[body] = 20
-    hu[((x / 14) ** 2 + (y / 10) ** 2 <= 1) & ((x / 13.4) ** 2 + (y / 9.4) ** 2 > 1) & (z == z)] = -90
+    hu[body & ((x / 13.4) ** 2 + (y / 9.4) ** 2 > 1)] = -90
     lung = ((x - 5) / 4.5) ** 2 + ((y - 1) / 5.5) ** 2 + (z / 9) ** 2 <= 1
     hu[lung] = -750
     rib = (np.abs(((x - 5) / 5.3) ** 2 + ((y - 1) / 6.3) ** 2 - 1) < 0.13) & (np.mod(z, 2.4) < 1.0) & body
@@ -153,7 +153,8 @@ def make_beam(number: int = 1, name: str = "LAO") -> Beam:
         aperture=Aperture(outline_cm=_ellipse((0, 0), (3.9, 4.6), 40), source=ApertureSource.TARGET, margin_cm=0.7),
         mu=212.4,
         reasons=(("gantry_deg", "Perpendicular to the skin over PTV_Chestwall: 18.3°, rounded to 18°."),
-                 ("energy_mev", "9 MeV is the lowest energy whose R90 (2.7 cm) reaches the deepest target point (2.5 cm)."),
+                 ("energy_mev",
+                  "9 MeV is the lowest energy whose R90 (2.7 cm) reaches the deepest target point (2.5 cm)."),
                  ("applicator_id", "10x10 is the smallest that holds the aperture.")),
     )  # fmt: skip
 
@@ -196,7 +197,10 @@ class FakeWorkspace:
         self.image = image or make_image()
         self.structures = make_structures(self.image)
         self.patient = Patient(
-            medical_record_number="ERT-0042", family_name="DEMO", given_name="Chest Wall", birth_date=dt.date(1961, 4, 9)
+            medical_record_number="ERT-0042",
+            family_name="DEMO",
+            given_name="Chest Wall",
+            birth_date=dt.date(1961, 4, 9),
         )
         self.course = Course(
             patient_id=self.patient.id, name="C1", image_id="image", structure_set_id=self.structures.id

@@ -87,8 +87,8 @@ def test_the_cutout_is_drawn_at_true_size(factor):
         scaled(aperture.outline_cm, factor),
         frame_cm=(10 * factor, 10 * factor),
         title="t",
-        max_width=18 * cm,
-        max_height=23 * cm,
+        max_width_pt=18 * cm,
+        max_height_pt=23 * cm,
     )
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=(20 * cm, 25 * cm))
@@ -106,8 +106,8 @@ def test_a_cutout_too_large_for_the_page_says_that_it_is_reduced():
         ((-12, -12), (12, -12), (12, 12), (-12, 12)),
         frame_cm=(25, 25),
         title="t",
-        max_width=18 * cm,
-        max_height=23 * cm,
+        max_width_pt=18 * cm,
+        max_height_pt=23 * cm,
     )
     marks = PageMarks(identity="", subject="", software="", is_demo=False)
     (text,) = pages_of(build_pdf([drawing], title="t", marks=marks))

@@ -53,7 +53,7 @@ def test_an_isodose_is_drawn_where_the_dose_is(make_report):
     ramp = (x - x.min()).astype(np.float32)
     report = make_report(dose_gy=ramp, structures=base.structures)
     content = slice_content(report)
-    drawing = SliceDrawing(content, "axial", (0.0, 0.0, 0.0), title="", max_width=600, max_height=600)
+    drawing = SliceDrawing(content, "axial", (0.0, 0.0, 0.0), title="", max_width_pt=600, max_height_pt=600)
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=(drawing.width, drawing.height))
     drawing.drawOn(canvas, 0, 0)

@@ -1,0 +1,258 @@
+# ruff: noqa: PLC0415 - the environment is prepared before anything heavy is imported
+"""Photographs of every page of the window, of the real program on a real site with the demo patient.
+
+Usage::
+
+    python installer/photograph.py OUT_DIR [--sizes 1920x1080 1366x768]
+
+Each size runs in a process of its own on an Xvfb screen of that size; nothing of the person's own settings is used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+USER, PASSWORD = "Dr. Lise Meitner", "Protactinium-91!"  # noqa: S105 - of a throw-away site
+_STEP_MS = 40
+_SETTLE_S = 0.4
+_PATIENCE_S = 90.0
+Condition = Callable[[], bool]
+
+
+def main() -> None:
+    """Start a screen and a process for each size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--sizes", nargs="+", default=["1920x1080", "1366x768"])
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    if options.child:
+        sys.exit(_child(options.out, options.child))
+    for number, size in enumerate(options.sizes):
+        _photograph(options.out.resolve(), size, 90 + number)
+
+
+def _photograph(out: Path, size: str, display: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="ert-photograph-") as scratch:
+        environment = {
+            **os.environ,
+            "DISPLAY": f":{display}",
+            "QT_QPA_PLATFORM": "xcb",
+            "QT_SCALE_FACTOR": "1",
+            "PYTHONPATH": str(ROOT),
+            "LC_ALL": "C.UTF-8",
+            "ERT_PHOTOGRAPH_SCRATCH": scratch,
+            **{f"XDG_{name}_HOME": f"{scratch}/{name.lower()}" for name in ("CONFIG", "DATA", "STATE")},
+        }
+        screen = subprocess.Popen(
+            ["Xvfb", f":{display}", "-screen", "0", f"{size}x24", "-nolisten", "tcp"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _wait_for_screen(display)
+            command = [sys.executable, str(Path(__file__).resolve()), str(out), "--child", size]
+            subprocess.run(command, check=True, env=environment, cwd=scratch)
+        finally:
+            screen.terminate()
+            screen.wait(10)
+
+
+def _wait_for_screen(display: int) -> None:
+    socket = Path(f"/tmp/.X11-unix/X{display}")  # noqa: S108 - where X servers put their sockets
+    end_s = time.monotonic() + 10
+    while not socket.exists():
+        if time.monotonic() > end_s:
+            raise SystemExit("Xvfb did not start; is it installed?")
+        time.sleep(0.05)
+
+
+# ---- one process -----------------------------------------------------------------------------------------------------
+
+
+def _child(out: Path, size: str) -> int:
+    from ert.main import Program, prepare_environment
+
+    prepare_environment()
+    from ert.ui.application import start
+
+    scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
+    width, height = (int(n) for n in size.split("x"))
+
+    def ready(window: Any) -> None:  # noqa: ANN401 - the main window
+        window.setGeometry(0, 0, width, height)
+        _Director(window, out, size, scratch)
+
+    return start(Program().gateway(), on_ready=ready)
+
+
+class _Director:
+    """Walks through the scenes; waits for what each needs, then takes the picture."""
+
+    def __init__(self, window: Any, out: Path, size: str, scratch: Path) -> None:  # noqa: ANN401
+        from PySide6.QtCore import QTimer
+
+        self._window, self._out, self._size = window, out, size
+        self._number = 0
+        self._scenes = _scenes(window, scratch, self.picture)
+        self._wait: Condition = next(self._scenes)
+        self._since_s = time.monotonic()
+        self._ready_s: float | None = None
+        self._timer = QTimer(window)
+        self._timer.timeout.connect(self._step)
+        self._timer.start(_STEP_MS)
+
+    def picture(self, name: str) -> None:
+        """Photograph the screen."""
+        self._number += 1
+        path = self._out / f"{self._size}-{self._number:02d}-{name}.png"
+        pixels = self._window.screen().grabWindow(0)
+        if not pixels.save(str(path)):
+            raise SystemExit(f"{path} cannot be written.")
+        sys.stdout.write(f"{path}\n")
+        sys.stdout.flush()
+
+    def _step(self) -> None:
+        now_s = time.monotonic()
+        if not self._wait():
+            self._ready_s = None
+            if now_s - self._since_s > _PATIENCE_S:
+                self.picture("waited-in-vain")
+                self._timer.stop()
+                os._exit(1)
+            return
+        self._ready_s = self._ready_s or now_s
+        if now_s - self._ready_s < _SETTLE_S:
+            return
+        self._ready_s, self._since_s = None, now_s
+        try:
+            self._wait = next(self._scenes)
+        except StopIteration:
+            self._timer.stop()
+            self._window.close()
+
+
+def _always() -> bool:
+    return True
+
+
+def _dialog() -> Any:  # noqa: ANN401
+    from PySide6.QtWidgets import QApplication
+
+    return QApplication.activeModalWidget()
+
+
+def _scenes(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    yield _always
+    picture("sign-in")
+    yield from _make_site(window, scratch, picture)
+    yield lambda: window.patient_page is not None
+    yield _always
+    picture("empty-site")
+    from ert.settings import resources_dir
+
+    window.add_machine(resources_dir() / "demo_machine" / "package")
+    yield lambda: window.session.has_demo_machine
+    yield from _import(window, scratch, picture)
+    picture("patients")
+    yield from _new_plan(window, picture)
+    yield from _plan(window, picture)
+
+
+def _make_site(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    page = window.sign_in
+    page.show_create()
+    form = page.create_form
+    form.folder.setText(str(scratch / "site"))
+    form.name.setText("Radiotherapy, City Hospital")
+    form.admin.setText(USER)
+    form.password.setText("protactinium-91")
+    yield _always
+    picture("new-site")
+    form.password.setText(PASSWORD)
+    form.again.setText(PASSWORD)
+    form.next.click()
+    yield lambda: bool(form.code.text())
+    picture("recovery-code")
+    form.typed.setText(form.code.text())
+    form.finish.click()
+
+
+def _import(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    from ert.dicom.demo_patient import build_demo_patient
+
+    build_demo_patient(scratch / "dicom")
+    window.patient_page.start_import()
+    yield lambda: _dialog() is not None
+    dialog = _dialog()
+    picture("import-empty")
+    dialog.start_scan([scratch / "dicom"])
+    yield dialog.import_button.isEnabled
+    picture("import-preview")
+    dialog.start_import()
+    yield lambda: _dialog() is None and window.patient_page.tree.model().rowCount() > 0
+
+
+def _new_plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    window.patient_page.start_new_plan()
+    yield lambda: _dialog() is not None
+    dialog = _dialog()
+    dialog.name.setText("Chest wall L")
+    dialog.dose.setText("50")
+    dialog.fractions.setText("25")
+    yield _always
+    picture("new-plan")
+    dialog.submit()
+    yield lambda: window.plan_page is not None
+
+
+def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    from ert.domain.plan import with_beam
+    from ert.ui.dialogs import FaultDialog, show_keys
+
+    yield _always
+    picture("plan-empty")
+    workspace = window.plan_page.workspace
+    beam = workspace.tools.propose(workspace.plan, workspace.plan.prescription.target_number)
+    workspace.apply("Add beam", lambda plan: with_beam(plan, beam))
+    yield lambda: workspace.dose.is_current and bool(workspace.dvhs)
+    picture("plan")
+    tabs = window.plan_page._tabs  # noqa: SLF001 - a photographer may look behind the curtain
+    for index in range(1, tabs.count()):
+        tabs.setCurrentIndex(index)
+        yield _always
+        picture(f"plan-{tabs.tabText(index).lower()}")
+    tabs.setCurrentIndex(0)
+    from PySide6.QtCore import QTimer
+
+    QTimer.singleShot(0, window, lambda: show_keys(window))
+    yield lambda: _dialog() is not None
+    picture("keys")
+    _dialog().close()
+    yield lambda: _dialog() is None
+    fault = FaultDialog("F261124-0a1b2c", "ValueError", window)
+    fault.open()
+    yield lambda: _dialog() is not None
+    picture("fault")
+    fault.close()
+    saved: list[bool] = []
+    workspace.save(lambda: saved.append(True))
+    yield lambda: bool(saved)
+    window.back_to_patients()
+    yield lambda: window.plan_page is None
+    yield _always
+    picture("patients-with-plan")
+
+
+if __name__ == "__main__":
+    main()

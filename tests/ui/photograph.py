@@ -1,0 +1,215 @@
+"""Photograph every page of the real program on a demo site, to be looked at by a person.
+
+    xvfb-run -a -s "-screen 0 1920x1080x24" .venv/bin/python tests/ui/photograph.py OUT [--size 1366x768] [--demo DIR]
+
+OUT gets one PNG a page. DIR is the folder of an earlier ``ert demo``; without it a demo is made in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+Step = Callable[[], object]
+
+
+class Photographer:
+    """Walks through the window, one step after another, each once its condition holds."""
+
+    def __init__(self, window, out: Path, size: tuple[int, int], demo: Path, scratch: Path) -> None:
+        self.window, self.out, self.size, self.demo, self.scratch = window, out, size, demo, scratch
+        self.steps: Iterator[tuple[Callable[[], bool], float]] = self.walk()
+        self.deadline_s = 0.0
+
+    def start(self) -> None:
+        from PySide6.QtCore import QTimer
+
+        self.window.resize(*self.size)
+        self.window.move(0, 0)
+        self.timer = QTimer(self.window)
+        self.timer.timeout.connect(self.tick)
+        self.ready, self.pause_s = (lambda: True), 0.6
+        self.began_s = time.monotonic()
+        self.timer.start(50)
+
+    def tick(self) -> None:
+        waited_s = time.monotonic() - self.began_s
+        if waited_s < self.pause_s or (not self.ready() and waited_s < 90):
+            return
+        if not self.ready():
+            print("gave up waiting before", self.out)
+        try:
+            self.ready, self.pause_s = next(self.steps)
+            self.began_s = time.monotonic()
+        except StopIteration:
+            self.timer.stop()
+            page = self.window.plan_page
+            if page is not None:
+                page.workspace.undo()
+                page.workspace.redo()
+                self.window._close_plan_page(page)
+            self.window.close()
+
+    def shoot(self, name: str) -> None:
+        from PySide6.QtGui import QGuiApplication
+
+        screen = QGuiApplication.primaryScreen()
+        picture = screen.grabWindow(0, 0, 0, *self.size)
+        if picture.isNull() or os.environ.get("QT_QPA_PLATFORM") == "offscreen":
+            picture = self.window.grab()
+        path = self.out / f"{name}_{self.size[0]}.png"
+        if not picture.save(str(path)):
+            raise OSError(f"could not write {path}")
+        print(path)
+
+    def walk(self):
+        window = self.window
+        yield (lambda: True), 0.8
+        self.shoot("01_sign_in")
+        form = window.sign_in.create
+        window.sign_in.show_create()
+        form.folder.setText(str(self.scratch / "new-site"))
+        form.name.setText("Radiotherapy, City Hospital")
+        form.admin.setText("m.curie")
+        form.password.setText("Radium-18")
+        yield (lambda: True), 0.4
+        self.shoot("02_new_site")
+        form.password.setText("Radium-1898!")
+        form.again.setText("Radium-1898!")
+        form.next.click()
+        yield (lambda: bool(form.code.text())), 0.4
+        self.shoot("03_recovery_code")
+        form.cancel()
+        sign_in = window.sign_in
+        sign_in.site.setText(str(self.demo / "site"))
+        sign_in.user.setText("demo")
+        sign_in.password.setText("wrong")
+        sign_in.submit()
+        yield (lambda: bool(sign_in.message.text)), 0.4
+        self.shoot("04_wrong_password")
+        sign_in.password.setText("Demo-Only-1!")
+        sign_in.submit()
+        yield (lambda: window.patient_page is not None and window.patient_page.tree.model().rowCount() > 0), 0.6
+        self.shoot("05_patients")
+        yield from self.walk_import()
+        yield from self.walk_plan()
+
+    def walk_import(self):
+        from ert.ui.import_dialog import ImportDialog
+
+        window = self.window
+        dialog = ImportDialog(window.session, window)
+        dialog.open()
+        yield (lambda: True), 0.3
+        dialog.start_scan([self.demo / "patient"])
+        yield (lambda: dialog._preview is not None), 0.5
+        self.shoot("06_import")
+        dialog.reject()
+        page = window.patient_page
+        index = page.filter.index(0, 0)
+        page.tree.setCurrentIndex(page.filter.index(0, 0, index))
+        page.start_new_plan()
+        from ert.ui.new_plan_dialog import NewPlanDialog
+
+        yield (lambda: page.findChild(NewPlanDialog) is not None), 0.5
+        asking = page.findChild(NewPlanDialog)
+        asking.dose.setText("50,4")
+        asking.fractions.setText("28")
+        yield (lambda: True), 0.3
+        self.shoot("07_new_plan")
+        asking.reject()
+
+    def walk_plan(self):
+        window = self.window
+        page = window.patient_page
+        plan_id = page._rows[0].courses[0].plans[0].plan_id
+        window.open_plan(plan_id)
+
+        def is_computed() -> bool:
+            plan_page = window.plan_page
+            return (
+                plan_page is not None
+                and plan_page.workspace.dose.status == "current"
+                and bool(plan_page.workspace.dvhs)
+            )
+
+        yield is_computed, 2.5
+        self.shoot("10_plan")
+        plan = window.plan_page
+        for number, name in ((1, "structures"), (2, "isodoses"), (3, "prescription")):
+            plan.show_tab(number)
+            yield (lambda: True), 0.4
+            self.shoot(f"1{number}_{name}")
+        plan.show_tab(0)
+        plan.views.maximise(plan.views.slices[2])
+        yield (lambda: True), 0.6
+        self.shoot("14_axial")
+        plan.views.maximise(plan.views.view_3d)
+        yield (lambda: True), 1.2
+        self.shoot("15_3d")
+        plan.views.maximise(plan.views.beam_eye)
+        yield (lambda: True), 0.6
+        self.shoot("16_beams_eye")
+        plan.views.maximise(None)
+        plan.state.toggle_unit()
+        yield (lambda: True), 0.8
+        self.shoot("17_gy")
+        plan.state.toggle_unit()
+        window.show_palette()
+        yield (lambda: True), 0.5
+        self.shoot("18_palette")
+        from ert.ui.command_palette import CommandPalette
+
+        window.findChild(CommandPalette).reject()
+        model = plan.beams.model
+        row = next(
+            n for n, r in enumerate(__import__("ert.ui.beam_table", fromlist=["ROWS"]).ROWS) if r.field == "gantry_deg"
+        )
+        model.setData(model.index(row, 0), "abc")
+        model.setData(model.index(row, 0), f"{plan.workspace.plan.beams[0].gantry_deg + 12:.1f}")
+        yield (lambda: plan.workspace.dose.status == "computing"), 0.12
+        self.shoot("19_out_of_date")
+        yield is_computed, 1.5
+        self.shoot("20_recomputed")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--size", default="1920x1080")
+    parser.add_argument("--demo", type=Path)
+    chosen = parser.parse_args()
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix="ert-photos-"))
+    os.environ["XDG_CONFIG_HOME"] = str(scratch / "config")
+    from ert.main import Program, prepare_environment
+
+    prepare_environment()
+    gateway = Program().gateway()
+    demo = chosen.demo
+    if demo is None:
+        from ert.app.demo import run_demo
+
+        demo = scratch / "demo"
+        run_demo(gateway, demo)
+    width, height = map(int, chosen.size.split("x"))
+    from ert.ui.application import start
+
+    keep: list[Photographer] = []
+
+    def ready(window) -> None:
+        keep.append(Photographer(window, chosen.out, (width, height), demo, scratch))
+        keep[0].start()
+
+    return start(gateway, site=demo / "site", on_ready=ready)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
