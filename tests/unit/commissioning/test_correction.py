@@ -63,7 +63,7 @@ def test_the_ratio_is_measured_over_computed_at_the_depth_of_maximum(data):
     found = measured_ratio(data, energy, data.reference, depth_cm, computed)
     assert found is not None
     assert found.ratio == pytest.approx(1.03)
-    assert found.sigma == pytest.approx(np.hypot(0.003, 0.004))
+    assert found.relative_sigma == pytest.approx(np.hypot(0.003, 0.004))
     assert measured_ratio(data, attrs.evolve(energy, outputs=()), data.reference, depth_cm, computed) is None
 
 
