@@ -1,5 +1,5 @@
 # ruff: noqa: PLC0415 - the environment is prepared before anything heavy is imported
-"""Seconds from starting the program to a usable window, to the patient list and to a plan on screen.
+"""Seconds from starting the program to a usable window, to a plan on screen, and from the wheel to a new slice.
 
 Usage::
 
@@ -156,6 +156,30 @@ def _steps(window: Any, figures: dict[str, float], now_s: Callable[[], float]) -
     figures["plan page made, s"] = now_s()
     yield lambda: window.plan_page.workspace.dose.is_current and bool(window.plan_page.workspace.dvhs)
     figures["plan with dose and histograms, s"] = now_s()
+    for axis, view in window.plan_page.views.slices.items():
+        times_ms = _scroll_ms(view)
+        figures[f"wheel to new slice, {view.geometry_.name}, median ms"] = statistics.median(times_ms)
+        figures[f"wheel to new slice, axis {axis}, worst of {len(times_ms)}, ms"] = max(times_ms)
+
+
+def _scroll_ms(view: Any, count: int = 30) -> list[float]:  # noqa: ANN401
+    """Milliseconds from each turn of the wheel until all views have been painted, wash, lines and contours included."""
+    from PySide6.QtCore import QPoint, QPointF, Qt
+    from PySide6.QtGui import QWheelEvent
+    from PySide6.QtWidgets import QApplication
+
+    middle = QPointF(view.width() / 2, view.height() / 2)
+    times_ms = []
+    for turn in range(count):
+        event = QWheelEvent(
+            middle, view.mapToGlobal(middle), QPoint(), QPoint(0, 120 if turn < count // 2 else -120),
+            Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase, False,
+        )  # fmt: skip
+        began_s = time.perf_counter()
+        QApplication.sendEvent(view, event)
+        QApplication.processEvents()
+        times_ms.append((time.perf_counter() - began_s) * 1000)
+    return times_ms
 
 
 if __name__ == "__main__":
