@@ -11,7 +11,13 @@ from typing import Any
 
 from ert.commissioning.commission import commission
 from ert.commissioning.package import write_package
-from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport, OutputComparison
+from ert.domain.commissioning import (
+    AcceptanceTest,
+    CommissioningReport,
+    CurveComparison,
+    EnergyReport,
+    OutputComparison,
+)
 from ert.errors import InvalidBeamData, StorageFailed
 
 
@@ -102,6 +108,18 @@ def _energy(energy: EnergyReport) -> dict[str, Any]:
         "valid_ssd_cm": [energy.ssd_min_cm, energy.ssd_max_cm],
         "smallest_cutout_side_cm": energy.min_side_cm,
         "limits": list(energy.limits),
+        "acceptance": [_test(t) for t in energy.acceptance],
+    }
+
+
+def _test(test: AcceptanceTest) -> dict[str, Any]:
+    return {
+        "test": test.number,
+        "description": test.description,
+        "tolerance": test.tolerance,
+        "worst": test.found,
+        "where": test.where,
+        "verdict": test.verdict.value,
     }
 
 

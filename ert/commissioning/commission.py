@@ -9,7 +9,7 @@ import attrs
 
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
-from ert.commissioning.fit import fit_energy
+from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.model import build_model
 from ert.domain.beam_model import MachinePackage
 from ert.domain.commissioning import CommissioningReport
@@ -31,6 +31,7 @@ def commission(
     machine_name: str | None = None,
     progress: Callable[[float], None] | None = None,
     check: Callable[[], None] | None = None,
+    on_step: Callable[[FitStep], None] | None = None,
 ) -> Commissioned:
     """Fit a beam model for every energy of a beam data folder; deterministic.
 
@@ -40,7 +41,7 @@ def commission(
     energies_mev : only these; None for all.
     is_demo : mark machine and models as never to be used clinically.
     machine_name : instead of the name in the folder.
-    progress : called with 0…1; check : may raise `Cancelled`.
+    progress : called with 0…1; check : may raise `Cancelled`; on_step : told of every improvement of a fit.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def commission(
         data = attrs.evolve(data, name=machine_name, machine=attrs.evolve(data.machine, name=machine_name))
     models, reports = [], []
     for number, energy in enumerate(data.energies):
-        fit = fit_energy(data, energy, check=check)
+        fit = fit_energy(data, energy, check=check, on_step=on_step)
         model = build_model(data, energy, fit, is_demo=is_demo)
         models.append(model)
         reports.append(compare_energy(data, energy, fit, model))

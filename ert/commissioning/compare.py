@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.depth_dose import depth_quantities, smooth_curve
 from ert.commissioning.fit import FitResult, absolute
@@ -13,7 +15,7 @@ from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
 from ert.domain.beam_model import BeamModel
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.dose.fluence import Fluence
-from ert.dose.output import output_correction, rectangle_cm
+from ert.dose.output import equivalent_square_cm, output_correction, rectangle_cm
 
 Float = NDArray[np.float64]
 _DEPTH_STEP_CM = 0.1
@@ -137,13 +139,14 @@ def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: Be
                 applicator_id=output.field.applicator_id,
                 cutout=output.field.cutout,
                 ssd_cm=output.field.ssd_cm,
+                side_cm=equivalent_square_cm(rectangle_cm(output.field.width_cm, output.field.height_cm)),
                 measured_cgy_per_mu=output.cgy_per_mu,
                 relative_sigma=output.relative_sigma,
                 computed_cgy_per_mu=float(dose.axis(np.array([depth]))[0]),
                 correction=dose.correction,
             )
         )
-    return EnergyReport(
+    report = EnergyReport(
         energy_mev=energy.energy_mev,
         model_digest=model.digest,
         depths=_depths(data, energy, fit, doses[data.reference]),
@@ -158,3 +161,4 @@ def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: Be
         min_side_cm=model.validity.min_side_cm,
         limits=model.validity.limits,
     )
+    return attrs.evolve(report, acceptance=acceptance_tests(report, reference_name=data.reference.name))

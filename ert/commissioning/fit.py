@@ -197,8 +197,65 @@ class Objective:
         return rows
 
 
-def fit_energy(data: BeamData, energy: EnergyData, *, check: Callable[[], None] | None = None) -> FitResult:
+@attrs.frozen(kw_only=True)
+class FitStep:
+    """How far a running fit has come: the best parameters so far.
+
+    Attributes
+    ----------
+    evaluations : of the objective, those for its derivatives included.
+    cost_per_point : mean squared residual, in the measurements' variances.
+    curves : the measured curves; computed_cgy_per_mu : what the parameters give at their points.
+    """
+
+    energy_mev: float
+    evaluations: int
+    cost_per_point: float
+    curves: tuple[Curve, ...]
+    computed_cgy_per_mu: tuple[Float, ...]
+
+
+class _Watch:
+    """Tells of every parameter vector that is better than all before it."""
+
+    def __init__(self, energy_mev: float, objective: Objective, on_step: Callable[[FitStep], None]) -> None:
+        self._energy_mev, self._objective, self._on_step = energy_mev, objective, on_step
+        self._evaluations, self._best = 0, np.inf
+
+    def saw(self, vector: Float, residuals: Float) -> None:
+        """Take note of one evaluation."""
+        self._evaluations += 1
+        cost = float(residuals @ residuals) / (len(residuals) - len(vector))
+        if cost >= 0.999 * self._best:  # noqa: PLR2004 - steps for derivatives differ by less
+            return
+        self._best = cost
+        parameters = self._objective.parameters(vector)
+        closed = self._objective.identity(parameters)
+        curves = self._objective.curves
+        computed = tuple(self._objective.curve(parameters, closed, at) for _, at in curves)
+        self._on_step(
+            FitStep(
+                energy_mev=self._energy_mev,
+                evaluations=self._evaluations,
+                cost_per_point=cost,
+                curves=tuple(curve for curve, _ in curves),
+                computed_cgy_per_mu=computed,
+            )
+        )
+
+
+def fit_energy(
+    data: BeamData,
+    energy: EnergyData,
+    *,
+    check: Callable[[], None] | None = None,
+    on_step: Callable[[FitStep], None] | None = None,
+) -> FitResult:
     """Fit the pencil beam of one energy (trust-region least squares, deterministic).
+
+    Parameters
+    ----------
+    check : may raise `Cancelled`; on_step : told of every improvement, to be watched on screen.
 
     Raises
     ------
@@ -207,11 +264,15 @@ def fit_energy(data: BeamData, energy: EnergyData, *, check: Callable[[], None] 
     """
     reference = smooth_reference(data, energy)
     objective = Objective(data, energy, reference)
+    watch = None if on_step is None else _Watch(energy.energy_mev, objective, on_step)
 
     def residuals(vector: Float) -> Float:
         if check is not None:
             check()
-        return objective(vector)
+        found = objective(vector)
+        if watch is not None:
+            watch.saw(vector, found)
+        return found
 
     found = least_squares(
         residuals, START, bounds=(LOWER, UPPER), x_scale=SPREAD, diff_step=1e-3, max_nfev=40, method="trf"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 
 import attrs
@@ -63,12 +64,16 @@ class DepthComparison:
 
 @attrs.frozen(kw_only=True)
 class OutputComparison:
-    """Output of one field, cGy/MU: measured with its uncertainty, computed, and what part the correction is."""
+    """Output of one field, cGy/MU: measured with its uncertainty, computed, and what part the correction is.
+
+    `side_cm` is that of the equivalent square of the opening at the isocentre plane.
+    """
 
     name: str
     applicator_id: str
     cutout: str
     ssd_cm: float
+    side_cm: float
     measured_cgy_per_mu: float
     relative_sigma: float
     computed_cgy_per_mu: float
@@ -78,6 +83,32 @@ class OutputComparison:
     def difference_pct(self) -> float:
         """Computed minus measured in percent of measured."""
         return 100.0 * (self.computed_cgy_per_mu / self.measured_cgy_per_mu - 1.0)
+
+
+class Verdict(enum.StrEnum):
+    """Outcome of an acceptance test."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    NOT_MEASURED = "not measured"
+
+
+@attrs.frozen(kw_only=True)
+class AcceptanceTest:
+    """One row of the acceptance table.
+
+    Attributes
+    ----------
+    number, description, tolerance : as in the source (AAPM MPPG 5.b Table 10) or the project's own goals.
+    found : the worst figure with its unit; where : the field or curve it belongs to.
+    """
+
+    number: str
+    description: str
+    tolerance: str
+    found: str
+    where: str
+    verdict: Verdict
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +121,7 @@ class EnergyReport:
         maximum (self-test; must stay below 0.1).
     smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
     limits : what was not measured and therefore limits the model.
+    acceptance : the figures above against published tolerances.
     """
 
     energy_mev: float
@@ -105,6 +137,7 @@ class EnergyReport:
     ssd_max_cm: float
     min_side_cm: float
     limits: tuple[str, ...]
+    acceptance: tuple[AcceptanceTest, ...] = ()
 
 
 @attrs.frozen(kw_only=True)

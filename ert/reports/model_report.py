@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
-from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport
+from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport, Verdict
 from ert.reports.model_figures import profile_figures, worst_points
 from ert.reports.page import (
     ALARM,
@@ -114,9 +114,24 @@ def _energy(energy: EnergyReport) -> list[Flowable]:
         *limits,
         paragraph("Depths of the reference field", HEADING),
         table(("", "Measured cm", "Computed cm", "Difference mm"), depths),
+        *_acceptance(energy),
         *_outputs(energy),
     ]
     return [*story, *_plots(energy.curves), *_profiles(energy), *_points(energy), *_parameters(energy)]
+
+
+def _acceptance(energy: EnergyReport) -> list[Flowable]:
+    if not energy.acceptance:
+        return []
+    rows = [(t.number, t.description, t.tolerance, t.found, t.where, t.verdict.value) for t in energy.acceptance]
+    bad = [n for n, t in enumerate(energy.acceptance) if t.verdict is Verdict.FAILED]
+    head = ("Test", "What", "Tolerance", "Worst", "Where", "Verdict")
+    note = (
+        "Numbers 8.1 to 8.4: AAPM MPPG 5.b (2022), Table 10; the others are this program's own goals. What was not "
+        "measured is not passed: measure it before the model is used so."
+    )
+    widths = (0.8, 2.0, 1.3, 0.8, 2.2, 0.9)
+    return [paragraph("Acceptance", HEADING), table(head, rows, widths=widths, alarm_rows=bad), paragraph(note)]
 
 
 def _outputs(energy: EnergyReport) -> list[Flowable]:

@@ -53,6 +53,7 @@ def report():
                 applicator_id="A10",
                 cutout="3x3",
                 ssd_cm=100.0,
+                side_cm=3.0,
                 measured_cgy_per_mu=0.9,
                 relative_sigma=0.005,
                 computed_cgy_per_mu=0.927,
