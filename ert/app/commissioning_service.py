@@ -64,11 +64,11 @@ def commission_machine(
         progress=lambda done: progress(0.95 * done, "Fitting beam models"),
         check=check,
     )
-    pdf = None if report is None else _pdf(made.report, now or dt.datetime.now(tz=dt.UTC).astimezone())
+    pdf = None if report is None else report_pdf(made.report, now or dt.datetime.now(tz=dt.UTC).astimezone())
     try:
         write_package(out, made.package)
         if report is not None and pdf is not None:
-            _replace(report, pdf)
+            write_file(report, pdf)
     except OSError as error:
         raise StorageFailed(f"The results cannot be written: {error.strerror}.", detail=repr(error)) from error
     progress(1.0, "Done")
@@ -82,13 +82,14 @@ def commission_machine(
     }
 
 
-def _pdf(report: CommissioningReport, now: dt.datetime) -> bytes:
+def report_pdf(report: CommissioningReport, now: dt.datetime) -> bytes:
+    """The commissioning report as a PDF."""
     from ert.reports.model_report import model_report_pdf  # noqa: PLC0415 - fonts and drawings only where wanted
 
     return model_report_pdf(report, software=f"ERT {metadata.version('ert')}", printed_at=now)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".report-") as place:

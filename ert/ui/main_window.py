@@ -90,6 +90,7 @@ class MainWindow(QMainWindow):
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
         self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
+        self.studio_action = self._action("Commissioning studio…", self.open_studio, "")
         self.check_action = self._action("Verify the whole site", self.check_site, "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
@@ -108,10 +109,10 @@ class MainWindow(QMainWindow):
         bar = self.menuBar()
         bar.clear()
         site = bar.addMenu("&Site")
-        site.addActions([self.add_machine_action, self.check_action])
+        site.addActions([self.add_machine_action, self.studio_action, self.check_action])
         site.addSeparator()
         site.addActions([self.sign_out_action, self._quit])
-        for action in (self.add_machine_action, self.check_action, self.sign_out_action):
+        for action in (self.add_machine_action, self.studio_action, self.check_action, self.sign_out_action):
             action.setEnabled(self.session is not None)
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -204,6 +205,17 @@ class MainWindow(QMainWindow):
         self.message.show_note(f"Machine '{name}' was added. Plans opened from now on can use it.")
         if self.header is not None and self.session is not None:
             self.header.set_demo(is_demo=self.session.has_demo_machine)
+
+    def open_studio(self) -> None:
+        """Fit beam models to measured data."""
+        if self.session is None:
+            return
+        from ert.ui.studio_window import StudioWindow
+
+        studio = StudioWindow(self.session, self)
+        studio.package_saved.connect(self.add_machine)
+        studio.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        studio.show()
 
     def check_site(self) -> None:
         """Verify database, history and files, in the background."""

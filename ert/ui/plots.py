@@ -1,4 +1,4 @@
-"""The only file that knows pyqtgraph: dose–volume histograms with a read-out that follows the pointer."""
+"""The only file that knows pyqtgraph: dose–volume histograms with a read-out, measured over computed curves."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ert.domain.dvh import Dvh
 from ert.ui.numbers import format_number
-from ert.ui.theme import BASE, BORDER, TEXT, TEXT_DIM
+from ert.ui.theme import ACCENT, BASE, BORDER, TEXT, TEXT_DIM, WARN
 
 _MAX_POINTS = 400
 _GREY = QColor(130, 130, 130)
@@ -134,3 +134,67 @@ class DvhPlot(QWidget):
         self._readout.setPos(x, volume)
         self._readout.show()
         self._marker.setData([x], [volume], pen=pg.mkPen(QColor(*dvh.colour), width=2))
+
+
+class CurvePlot(QWidget):
+    """A measured curve as points with error bars over the computed line; their difference below."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plot: Any = pg.PlotWidget(background=BASE)
+        self._residual: Any = pg.PlotWidget(background=BASE)
+        self._plot.setAccessibleName("Measured and computed curve")
+        self._residual.setAccessibleName("Computed minus measured")
+        for plot in (self._plot, self._residual):
+            plot.setMenuEnabled(False)
+            plot.hideButtons()
+            plot.showGrid(x=True, y=True, alpha=0.18)
+            for name in ("bottom", "left"):
+                axis = plot.getAxis(name)
+                axis.setPen(BORDER)
+                axis.setTextPen(TEXT_DIM)
+                axis.enableAutoSIPrefix(False)
+            plot.getAxis("left").setWidth(58)
+        self._residual.setXLink(self._plot)
+        self._plot.setLabel("left", "Dose", units="cGy/MU")
+        self._residual.setLabel("left", "Diff.", units="% of max")
+        self._message = pg.TextItem(color=TEXT_DIM, anchor=(0.5, 0.5))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addWidget(self._plot, 3)
+        layout.addWidget(self._residual, 1)
+
+    def show_curve(
+        self,
+        position_cm: NDArray[np.float64],
+        measured: NDArray[np.float64],
+        sigma: NDArray[np.float64],
+        computed: NDArray[np.float64] | None,
+        *,
+        title: str,
+        x_label: str,
+    ) -> None:
+        """Show one curve in cGy/MU; without a computed one only the points."""
+        for plot in (self._plot, self._residual):
+            plot.clear()
+        self._plot.setTitle(title, color=TEXT, size="10pt")
+        self._residual.setLabel("bottom", x_label, units="cm")
+        bars = pg.ErrorBarItem(x=position_cm, y=measured, height=2 * sigma, pen=pg.mkPen(TEXT_DIM))
+        self._plot.addItem(bars)
+        self._plot.plot(position_cm, measured, pen=None, symbol="o", symbolSize=4, symbolBrush=TEXT, symbolPen=None)
+        if computed is None:
+            return
+        self._plot.plot(position_cm, computed, pen=pg.mkPen(ACCENT, width=2), antialias=True)
+        top = float(measured.max())
+        for level in (-2.0, 0.0, 2.0):
+            style = Qt.PenStyle.SolidLine if level == 0 else Qt.PenStyle.DashLine
+            self._residual.addItem(pg.InfiniteLine(pos=level, angle=0, pen=pg.mkPen(BORDER, style=style)))
+        self._residual.plot(position_cm, 100.0 * (computed - measured) / top, pen=pg.mkPen(WARN), symbol="o",
+                            symbolSize=3, symbolBrush=WARN, symbolPen=None)  # fmt: skip
+
+    def show_nothing(self) -> None:
+        """Empty both plots."""
+        for plot in (self._plot, self._residual):
+            plot.clear()
+        self._plot.setTitle("")
