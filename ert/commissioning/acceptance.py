@@ -30,6 +30,7 @@ OUTPUT_PCT = 1.5
 SMALL_OUTPUT_PCT = 3.0
 SMALL_SIDE_CM = 4.0
 _INSIDE = 0.4
+_LEAST_SHOWN = 0.005
 _NOT_MEASURED = "the beam data hold no such measurement"
 
 
@@ -66,9 +67,10 @@ def _row(number: str, description: str, values: Iterable[tuple[float, str]], lim
     if not usable:
         return _absent(number, description, tolerance)
     size, value, where = max(usable)
+    shown = f"{value:+.2f}" if size >= _LEAST_SHOWN else "0.00"
     verdict = Verdict.PASSED if size <= limit else Verdict.FAILED
     return AcceptanceTest(
-        number=number, description=description, tolerance=tolerance, found=f"{value:+.2f} {unit}", where=where,
+        number=number, description=description, tolerance=tolerance, found=f"{shown} {unit}", where=where,
         verdict=verdict,
     )  # fmt: skip
 

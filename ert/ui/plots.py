@@ -157,8 +157,7 @@ class CurvePlot(QWidget):
             plot.getAxis("left").setWidth(58)
         self._residual.setXLink(self._plot)
         self._plot.setLabel("left", "Dose", units="cGy/MU")
-        self._residual.setLabel("left", "Diff.", units="% of max")
-        self._message = pg.TextItem(color=TEXT_DIM, anchor=(0.5, 0.5))
+        self._residual.setLabel("left", "Diff.", units="%")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(2)
@@ -175,7 +174,7 @@ class CurvePlot(QWidget):
         title: str,
         x_label: str,
     ) -> None:
-        """Show one curve in cGy/MU; without a computed one only the points."""
+        """Show one curve in cGy/MU and, if there is a computed one, the difference in percent of the maximum."""
         for plot in (self._plot, self._residual):
             plot.clear()
         self._plot.setTitle(title, color=TEXT, size="10pt")

@@ -18,6 +18,11 @@ _NOTABLE = 2.0
 _NUMBERS_FROM = 1
 
 
+def _signed(value: float) -> str:
+    """Two digits with a sign; no sign for what rounds to nothing."""
+    return f"{value:+.2f}" if abs(value) >= 0.005 else "0.00"  # noqa: PLR2004 - half the last digit shown
+
+
 class FactTable(QTableWidget):
     """A read-only table whose rows are texts; one column may be coloured."""
 
@@ -124,8 +129,8 @@ class DifferenceTable(FactTable):
             colours += [WARN for _ in model.remarks]
             for field in model.fields:
                 change = (
-                    f"output {field.output_pct:+.2f} %, R50 {field.r50_mm:+.2f} mm, on the axis up to "
-                    f"{field.largest_pct:+.2f} % at {field.largest_at_cm:.2f} cm"
+                    f"output {_signed(field.output_pct)} %, R50 {_signed(field.r50_mm)} mm, on the axis up to "
+                    f"{_signed(field.largest_pct)} % at {field.largest_at_cm:.2f} cm"
                 )
                 rows.append((f"{name}: {field.name}", "", "", change))
                 colours.append(BAD if abs(field.largest_pct) > _NOTABLE else None)

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QProgressBar,
@@ -87,14 +88,18 @@ class StudioWindow(QDialog):
         running.addLayout(self._ticks)
         running.addWidget(self.fit_button)
         running.addWidget(self.stop_button)
-        running.addWidget(self.progress, 1)
-        running.addWidget(self.progress_text, 2)
+        running.addWidget(self.progress)
+        running.addWidget(self.progress_text)
+        running.addStretch(1)
         self.progress.setRange(0, 1000)
-        self.progress.setMaximumWidth(220)
+        self.progress.setFixedWidth(220)
         self.curves.setHeaderLabels(["Measured curve", "γ 3/3", "γ 2/2"])
         self.curves.setAccessibleName("Measured curves")
-        self.curves.setColumnWidth(0, 270)
-        self.curves.setColumnWidth(1, 58)
+        header = self.curves.header()
+        header.setStretchLastSection(False)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
         tabs = QTabWidget()
         for title, page in (
             ("Acceptance", self.acceptance),
@@ -111,7 +116,7 @@ class StudioWindow(QDialog):
         whole = QSplitter()
         whole.addWidget(self.curves)
         whole.addWidget(middle)
-        whole.setSizes([400, 880])
+        whole.setSizes([430, 850])
         buttons = QHBoxLayout()
         buttons.addWidget(self.limits, 1)
         for button in (self.report_button, self.save_button, self.take_button):
