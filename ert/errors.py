@@ -13,6 +13,7 @@
     │   └─ DatabaseBusy  DiskFull  StorageFailed  NetworkDown  VendorRejected
     ├─ Untrusted     stop, change nothing, call physics
     │   └─ BadTag  DigestMismatch  SchemaTooNew  SelfTestFailed  AuditBroken  WrongKey  NotASite
+    │                  (SchemaTooOld is a NotASite that can be brought up to date)
     └─ Cancelled     control flow; never shown
 
 Anything else that is raised is a fault of ours.
@@ -212,6 +213,12 @@ class NotASite(Untrusted):
     """The folder is no ERT site, or its database is not encrypted."""
 
     code = "ERT-470"
+
+
+class SchemaTooOld(NotASite):
+    """Written by an older version of the program; it is brought up to date before it is used."""
+
+    code = "ERT-480"
 
 
 class Cancelled(ErtError):

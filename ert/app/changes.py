@@ -15,3 +15,4 @@ class Changes:
     dvh: bool = False
     saved: bool = False
     structures: bool = False
+    tissue: bool = False

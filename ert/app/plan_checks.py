@@ -6,11 +6,14 @@ from collections.abc import Iterator
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.tissue_checks import tissue_findings
+from ert.app.tissue_library import TissueLibrary
 from ert.domain.beam import Beam
 from ert.domain.image import CtImage
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
 from ert.domain.structure import StructureSet
+from ert.domain.tissue import TissueReview
 from ert.errors import Refused
 
 MAX_BEAMS = 10
@@ -20,7 +23,15 @@ _ROUNDING_CM = 1e-6
 
 
 def plan_findings(
-    plan: Plan, *, structures: StructureSet, image: CtImage, models: Models, dose: DoseState
+    plan: Plan,
+    *,
+    structures: StructureSet,
+    image: CtImage,
+    models: Models,
+    dose: DoseState,
+    library: TissueLibrary,
+    review: TissueReview | None = None,
+    review_failure: str = "",
 ) -> tuple[Finding, ...]:
     """Findings on a plan, blockers first.
 
@@ -28,13 +39,17 @@ def plan_findings(
     ----------
     plan, structures, image, models : the plan and what it is made on.
     dose : its dose as screens see it.
+    library : CT curves and materials of the site.
+    review, review_failure : what the overrides come to, or why that is not known.
     """
+    tissue = tuple(tissue_findings(plan, structures=structures, library=library, review=review, failure=review_failure))
     found = [
         *_structure_findings(plan, structures),
-        *_image_findings(plan, image),
+        *_image_findings(image),
+        *tissue,
         *(f for beam in plan.beams for f in _beam_findings(beam, models)),
         *_plan_findings(plan),
-        *_dose_findings(plan, dose),
+        *_dose_findings(plan, dose, said=frozenset(f.sentence for f in tissue)),
     ]
     order = {Severity.BLOCKER: 0, Severity.WARNING: 1, Severity.NOTE: 2}
     return tuple(sorted(found, key=lambda f: order[f.severity]))
@@ -51,32 +66,15 @@ def _structure_findings(plan: Plan, structures: StructureSet) -> Iterator[Findin
     target = structures.structure(plan.prescription.target_number)
     if target.is_empty:
         yield _finding(Severity.BLOCKER, "target-empty", f"The target '{target.name}' is empty.")
-    for override in plan.overrides:
-        structure = structures.structure(override.structure_number)
-        if structure.is_empty:
-            yield _finding(
-                Severity.BLOCKER, "override-empty", f"'{structure.name}' has a density override but no contours."
-            )
-        yield _finding(
-            Severity.NOTE,
-            "override",
-            f"'{structure.name}' is taken to be {override.material.name}, "
-            f"{override.material.density_g_cm3:g} g/cm³; later overrides win where they overlap.",
-            structure.name,
-        )
 
 
-def _image_findings(plan: Plan, image: CtImage) -> Iterator[Finding]:
+def _image_findings(image: CtImage) -> Iterator[Finding]:
     slice_cm = image.grid.spacing_cm[2]
     if slice_cm > 0.5:
         yield _finding(
             Severity.WARNING,
             "slice-distance",
             f"CT slices are {slice_cm:.2f} cm apart; the anatomy between them is interpolated.",
-        )
-    if plan.ct_curve.name == "default":
-        yield _finding(
-            Severity.WARNING, "ct-curve", "The default CT curve is used; enter the curve of your own scanner."
         )
 
 
@@ -122,7 +120,7 @@ def _plan_findings(plan: Plan) -> Iterator[Finding]:
         )
 
 
-def _dose_findings(plan: Plan, dose: DoseState) -> Iterator[Finding]:
+def _dose_findings(plan: Plan, dose: DoseState, *, said: frozenset[str]) -> Iterator[Finding]:
     if dose.status is DoseStatus.FAILED:
         yield _finding(Severity.BLOCKER, "dose-failed", f"No dose: {dose.message}")
     elif plan.beams and dose.status is not DoseStatus.CURRENT:
@@ -136,6 +134,8 @@ def _dose_findings(plan: Plan, dose: DoseState) -> Iterator[Finding]:
         )
     for beam in dose.beams:
         for warning in beam.warnings:
+            if warning in said:
+                continue  # of the patient, not of the beam
             yield _finding(Severity.WARNING, "beam-dose", warning, plan.beam(beam.beam_number).name)
     if plan.prescription.normalisation is Normalisation.FIXED_MU:
         yield _finding(Severity.NOTE, "fixed-mu", "Monitor units are as entered; the plan is not normalised.")

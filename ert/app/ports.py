@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
+from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
+
+T = TypeVar("T")
 
 
 class PatientStore(Protocol):
@@ -89,6 +93,21 @@ class MachineStore(Protocol):
         """Keep a package; adding the same digest again changes nothing."""
 
 
+class LibraryStore(Protocol[T]):
+    """What the site keeps of its own in revisions: CT curves, materials."""
+
+    def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
+        """Every revision of every entry, oldest entry first, each entry's newest revision first."""
+
+    def save(
+        self, value: T, *, base_revision: int, state: LibraryState = LibraryState.IN_USE, reason: str = ""
+    ) -> LibraryEntry[T]:
+        """Save the next revision; ``base_revision`` is 0 for a new entry.
+
+        Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
+        """
+
+
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -119,6 +138,14 @@ class SiteStore(Protocol):
     @property
     def machines(self) -> MachineStore:
         """Machine packages."""
+
+    @property
+    def ct_curves(self) -> LibraryStore[SiteCtCurve]:
+        """CT curves."""
+
+    @property
+    def materials(self) -> LibraryStore[SiteMaterial]:
+        """Materials of the site's own."""
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""

@@ -11,11 +11,11 @@ import attrs
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.ports import SiteGateway, SiteStore
+from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package
 from ert.domain.beam_model import MachinePackage
 from ert.domain.image import CtCurve, CtImage
-from ert.domain.materials import default_ct_curve
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
@@ -51,12 +51,18 @@ class SiteSession:
     store : SiteStore
         Opened on the database lane.
     jobs : Jobs
+
+    Attributes
+    ----------
+    models : machines of the site.
+    library : its CT curves and materials.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
         self.store = store
         self.jobs = jobs
         self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
+        self.library = TissueLibrary(store, self._db)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -200,7 +206,7 @@ class SiteSession:
             structure_set_id=course.structure_set_id,
             external_number=external.number,
             prescription=prescription,
-            ct_curve=ct_curve or default_ct_curve(),
+            ct_curve=ct_curve or self.library.starting_curve(),
         )
         return self._db(lambda: self.store.plans.save(plan, base_revision=0))
 
@@ -221,6 +227,7 @@ class SiteSession:
         return PlanWorkspace(
             store=store,
             jobs=self.jobs,
+            library=self.library,
             patient=patient,
             course=course,
             image=image,

@@ -17,6 +17,8 @@ from ert.app.jobs import Job, JobContext, Jobs, Lane
 from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.app.plan_checks import plan_findings
 from ert.app.ports import SiteStore
+from ert.app.tissue_library import TissueLibrary
+from ert.app.tissue_reviews import TissueReviews
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
@@ -36,6 +38,8 @@ class PlanWorkspace:
     ----------
     patient, course, image, structures : what the plan is made on.
     models : machines of the site.
+    library : CT curves and materials of the site.
+    tissue_reviews : what the plan's overrides come to.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class PlanWorkspace:
         *,
         store: SiteStore,
         jobs: Jobs,
+        library: TissueLibrary,
         patient: Patient,
         course: Course,
         image: CtImage,
@@ -51,7 +56,7 @@ class PlanWorkspace:
         stored: StoredPlan,
     ) -> None:
         self.patient, self.course, self.image, self.structures = patient, course, image, structures
-        self.models = models
+        self.models, self.library = models, library
         self._store, self._jobs, self._stored = store, jobs, stored
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
@@ -61,7 +66,9 @@ class PlanWorkspace:
         self._dose_job: Job[tuple[DoseResult, ...]] | None = None
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
+        self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self._is_saving = False
+        self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
     # ---- state ---------------------------------------------------------------------------------------------------
@@ -131,7 +138,14 @@ class PlanWorkspace:
     def findings(self) -> tuple[Finding, ...]:
         """What the plan checks have to say now."""
         return plan_findings(
-            self.plan, structures=self.structures, image=self.image, models=self.models, dose=self._dose
+            self.plan,
+            structures=self.structures,
+            image=self.image,
+            models=self.models,
+            dose=self._dose,
+            library=self.library,
+            review=self.tissue_reviews.review,
+            review_failure=self.tissue_reviews.failure,
         )
 
     def subscribe(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
@@ -162,7 +176,12 @@ class PlanWorkspace:
         if self._session.redo():
             self._plan_changed()
 
+    def library_changed(self) -> None:
+        """The site's curves or materials changed; the plan keeps its own values, what is said of them may differ."""
+        self._publish(Changes(plan=True))
+
     def _plan_changed(self) -> None:
+        self.tissue_reviews.follow(self.plan)
         self._take_known_dose()
         self._publish(Changes(plan=True, dose=True))
         if self._dose.status is DoseStatus.STALE:
@@ -328,6 +347,7 @@ class PlanWorkspace:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
         self._cancel_job()
         self.evaluation.clear()
+        self.tissue_reviews.clear()
         self._listeners.clear()
 
     def _publish(self, changes: Changes) -> None:

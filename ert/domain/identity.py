@@ -1,11 +1,12 @@
 """Digests: the same content always gives the same name.
 
 Canonical bytes: JSON with sorted keys, floats as ``float.hex()`` (so that no digit is lost), −0.0 as 0.0, NaN and
-infinities refused, arrays as dtype + shape + SHA-256 of their little-endian C-order bytes.
+infinities refused, dates as ISO 8601 text, arrays as dtype + shape + SHA-256 of their little-endian C-order bytes.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import enum
 import hashlib
 import json
@@ -35,8 +36,8 @@ def _canonical(value: Any) -> Any:  # noqa: ANN401, PLR0911
     """Turn a domain value into JSON types with exact floats."""
     if value is None or isinstance(value, bool | int | str) and not isinstance(value, enum.Enum):
         return value
-    if isinstance(value, enum.Enum):
-        return str(value.value)
+    if isinstance(value, enum.Enum | dt.date):
+        return value.isoformat() if isinstance(value, dt.date) else str(value.value)
     if isinstance(value, float | np.floating):
         if not math.isfinite(value):
             raise Refused("A value that is not a finite number cannot be recorded.")

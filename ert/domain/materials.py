@@ -11,6 +11,8 @@ import functools
 import io
 import math
 
+import attrs
+
 from ert.domain.image import CtCurve, CtCurvePoint, Material
 from ert.errors import Refused
 from ert.settings import resources_dir
@@ -29,6 +31,16 @@ _MATERIAL_COLUMNS = {
     "relative_stopping": "rel_linear_collision_stopping_power",
     "relative_scattering": "rel_linear_scattering_power",
 }
+
+
+@attrs.frozen(kw_only=True)
+class ShippedMaterial:
+    """A material of the library with where its numbers come from, and other names it goes by."""
+
+    material: Material
+    source: str
+    note: str = ""
+    aliases: tuple[str, ...] = ()
 
 
 def _number(row: dict[str, str | None], column: str, line: int, what: str) -> float:
@@ -96,26 +108,75 @@ def default_ct_curve() -> CtCurve:
 
 
 @functools.cache
+def shipped_materials() -> dict[str, ShippedMaterial]:
+    """Materials ERT ships with, by name, with sources; keep it unchanged.
+
+    Raises
+    ------
+    Refused
+        If the table is not what ERT ships.
+    """
+    text = (resources_dir() / "tables" / "materials.csv").read_text(encoding="utf-8")
+    columns = {name: name for name in ("material", "source", "note", "aliases")}
+    rows = {(row["material"] or "").strip(): row for row in _rows(text, columns, "The materials table")}
+    return {
+        name: ShippedMaterial(
+            material=material,
+            source=rows[name]["source"] or "",
+            note=rows[name]["note"] or "",
+            aliases=tuple(a.strip() for a in (rows[name]["aliases"] or "").split(";") if a.strip()),
+        )
+        for name, material in materials_from_csv(text).items()
+    }
+
+
+@functools.cache
 def material_library() -> dict[str, Material]:
     """Materials ERT ships with, by name; keep it unchanged."""
-    return materials_from_csv((resources_dir() / "tables" / "materials.csv").read_text(encoding="utf-8"))
+    return {name: shipped.material for name, shipped in shipped_materials().items()}
 
 
 def material_named(name: str) -> Material:
-    """A shipped material; upper and lower case and spaces or underscores do not matter.
+    """A shipped material by name or alias; upper and lower case and spaces or underscores do not matter.
 
     Raises
     ------
     Refused
         If there is none of that name.
     """
-    wanted = _key(name)
-    for material in material_library().values():
-        if _key(material.name) == wanted:
-            return material
+    found = _shipped_named(name)
+    if found is not None:
+        return found.material
     known = ", ".join(material_library())
     raise Refused(f"There is no material '{name}'.", hint=f"Known materials are {known}.")
 
 
+def is_shipped_name(name: str) -> bool:
+    """True if a material that ERT ships goes by this name."""
+    return _shipped_named(name) is not None
+
+
+def _shipped_named(name: str) -> ShippedMaterial | None:
+    wanted = _key(name)
+    for shipped in shipped_materials().values():
+        if wanted in {_key(n) for n in (shipped.material.name, *shipped.aliases)}:
+            return shipped
+    return None
+
+
 def _key(name: str) -> str:
     return name.strip().lower().replace(" ", "_")
+
+
+def ct_curve_to_csv(curve: CtCurve) -> str:
+    """The curve as CSV with the columns `ct_curve_from_csv` reads; numbers in their shortest exact form."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(_CURVE_COLUMNS.values())
+    for point in curve.points:
+        writer.writerow([_plain(getattr(point, field)) for field in _CURVE_COLUMNS])
+    return buffer.getvalue()
+
+
+def _plain(value: float) -> str:
+    return str(int(value)) if float(value).is_integer() else repr(float(value))

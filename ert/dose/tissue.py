@@ -13,16 +13,17 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.domain.ct_curve import METAL_HU
 from ert.domain.identity import read_only
 from ert.domain.image import CtCurve, CtImage, DensityOverride
 from ert.domain.materials import AIR
 from ert.domain.structure import Structure, StructureSet
+from ert.domain.tissue import metal_sentence
 from ert.dose.kernels.convert import blend, convert_hu, count_above
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.raster import Box, crop, structure_box, structure_mask, structure_occupancy, union_box
 
-METAL_HU = 2500
 _MARGIN_VOXELS = 2
 F32 = NDArray[np.float32]
 
@@ -94,12 +95,7 @@ def build_tissue(
         If EXTERNAL lies outside the image, or a structure is empty or not on planes parallel to the slices.
     """
     items = [(structures.structure(o.structure_number), o.material) for o in overrides]
-    box = structure_box(external, image.grid, margin_voxels=margin_voxels)
-    if box is None:
-        raise Refused(
-            f"The external contour '{external.name}' does not lie in the image.",
-            hint="Check that images and structures belong together.",
-        )
+    box = external_box(external, image.grid, margin_voxels=margin_voxels)
     for structure, _ in items:
         box = union_box(box, structure_box(structure, image.grid, margin_voxels=margin_voxels))
     grid = crop(image.grid, box)
@@ -120,6 +116,23 @@ def build_tissue(
         is_patient=read_only(is_patient),
         warnings=_metal_warnings(hu, inside, grid),
     )
+
+
+def external_box(external: Structure, grid: VoxelGrid, *, margin_voxels: int = 0) -> Box:
+    """The part of a grid that holds EXTERNAL.
+
+    Raises
+    ------
+    Refused
+        If EXTERNAL is empty or lies outside the grid.
+    """
+    box = structure_box(external, grid, margin_voxels=margin_voxels)
+    if box is None:
+        raise Refused(
+            f"The external contour '{external.name}' does not lie in the image.",
+            hint="Check that images and structures belong together.",
+        )
+    return box
 
 
 def _override(
@@ -145,8 +158,4 @@ def _metal_warnings(hu: NDArray[np.int16], inside: NDArray[np.bool_], grid: Voxe
     count = count_above(hu, inside, METAL_HU)
     if count == 0:
         return ()
-    volume_cc = count * grid.voxel_volume_cm3
-    return (
-        f"{volume_cc:.2f} cm³ inside the patient has CT numbers above {METAL_HU} HU (metal?); "
-        "the CT curve does not hold there. Contour it and give it a material.",
-    )
+    return (metal_sentence(count * grid.voxel_volume_cm3),)

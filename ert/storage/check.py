@@ -33,8 +33,15 @@ _WITH_HISTORY = (
     schema.course,
     schema.plan,
     schema.machine,
+    schema.ct_curve,
+    schema.material,
 )
-_REVISIONS = ((schema.plan, schema.plan_revision), (schema.structure_set, schema.structure_set_revision))
+_REVISIONS = (
+    (schema.plan, schema.plan_revision),
+    (schema.structure_set, schema.structure_set_revision),
+    (schema.ct_curve, schema.ct_curve_revision),
+    (schema.material, schema.material_revision),
+)
 _NEEDED_FILES = (
     (schema.image, FileKind.CT_VOXELS),
     (schema.machine, FileKind.MACHINE_PACKAGE),

@@ -32,6 +32,8 @@ VERSIONS: Mapping[str, int] = {
     "plan": 1,
     "dose": 1,
     "machine": 1,
+    "ct_curve": 1,
+    "material": 1,
     "user": 1,
     "change": 1,
 }

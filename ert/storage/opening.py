@@ -17,7 +17,7 @@ from typing import Any
 import sqlcipher3
 from attrs import frozen
 
-from ert.errors import NotASite, SchemaTooNew, StorageFailed, WrongKey
+from ert.errors import NotASite, SchemaTooNew, SchemaTooOld, StorageFailed, WrongKey
 from ert.storage import schema
 from ert.storage.atomic import translated
 from ert.storage.authorizer import make_authorizer
@@ -70,6 +70,8 @@ def open_connection(access: Access, *, may_migrate: bool = False) -> Any:  # noq
         Not this site's key.
     SchemaTooNew
         Written by a newer version.
+    SchemaTooOld
+        Written by an older version (upgrade.py).
     """
     _check_driver()
     _check_file(access.path, may_be_empty=may_migrate)
@@ -167,7 +169,8 @@ def _check_identity(connection: Any, store_id: str) -> None:  # noqa: ANN401
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != schema.APPLICATION_ID:
         raise NotASite("The database in this folder was not made by ERT.", detail=f"application_id {application}")
-    check_schema_version(version)
+    if not 0 < version < schema.SCHEMA_VERSION:
+        check_schema_version(version)
     row = connection.execute("SELECT store_id FROM store_meta WHERE one = 1").fetchone()
     if row is None or row[0] != store_id:
         raise NotASite(
@@ -175,6 +178,7 @@ def _check_identity(connection: Any, store_id: str) -> None:  # noqa: ANN401
             hint="Restore database and store.json from the same backup.",
             detail="store_id differs",
         )
+    check_schema_version(version)
 
 
 def check_schema_version(version: int) -> None:
@@ -185,5 +189,11 @@ def check_schema_version(version: int) -> None:
             hint="Update the program on this workstation.",
             detail=f"user_version {version}",
         )
-    if version < schema.SCHEMA_VERSION:
+    if version <= 0:
         raise NotASite("The database of this site was never finished.", detail=f"user_version {version}")
+    if version < schema.SCHEMA_VERSION:
+        raise SchemaTooOld(
+            f"This site's database has version {version}; this program works with version {schema.SCHEMA_VERSION}.",
+            hint="Open the site with a password once; it is brought up to date then, after a backup.",
+            detail=f"user_version {version}",
+        )

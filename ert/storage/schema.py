@@ -12,8 +12,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 1
-MIGRATION_HEAD = "0001"
+SCHEMA_VERSION = 2
+MIGRATION_HEAD = "0002"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -127,6 +127,31 @@ dose = _record(
     UniqueConstraint("plan", "request_digest"),
 )
 
+
+def _library(name: str) -> tuple[Table, Table]:
+    """Head and revisions of what a site keeps of its own; a head's name is unique by its blind index."""
+    head = _record(
+        name,
+        Column("name_bi", LargeBinary, nullable=False, unique=True),
+        Column("state", Text, nullable=False),
+        Column("saved_by", Text, nullable=False),
+        Column("digest", Text, nullable=False),
+    )
+    revisions = _record(
+        f"{name}_revision",
+        _reference(name, name),
+        Column("state", Text, nullable=False),
+        Column("saved_by", Text, nullable=False),
+        Column("digest", Text, nullable=False),
+        _cell("document_ct"),
+        UniqueConstraint(name, "rev"),
+    )
+    return head, revisions
+
+
+ct_curve, ct_curve_revision = _library("ct_curve")
+material, material_revision = _library("material")
+
 file = _record(
     "file",
     Column("owner_table", Text, nullable=False),
@@ -175,5 +200,9 @@ RECORD_TABLES = (
     plan_revision,
     machine,
     dose,
+    ct_curve,
+    ct_curve_revision,
+    material,
+    material_revision,
     file,
 )

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from attrs import field, frozen
 
+from ert.domain.ct_curve import SiteCtCurve
+from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.errors import NotASite
 from ert.storage import check as checking
@@ -16,6 +18,7 @@ from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore
 from ert.storage.database import Database
 from ert.storage.fields import FieldGuard
+from ert.storage.library import LibraryRepository, ct_curves_of, materials_of
 from ert.storage.machines import MachineRepository
 from ert.storage.opening import Access
 from ert.storage.patients import PatientRepository
@@ -66,7 +69,7 @@ class Site:
 
     Raises
     ------
-    NotASite, WrongKey, SchemaTooNew, BadTag
+    NotASite, WrongKey, SchemaTooNew, SchemaTooOld, BadTag
         The database is not this site's, or was changed.
     AuditBroken
         The storage went back in time.
@@ -94,6 +97,8 @@ class Site:
         self._patients = PatientRepository(self._records)
         self._plans = PlanRepository(self._records)
         self._machines = MachineRepository(self._records)
+        self._ct_curves = ct_curves_of(self._records)
+        self._materials = materials_of(self._records)
 
     @property
     def site_id(self) -> str:
@@ -134,6 +139,16 @@ class Site:
     def machines(self) -> MachineRepository:
         """Machine packages."""
         return self._machines
+
+    @property
+    def ct_curves(self) -> LibraryRepository[SiteCtCurve]:
+        """CT curves."""
+        return self._ct_curves
+
+    @property
+    def materials(self) -> LibraryRepository[SiteMaterial]:
+        """Materials of the site's own."""
+        return self._materials
 
     @property
     def records(self) -> Records:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ert.errors import SchemaTooOld
 from ert.storage import slots
 from ert.storage.atomic import replace_file
 from ert.storage.blobs import TMP
@@ -12,6 +13,7 @@ from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.site import Site, SiteOptions
 from ert.storage.store_file import CLINICAL, FILE_NAME
 from ert.storage.unlock import Unlocked, read_slots, slot_path, unlock_with_password, unlock_with_recovery_code
+from ert.storage.upgrade import bring_up_to_date
 from ert.storage.users import find_user, replace_key
 
 
@@ -52,7 +54,7 @@ class Sites:
         )
 
     def open(self, path: Path, *, user_name: str, password: str, accept_restore_reason: str = "") -> Site:
-        """Open a site with a password and note the sign-in.
+        """Open a site with a password and note the sign-in; one of an older program is brought up to date first.
 
         Parameters
         ----------
@@ -72,7 +74,7 @@ class Sites:
         """
         unlocked = unlock_with_password(path, login=user_name, password=password)
         try:
-            site = Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
+            site = self._site(path, unlocked, accept_restore_reason)
         except BaseException:
             unlocked.vault.close()
             raise
@@ -93,7 +95,7 @@ class Sites:
         check_password(new_password)
         unlocked = unlock_with_recovery_code(path, typed_code=recovery_code)
         try:
-            site = Site(path, unlocked, self._options)
+            site = self._site(path, unlocked)
         except BaseException:
             unlocked.vault.close()
             raise
@@ -102,6 +104,13 @@ class Sites:
         finally:
             site.close()
         return self.open(path, user_name=user_name, password=new_password)
+
+    def _site(self, path: Path, unlocked: Unlocked, accept_restore_reason: str = "") -> Site:
+        try:
+            return Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
+        except SchemaTooOld:
+            bring_up_to_date(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
+        return Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
 
     def _replace_password(self, path: Path, site: Site, unlocked: Unlocked, *, login: str, password: str) -> None:
         user_id = find_user(site.records, login)

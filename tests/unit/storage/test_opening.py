@@ -137,7 +137,7 @@ def test_a_newer_schema_is_refused_with_a_sentence(access):
     connection = raw(access)
     connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
     connection.close()
-    refused(access, SchemaTooNew, "has version 2; this program knows versions up to 1")
+    refused(access, SchemaTooNew, "has version 3; this program knows versions up to 2")
     database = Database(access, may_migrate=True)
     with pytest.raises(SchemaTooNew), database.write() as connection:
         migrate.migrate(connection)
