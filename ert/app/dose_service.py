@@ -53,14 +53,16 @@ class Models:
 
     def of_beam(self, beam: Beam) -> tuple[Machine, BeamModel]:
         """Machine and the exact model a beam refers to; `InvalidPlan` if the site does not have it."""
-        for package in self.packages:
-            for model in package.models:
-                if model.digest == beam.model_digest:
-                    return package.machine, model
+        for package in self.with_model_of(beam):
+            return package.machine, next(m for m in package.models if m.digest == beam.model_digest)
         raise InvalidPlan(
             f"Beam '{beam.name}' was planned with a beam model of '{beam.machine_name}' that this site does not have.",
             hint="Add that machine package again, or choose the energy anew to use the current model.",
         )
+
+    def with_model_of(self, beam: Beam) -> tuple[MachinePackage, ...]:
+        """The packages that hold the exact model a beam refers to."""
+        return tuple(p for p in self.packages if any(m.digest == beam.model_digest for m in p.models))
 
 
 class DoseMemory:

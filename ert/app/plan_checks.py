@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.release_book import ReleaseBook, ReleaseStanding, ReleaseState
 from ert.app.tissue_checks import tissue_findings
 from ert.app.tissue_library import TissueLibrary
 from ert.domain.beam import Beam
@@ -30,6 +31,7 @@ def plan_findings(
     models: Models,
     dose: DoseState,
     library: TissueLibrary,
+    releases: ReleaseBook,
     review: TissueReview | None = None,
     review_failure: str = "",
 ) -> tuple[Finding, ...]:
@@ -40,6 +42,7 @@ def plan_findings(
     plan, structures, image, models : the plan and what it is made on.
     dose : its dose as screens see it.
     library : CT curves and materials of the site.
+    releases : which of its machine packages are released.
     review, review_failure : what the overrides come to, or why that is not known.
     """
     tissue = tuple(tissue_findings(plan, structures=structures, library=library, review=review, failure=review_failure))
@@ -47,7 +50,7 @@ def plan_findings(
         *_structure_findings(plan, structures),
         *_image_findings(image),
         *tissue,
-        *(f for beam in plan.beams for f in _beam_findings(beam, models)),
+        *(f for beam in plan.beams for f in _beam_findings(beam, models, releases)),
         *_plan_findings(plan),
         *_dose_findings(plan, dose, said=frozenset(f.sentence for f in tissue)),
     ]
@@ -78,15 +81,14 @@ def _image_findings(image: CtImage) -> Iterator[Finding]:
         )
 
 
-def _beam_findings(beam: Beam, models: Models) -> Iterator[Finding]:
+def _beam_findings(beam: Beam, models: Models, releases: ReleaseBook) -> Iterator[Finding]:
     try:
         machine, model = models.of_beam(beam)
         applicator = machine.applicator(beam.applicator_id)
     except Refused as error:
         yield _finding(Severity.BLOCKER, "model", str(error), beam.name)
         return
-    if model.is_demo:
-        yield _finding(Severity.WARNING, "demo", f"Beam '{beam.name}' uses a demo machine: not for clinical use.")
+    yield from _release_findings(beam, releases.best_standing(models.with_model_of(beam)))
     half_x, half_y = applicator.opening_x_cm / 2, applicator.opening_y_cm / 2
     x0, x1, y0, y1 = beam.aperture.bounds_cm
     if max(-x0, x1) > half_x + _ROUNDING_CM or max(-y0, y1) > half_y + _ROUNDING_CM:
@@ -107,6 +109,26 @@ def _beam_findings(beam: Beam, models: Models) -> Iterator[Finding]:
             Severity.BLOCKER,
             "ssd",
             f"SSD {beam.ssd_cm:.1f} cm of beam '{beam.name}' is outside the commissioned {low:g}–{high:g} cm.",
+            beam.name,
+        )
+
+
+def _release_findings(beam: Beam, standing: ReleaseStanding) -> Iterator[Finding]:
+    if standing.state is ReleaseState.DEMO:
+        yield _finding(Severity.WARNING, "demo", f"Beam '{beam.name}' uses a demo machine: not for clinical use.")
+    elif standing.state is ReleaseState.NOT_RELEASED:
+        yield _finding(
+            Severity.WARNING,
+            "not-released",
+            f"No physicist has released the beam model of beam '{beam.name}': not for clinical use.",
+            beam.name,
+        )
+    elif standing.state is ReleaseState.WITHDRAWN:
+        yield _finding(
+            Severity.BLOCKER,
+            "release-withdrawn",
+            f"The release of the beam model of beam '{beam.name}' was withdrawn: choose the energy anew to use the "
+            "present model, or ask the physicist.",
             beam.name,
         )
 

@@ -13,6 +13,7 @@ from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
+from ert.domain.release import MachineRelease
 from ert.domain.structure import StructureSet
 
 T = TypeVar("T")
@@ -146,6 +147,10 @@ class SiteStore(Protocol):
     @property
     def materials(self) -> LibraryStore[SiteMaterial]:
         """Materials of the site's own."""
+
+    @property
+    def releases(self) -> LibraryStore[MachineRelease]:
+        """Releases of machine packages."""
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""

@@ -11,6 +11,7 @@ import attrs
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.ports import SiteGateway, SiteStore
+from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package
@@ -56,6 +57,7 @@ class SiteSession:
     ----------
     models : machines of the site.
     library : its CT curves and materials.
+    releases : which of the machine packages a physicist has released.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -63,6 +65,7 @@ class SiteSession:
         self.jobs = jobs
         self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
         self.library = TissueLibrary(store, self._db)
+        self.releases = ReleaseBook(store, self._db)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -228,6 +231,7 @@ class SiteSession:
             store=store,
             jobs=self.jobs,
             library=self.library,
+            releases=self.releases,
             patient=patient,
             course=course,
             image=image,

@@ -17,6 +17,7 @@ from ert.app.jobs import Job, JobContext, Jobs, Lane
 from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.app.plan_checks import plan_findings
 from ert.app.ports import SiteStore
+from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.tissue_reviews import TissueReviews
 from ert.domain.dose import DoseResult
@@ -39,6 +40,7 @@ class PlanWorkspace:
     patient, course, image, structures : what the plan is made on.
     models : machines of the site.
     library : CT curves and materials of the site.
+    releases : which of its machine packages are released.
     tissue_reviews : what the plan's overrides come to.
     """
 
@@ -48,6 +50,7 @@ class PlanWorkspace:
         store: SiteStore,
         jobs: Jobs,
         library: TissueLibrary,
+        releases: ReleaseBook,
         patient: Patient,
         course: Course,
         image: CtImage,
@@ -56,7 +59,7 @@ class PlanWorkspace:
         stored: StoredPlan,
     ) -> None:
         self.patient, self.course, self.image, self.structures = patient, course, image, structures
-        self.models, self.library = models, library
+        self.models, self.library, self.releases = models, library, releases
         self._store, self._jobs, self._stored = store, jobs, stored
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
@@ -144,6 +147,7 @@ class PlanWorkspace:
             models=self.models,
             dose=self._dose,
             library=self.library,
+            releases=self.releases,
             review=self.tissue_reviews.review,
             review_failure=self.tissue_reviews.failure,
         )

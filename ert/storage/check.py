@@ -35,12 +35,14 @@ _WITH_HISTORY = (
     schema.machine,
     schema.ct_curve,
     schema.material,
+    schema.machine_release,
 )
 _REVISIONS = (
     (schema.plan, schema.plan_revision),
     (schema.structure_set, schema.structure_set_revision),
     (schema.ct_curve, schema.ct_curve_revision),
     (schema.material, schema.material_revision),
+    (schema.machine_release, schema.machine_release_revision),
 )
 _NEEDED_FILES = (
     (schema.image, FileKind.CT_VOXELS),

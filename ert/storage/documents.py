@@ -34,6 +34,7 @@ VERSIONS: Mapping[str, int] = {
     "machine": 1,
     "ct_curve": 1,
     "material": 1,
+    "machine_release": 1,
     "user": 1,
     "change": 1,
 }

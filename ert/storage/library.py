@@ -1,4 +1,4 @@
-"""CT curves and materials of a site: a head for each, and every revision ever saved, complete in itself."""
+"""CT curves, materials, machine releases of a site: a head for each, and every revision, complete in itself."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.identity import new_id
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.release import MachineRelease
 from ert.errors import BadTag, DigestMismatch, Refused, StaleRevision
 from ert.storage import documents, schema
 from ert.storage.records import Records, Row
@@ -160,6 +161,17 @@ def ct_curves_of(records: Records) -> LibraryRepository[SiteCtCurve]:
         revisions=schema.ct_curve_revision,
         value_type=SiteCtCurve,
         what="CT curve",
+    )
+
+
+def releases_of(records: Records) -> LibraryRepository[MachineRelease]:
+    """The releases of machine packages."""
+    return LibraryRepository(
+        records,
+        table=schema.machine_release,
+        revisions=schema.machine_release_revision,
+        value_type=MachineRelease,
+        what="machine release",
     )
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 2
-MIGRATION_HEAD = "0002"
+SCHEMA_VERSION = 3
+MIGRATION_HEAD = "0003"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -151,6 +151,7 @@ def _library(name: str) -> tuple[Table, Table]:
 
 ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
+machine_release, machine_release_revision = _library("machine_release")
 
 file = _record(
     "file",
@@ -204,5 +205,7 @@ RECORD_TABLES = (
     ct_curve_revision,
     material,
     material_revision,
+    machine_release,
+    machine_release_revision,
     file,
 )

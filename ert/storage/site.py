@@ -11,6 +11,7 @@ from attrs import field, frozen
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
+from ert.domain.release import MachineRelease
 from ert.errors import NotASite
 from ert.storage import check as checking
 from ert.storage.anchors import Anchors, went_back
@@ -18,7 +19,7 @@ from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore
 from ert.storage.database import Database
 from ert.storage.fields import FieldGuard
-from ert.storage.library import LibraryRepository, ct_curves_of, materials_of
+from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.opening import Access
 from ert.storage.patients import PatientRepository
@@ -99,6 +100,7 @@ class Site:
         self._machines = MachineRepository(self._records)
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
+        self._releases = releases_of(self._records)
 
     @property
     def site_id(self) -> str:
@@ -149,6 +151,11 @@ class Site:
     def materials(self) -> LibraryRepository[SiteMaterial]:
         """Materials of the site's own."""
         return self._materials
+
+    @property
+    def releases(self) -> LibraryRepository[MachineRelease]:
+        """Releases of machine packages."""
+        return self._releases
 
     @property
     def records(self) -> Records:

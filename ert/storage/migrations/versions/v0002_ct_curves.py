@@ -20,13 +20,11 @@ _LIBRARIES = ("ct_curve", "material")
 def upgrade() -> None:
     """Create a head and a revision table for each, and the triggers that keep revisions as they are."""
     for name in _LIBRARIES:
-        _create_library(name)
-        _forbid(name, "DELETE")
-        _forbid(f"{name}_revision", "UPDATE")
-        _forbid(f"{name}_revision", "DELETE")
+        create_library(name)
 
 
-def _create_library(name: str) -> None:
+def create_library(name: str) -> None:
+    """Head and revision table of one kind of entries; revisions can only be added."""
     op.create_table(
         name,
         sa.Column("uuid", sa.Text, primary_key=True),
@@ -53,6 +51,9 @@ def _create_library(name: str) -> None:
         sa.Column("row_mac", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint(name, "rev"),
     )
+    _forbid(name, "DELETE")
+    _forbid(f"{name}_revision", "UPDATE")
+    _forbid(f"{name}_revision", "DELETE")
 
 
 def _forbid(table: str, verb: str) -> None:
