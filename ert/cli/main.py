@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import commission, compare_machines, curve, dose, gui, patients, site
+from ert.cli import commission, compare_machines, curve, dose, gui, patients, release, site
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -40,6 +40,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     site.add(app, wiring)
     patients.add(app, wiring)
     curve.add(app, wiring)
+    release.add(app, wiring)
     return app
 
 

@@ -55,7 +55,8 @@ def everything(path, access) -> dict:
     import attrs
 
     database = Database(attrs.evolve(access, path=path), may_migrate=True)
-    tables = [t for t in schema.metadata.sorted_tables if t.name.split("_revision")[0] not in {"ct_curve", "material"}]
+    later = {"ct_curve", "material", "machine_release"}
+    tables = [t for t in schema.metadata.sorted_tables if t.name.removesuffix("_revision") not in later]
     try:
         with database.read() as connection:
             return {t.name: [tuple(r) for r in connection.execute(sa.select(t))] for t in tables}

@@ -137,7 +137,11 @@ def test_a_newer_schema_is_refused_with_a_sentence(access):
     connection = raw(access)
     connection.execute(f"PRAGMA user_version = {schema.SCHEMA_VERSION + 1}")
     connection.close()
-    refused(access, SchemaTooNew, "has version 3; this program knows versions up to 2")
+    refused(
+        access,
+        SchemaTooNew,
+        f"has version {schema.SCHEMA_VERSION + 1}; this program knows versions up to {schema.SCHEMA_VERSION}",
+    )
     database = Database(access, may_migrate=True)
     with pytest.raises(SchemaTooNew), database.write() as connection:
         migrate.migrate(connection)
