@@ -12,7 +12,6 @@ import re
 import numpy as np
 
 from ert.commissioning.scans.blocks import Block, read_blocks
-from ert.commissioning.scans.track import OFF_AXIS_CM, check_width
 from ert.commissioning.scans.scan import (
     AIR,
     CHAMBER,
@@ -31,6 +30,7 @@ from ert.commissioning.scans.scan import (
     Scan,
 )
 from ert.commissioning.scans.text import LEAST_POINTS, TextFile, numbers, plausible_field_cm, plausible_ssd_cm
+from ert.commissioning.scans.track import OFF_AXIS_CM, check_width
 
 FORMAT = "PTW mcc"
 _KINDS = {"PDD": DEPTH_DOSE, "CROSSPLANE_PROFILE": CROSSLINE, "INPLANE_PROFILE": INLINE}

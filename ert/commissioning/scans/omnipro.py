@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from ert.commissioning.scans.blocks import Block, read_blocks
-from ert.commissioning.scans.track import Track, check_width, follow
 from ert.commissioning.scans.scan import (
     AIR,
     CHAMBER,
@@ -29,6 +28,7 @@ from ert.commissioning.scans.scan import (
     Scan,
 )
 from ert.commissioning.scans.text import TextFile, lengths_cm, number, numbers, plausible_field_cm, plausible_ssd_cm
+from ert.commissioning.scans.track import Track, check_width, follow
 
 FORMAT = "OmniPro CSV"
 _POINTS = re.compile(r"^Points\s*\[\s*(\w+)\s*\]\s*:?", re.IGNORECASE)

@@ -7,9 +7,9 @@ machine's crossline axis, and which way it points, depends on how the tank stood
 from __future__ import annotations
 
 from ert.commissioning.scans.blocks import Block, read_blocks
-from ert.commissioning.scans.track import check_depth, check_width, follow
 from ert.commissioning.scans.scan import CHAMBER, DEPTH_DOSE, DIAGONAL, DIODE, ELECTRON, PROFILE, RefusedScan, Scan
 from ert.commissioning.scans.text import TextFile, number, numbers, plausible_field_cm, plausible_ssd_cm
+from ert.commissioning.scans.track import check_depth, check_width, follow
 
 FORMAT = "RFA300"
 _KINDS = {"DPT": DEPTH_DOSE, "PRO": PROFILE, "DIA": DIAGONAL}

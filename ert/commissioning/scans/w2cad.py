@@ -11,7 +11,6 @@ import re
 import attrs
 
 from ert.commissioning.scans.blocks import Block, read_blocks
-from ert.commissioning.scans.track import check_depth, check_width, follow
 from ert.commissioning.scans.scan import (
     CHAMBER,
     CROSSLINE,
@@ -25,6 +24,7 @@ from ert.commissioning.scans.scan import (
     Scan,
 )
 from ert.commissioning.scans.text import TextFile, number, numbers, plausible_field_cm, plausible_ssd_cm
+from ert.commissioning.scans.track import check_depth, check_width, follow
 
 FORMAT = "W2CAD"
 _KINDS = {"OPD": DEPTH_DOSE, "OPP": PROFILE, "DPR": "diagonal"}
