@@ -10,13 +10,14 @@ from ert.commissioning.curve_files import refuse
 from ert.commissioning.measured import Field
 from ert.commissioning.scans.identify import Identified, identify
 from ert.commissioning.scans.ionisation import ionisation_to_dose, shift_effective_point
-from ert.commissioning.scans.machine_file import MachineFile, Processing
+from ert.commissioning.scans.machine_file import MachineFile, MeasuredOutput, Processing
 from ert.commissioning.scans.process import (
     average_repeats,
     centre,
     keep_usable,
     normalise_to_depth_dose,
     normalise_to_output,
+    peak,
     resample,
     smooth,
     subtract_background,
@@ -55,6 +56,16 @@ class Assembly:
     def of(self, energy_mev: float) -> list[FieldCurve]:
         """Curves of one energy."""
         return [c for c in self.curves if c.energy_mev == energy_mev]
+
+
+def depth_of_maximum_cm(output: MeasuredOutput, curves: Sequence[FieldCurve]) -> float | None:
+    """Where an output was measured: as the physicist says, else from the field's depth dose, else None."""
+    if output.depth_of_maximum_cm is not None:
+        return output.depth_of_maximum_cm
+    for item in curves:
+        if item.curve.is_depth_dose and (item.energy_mev, item.field) == (output.energy_mev, output.field):
+            return peak(item.curve.position_cm, item.curve.value)[0]
+    return None
 
 
 def assemble(files: Sequence[ScanFile], machine_file: MachineFile, processing: Processing) -> Assembly:

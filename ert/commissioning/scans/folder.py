@@ -11,9 +11,8 @@ from typing import Any
 
 from ert.commissioning.beam_data import FORMAT, INDEX_NAME, read_beam_data
 from ert.commissioning.curve_files import refuse
-from ert.commissioning.scans.assemble import FieldCurve
+from ert.commissioning.scans.assemble import FieldCurve, depth_of_maximum_cm
 from ert.commissioning.scans.machine_file import MachineFile
-from ert.commissioning.scans.process import peak
 from ert.commissioning.scans.scan import CROSSLINE, ScanFile
 
 RECORD_NAME = "record.json"
@@ -43,7 +42,7 @@ def write_folder(
     Raises
     ------
     InvalidBeamData
-        The folder exists and is not empty, or an output lacks its depth of maximum.
+        The folder exists and is not empty.
     """
     require_free(path)
     energies = sorted({c.energy_mev for c in curves})
@@ -110,25 +109,14 @@ def _csv(item: FieldCurve) -> str:
 
 
 def _outputs(energy_mev: float, curves: Sequence[FieldCurve], machine_file: MachineFile) -> str:
-    """Outputs of an energy; the depth of maximum from the physicist, else from the field's depth dose."""
+    """Outputs of an energy whose depth of maximum is known; the others are named as missing."""
     lines = ["applicator,cutout,ssd_cm,depth_of_maximum_cm,output_cgy_per_mu,relative_sigma"]
     for output in machine_file.outputs:
         if output.energy_mev != energy_mev:
             continue
-        depth_cm = output.depth_of_maximum_cm
-        for item in curves:
-            if (
-                depth_cm is None
-                and item.curve.is_depth_dose
-                and (item.energy_mev, item.field) == (energy_mev, output.field)
-            ):
-                depth_cm = peak(item.curve.position_cm, item.curve.value)[0]
+        depth_cm = depth_of_maximum_cm(output, curves)
         if depth_cm is None:
-            raise refuse(
-                machine_file.name,
-                f"the output of {output.field.name} at {energy_mev:g} MeV has no depth of maximum.",
-                "Add depth_of_maximum_cm, or scan the depth dose of this field.",
-            )
+            continue
         f = output.field
         sigma = 0.01 if output.relative_sigma is None else output.relative_sigma
         lines.append(f"{f.applicator_id},{f.cutout},{f.ssd_cm:.10g},{depth_cm:.10g},{output.cgy_per_mu:.10g},{sigma:g}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ert.commissioning.depth_dose import depth_quantities
-from ert.commissioning.scans.assemble import Assembly, FieldCurve
+from ert.commissioning.scans.assemble import Assembly, FieldCurve, depth_of_maximum_cm
 from ert.commissioning.scans.machine_file import MachineFile
 from ert.errors import InvalidBeamData
 
@@ -47,6 +47,11 @@ def recommended(assembly: Assembly, machine_file: MachineFile, energy_mev: float
     if not any(c.field.cutout != "open" for c in curves):
         lacking.append("depth doses and outputs of cutouts (the smallest one measured limits the model)")
     lacking.extend(_tail(curves, machine_file))
+    lacking.extend(
+        f"the output of {output.field.name} is not used: no depth of maximum, no depth dose"
+        for output in machine_file.outputs
+        if output.energy_mev == energy_mev and depth_of_maximum_cm(output, curves) is None
+    )
     return lacking
 
 

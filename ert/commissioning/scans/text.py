@@ -14,6 +14,7 @@ from ert.commissioning.scans.scan import Float
 from ert.errors import InvalidBeamData
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _SIZE = re.compile(r"([\d.,]+)\s*(mm|cm)?", re.IGNORECASE)
 LEAST_POINTS = 5
 
@@ -67,7 +68,7 @@ def decode(content: bytes, name: str) -> TextFile:
         except UnicodeDecodeError:
             continue
         return TextFile(
-            name=name, lines=tuple(Line(number=n, text=t.strip()) for n, t in enumerate(text.splitlines(), start=1))
+            name=name, lines=tuple(Line(number=n, text=t.strip()) for n, t in enumerate(_LINE_END.split(text), start=1))
         )
     raise refuse(name, "its text cannot be decoded.", "Export it again.")
 
