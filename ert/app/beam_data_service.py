@@ -124,7 +124,7 @@ def _summary(made: Assembly, machine_file: MachineFile, lacking: dict[float, lis
     return {
         "machine": machine_file.machine.name,
         "folder": None,
-        "recognised": [_curve(c) for c in made.curves],
+        "recognised": [_curve(c) for c in sorted(made.curves, key=_place)],
         "refused": [attrs.asdict(r) for r in made.refused],
         "left_out": [{"energy_mev": e, "lacks": what} for e, what in lacking.items() if what],
         "missing": [
@@ -133,6 +133,11 @@ def _summary(made: Assembly, machine_file: MachineFile, lacking: dict[float, lis
         "warnings": list(made.warnings),
         "energies": [{"energy_mev": e, "reference_r50_cm": _r50_cm(made, machine_file, e)} for e in complete],
     }
+
+
+def _place(item: FieldCurve) -> tuple[float, str, int]:
+    """Order of the table: by energy, then as in the files."""
+    return (item.energy_mev, item.curve.scan.file, item.curve.scan.index)
 
 
 def _r50_cm(made: Assembly, machine_file: MachineFile, energy_mev: float) -> float:

@@ -49,7 +49,7 @@ class WorkingCurve:
 
 def begin(scan: Scan) -> WorkingCurve:
     """The curve as it was measured."""
-    unit = scan.unit or "the file's own unit"
+    unit = scan.unit or "not stated"
     return WorkingCurve(
         scan=scan,
         curve=scan.curve,
@@ -58,7 +58,7 @@ def begin(scan: Scan) -> WorkingCurve:
         value=scan.values,
         unit=unit,
         history=(
-            f"Read from {scan.name} ({scan.file_format}): {len(scan.values)} points, values in {unit}.",
+            f"Read from {scan.name} ({scan.file_format}): {len(scan.values)} points, unit {unit.rstrip('.')}.",
             *scan.remarks,
         ),
     )
