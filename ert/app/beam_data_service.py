@@ -85,11 +85,11 @@ def _read(arguments: Sequence[Path]) -> tuple[list[ScanFile], list[RefusedScan]]
     paths = scan_paths(arguments)
     if not paths:
         raise InvalidBeamData("There are no scanner files in what was named.", hint="Name files, or a folder of them.")
-    for path in paths:
+    for path, name in paths:
         try:
-            file = read_scan_file(path)
+            file = read_scan_file(path, name)
         except InvalidBeamData as error:
-            refused.append(RefusedScan(file=path.name, index=0, line=0, reason=error.sentence, todo=error.hint))
+            refused.append(RefusedScan(file=name, index=0, line=0, reason=error.sentence, todo=error.hint))
             continue
         if any(f.name == file.name for f in files):
             refused.append(
@@ -116,7 +116,7 @@ def _what_to_do(refused: Sequence[RefusedScan]) -> str:
     if not refused:
         return "Measure it."
     told = " ".join(f"{r.reason} {r.todo}" for r in refused[:_TOLD])
-    return f"{len(refused)} curves or files were refused, the first: {told}"
+    return f"Refused curves and files: {len(refused)}. {told}"
 
 
 def _summary(made: Assembly, machine_file: MachineFile, lacking: dict[float, list[str]]) -> dict[str, Any]:

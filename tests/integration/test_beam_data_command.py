@@ -51,7 +51,6 @@ def run(folder, *more, scans="scans", out="data"):
     )
 
 
-@pytest.mark.slow
 def test_scans_become_a_model_with_the_ranges_of_the_original_beam_data(scans, capsys):
     for name in ("rfa.asc", "w2cad.asc"):  # fewer fields: the fit is what takes time
         (scans / "scans" / name).unlink()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from ert.analysis.depth import last_crossing_cm
 from ert.commissioning.curve_files import refuse
 from ert.commissioning.measured import Field
 from ert.commissioning.scans.identify import Identified, identify
@@ -23,11 +24,23 @@ from ert.commissioning.scans.process import (
     subtract_background,
     symmetrise,
 )
-from ert.commissioning.scans.scan import CHAMBERS, CROSSLINE, CYLINDRICAL, DEPTH_DOSE, RefusedScan, Scan, ScanFile
+from ert.commissioning.scans.scan import (
+    CHAMBER,
+    CHAMBERS,
+    CROSSLINE,
+    CYLINDRICAL,
+    DEPTH_DOSE,
+    RefusedScan,
+    Scan,
+    ScanFile,
+)
 from ert.commissioning.scans.working import WorkingCurve, begin
 from ert.errors import InvalidBeamData
 
 _LEAST_POINTS = 10
+_MEV_PER_CM = 2.33
+"""Mean energy at the surface per R50 (AAPM TG-25)."""
+_MOST_ENERGY_DOUBT = 0.25
 
 
 @attrs.frozen(kw_only=True)
@@ -93,7 +106,29 @@ def assemble(files: Sequence[ScanFile], machine_file: MachineFile, processing: P
             continue
         finished.append(done)
         warnings.extend(told)
+    warnings.extend(_doubts(files, machine_file, finished))
     return Assembly(curves=tuple(finished), refused=tuple(refused), warnings=tuple(dict.fromkeys(warnings)))
+
+
+def _doubts(files: Sequence[ScanFile], machine_file: MachineFile, finished: Sequence[FieldCurve]) -> list[str]:
+    """Hints that speak of no scan, and ranges that do not fit the energy they are said to have."""
+    scans = [s for f in files for s in f.scans]
+    told = [
+        f"{hint.where}: no curve fits file = {hint.pattern!r}."
+        for hint in machine_file.hints
+        if not any(hint.fits(scan) for scan in scans)
+    ]
+    for item in finished:
+        x, y = item.curve.position_cm, item.curve.value
+        r50_cm = last_crossing_cm(x, y, 0.5 * float(y.max())) if item.curve.is_depth_dose else None
+        if item.field != machine_file.reference or r50_cm is None:
+            continue
+        if abs(_MEV_PER_CM * r50_cm / item.energy_mev - 1.0) > _MOST_ENERGY_DOUBT:
+            told.append(
+                f"{item.curve.scan.name}: R50 of {r50_cm:.2f} cm belongs to about {_MEV_PER_CM * r50_cm:.1f} MeV, "
+                f"it is said to be {item.energy_mev:g} MeV. Check the energy, and the units."
+            )
+    return told
 
 
 def _refusal(scan: Scan, error: InvalidBeamData) -> RefusedScan:
@@ -126,6 +161,12 @@ def _as_dose(curve: WorkingCurve, processing: Processing) -> tuple[WorkingCurve,
     """Effective point and stopping-power ratio where asked for; notes where a chamber's curve is left as it is."""
     scan = curve.scan
     warnings: list[str] = []
+    if scan.detector_kind in (CHAMBER, None) and processing.is_effective_point:
+        raise refuse(
+            scan.name,
+            "whether it was scanned with a cylindrical chamber is not stated, but its effective point is asked for.",
+            f'Add a [[scan]] table with file = "{scan.file}" and detector.',
+        )
     if scan.detector_kind == CYLINDRICAL and processing.is_effective_point:
         radius = scan.detector_radius_cm or processing.chamber_radius_cm
         if radius is None:

@@ -191,8 +191,8 @@ def _record(named: dict[str, FieldCurve], machine_file: MachineFile, files: Sequ
 
 def _curve_record(name: str, item: FieldCurve, digests: dict[str, str]) -> dict[str, Any]:
     scan = item.curve.scan
-    stated = ("energy_mev", "field_x_cm", "field_y_cm", "ssd_cm", "depth_cm", "unit", "detector", "detector_kind",
-              "detector_radius_cm", "medium")  # fmt: skip
+    stated = ("energy_mev", "applicator", "field_x_cm", "field_y_cm", "ssd_cm", "depth_cm", "unit", "detector",
+              "detector_kind", "detector_radius_cm", "medium")  # fmt: skip
     return {
         "path": name,
         "scanner_file": scan.file,

@@ -151,7 +151,7 @@ def _open_applicator(scan: Scan, machine_file: MachineFile) -> str:
         and abs(a.opening_y_cm - scan.field_y_cm) < _SAME_CM
     ]
     if len(fitting) != 1:
-        size = f"{scan.field_x_cm} x {scan.field_y_cm} cm" if scan.field_x_cm else "not stated"
+        size = f"{scan.field_x_cm:g} x {scan.field_y_cm:g} cm" if scan.field_x_cm and scan.field_y_cm else "not stated"
         raise refuse(scan.name, f"its field size ({size}) is no applicator's.", _advice(scan, "applicator and cutout"))
     return fitting[0]
 

@@ -108,6 +108,7 @@ def _scan(block: Block, index: int, file: TextFile) -> Scan:
         file_format=FORMAT,
         modality=ELECTRON,
         energy_mev=energy,
+        applicator=block.get("applicator"),
         field_x_cm=side,
         field_y_cm=side,
         ssd_cm=None if not ssd else plausible_ssd_cm(ssd[0], file, block.line_of("ssd")),

@@ -18,8 +18,12 @@ _MOST_BYTES = 100_000_000
 READABLE = f"{w2cad.FORMAT}, {rfa300.FORMAT} ASCII, {mcc.FORMAT}, {omnipro.FORMAT}"
 
 
-def read_scan_file(path: Path) -> ScanFile:
+def read_scan_file(path: Path, name: str | None = None) -> ScanFile:
     """Read one scanner file.
+
+    Parameters
+    ----------
+    name : what it is called in tables and hints; its own name if None.
 
     Returns
     -------
@@ -31,23 +35,24 @@ def read_scan_file(path: Path) -> ScanFile:
     InvalidBeamData
         The file as a whole cannot be used: not readable, unknown, binary, or cut off. With file, line and what to do.
     """
+    name = path.name if name is None else name
     try:
         if path.stat().st_size > _MOST_BYTES:
-            raise refuse(path.name, "it is far larger than scans are.", "Choose scanner files.")
+            raise refuse(name, "it is far larger than scans are.", "Choose scanner files.")
         content = path.read_bytes()
     except OSError as exc:
-        raise refuse(path.name, f"it cannot be opened ({exc.strerror}).", "Check path and rights.") from exc
+        raise refuse(name, f"it cannot be opened ({exc.strerror}).", "Check path and rights.") from exc
     if _is_rfb(content):
         raise refuse(
-            path.name,
+            name,
             "it is a binary OmniPro RFB file, which ERT does not read.",
             "Open it in OmniPro-Accept or myQA and export it as RFA300 ASCII (.asc).",
         )
-    text = decode(content, path.name)
+    text = decode(content, name)
     file_format, reader = _recognise(text)
     scans, refused = reader(text)
     return ScanFile(
-        name=path.name,
+        name=name,
         file_format=file_format,
         digest=hashlib.sha256(content).hexdigest(),
         scans=tuple(scans),
@@ -55,15 +60,21 @@ def read_scan_file(path: Path) -> ScanFile:
     )
 
 
-def scan_paths(arguments: Iterable[Path]) -> list[Path]:
-    """The files named, and those directly in the folders named, in the order of their names; hidden files are not."""
-    found: list[Path] = []
+def scan_paths(arguments: Iterable[Path]) -> list[tuple[Path, str]]:
+    """Files named and files below the folders named, each with its name: in a folder, the path from there.
+
+    In the order of the names; hidden files and what lies in hidden folders are not among them.
+    """
+    found: dict[Path, str] = {}
     for argument in arguments:
-        if argument.is_dir():
-            found.extend(sorted(p for p in argument.iterdir() if p.is_file() and not p.name.startswith(".")))
-        else:
-            found.append(argument)
-    return list(dict.fromkeys(found))
+        if not argument.is_dir():
+            found.setdefault(argument, argument.name)
+            continue
+        for path in sorted(p for p in argument.rglob("*") if p.is_file()):
+            inside = path.relative_to(argument)
+            if not any(part.startswith(".") for part in inside.parts):
+                found.setdefault(path, inside.as_posix())
+    return list(found.items())
 
 
 def _is_rfb(content: bytes) -> bool:

@@ -51,8 +51,9 @@ def _take(text: str, line: int, block: Block) -> None:
     if text.startswith("="):
         block.rows.append((line, text[1:].split()))
         return
-    key, *values = text[1:].partition("#")[0].split()
-    block.put(key.upper(), " ".join(values), line)
+    words = text[1:].partition("#")[0].split()
+    if words:
+        block.put(words[0].upper(), " ".join(words[1:]), line)
 
 
 def _scan(block: Block, index: int, file: TextFile) -> Scan:

@@ -28,6 +28,7 @@ class Scan:
     file, index, line : file name, number of the curve in it from 1, line where it begins.
     file_format : the format it was read as.
     modality : "electron"; other beams are refused by the readers.
+    applicator : as the scanner's program names it; the machine may know it by another id.
     field_x_cm, field_y_cm : field size as stated, along bev x (crossline) and bev y (inline).
     curve : DEPTH_DOSE, CROSSLINE, INLINE, DIAGONAL, or PROFILE along `tank_axis`.
     tank_axis : name of the moving axis in the file; its direction is told by `positions_cm` unless `curve` is PROFILE.
@@ -46,6 +47,7 @@ class Scan:
     file_format: str
     modality: str | None
     energy_mev: float | None = None
+    applicator: str | None = None
     field_x_cm: float | None = None
     field_y_cm: float | None = None
     ssd_cm: float | None = None

@@ -3,6 +3,7 @@
 import json
 import math
 
+import attrs
 import numpy as np
 import pytest
 
@@ -252,6 +253,31 @@ def test_a_chamber_is_shifted_and_converted_on_request(tmp_path, reference):
     )
     history = next(c for c in found["recognised"] if c["kind"] == "depth dose")["history"]
     assert [h.split()[0] for h in history] == ["Read", "Depths", "Ionisation", "Left", "Normalised:"]
+
+
+def test_an_effective_point_needs_a_known_detector(tmp_path, reference):
+    write(tmp_path / "scans", a_asc=writers.rfa300(reference, detector="ION"))
+    more = OPEN + AXES + "[processing]\neffective_point = true\nchamber_radius_cm = 0.3\n"
+    with pytest.raises(InvalidBeamData, match="whether it was scanned with a cylindrical chamber is not stated"):
+        build(tmp_path, machine_toml(more=more))
+    hint = '[[scan]]\nfile = "*.asc"\ndetector = "cylindrical chamber"\n'
+    found = build(tmp_path, machine_toml(more=more + hint))
+    assert any("0.15 cm less" in h for h in found["recognised"][0]["history"])
+
+
+def test_a_hint_for_no_file_and_an_energy_that_does_not_fit_are_pointed_out(tmp_path):
+    mislabelled = [attrs.evolve(b, energy=6.0) for b in (depth_dose(12), *profiles(12))]
+    write(tmp_path / "scans", a_mcc=writers.mcc(mislabelled))
+    hint = '[[scan]]\nfile = "b*.mcc"\nenergy_mev = 6\n'
+    told = build(tmp_path, machine_toml(energies=(6,), more=OPEN + hint))["warnings"]
+    assert told[0] == "machine.toml [[scan]] 1: no curve fits file = 'b*.mcc'."
+    assert "R50 of 4.90 cm belongs to about 11.4 MeV, it is said to be 6 MeV" in told[1]
+
+
+def test_files_in_folders_are_called_by_their_path(tmp_path, reference):
+    write(tmp_path / "scans" / "12MeV", a_asc=writers.w2cad(reference))
+    found = build(tmp_path, machine_toml(more=OPEN + '[[scan]]\nfile = "12MeV/*"\nenergy_mev = 12\n'))
+    assert {c["file"] for c in found["recognised"]} == {"12MeV/a.asc"}
 
 
 def test_an_effective_point_needs_a_radius(tmp_path, reference):

@@ -91,6 +91,7 @@ def test_omnipro_csv_with_either_decimal_sign(beams, tmp_path, decimal):
         assert scan.positions_cm.tolist() == [float(f"{10 * p:.2f}") / 10.0 for p in beam.position]
         assert scan.values.tolist() == percent(beam, 4)
         assert (scan.energy_mev, scan.ssd_cm, scan.field_x_cm, scan.medium) == (12.0, 100.0, 10.0, "water")
+        assert (scan.applicator, scan.detector_kind) == ("Cone 10", "diode")
 
 
 def test_omnipro_columns_without_names_are_taken_in_the_order_of_the_format_and_it_says_so(beams, tmp_path):
@@ -268,9 +269,37 @@ def test_a_file_that_is_not_there_is_refused(tmp_path):
 
 
 def test_a_folder_stands_for_its_files(tmp_path):
-    for name in ("b.asc", "a.mcc", ".hidden"):
+    for name in ("b.asc", "a.mcc", ".hidden", "6MeV/a.mcc", ".git/config"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [p.name for p in scan_paths([tmp_path, tmp_path / "a.mcc"])] == ["a.mcc", "b.asc"]
+    found = scan_paths([tmp_path, tmp_path / "a.mcc"])
+    assert [name for _, name in found] == ["6MeV/a.mcc", "a.mcc", "b.asc"]
+    assert found[0][0] == tmp_path / "6MeV" / "a.mcc"
+
+
+EDITS = st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["", "\n", "=", "%", "<", ";", ",", "1e9", "-", ":EOM"])))
+
+
+@pytest.mark.parametrize("name", ["w2cad", "rfa300", "mcc", "omnipro"])
+@given(edits=EDITS, cut=st.booleans())
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path_factory, name, edits, cut):
+    x = np.linspace(-7.0, 7.0, 29)
+    text = getattr(writers, name)(
+        [
+            Beam(kind="depth", position=x + 7.0, value=np.exp(-(x**2))),
+            Beam(kind="inline", position=x, value=np.exp(-((x / 5) ** 4)), depth=1.0),
+        ]
+    )
+    for place, what in edits:
+        at = int(place * len(text))
+        text = text[:at] + what + text[at + (0 if what else 7) :]
+    path = tmp_path_factory.mktemp("any") / "x"
+    path.write_text(text[: len(text) // 2] if cut else text, encoding="utf-8")
+    try:
+        found = read_scan_file(path)
+    except InvalidBeamData:
+        return
+    assert all(np.all(np.diff(s.positions_cm) >= 0) and np.all(np.isfinite(s.values)) for s in found.scans)
 
 
 TEXT = decode(b"", "x")

@@ -127,7 +127,13 @@ def omnipro(beams, *, unit="MeV", medium="Water", decimal=",", names=True, inlin
         x, y, z = beam_points(beam, inline_sign=inline_sign)
         kind = {"depth": "Beam", "inline": "Inline", "crossline": "Crossline"}[beam.kind]
         lines += ["22.05.2026 10:11:12", "", "Measured quantity:; Relative dose", f"Energy:; {beam.energy:g} {unit}"]
-        lines += ["Wedge angle:; 0", "Gantry angle:; 0", "Collimator angle:; 0", "Applicator:; ", "SAD:; 1000 mm"]
+        lines += [
+            "Wedge angle:; 0",
+            "Gantry angle:; 0",
+            "Collimator angle:; 0",
+            "Applicator:; Cone 10",
+            "SAD:; 1000 mm",
+        ]
         lines += [f"SSD:; {beam.ssd * 10:.0f} mm", f"Field size:; {beam.side * 10:.0f} mm x {beam.side * 10:.0f} mm"]
         lines += ["Detector:; Electron field diode", f"Measurement medium:; {medium}", f"Scan type:; {kind}", ""]
         lines.append("Points [mm]:")
