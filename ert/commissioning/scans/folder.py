@@ -46,7 +46,7 @@ def write_folder(
     """
     require_free(path)
     energies = sorted({c.energy_mev for c in curves})
-    named = {_file_name(c): c for c in curves}
+    named = _named(curves)
     outputs = {f"{_folder(e)}/output_factors.csv": _outputs(e, curves, machine_file) for e in energies}
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".beam-data-") as place:
@@ -74,6 +74,18 @@ def _write(path: Path, text: str) -> None:
 
 def _folder(energy_mev: float) -> str:
     return f"{energy_mev:05.2f}".rstrip("0").rstrip(".") + "MeV" if energy_mev % 1 else f"{energy_mev:02.0f}MeV"
+
+
+def _named(curves: Sequence[FieldCurve]) -> dict[str, FieldCurve]:
+    """Each curve by its file; a number tells apart applicators whose ids differ in signs only."""
+    named: dict[str, FieldCurve] = {}
+    for item in curves:
+        name, number = _file_name(item), 1
+        while name in named:
+            number += 1
+            name = _file_name(item).replace(".csv", f"_{number}.csv")
+        named[name] = item
+    return named
 
 
 def _file_name(item: FieldCurve) -> str:

@@ -47,11 +47,13 @@ def recommended(assembly: Assembly, machine_file: MachineFile, energy_mev: float
     if not any(c.field.cutout != "open" for c in curves):
         lacking.append("depth doses and outputs of cutouts (the smallest one measured limits the model)")
     lacking.extend(_tail(curves, machine_file))
-    lacking.extend(
-        f"the output of {output.field.name} is not used: no depth of maximum, no depth dose"
+    unused = [
+        output.field.name
         for output in machine_file.outputs
         if output.energy_mev == energy_mev and depth_of_maximum_cm(output, curves) is None
-    )
+    ]
+    if unused:
+        lacking.append(f"depth doses or depths of maximum for these outputs, unused so far: {', '.join(unused)}")
     return lacking
 
 

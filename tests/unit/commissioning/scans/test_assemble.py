@@ -9,6 +9,7 @@ import pytest
 
 from ert.app.beam_data_service import build_beam_data
 from ert.commissioning.beam_data import read_beam_data
+from ert.commissioning.scans.ionisation import stopping_power_ratio
 from ert.errors import InvalidBeamData
 from tests.unit.commissioning.scans import beams, writers
 from tests.unit.commissioning.scans.beams import depth_dose, in_air, machine_toml, profiles, write
@@ -55,7 +56,9 @@ def test_outputs_without_depth_of_maximum_need_their_depth_dose(tmp_path, refere
     write(tmp_path / "scans", a_mcc=writers.mcc(reference))
     found = build(tmp_path, machine_toml(more=OPEN))
     told = [w for e in found["missing"] for w in e["missing"]]
-    assert "the output of A10 4x4 SSD 100 is not used: no depth of maximum, no depth dose" in told
+    unused = next(w for w in told if "unused so far" in w)
+    assert "A10 4x4 SSD 100" in unused
+    assert "A10 open SSD 100" not in unused
 
 
 def test_the_record_keeps_raw_numbers_source_and_every_step(tmp_path, reference):
@@ -238,6 +241,28 @@ def test_a_chamber_that_is_not_converted_is_pointed_out(tmp_path, reference):
     told = " ".join(build(tmp_path, machine_toml(more=OPEN))["warnings"])
     assert "use --ionisation" in told
     assert "effective_point = true" in told
+
+
+def test_a_depth_ionisation_leads_to_the_range_of_the_dose(tmp_path, reference):
+    """The reference depth dose over the stopping-power ratios is what a plane-parallel chamber would read."""
+    z, dose = reference[0].position, reference[0].value
+    ratio = stopping_power_ratio(np.clip(z, 0.02 * 4.904, 1.2 * 4.904), 4.904)
+    ionisation = [attrs.evolve(reference[0], value=dose / ratio), *reference[1:]]
+    write(tmp_path / "scans", a_mcc=writers.mcc(ionisation, DETECTOR="PLANE_PARALLEL_CHAMBER"))
+    r50 = {}
+    for asked in (True, False):
+        found = build(tmp_path, machine_toml(more=OPEN), out=f"out_{asked}", is_ionisation=asked)
+        r50[asked] = found["energies"][0]["reference_r50_cm"]
+    assert r50[True] == pytest.approx(4.904, abs=0.02)
+    assert r50[False] < 4.86
+
+
+def test_applicators_whose_names_differ_in_signs_only_keep_apart(tmp_path, reference):
+    toml = machine_toml(more=OPEN).replace('"A10"', '"A-1"').replace('"A06"', '"A 1"')
+    write(tmp_path / "scans", a_mcc=writers.mcc([*reference, depth_dose(12, "6x6_open")]))
+    build(tmp_path, toml)
+    curves = read_beam_data(tmp_path / "out").energies[0].curves
+    assert sorted(c.field.applicator_id for c in curves if c.kind == "depth_dose") == ["A 1", "A-1"]
 
 
 def test_a_chamber_is_shifted_and_converted_on_request(tmp_path, reference):
