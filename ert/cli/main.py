@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import commission, compare_machines, curve, dose, gui, patients, release, site
+from ert.cli import beam_data, commission, compare_machines, curve, dose, gui, patients, release, site
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -34,6 +34,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     )
     app.callback()(_options)
     app.command("dose")(dose.dose)
+    app.command("beam-data")(beam_data.beam_data)
     app.command("commission")(commission.commission)
     app.command("compare-machines")(compare_machines.compare_machines)
     gui.add(app, wiring)

@@ -2,47 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ert.commissioning.curve_files import (
     Csv,
-    make_field,
     read_air_profiles,
     read_depth_dose,
     read_outputs,
     read_profiles,
     refuse,
 )
+from ert.commissioning.index_tables import read_field, read_machine, read_toml, table, tables
 from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Output
-from ert.domain.machine import Applicator, Machine
+from ert.domain.machine import Machine
 
 FORMAT = 1
 INDEX_NAME = "beam_data.toml"
 _KINDS = ("depth_dose", "profile", "output_factors", "in_air_profile")
-
-
-class _Section:
-    """One table of the index with its place in messages."""
-
-    def __init__(self, values: Mapping[str, Any], where: str) -> None:
-        self.values = values
-        self.where = where
-
-    def number(self, key: str) -> float:
-        value = self.values.get(key)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
-            raise refuse(self.where, f"'{key}' must be a positive number, found {value!r}.", "Correct the index.")
-        return float(value)
-
-    def text(self, key: str) -> str:
-        value = self.values.get(key)
-        if not isinstance(value, str) or not value:
-            raise refuse(self.where, f"'{key}' must be a text, found {value!r}.", "Correct the index.")
-        return value
 
 
 def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None) -> BeamData:
@@ -59,20 +37,13 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
         With file, line, what is wrong and what to do. A listed file that is absent is not refused but named in
         `EnergyData.missing`, as long as the reference field of its energy stays complete.
     """
-    index = folder / INDEX_NAME
-    try:
-        tree = tomllib.loads(index.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise refuse(str(folder), f"there is no {INDEX_NAME}.", "Choose a beam data folder.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise refuse(INDEX_NAME, f"it cannot be read ({exc}).", "Correct the file.") from exc
+    tree = read_toml(folder / INDEX_NAME, INDEX_NAME, absent=f"there is no {INDEX_NAME}.")
     if tree.get("format") != FORMAT:
         raise refuse(INDEX_NAME, f"format is {tree.get('format')!r}, not {FORMAT}.", "Use a newer ERT or convert it.")
-    applicators = _applicators(tree)
     energies = _energies(tree, energies_mev)
-    machine = _machine(tree, applicators, energies)
-    reference_table = _Section(_table(tree, "reference"), f"{INDEX_NAME} [reference]")
-    reference = _field(reference_table, machine)
+    machine = read_machine(tree, INDEX_NAME, energies)
+    reference_table = table(tree, "reference", INDEX_NAME)
+    reference = read_field(reference_table, machine)
     data = tuple(_read_energy(folder, tree, e, machine) for e in energies)
     for energy in data:
         _require_reference(energy, reference)
@@ -86,30 +57,8 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
     )
 
 
-def _table(tree: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    value = tree.get(name)
-    if not isinstance(value, dict):
-        raise refuse(INDEX_NAME, f"the table [{name}] is missing.", "Add it; see the format of beam data folders.")
-    return value
-
-
-def _tables(tree: Mapping[str, Any], name: str) -> list[_Section]:
-    value = tree.get(name)
-    if not isinstance(value, list) or not value or not all(isinstance(v, dict) for v in value):
-        raise refuse(INDEX_NAME, f"there is no [[{name}]] table.", "Add one for each.")
-    return [_Section(v, f"{INDEX_NAME} [[{name}]] {k + 1}") for k, v in enumerate(value)]
-
-
-def _applicators(tree: Mapping[str, Any]) -> tuple[Applicator, ...]:
-    found = [
-        Applicator(id=s.text("id"), opening_x_cm=s.number("opening_x_cm"), opening_y_cm=s.number("opening_y_cm"))
-        for s in _tables(tree, "applicator")
-    ]
-    return tuple(sorted(found, key=lambda a: a.area_cm2))
-
-
 def _energies(tree: Mapping[str, Any], wanted: Sequence[float] | None) -> tuple[float, ...]:
-    listed = sorted({s.number("nominal_mev") for s in _tables(tree, "energy")})
+    listed = sorted({s.number("nominal_mev") for s in tables(tree, "energy", INDEX_NAME)})
     if wanted is None:
         return tuple(listed)
     for energy in wanted:
@@ -119,30 +68,12 @@ def _energies(tree: Mapping[str, Any], wanted: Sequence[float] | None) -> tuple[
     return tuple(sorted({float(e) for e in wanted}))
 
 
-def _machine(tree: Mapping[str, Any], applicators: tuple[Applicator, ...], energies: tuple[float, ...]) -> Machine:
-    s = _Section(_table(tree, "machine"), f"{INDEX_NAME} [machine]")
-    return Machine(
-        name=_Section(tree, INDEX_NAME).text("name"),
-        sad_cm=s.number("sad_cm"),
-        insert_distance_cm=s.number("insert_downstream_face_cm"),
-        insert_thickness_cm=s.number("insert_thickness_cm"),
-        insert_material=s.text("insert_material"),
-        applicators=applicators,
-        energies_mev=energies,
-    )
-
-
-def _field(s: _Section, machine: Machine) -> Field:
-    applicator_id, cutout = s.text("applicator"), s.text("cutout")
-    return make_field(applicator_id, cutout, s.number("ssd_cm"), machine, s.where)
-
-
 def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machine: Machine) -> EnergyData:
     curves: list[Curve] = []
     outputs: list[Output] = []
     air: list[AirProfile] = []
     missing: list[str] = []
-    for s in _tables(tree, "file"):
+    for s in tables(tree, "file", INDEX_NAME):
         name, kind = s.text("path"), s.text("kind")
         if kind not in _KINDS:
             raise refuse(s.where, f"kind '{kind}' is not known.", f"Kinds are {', '.join(_KINDS)}.")
@@ -154,15 +85,15 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
         if not path.is_file():
             missing.append(f"{name} ({kind.replace('_', ' ')}) is listed but not there")
             continue
-        table = Csv(path, name)
+        content = Csv(path, name)
         if kind == "depth_dose":
-            curves.append(read_depth_dose(table, _field(s, machine)))
+            curves.append(read_depth_dose(content, read_field(s, machine)))
         elif kind == "profile":
-            curves.extend(read_profiles(table, _field(s, machine), str(s.values.get("axis", "crossline"))))
+            curves.extend(read_profiles(content, read_field(s, machine), str(s.values.get("axis", "crossline"))))
         elif kind == "output_factors":
-            outputs.extend(read_outputs(table, machine))
+            outputs.extend(read_outputs(content, machine))
         else:
-            air.extend(read_air_profiles(table, s.text("applicator"), machine, s.where))
+            air.extend(read_air_profiles(content, s.text("applicator"), machine, s.where))
     return EnergyData(
         energy_mev=energy_mev,
         curves=tuple(curves),
