@@ -32,6 +32,7 @@ from ert.domain.model_difference import PackageDifference
 from ert.errors import ErtError
 from ert.ui.failures import sentence_of
 from ert.ui.plots import CurvePlot
+from ert.ui.scans_dialog import ScansDialog
 from ert.ui.studio_tables import AcceptanceTable, DifferenceTable, OutputTable, ParameterTable
 from ert.ui.theme import BAD, GOOD, WARN
 from ert.ui.widgets import MessageStrip, dim_label, push_button
@@ -62,6 +63,7 @@ class StudioWindow(QDialog):
         self.source.setAccessibleName("Beam data folder")
         self.source.setPlaceholderText("Open a beam data folder: beam_data.toml and the curves it lists")
         self.open_button = push_button("Open…", "folder", "Open a beam data folder", is_default=True)
+        self.scans_button = push_button("From scans…", "import", "Make a beam data folder from scanner files")
         self.energies: dict[float, QCheckBox] = {}
         self.fit_button = push_button("Fit", "compute", "Fit beam models to the ticked energies")
         self.stop_button = push_button("Stop", "cancel", "Stop the fit; nothing is lost but this fit")
@@ -84,6 +86,7 @@ class StudioWindow(QDialog):
         top = QHBoxLayout()
         top.addWidget(self.source, 1)
         top.addWidget(self.open_button)
+        top.addWidget(self.scans_button)
         running = QHBoxLayout()
         running.addLayout(self._ticks)
         running.addWidget(self.fit_button)
@@ -128,6 +131,7 @@ class StudioWindow(QDialog):
         layout.addWidget(whole, 1)
         layout.addLayout(buttons)
         self.open_button.clicked.connect(self._choose_folder)
+        self.scans_button.clicked.connect(self.open_scans)
         self.fit_button.clicked.connect(self.start_fit)
         self.stop_button.clicked.connect(self.studio.cancel)
         self.report_button.clicked.connect(self._choose_report)
@@ -141,6 +145,12 @@ class StudioWindow(QDialog):
         chosen = QFileDialog.getExistingDirectory(self, "Beam data folder (with beam_data.toml)")
         if chosen:
             self.open_folder(Path(chosen))
+
+    def open_scans(self) -> None:
+        """Make a beam data folder from scanner files and open it."""
+        dialog = ScansDialog(self._session.jobs, self)
+        dialog.assembled.connect(self.open_folder)
+        dialog.open()
 
     def open_folder(self, folder: Path) -> None:
         """Read a beam data folder, in the background."""
@@ -282,6 +292,7 @@ class StudioWindow(QDialog):
         """What can be done now."""
         is_busy, has_result = self.studio.is_busy, self.studio.result is not None
         self.open_button.setEnabled(not is_busy)
+        self.scans_button.setEnabled(not is_busy)
         self.fit_button.setEnabled(self.studio.data is not None and not is_busy)
         self.stop_button.setVisible(is_busy)
         self.progress.setVisible(is_busy)

@@ -8,9 +8,13 @@ from ert.app.session import SiteSession
 from ert.commissioning.package import read_package
 from ert.settings import resources_dir
 from ert.ui.jobs_bridge import Dispatcher
+from ert.ui.scans_dialog import ScansDialog
 from ert.ui.studio_window import StudioWindow
 from tests.ui import real_site
+from tests.unit.commissioning.scans import writers
+from tests.unit.commissioning.scans.beams import depth_dose, machine_toml, profiles, write
 
+OPEN = "[scans]\nfield_size_is_open_applicator = true\n"
 BEAM_DATA = resources_dir() / "demo_machine" / "beam_data"
 
 
@@ -91,3 +95,22 @@ def test_what_cannot_be_read_is_told_and_nothing_is_lost(studio, qtbot, tmp_path
     choose(studio)
     studio.start_fit()
     assert "Tick at least one" in studio.message.text
+
+
+def test_scanner_files_are_assembled_and_opened(studio, qtbot, tmp_path):
+    studio.open_scans()
+    dialog = studio.findChild(ScansDialog)
+    dialog.start()
+    assert dialog.message.text == "Choose first: Scanner files, Machine file, Beam data folder."
+    write(tmp_path / "scans", ptw_mcc=writers.mcc([depth_dose(12), *profiles(12)]), odd_asc="no scan at all")
+    (tmp_path / "linac.toml").write_text(machine_toml(more=OPEN), encoding="utf-8")
+    for line, name in ((dialog.scans, "scans"), (dialog.machine, "linac.toml"), (dialog.out, "data")):
+        line.setText(str(tmp_path / name))
+    dialog.start()
+    qtbot.waitUntil(lambda: bool(dialog.message.text), timeout=30_000)
+    assert dialog.message.text.startswith("Written:")
+    states = [dialog.table.item(row, 7).text() for row in range(dialog.table.rowCount())]
+    assert states[0] == "refused"
+    assert "read" in states
+    qtbot.waitUntil(lambda: list(studio.energies) == [12.0], timeout=10_000)
+    assert studio.source.text() == str(tmp_path / "data")
