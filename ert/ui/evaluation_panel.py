@@ -174,6 +174,7 @@ class EvaluationPanel(QWidget):
         self.metrics = MetricTableModel(workspace, state)
         self.goals = GoalTableModel(workspace)
         self.message = MessageStrip()
+        self.title = section_title("")
         self.metric_table = self._table(self.metrics, "Dose-volume metrics", stretch=1)
         self.metric_table.setItemDelegateForColumn(0, SwatchDelegate(self.metric_table))
         self.goal_table = self._table(self.goals, "Clinical goals", stretch=0)
@@ -189,6 +190,7 @@ class EvaluationPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
+        layout.addWidget(self.title)
         layout.addWidget(self.metric_table, 3)
         layout.addLayout(heads)
         layout.addWidget(self.message)
@@ -214,6 +216,7 @@ class EvaluationPanel(QWidget):
 
     def refresh(self) -> None:
         """Plan, dose or histograms changed."""
+        self.title.setText(f"Structures, {self._workspace.plan.dose_to.phrase}")
         self.metrics.refresh()
         self.goals.refresh()
 

@@ -73,6 +73,19 @@ def structure_paths(
     return found
 
 
+def override_legend(
+    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int
+) -> list[tuple[tuple[int, int, int], str]]:
+    """Colour and text of every overridden structure that a slice cuts, in the order they apply."""
+    found = []
+    for override in workspace.plan.overrides:
+        structure = workspace.structures.structure(override.structure_number)
+        if not structure.is_empty and sections.shown(structure.number, geometry, index):
+            material = override.material
+            found.append((structure.colour, f"{structure.name} = {material.name}, {material.density_g_cm3:g} g/cm³"))
+    return found
+
+
 def dose_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
     """Wash and isodose lines of the plan's dose on a slice; None where there is nothing to show."""
     dose = workspace.dose
