@@ -89,9 +89,11 @@ def _child(out: Path, size: str) -> int:
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
 
+    directors: list[_Director] = []
+
     def ready(window: Any) -> None:  # noqa: ANN401 - the main window
         window.setGeometry(0, 0, width, height)
-        _Director(window, out, size, scratch)
+        directors.append(_Director(window, out, size, scratch))  # a connected slot alone does not keep it alive
 
     return start(Program().gateway(), on_ready=ready)
 
@@ -258,7 +260,8 @@ def _tissue(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[
 
 def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     from ert.domain.plan import with_beam
-    from ert.ui.dialogs import FaultDialog, show_keys
+    from ert.ui.dialogs import FaultDialog
+    from ert.ui.help_dialogs import show_keys
 
     yield _always
     picture("plan-empty")
