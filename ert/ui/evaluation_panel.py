@@ -183,14 +183,13 @@ class EvaluationPanel(QWidget):
         add.clicked.connect(self._add)
         remove.clicked.connect(self._remove)
         heads = QHBoxLayout()
-        heads.addWidget(section_title("Goals"))
+        heads.addWidget(self.title)
         heads.addStretch(1)
         heads.addWidget(add)
         heads.addWidget(remove)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.setSpacing(4)
-        layout.addWidget(self.title)
         layout.addWidget(self.metric_table, 3)
         layout.addLayout(heads)
         layout.addWidget(self.message)
@@ -216,7 +215,7 @@ class EvaluationPanel(QWidget):
 
     def refresh(self) -> None:
         """Plan, dose or histograms changed."""
-        self.title.setText(f"Structures, {self._workspace.plan.dose_to.phrase}")
+        self.title.setText(f"Goals  ·  {self._workspace.plan.dose_to.phrase}")
         self.metrics.refresh()
         self.goals.refresh()
 

@@ -99,8 +99,8 @@ class MaterialTableModel(QAbstractTableModel):
             return None
         row = self.rows[index.row()]
         m = row.material
-        texts = (m.name, f"{m.density_g_cm3:g}", f"{m.relative_stopping:g}", f"{m.relative_scattering:g}", row.origin,
-                 row.text)  # fmt: skip
+        texts = (m.name, f"{m.density_g_cm3:g}", f"{m.relative_stopping:.4f}", f"{m.relative_scattering:.4f}",
+                 row.origin, row.text)  # fmt: skip
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             return texts[index.column()]
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in (1, 2, 3):
@@ -205,6 +205,7 @@ class MaterialsDialog(QDialog):
         self._entry = None
         self.table.clearSelection()
         self._show("", None, "")
+        self.name.setFocus()
 
     def _show(self, name: str, material: Material | None, note: str) -> None:
         entry = self._entry

@@ -74,7 +74,7 @@ def structure_paths(
 
 
 def override_legend(
-    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int
+    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int, *, is_short: bool = False
 ) -> list[tuple[tuple[int, int, int], str]]:
     """Colour and text of every overridden structure that a slice cuts, in the order they apply."""
     found = []
@@ -82,7 +82,10 @@ def override_legend(
         structure = workspace.structures.structure(override.structure_number)
         if not structure.is_empty and sections.shown(structure.number, geometry, index):
             material = override.material
-            found.append((structure.colour, f"{structure.name} = {material.name}, {material.density_g_cm3:g} g/cm³"))
+            text = f"{structure.name} = {material.name}"
+            if not is_short:
+                text += f", {material.density_g_cm3:g} g/cm³"
+            found.append((structure.colour, text))
     return found
 
 

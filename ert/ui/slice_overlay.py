@@ -21,7 +21,7 @@ MARGIN = 6.0
 _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
 _BAR_MIN_VIEW_HEIGHT = 260.0
-_NARROW_PX = 400.0
+NARROW_PX = 400.0
 _LEGEND_MIN_VIEW_HEIGHT = 180.0
 _LEGEND_GAP_PX = 26.0
 _NAME_PLATE = QColor(0, 0, 0, 110)
@@ -161,7 +161,7 @@ def draw_corner_texts(painter: QPainter, rect: QRectF, *, title: str, place: str
     corner = QPointF(rect.left() + MARGIN, rect.bottom() - MARGIN)
     third = draw_plate(
         painter,
-        window_text(state.window_hu, state.level_hu, is_short=rect.width() < _NARROW_PX),
+        window_text(state.window_hu, state.level_hu, is_short=rect.width() < NARROW_PX),
         corner,
         align=left_bottom,
         colour=TEXT,

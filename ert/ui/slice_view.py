@@ -259,7 +259,8 @@ class SliceView(QWidget):
         place = f"{geometry.position_name} {position} cm   {index + 1}/{geometry.slice_count}"
         overlay.draw_corner_texts(painter, rect, title=geometry.name, place=place, state=state)
         if state.visibility.has_structures and not state.visibility.is_bare:
-            legend = layers.override_legend(self._workspace, self._sections, geometry, index)
+            is_short = rect.width() < overlay.NARROW_PX
+            legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
             overlay.draw_override_legend(painter, rect, legend)
         overlay.draw_letters(painter, rect, geometry.edge_names())
         if self.is_dose_stale:
