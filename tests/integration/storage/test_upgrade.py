@@ -106,6 +106,18 @@ def test_opening_brings_it_up_to_date_and_loses_nothing(root):
     assert everything(backup, access) == before
 
 
+def test_the_recovery_code_opens_an_old_site_too(tmp_path):
+    root = tmp_path / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "SCHEMA_VERSION", 1)
+        patch.setattr(schema, "MIGRATION_HEAD", "0001")
+        code = samples.make_site(root)
+    site = samples.sites().recover(root, recovery_code=code, user_name=samples.LOGIN, new_password="Polonium-84!")
+    assert site.check() == ()
+    site.close()
+    assert len(list((root / "backup").iterdir())) == 1
+
+
 def test_it_happens_once(root):
     samples.open_site(root).close()
     samples.open_site(root).close()
