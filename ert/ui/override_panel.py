@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 
 from ert.domain.overrides import with_override, with_override_moved, without_override
 from ert.domain.plan import Plan
+from ert.domain.structure import StructureRole
 from ert.domain.tissue import TissueReview
 from ert.errors import ErtError
 from ert.ui.delegates import CellDelegate, SwatchDelegate
@@ -31,6 +32,8 @@ from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
+# What usually needs a material comes first, the whole patient last.
+_RANK = {StructureRole.BOLUS: 0, StructureRole.SUPPORT: 0, StructureRole.EXTERNAL: 2}
 _HINT = "Applied from top to bottom: where structures overlap, the lower row wins."
 
 
@@ -48,7 +51,11 @@ class OverridePanel(QWidget):
         super().__init__(parent)
         self._workspace, self._state = workspace, state
         self.message = MessageStrip()
-        drawn = [(s.number, s.name) for s in workspace.structures.structures if not s.is_empty]
+        drawn = [
+            (s.number, s.name)
+            for s in sorted(workspace.structures.structures, key=lambda s: _RANK.get(s.role, 1))
+            if not s.is_empty
+        ]
         self.structure = combo("Structure", list(drawn))
         self.material = combo("Material", [])
         self.model = OverrideTableModel(workspace)

@@ -217,6 +217,8 @@ def order(workspace):
 def test_assign_order_and_remove_are_edits_that_undo_takes_back(workspace, qtbot):
     panel = OverridePanel(workspace, ViewState())
     qtbot.addWidget(panel)
+    numbers = [panel.structure.itemData(n) for n in range(panel.structure.count())]
+    assert numbers[-1] == BODY  # the whole patient is no likely choice
     for structure, material in ((LUNG, "lung"), (TARGET, "soft tissue")):
         panel.structure.setCurrentIndex(panel.structure.findData(structure))
         panel.material.setCurrentText(material)

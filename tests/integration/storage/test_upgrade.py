@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -164,6 +166,29 @@ def test_a_failing_migration_leaves_the_old_database(root, monkeypatch):
     assert everything(access.path, access) == before
     monkeypatch.undo()
     samples.open_site(root).close()
+
+
+def test_a_process_that_dies_in_the_migration_leaves_a_site_that_opens(root, repository):
+    access = access_of(root)
+    before = everything(access.path, access)
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(repository)!r})
+from pathlib import Path
+from ert.storage import upgrade
+from tests.integration.storage import samples
+real = upgrade.migrate
+def die(connection):
+    real(connection)
+    os._exit(9)
+upgrade.migrate = die
+samples.open_site(Path({str(root)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    assert everything(access.path, access) == before  # SQLite rolls the unfinished transaction back
+    site = samples.open_site(root)
+    assert site.check() == ()
+    site.close()
 
 
 def test_a_broken_history_is_not_built_upon(root):
