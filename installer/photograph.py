@@ -89,9 +89,11 @@ def _child(out: Path, size: str) -> int:
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
 
+    directors: list[_Director] = []
+
     def ready(window: Any) -> None:  # noqa: ANN401 - the main window
         window.setGeometry(0, 0, width, height)
-        _Director(window, out, size, scratch)
+        directors.append(_Director(window, out, size, scratch))  # a connected slot alone does not keep it alive
 
     return start(Program().gateway(), on_ready=ready)
 
@@ -216,9 +218,50 @@ def _new_plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition
     yield lambda: window.plan_page is not None
 
 
+def _tissue(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    """Materials of structures, the CT curve editor with a refused cell, the material library."""
+    workspace, panel = window.plan_page.workspace, window.plan_page.overrides
+    tabs.setCurrentWidget(panel)
+    for structure, material in (("Lung_L", "adipose"), ("PTV_Chestwall", "soft tissue")):
+        panel.structure.setCurrentText(structure)
+        panel.material.setCurrentText(material)
+        panel.assign.click()
+    yield lambda: workspace.dose.is_current and workspace.tissue_reviews.review is not None
+    picture("plan-overrides")
+    for name in ("show_curves", "show_materials"):
+        getattr(window, name)()
+        yield lambda: _dialog() is not None
+        if name == "show_curves":
+            editor = _dialog().editor
+            editor.name.setText("Big bore 120 kV")
+            editor.scanner.setText("Big bore, room 2")
+            picture("curve-new")
+            editor.model.setData(editor.model.index(3, 2), "1.9")
+            _dialog().submit()
+            yield _always
+            picture("curve-refused")
+            editor.model.setData(editor.model.index(3, 2), "0.96")
+            _dialog().submit()
+            yield lambda: bool(window.session.library.curves)
+        yield _always
+        picture(name.removeprefix("show_"))
+        _dialog().reject()
+        yield lambda: _dialog() is None
+    window.plan_page.prescription.curve.setCurrentIndex(0)
+    window.plan_page.prescription.curve.activated.emit(0)
+    yield lambda: workspace.dose.is_current
+    tabs.setCurrentWidget(window.plan_page.prescription)
+    yield _always
+    picture("plan-curve")
+    for _ in range(3):
+        workspace.undo()
+    yield lambda: workspace.dose.is_current
+
+
 def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     from ert.domain.plan import with_beam
-    from ert.ui.dialogs import FaultDialog, show_keys
+    from ert.ui.dialogs import FaultDialog
+    from ert.ui.help_dialogs import show_keys
 
     yield _always
     picture("plan-empty")
@@ -232,6 +275,7 @@ def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  
         tabs.setCurrentIndex(index)
         yield _always
         picture(f"plan-{tabs.tabText(index).lower()}")
+    yield from _tissue(window, tabs, picture)
     tabs.setCurrentIndex(0)
     from PySide6.QtCore import QTimer
 

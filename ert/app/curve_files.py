@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ert.app.dicom_dose_inputs import read_text
+from ert.app.text_files import read_text
 from ert.domain.image import CtCurve
 from ert.domain.materials import ct_curve_from_csv, ct_curve_to_csv
 from ert.errors import Refused

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import queue
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import attrs
 
+from ert.app.dicom_dose_results import dvh_csv
 from ert.app.export_service import export_plan
 from ert.app.jobs import JobContext, Jobs
 from ert.app.patient_service import ImportService, choose_automatically
@@ -145,7 +145,7 @@ def _finish(session: SiteSession, workspace: PlanWorkspace, owner: _Owner, out: 
     workspace.save(lambda: saved.append(True))
     _wait(owner, lambda: bool(saved) and bool(workspace.dvhs), "saving and evaluating")
     _summary(workspace)
-    _write_dvh(workspace, out / "dvh.csv")
+    (out / "dvh.csv").write_text(dvh_csv(workspace.dvhs), encoding="utf-8")
     _say("6/6 Writing report, pictures and DICOM files …")
     write_report(workspace, out / "plan_report.pdf")
     pictures = write_pictures(workspace, out / "pictures")
@@ -170,17 +170,8 @@ def _summary(workspace: PlanWorkspace) -> None:
             f"    beam {beam.name}: {beam.energy_mev:g} MeV, applicator {beam.applicator_id}, gantry "
             f"{beam.gantry_deg:.1f}°, SSD {line.ssd_cm:.1f} cm, {line.mu:g} MU"
         )
-    _say(f"    maximum {dose.max_gy:.2f} Gy")
+    _say(f"    maximum {dose.max_gy:.2f} Gy ({plan.dose_to.phrase})")
     _say(f"    {'structure':<16}{'cc':>9}{'D95 Gy':>9}{'mean Gy':>9}{'D2 Gy':>9}")
     for dvh in workspace.dvhs:
         values = [workspace.metric(dvh.structure_number, m) or 0.0 for m in ("D95%", "Mean", "D2%")]
         _say(f"    {dvh.name:<16}{dvh.volume_cc:>9.1f}" + "".join(f"{v:>9.2f}" for v in values))
-
-
-def _write_dvh(workspace: PlanWorkspace, path: Path) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["structure", "dose_gy", "volume_percent", "volume_cc"])
-        for dvh in workspace.dvhs:
-            for gy, percent in zip(dvh.dose_gy, dvh.volume_pct, strict=True):
-                writer.writerow([dvh.name, f"{gy:.3f}", f"{percent:.4f}", f"{percent * dvh.volume_cc / 100:.4f}"])

@@ -22,6 +22,7 @@ from ert.app.dicom_dose_read import DicomDoseJob, DoseInputs, read_inputs
 from ert.app.dicom_dose_results import axis_maximum, beam_summary, dvh_csv, histograms, structure_summary
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
+from ert.domain.ct_curve import curve_warnings
 from ert.domain.dose import DoseResult, plan_dose_gy
 from ert.domain.plan import Algorithm, DoseGridSpec
 from ert.dose.engine import compute_beam_dose
@@ -162,13 +163,18 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
         "dose_to": inputs.job.dose_to.value.lower(),
         "fractions": fractions,
         "ct_curve": inputs.curve.name,
+        "ct_curve_digest": inputs.curve.digest,
+        "overrides": [
+            {"structure": inputs.course.structures.structure(o.structure_number).name, "material": o.material.name}
+            for o in inputs.overrides
+        ],
         "grid": {
             "spacing_cm": list(doses.grid.spacing_cm),
             "shape_zyx": list(doses.grid.shape_zyx),
             "origin_cm": list(doses.grid.origin_cm),
         },
         "beams": beams,
-        "warnings": [*inputs.notes, *doses.warnings],
+        "warnings": [*inputs.notes, *curve_warnings(inputs.curve.points), *doses.warnings],
     }
 
 

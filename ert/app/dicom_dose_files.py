@@ -63,7 +63,7 @@ class DoseFiles:
             beam_number=beam,
             labels=DoseLabels(
                 series=f"ERT {self.engine}, dose to {self.dose_to}",
-                comment=DEMO_COMMENT if self.is_demo else "",
+                comment=f"{DEMO_COMMENT}, dose to {self.dose_to}," if self.is_demo else f"dose to {self.dose_to},",
                 is_overridden=self.is_overridden,
             ),
             sop_instance_uid=uid_for("rtdose", series, str(beam), array_digest(gy)),

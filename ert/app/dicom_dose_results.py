@@ -102,7 +102,7 @@ def structure_summary(dvh: Dvh) -> dict[str, Any]:
 
 
 def dvh_csv(dvhs: Sequence[Dvh]) -> str:
-    """Cumulative histograms as CSV: structure, dose_gy, volume_percent, volume_cc."""
+    """Cumulative histograms as CSV: structure, dose_gy, volume_percent, volume_cc; the summary states the medium."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(("structure", "dose_gy", "volume_percent", "volume_cc"))

@@ -73,11 +73,14 @@ def _print_summary(summary: dict[str, Any], out: Path) -> None:
         for b in summary["beams"]
     ]  # fmt: skip
     head = ("Beam", "Name", "MeV", "MU", "SSD cm", "Depth of max. cm", "Max. Gy", "s")
-    print_table(f"Plan '{summary['plan']}', {summary['fractions']} fractions", head, beams)
+    medium = f"dose to {summary['dose_to']}"
+    print_table(f"Plan '{summary['plan']}', {summary['fractions']} fractions, {medium}", head, beams)
     rows = [
         (s["name"], f"{s['volume_cc']:.1f}", *(f"{s[k]:.3f}" for k in _STRUCTURE_KEYS)) for s in summary["structures"]
     ]
-    print_table("Structures (Gy, whole course)", ("Structure", "cc", "Min", "Mean", "Max", "D95", "D50", "D2"), rows)
+    print_table(
+        f"Structures (Gy, {medium}, whole course)", ("Structure", "cc", "Min", "Mean", "Max", "D95", "D50", "D2"), rows
+    )
     for text in summary["warnings"]:
         print_error(f"warning: {text}")
     print_line(f"Written: {out}")

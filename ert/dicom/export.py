@@ -28,7 +28,7 @@ from ert.domain.identity import array_digest, digest_of
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
 from ert.domain.patient import Patient
-from ert.domain.plan import DoseTo, Plan
+from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, Severity
 from ert.domain.structure import StructureSet
 from ert.errors import ExportRejected
@@ -231,10 +231,9 @@ class _Writer:
 
 def dose_labels(plan: Plan, engine: str, *, is_demo: bool) -> DoseLabels:
     """What the dose files of a plan say of themselves: engine, medium, overrides, and whether it is a demo."""
-    medium = "medium" if plan.dose_to is DoseTo.MEDIUM else "water"
     return DoseLabels(
-        series=f"ERT {engine}, dose to {medium}",
-        comment=DEMO_COMMENT if is_demo else f"dose to {medium},",
+        series=f"ERT {engine}, {plan.dose_to.phrase}",
+        comment=f"{DEMO_COMMENT}, {plan.dose_to.phrase}," if is_demo else f"{plan.dose_to.phrase},",
         is_overridden=bool(plan.overrides),
     )
 

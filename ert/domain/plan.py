@@ -33,6 +33,11 @@ class DoseTo(enum.StrEnum):
     MEDIUM = "MEDIUM"
     WATER = "WATER"
 
+    @property
+    def phrase(self) -> str:
+        """What a dose is called wherever it is shown: without its medium it is half a statement."""
+        return f"dose to {self.value.lower()}"
+
 
 class Algorithm(enum.StrEnum):
     """Dose engines."""

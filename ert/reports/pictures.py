@@ -64,12 +64,12 @@ def plan_pictures(report: PlanReport) -> dict[str, bytes]:
     """File name → PNG bytes: slices through isocentre and dose maximum, and the DVH."""
     content = slice_content(report)
     maximum_gy, maximum_cm = dose_maximum(report.dose_grid, report.dose_gy)
-    width_pt = _WIDTH - 1.4 * cm
+    width_pt, phrase = _WIDTH - 1.4 * cm, report.plan.dose_to.phrase
     legend = IsodoseLegend(content.isodoses, width_pt=width_pt)
     pictures = {}
     for name, title, point in (
-        ("slices_isocentre.png", "slices through the isocentre", report.beams[0].beam.isocentre_cm),
-        ("slices_maximum.png", f"slices through the dose maximum {maximum_gy:.2f} Gy", maximum_cm),
+        ("slices_isocentre.png", f"slices through the isocentre, {phrase}", report.beams[0].beam.isocentre_cm),
+        ("slices_maximum.png", f"slices through the dose maximum {maximum_gy:.2f} Gy, {phrase}", maximum_cm),
     ):
         row = slice_row(content, point, width_pt=width_pt, height_pt=_HEIGHT - 3.2 * cm)
         pictures[name] = _render([legend, row], report, title)
@@ -80,7 +80,7 @@ def plan_pictures(report: PlanReport) -> dict[str, bytes]:
         ]
         plot = LinePlot(
             curves, width_pt=width_pt, height_pt=_HEIGHT - 2.4 * cm,
-            x_label="dose (Gy)", y_label="volume (%)", y_range=(0, 102),
+            x_label=f"{report.plan.dose_to.phrase} (Gy)", y_label="volume (%)", y_range=(0, 102),
         )  # fmt: skip
         pictures["dvh.png"] = _render([plot], report, "dose\N{EN DASH}volume histogram")
     return pictures

@@ -6,6 +6,7 @@ from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, KeepTogether, PageBreak, Spacer, Table
 
 from ert.domain.beam import Beam
+from ert.domain.image import Material
 from ert.domain.plan import Normalisation
 from ert.geometry.grid import Float3
 from ert.reports.cutout import CutoutDrawing, scaled
@@ -65,6 +66,7 @@ def _opening(report: PlanReport) -> list[Flowable]:
                     f"({prescription.dose_gy / prescription.fractions:.3f} Gy each)",
                 ),
                 ("Normalisation", _normalisation(report)),
+                ("All doses are", report.plan.dose_to.phrase),
                 (
                     "CT image",
                     f"{report.image.description or 'CT'}, {report.image.acquisition_date or 'date unknown'}, "
@@ -102,7 +104,7 @@ def _beams(report: PlanReport) -> list[Flowable]:
         "Aperture cm",
         "Weight",
         "MU / fr.",
-        "Given dose Gy",
+        "Given dose to water Gy",
     )
     rows = []
     for line in report.beams:
@@ -123,10 +125,14 @@ def _beams(report: PlanReport) -> list[Flowable]:
 
 def _evaluation(report: PlanReport) -> list[Flowable]:
     story: list[Flowable] = []
+    phrase = report.plan.dose_to.phrase
     if report.goals:
         bad = [n for n, g in enumerate(report.goals) if g.state == "VIOLATED"]
         reached = [(g.goal, g.value, g.state) for g in report.goals]
-        story += [paragraph("Clinical goals", HEADING), table(("Goal", "Reached", ""), reached, alarm_rows=bad)]
+        story += [
+            paragraph(f"Clinical goals ({phrase})", HEADING),
+            table(("Goal", "Reached", ""), reached, alarm_rows=bad),
+        ]
     if report.metrics:
         by_structure: dict[str, list[MetricRow]] = {}
         for row in report.metrics:
@@ -136,7 +142,10 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
             (name, *(next((m.value for m in found if m.metric == metric), "") for metric in names))
             for name, found in by_structure.items()
         ]
-        story += [paragraph("Dose and volume", HEADING), table(("Structure", *names), rows)]
+        story += [
+            paragraph(f"Dose and volume ({phrase})", HEADING),
+            table(("Structure", *names), rows),
+        ]
     warnings = [f"{f.severity.value}: {f.sentence}" for f in report.findings]
     warnings += [f"beam {line.beam.number}: {text}" for line in report.beams for text in line.warnings]
     story.append(paragraph("Warnings", HEADING))
@@ -147,7 +156,7 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
             for d in report.dvhs
         ]
         plot = LinePlot(
-            curves, width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label="dose (Gy)", y_label="volume (%)",
+            curves, width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label=f"{phrase} (Gy)", y_label="volume (%)",
             title="Cumulative dose\N{EN DASH}volume histogram", y_range=(0.0, 102.0),
         )  # fmt: skip
         story += [Spacer(1, 6), KeepTogether([plot])]
@@ -163,7 +172,8 @@ def _slices(report: PlanReport) -> list[Flowable]:
     ]
     story: list[Flowable] = [PageBreak()]
     for name, point in places:
-        story += [paragraph(f"Slices through the {name} ({point[0]:.2f}, {point[1]:.2f}, {point[2]:.2f}) cm", HEADING)]
+        at = f"({point[0]:.2f}, {point[1]:.2f}, {point[2]:.2f}) cm"
+        story += [paragraph(f"Slices through the {name} {at}, {report.plan.dose_to.phrase}", HEADING)]
         story.append(IsodoseLegend(content.isodoses, width_pt=TEXT_WIDTH))
         story.append(slice_row(content, point, width_pt=TEXT_WIDTH, height_pt=10.0 * cm))
     return story
@@ -209,6 +219,13 @@ def _cutouts(report: PlanReport) -> list[Flowable]:
     return story
 
 
+def _override(structure: str, material: Material) -> str:
+    return (
+        f"{structure} = {material.name} ({material.density_g_cm3:g} g/cm³, stopping {material.relative_stopping:g}, "
+        f"scattering {material.relative_scattering:g})"
+    )
+
+
 def _cutout_text(beam: Beam, scale: float) -> str:
     return (
         f"Applicator {beam.applicator_id}, {beam.aperture.material}, {beam.aperture.thickness_cm:g} cm thick; "
@@ -221,15 +238,16 @@ def _provenance(report: PlanReport) -> list[Flowable]:
     plan, grid = report.plan, report.dose_grid
     nz, ny, nx = grid.shape_zyx
     names = {s.number: s.name for s in report.structures.structures}
-    overrides = "; ".join(f"{names[o.structure_number]} = {o.material.name}" for o in plan.overrides) or "none"
+    overrides = "; ".join(_override(names[o.structure_number], o.material) for o in plan.overrides)
     curve = ", ".join(f"{p.hu:g} HU: {p.density_g_cm3:g}" for p in plan.ct_curve.points)
     rows = [
         ("Engine", report.engine),
         ("Dose is stated to", plan.dose_to.value.lower()),
         ("Dose grid", f"{nx} × {ny} × {nz} voxels of {', '.join(f'{s:.3f}' for s in grid.spacing_cm)} cm"),
         ("External contour", names[plan.external_number]),
-        ("Material overrides", overrides),
+        ("Material overrides, the last wins", overrides or "none"),
         ("CT curve", f"{plan.ct_curve.name} ({curve} g/cm³)"),
+        ("Digest of CT curve", plan.ct_curve.digest),
         *((f"Digest of {what}", digest) for what, digest in report.digests),
         ("Software", report.software),
     ]

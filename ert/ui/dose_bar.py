@@ -35,6 +35,7 @@ class DoseBar(QWidget):
         self.percent_button, self.gy_button = QToolButton(), QToolButton()
         self.reference = QLabel()
         self.maximum = QLabel()
+        self.medium = QLabel()
         self.status_icon = QLabel()
         self.status = ElidedLabel()
         self.progress = QProgressBar()
@@ -72,6 +73,7 @@ class DoseBar(QWidget):
         layout.addWidget(self.reference)
         layout.addSpacing(8)
         layout.addWidget(self.maximum)
+        layout.addWidget(self.medium)
         layout.addSpacing(8)
         layout.addWidget(self.status_icon)
         layout.addWidget(self.status, 1)
@@ -92,6 +94,8 @@ class DoseBar(QWidget):
         target = self._workspace.structures.structure(plan.prescription.target_number).name
         self.reference.setText(f"100 % = {format_quantity(plan.prescription.dose_gy, 2, 'Gy')} {target}")
         self._show_maximum()
+        self.medium.setText(plan.dose_to.phrase)
+        self.medium.setToolTip("What the plan's dose is stated to; chosen in the prescription panel")
         name, colour, text = _LOOKS[str(dose.status)]
         self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
         self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")

@@ -174,6 +174,7 @@ class EvaluationPanel(QWidget):
         self.metrics = MetricTableModel(workspace, state)
         self.goals = GoalTableModel(workspace)
         self.message = MessageStrip()
+        self.title = section_title("")
         self.metric_table = self._table(self.metrics, "Dose-volume metrics", stretch=1)
         self.metric_table.setItemDelegateForColumn(0, SwatchDelegate(self.metric_table))
         self.goal_table = self._table(self.goals, "Clinical goals", stretch=0)
@@ -182,7 +183,7 @@ class EvaluationPanel(QWidget):
         add.clicked.connect(self._add)
         remove.clicked.connect(self._remove)
         heads = QHBoxLayout()
-        heads.addWidget(section_title("Goals"))
+        heads.addWidget(self.title)
         heads.addStretch(1)
         heads.addWidget(add)
         heads.addWidget(remove)
@@ -214,6 +215,7 @@ class EvaluationPanel(QWidget):
 
     def refresh(self) -> None:
         """Plan, dose or histograms changed."""
+        self.title.setText(f"Goals  ·  {self._workspace.plan.dose_to.phrase}")
         self.metrics.refresh()
         self.goals.refresh()
 

@@ -29,6 +29,8 @@ from ert.ui.widgets import MessageStrip
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
+    from ert.ui.curve_dialog import CurvesDialog
+    from ert.ui.material_dialog import MaterialsDialog
     from ert.ui.plan_page import PlanPage
 
 
@@ -91,6 +93,8 @@ class MainWindow(QMainWindow):
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
         self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
         self.studio_action = self._action("Commissioning studio…", self.open_studio, "")
+        self.curves_action = self._action("CT curves…", self.show_curves, "")
+        self.materials_action = self._action("Materials…", self.show_materials, "")
         self.check_action = self._action("Verify the whole site", self.check_site, "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
@@ -109,10 +113,17 @@ class MainWindow(QMainWindow):
         bar = self.menuBar()
         bar.clear()
         site = bar.addMenu("&Site")
-        site.addActions([self.add_machine_action, self.studio_action, self.check_action])
+        entries = [
+            self.add_machine_action,
+            self.studio_action,
+            self.curves_action,
+            self.materials_action,
+            self.check_action,
+        ]
+        site.addActions(entries)
         site.addSeparator()
         site.addActions([self.sign_out_action, self._quit])
-        for action in (self.add_machine_action, self.studio_action, self.check_action, self.sign_out_action):
+        for action in (*entries, self.sign_out_action):
             action.setEnabled(self.session is not None)
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -217,6 +228,29 @@ class MainWindow(QMainWindow):
         studio.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         studio.show()
 
+    def show_curves(self) -> None:
+        """See and edit the CT curves of the site."""
+        from ert.ui.curve_dialog import CurvesDialog
+
+        if self.session is not None:
+            self._open_library(CurvesDialog(self.session, self))
+
+    def show_materials(self) -> None:
+        """See all materials and define the site's own."""
+        from ert.ui.material_dialog import MaterialsDialog
+
+        if self.session is not None:
+            self._open_library(MaterialsDialog(self.session, self))
+
+    def _open_library(self, dialog: CurvesDialog | MaterialsDialog) -> None:
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.library_changed.connect(self._library_changed)
+        dialog.open()
+
+    def _library_changed(self) -> None:
+        if self.plan_page is not None:
+            self.plan_page.workspace.library_changed()
+
     def check_site(self) -> None:
         """Verify database, history and files, in the background."""
         session = self.session
@@ -261,6 +295,7 @@ class MainWindow(QMainWindow):
         page.left.connect(self.back_to_patients)
         page.probed.connect(self._probe.set_full_text)
         page.plan_shown.connect(self._show_plan_title)
+        page.materials_wanted.connect(self.show_materials)
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
         self._refill_menus()

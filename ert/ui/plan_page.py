@@ -18,6 +18,7 @@ from ert.ui.dose_bar import DoseBar
 from ert.ui.evaluation_panel import EvaluationPanel
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.isodose_panel import IsodosePanel
+from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
 from ert.ui.prescription_panel import PrescriptionPanel
 from ert.ui.probe import probe_text
@@ -50,11 +51,13 @@ class PlanPage(QWidget):
     left : the user wants to go back to the patients.
     probed(text) : what is under the pointer or at the crosshair.
     plan_shown : name, revision or saved state changed.
+    materials_wanted : the user wants to see or define materials.
     """
 
     left = Signal()
     probed = Signal(str)
     plan_shown = Signal()
+    materials_wanted = Signal()
 
     def __init__(
         self,
@@ -73,6 +76,7 @@ class PlanPage(QWidget):
         self.dose_bar = DoseBar(workspace, self.state)
         self.beams = BeamPanel(workspace, self.state, self._propose)
         self.structures = StructurePanel(workspace, self.state)
+        self.overrides = OverridePanel(workspace, self.state)
         self.isodoses = IsodosePanel(workspace, self.state)
         self.prescription = PrescriptionPanel(workspace)
         self.evaluation = EvaluationPanel(workspace, self.state)
@@ -92,6 +96,7 @@ class PlanPage(QWidget):
         self.state.visibility_changed.connect(self._show_dvh)
         self.state.dose_display_changed.connect(self._show_dvh)
         self.views.pointed_at.connect(self._pointed)
+        self.overrides.materials_wanted.connect(self.materials_wanted)
         self.views.beam_eye.refused.connect(self.message.show_error)
         self.findings.show_findings(workspace.findings)
         QTimer.singleShot(0, self, self._add_dvh)
@@ -104,6 +109,7 @@ class PlanPage(QWidget):
         for widget, name in (
             (self.beams, "Beams"),
             (self.structures, "Structures"),
+            (self.overrides, "Materials"),
             (self.isodoses, "Isodoses"),
             (self.prescription, "Prescription"),
         ):
@@ -167,11 +173,16 @@ class PlanPage(QWidget):
         if changes.plan:
             self.beams.refresh()
             self.prescription.refresh()
+            self.structures.model.refresh()
             self.isodoses.model.refresh()
             self.isodoses.refresh()
             self.views.refresh()
         elif changes.dose:
             self.views.refresh_dose()
+        if changes.plan or changes.tissue:
+            self.overrides.refresh()
+        if changes.tissue:
+            self.findings.show_findings(self.workspace.findings)
         if changes.plan or changes.dose or changes.dvh:
             self.evaluation.refresh()
             self._show_dvh()
@@ -190,6 +201,7 @@ class PlanPage(QWidget):
             prescribed_gy=self.workspace.plan.prescription.dose_gy,
             is_absolute=self.state.dose_display.is_absolute,
             hidden=self.state.visibility.hidden_structures,
+            dose_name=self.workspace.plan.dose_to.phrase.capitalize(),
             message=texts.get(str(dose.status), "Dose is out of date"),
         )
 

@@ -1,4 +1,4 @@
-"""The only file that knows pyqtgraph: dose–volume histograms with a read-out, measured over computed curves."""
+"""The only file that knows pyqtgraph: dose–volume histograms with a read-out, CT curves, measured over computed."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from PySide6.QtCore import QPointF, Qt
 from PySide6.QtGui import QColor, QFont
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
+from ert.domain.ct_curve import METAL_HU
 from ert.domain.dvh import Dvh
+from ert.domain.image import CtCurvePoint
 from ert.ui.numbers import format_number
-from ert.ui.theme import ACCENT, BASE, BORDER, TEXT, TEXT_DIM, WARN
+from ert.ui.theme import ACCENT, BASE, BORDER, GOOD, TEXT, TEXT_DIM, WARN
 
 _MAX_POINTS = 400
 _GREY = QColor(130, 130, 130)
@@ -26,6 +28,15 @@ def thinned(dvh: Dvh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     last = int(np.flatnonzero(dvh.volume_pct > 0)[-1]) + 2 if np.any(dvh.volume_pct > 0) else 2
     chosen = np.unique(np.linspace(0, min(last, len(dvh.dose_gy)) - 1, _MAX_POINTS).round().astype(int))
     return dvh.dose_gy[chosen], dvh.volume_pct[chosen]
+
+
+def _style_axes(plot: Any, font: QFont) -> None:  # noqa: ANN401
+    for name in ("bottom", "left"):
+        axis = plot.getAxis(name)
+        axis.setPen(BORDER)
+        axis.setTextPen(TEXT_DIM)
+        axis.setStyle(tickFont=QFont(font))
+        axis.enableAutoSIPrefix(False)
 
 
 class DvhPlot(QWidget):
@@ -51,13 +62,7 @@ class DvhPlot(QWidget):
         plot.showGrid(x=True, y=True, alpha=0.18)
         plot.setMouseEnabled(x=False, y=False)
         plot.setYRange(0, 104, padding=0)
-        font = QFont(self.font())
-        for name in ("bottom", "left"):
-            axis = plot.getAxis(name)
-            axis.setPen(BORDER)
-            axis.setTextPen(TEXT_DIM)
-            axis.setStyle(tickFont=font)
-            axis.enableAutoSIPrefix(False)
+        _style_axes(plot, self.font())
         plot.setLabel("left", "Volume", units="%")
         self._readout = pg.TextItem(color=TEXT, fill=pg.mkBrush(0, 0, 0, 190), anchor=(0, 1))
         self._readout.setZValue(10)
@@ -76,9 +81,16 @@ class DvhPlot(QWidget):
         prescribed_gy: float,
         is_absolute: bool,
         hidden: frozenset[int],
+        dose_name: str = "Dose",
         message: str = "",
     ) -> None:
-        """Show histograms, in Gy or in percent of the prescription; ``message`` explains an empty plot."""
+        """Show histograms, in Gy or in percent of the prescription.
+
+        Parameters
+        ----------
+        dose_name : what the dose is stated to, for the axis.
+        message : explains an empty plot.
+        """
         for curve in self._curves.values():
             self._plot.removeItem(curve)
         self._curves = {}
@@ -90,7 +102,7 @@ class DvhPlot(QWidget):
             pen = pg.mkPen(QColor(*dvh.colour), width=1.6)
             self._curves[dvh.structure_number] = self._plot.plot(self._shown(dose_gy), volume, pen=pen, antialias=True)
             top_gy = max(top_gy, 1.02 * dvh.max_gy)
-        self._plot.setLabel("bottom", "Dose", units="Gy" if is_absolute else "%")
+        self._plot.setLabel("bottom", dose_name, units="Gy" if is_absolute else "%")
         self._plot.setXRange(0, float(self._shown(np.array([top_gy]))[0]), padding=0)
         self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
         self._message.setText("" if self._dvhs else message)
@@ -136,7 +148,65 @@ class DvhPlot(QWidget):
         self._marker.setData([x], [volume], pen=pg.mkPen(QColor(*dvh.colour), width=2))
 
 
+_QUANTITIES = (
+    ("density_g_cm3", "Density, g/cm³", ACCENT),
+    ("relative_stopping", "Stopping, to water", GOOD),
+    ("relative_scattering", "Scattering, to water", WARN),
+)
+_CURVE_RANGE_HU = (-1050.0, 3100.0)
+
+
 class CurvePlot(QWidget):
+    """A CT curve's three quantities against CT number, and the same of a reference curve, dashed."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._plot: Any = pg.PlotWidget(background=BASE)
+        self._plot.setAccessibleName("CT curve")
+        self._plot.setMenuEnabled(False)
+        self._plot.hideButtons()
+        self._plot.showGrid(x=True, y=True, alpha=0.18)
+        self._plot.setMouseEnabled(x=False, y=False)
+        self._plot.setLabel("bottom", "CT number", units="HU")
+        _style_axes(self._plot, self.font())
+        self._plot.addLegend(offset=(12, 8), labelTextColor=TEXT)
+        metal = pg.InfiniteLine(pos=METAL_HU, angle=90, pen=pg.mkPen(TEXT_DIM, style=Qt.PenStyle.DotLine))
+        self._plot.addItem(metal, ignoreBounds=True)
+        self._lines: dict[str, Any] = {}
+        self._dashed: dict[str, Any] = {}
+        for field, name, colour in _QUANTITIES:
+            faint = QColor(colour)
+            faint.setAlpha(150)
+            self._dashed[field] = self._plot.plot([], [], pen=pg.mkPen(faint, width=1.2, style=Qt.PenStyle.DashLine))
+            self._lines[field] = self._plot.plot(
+                [], [], pen=pg.mkPen(QColor(colour), width=1.8), name=name, antialias=True,
+                symbol="o", symbolSize=5, symbolBrush=QColor(colour), symbolPen=None,
+            )  # fmt: skip
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._plot)
+
+    def show_curve(self, points: Sequence[CtCurvePoint], reference: Sequence[CtCurvePoint]) -> None:
+        """Draw a curve as it stands; points beyond the axis lie to the right of what is shown."""
+        top = 0.5
+        low, high = _CURVE_RANGE_HU
+        for field, _, _ in _QUANTITIES:
+            for lines, shown in ((self._dashed, reference), (self._lines, points)):
+                hu = np.array([p.hu for p in shown], dtype=float)
+                values = np.array([getattr(p, field) for p in shown], dtype=float)
+                lines[field].setData(hu, values)
+                seen = values[(hu >= low) & (hu <= high)]
+                top = max(top, float(seen.max(initial=0.0)))
+        self._plot.setXRange(low, high, padding=0)
+        self._plot.setYRange(0.0, 1.08 * top, padding=0)
+
+    def drawn_points(self) -> int:
+        """How many points of the curve itself are drawn."""
+        x, _ = self._lines["density_g_cm3"].getData()
+        return 0 if x is None else len(x)
+
+
+class MeasuredPlot(QWidget):
     """A measured curve as points with error bars over the computed line; their difference below."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -149,11 +219,7 @@ class CurvePlot(QWidget):
             plot.setMenuEnabled(False)
             plot.hideButtons()
             plot.showGrid(x=True, y=True, alpha=0.18)
-            for name in ("bottom", "left"):
-                axis = plot.getAxis(name)
-                axis.setPen(BORDER)
-                axis.setTextPen(TEXT_DIM)
-                axis.enableAutoSIPrefix(False)
+            _style_axes(plot, self.font())
             plot.getAxis("left").setWidth(58)
         self._residual.setXLink(self._plot)
         self._plot.setLabel("left", "Dose", units="cGy/MU")

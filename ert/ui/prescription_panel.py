@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 import attrs
 from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
+from ert.app.tissue_library import CurveStanding, Standing
+from ert.domain.image import CtCurve
+from ert.domain.materials import default_ct_curve
 from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, DoseTo, Normalisation, Plan, Prescription
 from ert.errors import ErtError
 from ert.ui.number_edit import NumberEdit
@@ -23,7 +26,7 @@ NORMALISATIONS = (
     (Normalisation.POINT, "Reference point"),
     (Normalisation.FIXED_MU, "Monitor units as entered"),
 )
-_DOSE_TO = ((DoseTo.MEDIUM, "Dose to medium"), (DoseTo.WATER, "Dose to water"))
+_DOSE_TO = tuple((medium, medium.phrase.capitalize()) for medium in DoseTo)
 
 
 def combo(name: str, items: list[tuple[object, str]]) -> QComboBox:
@@ -55,7 +58,8 @@ class PrescriptionPanel(QWidget):
         self.dose_to = combo("Dose to", list(_DOSE_TO))
         self.spacing = NumberEdit("The dose grid spacing", "cm", minimum=0.1, maximum=1.0)
         self.engine = QLabel()
-        self.curve = QLabel()
+        self.curve = combo("CT curve", [])
+        self.curve_state = dim_label()
         self._build()
         self.refresh()
 
@@ -78,6 +82,7 @@ class PrescriptionPanel(QWidget):
         computing_form.addRow("Stated as", self.dose_to)
         computing_form.addRow("Grid spacing", self.spacing)
         computing_form.addRow("CT curve", self.curve)
+        computing_form.addRow(self.curve_state)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.message)
@@ -95,6 +100,7 @@ class PrescriptionPanel(QWidget):
             lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=self.dose_to.currentData()))
         )
         self.spacing.entered.connect(self._set_spacing)
+        self.curve.activated.connect(lambda _n: self._set_curve(self.curve.currentData()))
         for edit in (self.dose, self.fractions, self.percent, self.spacing):
             edit.refused.connect(self.message.show_error)
 
@@ -118,7 +124,22 @@ class PrescriptionPanel(QWidget):
         self.engine.setText(plan.algorithm.value)
         self.dose_to.setCurrentIndex(self.dose_to.findData(plan.dose_to))
         self.spacing.set_value(plan.dose_grid.spacing_cm)
-        self.curve.setText(plan.ct_curve.name)
+        self._show_curves(plan.ct_curve)
+
+    def _show_curves(self, kept: CtCurve) -> None:
+        """The site's curves in use, the default one, and the plan's own where it is none of these."""
+        library = self._workspace.library
+        known = [(f"{e.value.name}, version {e.revision}", e.value.curve) for e in library.curves_in_use]
+        known.append((f"{default_ct_curve().name} (default)", default_ct_curve()))
+        standing = library.standing_of(kept)
+        if all(curve != kept for _, curve in known):
+            version = "" if standing.used is None else f", version {standing.used.revision}"
+            known.insert(0, (f"{kept.name}{version} ({standing.standing.value})", kept))
+        self.curve.clear()
+        for text, curve in known:
+            self.curve.addItem(text, curve)
+        self.curve.setCurrentIndex(next(n for n, (_, curve) in enumerate(known) if curve == kept))
+        self.curve_state.setText(f"{_about(standing)} Digest {kept.digest[:8]}.")
 
     def _rule_text(self, given: Prescription) -> str:
         dose = format_quantity(given.dose_gy, 2, "Gy")
@@ -164,6 +185,9 @@ class PrescriptionPanel(QWidget):
             "Dose grid spacing", lambda p: attrs.evolve(p, dose_grid=attrs.evolve(p.dose_grid, spacing_cm=value))
         )
 
+    def _set_curve(self, curve: CtCurve) -> None:
+        self._apply("CT curve", lambda plan: attrs.evolve(plan, ct_curve=curve))
+
     def _prescribe(self, label: str, change: Callable[[Prescription], Prescription]) -> None:
         self._apply(label, lambda plan: attrs.evolve(plan, prescription=change(plan.prescription)))
 
@@ -174,3 +198,12 @@ class PrescriptionPanel(QWidget):
         except ErtError as error:
             self.message.show_error(str(error))
         self.refresh()
+
+
+def _about(standing: CurveStanding) -> str:
+    used = standing.used
+    if used is not None:
+        return f"{used.value.scanner}, {used.value.kvp} kV, measured {used.value.measured_on}, {used.value.author}."
+    if standing.standing is Standing.DEFAULT:
+        return "No scanner's: ICRU 46 tissues at 120 kV."
+    return "None of this site's curves."

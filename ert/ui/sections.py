@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.image import CtImage
-from ert.domain.structure import StructureSet
+from ert.domain.structure import Structure, StructureSet
 from ert.errors import ErtError
 from ert.geometry.contours import ContourStack, stack_on_grid
 from ert.geometry.outline import structure_outlines
@@ -57,14 +57,14 @@ class Sections:
             shown.append(geometry.to_display(at))
         return shown
 
-    def names_at(self, point_cm: tuple[float, float, float]) -> list[str]:
-        """Names of the structures a patient point lies in, by the contours of the nearest acquired plane."""
+    def structures_at(self, point_cm: tuple[float, float, float]) -> list[Structure]:
+        """The structures a patient point lies in, by the contours of the nearest acquired plane."""
         i, j, k = self._image.grid.index_xyz(point_cm)
         index = round(float(k))
         if not 0 <= index < self._image.grid.shape_zyx[0]:
             return []
         return [
-            s.name
+            s
             for s in self._structures.structures
             if not s.is_empty and _is_inside(self.outlines(s.number, 2, index), float(i), float(j))
         ]

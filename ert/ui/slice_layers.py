@@ -73,6 +73,22 @@ def structure_paths(
     return found
 
 
+def override_legend(
+    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int, *, is_short: bool = False
+) -> list[tuple[tuple[int, int, int], str]]:
+    """Colour and text of every overridden structure that a slice cuts, in the order they apply."""
+    found = []
+    for override in workspace.plan.overrides:
+        structure = workspace.structures.structure(override.structure_number)
+        if not structure.is_empty and sections.shown(structure.number, geometry, index):
+            material = override.material
+            text = f"{structure.name} = {material.name}"
+            if not is_short:
+                text += f", {material.density_g_cm3:g} g/cm³"
+            found.append((structure.colour, text))
+    return found
+
+
 def dose_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
     """Wash and isodose lines of the plan's dose on a slice; None where there is nothing to show."""
     dose = workspace.dose

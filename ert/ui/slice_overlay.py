@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QTransform
@@ -21,7 +21,9 @@ MARGIN = 6.0
 _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
 _BAR_MIN_VIEW_HEIGHT = 260.0
-_NARROW_PX = 400.0
+NARROW_PX = 400.0
+_LEGEND_MIN_VIEW_HEIGHT = 180.0
+_LEGEND_GAP_PX = 26.0
 _NAME_PLATE = QColor(0, 0, 0, 110)
 _NAME_GAP_PX = 7.0
 
@@ -159,12 +161,27 @@ def draw_corner_texts(painter: QPainter, rect: QRectF, *, title: str, place: str
     corner = QPointF(rect.left() + MARGIN, rect.bottom() - MARGIN)
     third = draw_plate(
         painter,
-        window_text(state.window_hu, state.level_hu, is_short=rect.width() < _NARROW_PX),
+        window_text(state.window_hu, state.level_hu, is_short=rect.width() < NARROW_PX),
         corner,
         align=left_bottom,
         colour=TEXT,
     )
     return [first, second, third]
+
+
+def draw_override_legend(painter: QPainter, rect: QRectF, entries: Sequence[tuple[tuple[int, int, int], str]]) -> None:
+    """Structures on this slice that are taken to be a material, in their colours, above the window's text."""
+    if rect.height() < _LEGEND_MIN_VIEW_HEIGHT:
+        return
+    font = QFont(painter.font())
+    font.setPointSizeF(max(font.pointSizeF() - 1.0, 6.5))
+    left_bottom = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignBottom
+    bottom = rect.bottom() - MARGIN - _LEGEND_GAP_PX
+    for colour, text in reversed(entries):
+        at = QPointF(rect.left() + MARGIN, bottom)
+        shown = readable(QColor(*colour))
+        drawn = draw_plate(painter, f"■ {text}", at, align=left_bottom, colour=shown, font=font)
+        bottom = drawn.top() - 2
 
 
 def draw_stale_plate(painter: QPainter, rect: QRectF, text: str) -> None:

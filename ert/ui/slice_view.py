@@ -258,6 +258,10 @@ class SliceView(QWidget):
         position = format_number(geometry.position_cm(index), 2)
         place = f"{geometry.position_name} {position} cm   {index + 1}/{geometry.slice_count}"
         overlay.draw_corner_texts(painter, rect, title=geometry.name, place=place, state=state)
+        if state.visibility.has_structures and not state.visibility.is_bare:
+            is_short = rect.width() < overlay.NARROW_PX
+            legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
+            overlay.draw_override_legend(painter, rect, legend)
         overlay.draw_letters(painter, rect, geometry.edge_names())
         if self.is_dose_stale:
             overlay.draw_stale_plate(painter, rect, _STALE_TEXT)

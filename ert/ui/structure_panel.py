@@ -32,9 +32,13 @@ class StructureTableModel(QAbstractTableModel):
 
     def __init__(self, workspace: PlanWorkspace, state: ViewState) -> None:
         super().__init__()
-        self._state = state
+        self._workspace, self._state = workspace, state
         self.structures: tuple[Structure, ...] = workspace.structures.structures
         state.visibility_changed.connect(self._seen_changed)
+
+    def refresh(self) -> None:
+        """The plan's materials may have changed."""
+        self._seen_changed()
 
     def _seen_changed(self) -> None:
         if self.structures:
@@ -83,20 +87,27 @@ class StructureTableModel(QAbstractTableModel):
     def _colour(structure: Structure, _column: int) -> QColor | None:
         return QColor(TEXT_DIM) if structure.is_empty else None
 
-    @staticmethod
-    def _tip(structure: Structure, _column: int) -> str:
-        return "Nothing was contoured." if structure.is_empty else f"ROI number {structure.number}"
+    def _tip(self, structure: Structure, _column: int) -> str:
+        if structure.is_empty:
+            return "Nothing was contoured."
+        material = self._material(structure)
+        return f"ROI number {structure.number}" + (f", taken to be {material}" if material else "")
+
+    def _material(self, structure: Structure) -> str:
+        """Name of the material that the plan gives a structure; empty if none."""
+        found = (o for o in self._workspace.plan.overrides if o.structure_number == structure.number)
+        return next((o.material.name for o in found), "")
 
     @staticmethod
     def _alignment(_structure: Structure, column: int) -> int | None:
         return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter) if column == _COUNT else None
 
-    @staticmethod
-    def _text(structure: Structure, column: int) -> str | None:
+    def _text(self, structure: Structure, column: int) -> str | None:
         if column == _NAME:
             return structure.name
         if column == _ROLE:
-            return _ROLE_NAMES.get(structure.role, structure.role.value)
+            name, material = _ROLE_NAMES.get(structure.role, structure.role.value), self._material(structure)
+            return f"{name} = {material}" if material else name
         if column == _COUNT:
             return "empty" if structure.is_empty else str(len(structure.contours))
         return None

@@ -31,7 +31,7 @@ from ert.domain.commissioning import CurveComparison, EnergyReport
 from ert.domain.model_difference import PackageDifference
 from ert.errors import ErtError
 from ert.ui.failures import sentence_of
-from ert.ui.plots import CurvePlot
+from ert.ui.plots import MeasuredPlot
 from ert.ui.scans_dialog import ScansDialog
 from ert.ui.studio_tables import AcceptanceTable, DifferenceTable, OutputTable, ParameterTable
 from ert.ui.theme import BAD, GOOD, WARN
@@ -69,7 +69,7 @@ class StudioWindow(QDialog):
         self.stop_button = push_button("Stop", "cancel", "Stop the fit; nothing is lost but this fit")
         self.progress, self.progress_text = QProgressBar(), QLabel()
         self.curves = QTreeWidget()
-        self.plot = CurvePlot()
+        self.plot = MeasuredPlot()
         self.acceptance, self.outputs, self.parameters = AcceptanceTable(), OutputTable(), ParameterTable()
         self.difference, self.limits = DifferenceTable(), dim_label()
         self.message = MessageStrip()

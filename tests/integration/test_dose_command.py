@@ -130,8 +130,9 @@ def test_what_the_dose_files_say(computed):
         assert data.StudyInstanceUID == ct.StudyInstanceUID
         assert data.PatientID == ct.PatientID
         assert data.ReferencedRTPlanSequence[0].ReferencedSOPInstanceUID == plan.SOPInstanceUID
-        assert "medium" in data.SeriesDescription
+        assert "dose to medium" in data.SeriesDescription
         assert "DEMO" in data.DoseComment
+        assert "dose to medium" in data.DoseComment
 
 
 def test_the_summary_has_the_figures_promised(computed):
@@ -224,6 +225,8 @@ def test_a_bolus_shifts_the_dose_by_its_thickness(tmp_path):
     top = int(dose.argmax())
     r50 = np.interp(-0.5, -dose[top:] / dose.max(), depths[top:])
     assert r50 == pytest.approx(4.908 - 1.0, abs=0.12)
+    summary = json.loads((folder / "out" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["overrides"] == [{"structure": "Bolus", "material": "water"}]
 
 
 def attrs_copy(item):
@@ -240,8 +243,11 @@ def test_dose_to_water_is_higher_in_bone(tmp_path):
     medium, water = (sampler(folder / out / "rtdose_plan.dcm") for out in ("out", "water"))
     assert (water((0.0, 2.0, 0.0)) / medium((0.0, 2.0, 0.0)))[()] == pytest.approx(1.85 / 1.72, rel=0.005)
     assert (water((0.0, 0.4, 0.0)) / medium((0.0, 0.4, 0.0)))[()] == pytest.approx(1.0, rel=0.005)
-    said = pydicom.dcmread(folder / "water" / "rtdose_plan.dcm", stop_before_pixels=True).SeriesDescription
-    assert "water" in said
+    said = pydicom.dcmread(folder / "water" / "rtdose_plan.dcm", stop_before_pixels=True)
+    assert "dose to water" in said.SeriesDescription
+    assert "dose to water" in said.DoseComment
+    summary = json.loads((folder / "water" / "summary.json").read_text(encoding="utf-8"))
+    assert summary["dose_to"] == "water"
 
 
 @pytest.fixture(scope="module")
@@ -337,6 +343,24 @@ def test_bad_overrides_are_refused(small, tmp_path, capsys, text, sentence):
 def test_absurd_grids_are_refused(small, capsys, grid):
     assert run(small, "--grid-cm", grid, out="refused") == 1
     assert "spacing must be 0.1 to 1.0 cm" in capsys.readouterr().err
+
+
+def test_the_terminal_says_what_the_dose_is_stated_to(small, capsys):
+    for medium in ("medium", "water"):
+        assert run(small, "--grid-cm", "0.5", "--dose-to", medium, out=f"said_{medium}") == 0
+        heads = [line for line in capsys.readouterr().out.splitlines() if f"dose to {medium}" in line]
+        assert len(heads) == 2  # beams and structures
+
+
+def test_an_odd_curve_is_told_in_the_warnings(small, tmp_path):
+    """A ramp of two points that ends below metal: used, because the file says so, and not silently."""
+    rows = ("HU,mass_density_g_cm3,rel_linear_collision_stopping_power,rel_linear_scattering_power",
+            "-1000,0.0012,0.0011,0.0011", "1000,2,2,2")  # fmt: skip
+    (tmp_path / "ramp.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert run(small, "--grid-cm", "0.5", "--ct-curve", str(tmp_path / "ramp.csv"), out="ramp") == 0
+    summary = json.loads((small / "ramp" / "summary.json").read_text(encoding="utf-8"))
+    assert any("it must reach 2500 HU" in text for text in summary["warnings"])
+    assert len(summary["ct_curve_digest"]) == 64
 
 
 def test_json_on_stdout_is_the_summary_file(small, capsys):

@@ -15,6 +15,7 @@ from ert.analysis.metrics import evaluate_metric
 from ert.app.changes import Changes
 from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.app.edit_session import EditSession
+from ert.app.tissue_library import TissueLibrary, directly
 from ert.domain.beam import Beam
 from ert.domain.device import Aperture, ApertureSource
 from ert.domain.dvh import Dvh
@@ -226,6 +227,9 @@ class FakeWorkspace:
         self.dvhs = tuple(compute_dvh(x, self.dose.plan_gy, self.dose.grid) for x in drawn)
         self.evaluation = FakeEvaluation(self.dvhs)
         self.dose_calls: list[str] = []
+        nothing = SimpleNamespace(history=lambda: ())
+        self.library = TissueLibrary(SimpleNamespace(ct_curves=nothing, materials=nothing), directly)
+        self.tissue_reviews = SimpleNamespace(review=None, failure="")
         self.findings = (
             Finding(severity=Severity.WARNING, code="ct-curve", sentence="The default CT curve is used."),
             Finding(severity=Severity.NOTE, code="accuracy", sentence="Dose by pencil-beam 1."),

@@ -143,7 +143,7 @@ class Photographer:
         yield is_computed, 2.5
         self.shoot("10_plan")
         plan = window.plan_page
-        for number, name in ((1, "structures"), (2, "isodoses"), (3, "prescription")):
+        for number, name in ((1, "structures"), (2, "materials"), (3, "isodoses"), (4, "prescription")):
             plan.show_tab(number)
             yield (lambda: True), 0.4
             self.shoot(f"1{number}_{name}")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+import subprocess
+import sys
 
 import pytest
 import sqlalchemy as sa
@@ -107,6 +109,18 @@ def test_opening_brings_it_up_to_date_and_loses_nothing(root):
     assert everything(backup, access) == before
 
 
+def test_the_recovery_code_opens_an_old_site_too(tmp_path):
+    root = tmp_path / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "SCHEMA_VERSION", 1)
+        patch.setattr(schema, "MIGRATION_HEAD", "0001")
+        code = samples.make_site(root)
+    site = samples.sites().recover(root, recovery_code=code, user_name=samples.LOGIN, new_password="Polonium-84!")
+    assert site.check() == ()
+    site.close()
+    assert len(list((root / "backup").iterdir())) == 1
+
+
 def test_it_happens_once(root):
     samples.open_site(root).close()
     samples.open_site(root).close()
@@ -153,6 +167,29 @@ def test_a_failing_migration_leaves_the_old_database(root, monkeypatch):
     assert everything(access.path, access) == before
     monkeypatch.undo()
     samples.open_site(root).close()
+
+
+def test_a_process_that_dies_in_the_migration_leaves_a_site_that_opens(root, repository):
+    access = access_of(root)
+    before = everything(access.path, access)
+    script = f"""
+import os, sys
+sys.path.insert(0, {str(repository)!r})
+from pathlib import Path
+from ert.storage import upgrade
+from tests.integration.storage import samples
+real = upgrade.migrate
+def die(connection):
+    real(connection)
+    os._exit(9)
+upgrade.migrate = die
+samples.open_site(Path({str(root)!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 9
+    assert everything(access.path, access) == before  # SQLite rolls the unfinished transaction back
+    site = samples.open_site(root)
+    assert site.check() == ()
+    site.close()
 
 
 def test_a_broken_history_is_not_built_upon(root):

@@ -100,7 +100,7 @@ def test_doses_add_up_and_refer_to_the_plan(exported):
     assert (one.beam_numbers, four.beam_numbers, total.beam_numbers) == ((1,), (4,), ())
     ds = dcmread(folder / "rtdose_plan.dcm")
     assert ds.SeriesDescription == "ERT pencil-beam 1, dose to medium"
-    assert "NOT FOR CLINICAL USE" in ds.DoseComment
+    assert ds.DoseComment == "DEMO - NOT FOR CLINICAL USE, dose to medium, plan"
 
 
 def test_machines_without_jaw_settings_are_named(exported):

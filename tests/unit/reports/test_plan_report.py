@@ -10,6 +10,8 @@ from reportlab.lib.units import cm
 from reportlab.pdfgen.canvas import Canvas
 
 from ert.domain.device import Aperture
+from ert.domain.image import DensityOverride, Material
+from ert.domain.plan import DoseTo
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
@@ -69,6 +71,24 @@ def test_every_part_of_the_plan_is_there(pages, report):
         "saved 2026-01-02 03:04 by admin",
     ):
         assert wanted in text, wanted
+
+
+@pytest.mark.parametrize("medium", list(DoseTo))
+def test_the_report_says_what_its_doses_are_and_how_tissue_was_made(report, medium):
+    wax = Material(name="wax", density_g_cm3=0.92, relative_stopping=0.9593, relative_scattering=0.7257)
+    plan = attrs.evolve(report.plan, dose_to=medium, overrides=(DensityOverride(structure_number=2, material=wax),))
+    pages = pages_of(plan_report_pdf(attrs.evolve(report, plan=plan)))
+    text = " ".join(" ".join(pages).split())
+    said, other = (f"dose to {m.value.lower()}" for m in (medium, next(m for m in DoseTo if m is not medium)))
+    assert f"All doses are {said}" in text
+    assert f"Dose and volume ({said})" in text
+    assert f"Clinical goals ({said})" in text
+    assert text.count(said) >= 6  # head, goals, volumes, histogram, two sets of slices
+    if medium is DoseTo.WATER:
+        assert other not in text
+    assert "Given dose to water" in text  # in a water phantom, whatever the plan's dose is stated to
+    assert "PTV & <chest> = wax (0.92 g/cm³, stopping 0.9593, scattering 0.7257)" in text
+    assert plan.ct_curve.digest in text.replace(" ", "")
 
 
 def test_no_demo_mark_without_a_demo_machine(make_report):
