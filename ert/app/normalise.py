@@ -71,6 +71,8 @@ def _reached_gy(plan: Plan, results: Sequence[DoseResult], shares: Sequence[floa
     """Dose of one fraction, for MU equal to the shares, at what the prescription speaks of."""
     prescription = plan.prescription
     if prescription.normalisation is Normalisation.ISODOSE:
+        if any(not r.given_dose_gy_per_mu for r in results):
+            raise InvalidPlan("The engine states no given dose for a beam.", hint="Choose another normalisation.")
         return prescription.percent / 100 * sum(b.weight for b in plan.beams)
     total = sum_gy(results, shares)
     grid = results[0].grid

@@ -6,7 +6,7 @@ from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, KeepTogether, PageBreak, Spacer, Table
 
 from ert.domain.beam import Beam
-from ert.domain.plan import Normalisation
+from ert.domain.statements import algorithm_of_engine, algorithm_statement, normalisation_sentence
 from ert.geometry.grid import Float3
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import (
@@ -64,7 +64,8 @@ def _opening(report: PlanReport) -> list[Flowable]:
                     f"{prescription.dose_gy:.2f} Gy to {target} in {prescription.fractions} fractions "
                     f"({prescription.dose_gy / prescription.fractions:.3f} Gy each)",
                 ),
-                ("Normalisation", _normalisation(report)),
+                ("Normalisation", normalisation_sentence(plan, report.structures)),
+                ("Dose calculation", algorithm_statement(algorithm_of_engine(report.engine))),
                 (
                     "CT image",
                     f"{report.image.description or 'CT'}, {report.image.acquisition_date or 'date unknown'}, "
@@ -73,20 +74,6 @@ def _opening(report: PlanReport) -> list[Flowable]:
             ]
         ),
     ]
-
-
-def _normalisation(report: PlanReport) -> str:
-    prescription = report.plan.prescription
-    if prescription.normalisation is Normalisation.ISODOSE:
-        return f"{prescription.percent:g} % of the given dose (maximum of each field in water) is the prescribed dose"
-    if prescription.normalisation is Normalisation.MAXIMUM:
-        return f"{prescription.percent:g} % of the plan's maximum dose is the prescribed dose"
-    if prescription.normalisation is Normalisation.D95:
-        return "95 % of the target's volume receives the prescribed dose"
-    if prescription.normalisation is Normalisation.FIXED_MU:
-        return "monitor units as entered"
-    name = next(p.name for p in report.plan.points if p.id == prescription.point_id)
-    return f"the dose at point '{name}' is the prescribed dose"
 
 
 def _beams(report: PlanReport) -> list[Flowable]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelectionModel, QModelIndex
+from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from ert.domain.beam import Beam
 from ert.domain.plan import Plan, without_beam
@@ -14,9 +14,10 @@ from ert.errors import ErtError
 from ert.ui import beam_edits
 from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole
 from ert.ui.delegates import CellDelegate
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button
+from ert.ui.widgets import MessageStrip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -44,7 +45,7 @@ class BeamPanel(QWidget):
         self.model = BeamTableModel(workspace)
         self.table = QTableView()
         self.message = MessageStrip()
-        self._reasons = QLabel()
+        self._reasons = text_label()
         self._build()
         self.model.refused.connect(self.message.show_error)
         state.beam_changed.connect(self._follow_beam)
@@ -80,7 +81,6 @@ class BeamPanel(QWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         self._reasons.setWordWrap(True)
-        self._reasons.setTextFormat(Qt.TextFormat.PlainText)
         self._reasons.setObjectName("dim")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
@@ -150,8 +150,7 @@ class BeamPanel(QWidget):
     def proposal_failed(self, error: BaseException) -> None:
         """Say why there is no proposal."""
         self.add_button.setEnabled(True)
-        text = str(error) if isinstance(error, ErtError) else "The proposal failed; see the log."
-        self.message.show_error(text)
+        self.message.show_error(sentence_of(error))
 
     def _duplicate(self) -> None:
         beam = self.current_beam

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QToolButton, QWidget
 
 from ert.ui.icons import icon
 from ert.ui.numbers import format_quantity
 from ert.ui.page_header import ElidedLabel
 from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import push_button
+from ert.ui.widgets import push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -33,9 +33,9 @@ class DoseBar(QWidget):
         super().__init__(parent)
         self._workspace, self._state = workspace, state
         self.percent_button, self.gy_button = QToolButton(), QToolButton()
-        self.reference = QLabel()
-        self.maximum = QLabel()
-        self.status_icon = QLabel()
+        self.reference = text_label()
+        self.maximum = text_label()
+        self.status_icon = text_label()
         self.status = ElidedLabel()
         self.progress = QProgressBar()
         self.cancel = push_button("Cancel", "cancel", "Stop computing the dose")
@@ -63,7 +63,6 @@ class DoseBar(QWidget):
         self.cancel.clicked.connect(self._workspace.cancel_dose)
         self.compute.clicked.connect(self._workspace.compute_dose)
         self.status.setMinimumWidth(110)
-        self.reference.setTextFormat(Qt.TextFormat.PlainText)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
         layout.setSpacing(6)

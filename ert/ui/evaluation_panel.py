@@ -17,7 +17,7 @@ from ert.ui.goal_dialog import GoalDialog
 from ert.ui.numbers import format_number
 from ert.ui.theme import BAD, GOOD, TEXT_DIM
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button, section_title
+from ert.ui.widgets import MessageStrip, plain_tip, push_button, section_title
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -151,7 +151,7 @@ class GoalTableModel(QAbstractTableModel):
             return None
         row, column = self.rows[index.row()], index.column()
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.problem or None
+            return plain_tip(row.problem) or None
         if role == Qt.ItemDataRole.TextAlignmentRole and column == 2:  # noqa: PLR2004
             return _RIGHT
         if role == Qt.ItemDataRole.ForegroundRole and column == 3:  # noqa: PLR2004

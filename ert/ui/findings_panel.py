@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ert.domain.record import Finding, Severity
-from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap
+from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap, text_label
 
 _NOUNS = {
     Severity.BLOCKER: ("stop", "stops"),
@@ -54,12 +54,12 @@ class FindingsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.list = FindingsList("Checks")
-        self._counts = {severity: QLabel() for severity in Severity}
+        self._counts = {severity: text_label() for severity in Severity}
         head = QHBoxLayout()
         head.addWidget(section_title("Checks"))
         head.addStretch(1)
         for severity, label in self._counts.items():
-            sign = QLabel()
+            sign = text_label()
             sign.setPixmap(severity_pixmap(severity))
             head.addWidget(sign)
             head.addWidget(label)

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QSplitter,
@@ -23,12 +22,13 @@ from PySide6.QtWidgets import (
 
 from ert.app.jobs import Job, Lane
 from ert.app.session import SiteSession
-from ert.errors import Cancelled, ErtError
+from ert.errors import Cancelled
 from ert.geometry.frames import PATIENT_POSITIONS
+from ert.ui.failures import sentence_of
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.import_preview import PreviewTree, series_text, structure_set_text
 from ert.ui.prescription_panel import combo
-from ert.ui.widgets import MessageStrip, push_button
+from ert.ui.widgets import MessageStrip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.patient_service import ImportOutcome, ImportPreview, Selection
@@ -66,7 +66,7 @@ class ImportDialog(QDialog):
         self.record_number.setAccessibleName("Medical record number")
         self.position = combo("Patient position", [(name, name) for name in PATIENT_POSITIONS])
         self.progress = QProgressBar()
-        self.progress_text = QLabel()
+        self.progress_text = text_label()
         self.stop = push_button("Stop", "cancel", "Stop; nothing is imported")
         self.message = MessageStrip()
         self.import_button = push_button("Import", "import", "Choose what to import first", is_default=True)
@@ -226,6 +226,7 @@ class ImportDialog(QDialog):
         self.progress.setRange(0, 1000)
         self.progress.setValue(0)
         self.progress_text.clear()
+        self.stop.setEnabled(True)
         for widget in (self.progress, self.progress_text, self.stop):
             widget.setVisible(is_running)
         self.tree.setEnabled(not is_running)
@@ -234,6 +235,7 @@ class ImportDialog(QDialog):
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(1000 * fraction))
         self.progress_text.setText(text)
+        self.stop.setEnabled(self._job is not None and self._job.is_stoppable)
 
     def _stop(self) -> None:
         if self._job is not None:
@@ -247,8 +249,7 @@ class ImportDialog(QDialog):
         self._show_running(is_running=False)
         if isinstance(error, Cancelled):
             return
-        text = str(error) if isinstance(error, ErtError) else "That failed for a reason the program does not know."
-        self.message.show_error(f"{text} Nothing was imported.")
+        self.message.show_error(f"{sentence_of(error)} Nothing was imported.")
 
     def reject(self) -> None:
         """Close; a running scan or import is stopped."""

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QBrush, QColor, QIcon
 from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from ert.domain.record import Severity
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number
-from ert.ui.widgets import severity_pixmap
+from ert.ui.theme import BAD
+from ert.ui.widgets import plain_tip, severity_pixmap
 
 if TYPE_CHECKING:
     from ert.app.patient_service import CtSeries, ImportPreview, ScannedStudy, StructureSetHeader
@@ -75,14 +76,14 @@ class PreviewTree(QTreeWidget):
         for series in study.series:
             item = QTreeWidgetItem(branch, [series_text(series), ""])
             item.setIcon(0, icon("series"))
-            item.setToolTip(0, "\n".join(f.sentence for f in series.findings))
+            item.setToolTip(0, plain_tip("\n".join(f.sentence for f in series.findings)))
             self._mark(item, series)
             if series.is_importable:
                 item.setData(0, _UID_ROLE, series.uid)
         for header in study.structure_sets:
             item = QTreeWidgetItem(branch, [structure_set_text(header), "structures"])
             item.setIcon(0, icon("structures"))
-            item.setToolTip(0, ", ".join(header.roi_names))
+            item.setToolTip(0, plain_tip(", ".join(header.roi_names)))
         for plan in study.plans:
             QTreeWidgetItem(branch, [f"RT Plan {plan.label}", "not imported"]).setIcon(0, icon("plan"))
         for dose in study.doses:
@@ -94,7 +95,8 @@ class PreviewTree(QTreeWidget):
         if not series.is_importable:
             item.setIcon(1, QIcon(severity_pixmap(Severity.BLOCKER)))
             item.setText(1, "cannot be imported")
-            item.setForeground(0, item.foreground(1))
+            for column in range(item.columnCount()):
+                item.setForeground(column, QBrush(QColor(BAD)))
         elif Severity.WARNING in severities:
             item.setIcon(1, QIcon(severity_pixmap(Severity.WARNING)))
             item.setText(1, "see findings")

@@ -9,7 +9,6 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMenu,
     QStackedWidget,
@@ -22,12 +21,13 @@ from ert.app.jobs import Lane
 from ert.app.session import CourseRow, PatientRow, SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
-from ert.errors import ErtError
+from ert.domain.structure import StructureSet
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
 from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
-from ert.ui.widgets import MessageStrip, dim_label, push_button
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 
 class PatientPage(QWidget):
@@ -89,7 +89,7 @@ class PatientPage(QWidget):
         self.new_plan_button.clicked.connect(self.start_new_plan)
         self.open_button.clicked.connect(self._open)
         top = QHBoxLayout()
-        title = QLabel("Patients")
+        title = text_label("Patients")
         title.setObjectName("pageTitle")
         top.addWidget(title)
         top.addSpacing(16)
@@ -110,7 +110,7 @@ class PatientPage(QWidget):
     def _empty_place(self) -> QWidget:
         layout = QVBoxLayout(self._empty)
         layout.addStretch(1)
-        text = QLabel("No patients yet")
+        text = text_label("No patients yet")
         text.setObjectName("pageTitle")
         start = push_button("Import CT and structures…", "import", "Import from a folder of DICOM files")
         start.clicked.connect(self.start_import)
@@ -139,6 +139,7 @@ class PatientPage(QWidget):
             Lane.IO,
             lambda _ctx: self._session.patients(),
             title="Reading patients",
+            can_stop=False,
             supersedes="patients",
             on_done=self._show,
             on_failed=self._failed,
@@ -255,8 +256,8 @@ class PatientPage(QWidget):
             on_failed=self._failed,
         )
 
-    def _ask_plan(self, course_id: str, structures: object, names: list[str]) -> None:
-        dialog = NewPlanDialog(self._session, course_id, structures, names, self)  # type: ignore[arg-type]
+    def _ask_plan(self, course_id: str, structures: StructureSet, names: list[str]) -> None:
+        dialog = NewPlanDialog(self._session, course_id, structures, names, self)
         dialog.created.connect(self._created)
         dialog.open()
 
@@ -265,4 +266,4 @@ class PatientPage(QWidget):
         self.plan_chosen.emit(stored.plan.id)
 
     def _failed(self, error: BaseException) -> None:
-        self.message.show_error(str(error) if isinstance(error, ErtError) else "That failed; the reason is in the log.")
+        self.message.show_error(sentence_of(error))

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QSizePolicy, QToolBar, QWidget
 
 from ert.app.jobs import JobContext, Lane
 from ert.errors import ErtError
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import WINDOW_PRESETS
+from ert.ui.widgets import plain_tip
 
 if TYPE_CHECKING:
     from ert.ui.plan_page import PlanPage
@@ -42,6 +44,7 @@ class PlanActions(QObject):
         self.redo = make("Redo", "redo", workspace.redo, key="Ctrl+Shift+Z")
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.save = make("Save", "save", self._save, key="Ctrl+S")
+        self.save_as = make("Save as new plan…", "copy", self._save_as, key="Ctrl+Shift+S")
         self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
         self.report = make("Report…", "report", self._report, tip="Write the plan report as PDF")
         self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
@@ -114,7 +117,7 @@ class PlanActions(QObject):
             for n, (name, window_hu, level_hu) in enumerate(WINDOW_PRESETS, start=1)
         ]
         return {
-            "&Plan": [self.save, None, self.export, self.report, None, self.back],
+            "&Plan": [self.save, self.save_as, None, self.export, self.report, None, self.back],
             "&Edit": [
                 self.undo,
                 self.redo,
@@ -137,7 +140,9 @@ class PlanActions(QObject):
         ):
             action.setEnabled(label is not None)
             keys = action.shortcut().toString()
-            action.setToolTip(f"{verb}: {label}  ({keys})" if label is not None else f"Nothing to {verb.lower()}")
+            action.setToolTip(
+                plain_tip(f"{verb}: {label}  ({keys})") if label is not None else f"Nothing to {verb.lower()}"
+            )
         self.save.setEnabled(workspace.is_dirty)
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
         has_dose = workspace.dose.status == "current"
@@ -157,6 +162,25 @@ class PlanActions(QObject):
 
     def _save(self) -> None:
         self._page.workspace.save()
+
+    def _save_as(self) -> None:
+        taken = self._page.workspace.plan.name
+        name, is_chosen = QInputDialog.getText(self._page, "Save as new plan", "Name", text=f"{taken} copy")
+        if is_chosen:
+            self.save_as_named(name.strip())
+
+    def save_as_named(self, name: str) -> None:
+        """Save the edits as a plan of its own, in the background; then show that one."""
+        page = self._page
+        session, plan = page.session, page.workspace.plan
+        session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.save_as_new(plan, name),
+            title=f"Saving {name}",
+            can_stop=False,
+            on_done=lambda stored: page.saved_as.emit(stored.plan.id),
+            on_failed=self._failed,
+        )
 
     def _fit_all(self) -> None:
         for view in self._page.views.slices.values():
@@ -183,6 +207,7 @@ class PlanActions(QObject):
             Lane.IO,
             work,
             title="Exporting DICOM",
+            on_cancelled=lambda: page.message.show_note("The export was stopped; nothing was written."),
             on_done=lambda paths: page.message.show_note(f"{len(paths)} DICOM files were written to {folder}."),
             on_failed=self._failed,
         )
@@ -203,10 +228,10 @@ class PlanActions(QObject):
             Lane.IO,
             lambda _ctx: write_report(workspace, path),
             title="Writing the report",
+            can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
             on_failed=self._failed,
         )
 
     def _failed(self, error: BaseException) -> None:
-        sentence = str(error) if isinstance(error, ErtError) else "That failed for a reason the program does not know."
-        self._page.message.show_error(sentence)
+        self._page.message.show_error(sentence_of(error))

@@ -16,6 +16,7 @@ from ert.geometry.grid import Float3
 from ert.ui.beam_panel import BeamPanel
 from ert.ui.dose_bar import DoseBar
 from ert.ui.evaluation_panel import EvaluationPanel
+from ert.ui.failures import sentence_of
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.isodose_panel import IsodosePanel
 from ert.ui.plan_actions import PlanActions
@@ -50,11 +51,13 @@ class PlanPage(QWidget):
     left : the user wants to go back to the patients.
     probed(text) : what is under the pointer or at the crosshair.
     plan_shown : name, revision or saved state changed.
+    saved_as(plan_id) : the edits are safe in a new plan, which is to be shown instead.
     """
 
     left = Signal()
     probed = Signal(str)
     plan_shown = Signal()
+    saved_as = Signal(str)
 
     def __init__(
         self,
@@ -74,10 +77,11 @@ class PlanPage(QWidget):
         self.beams = BeamPanel(workspace, self.state, self._propose)
         self.structures = StructurePanel(workspace, self.state)
         self.isodoses = IsodosePanel(workspace, self.state)
-        self.prescription = PrescriptionPanel(workspace)
+        self.prescription = PrescriptionPanel(workspace, self.state)
         self.evaluation = EvaluationPanel(workspace, self.state)
         self.findings = FindingsPanel()
-        self.message = MessageStrip()
+        self.message, self.not_saved = MessageStrip(), MessageStrip()
+        self._shown_save_error: BaseException | None = None
         self.dvh: DvhPlot | None = None
         self.actions_ = PlanActions(self)
         self._pending = Changes()
@@ -139,6 +143,7 @@ class PlanPage(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self.actions_.tool_bar)
+        layout.addWidget(self.not_saved)
         layout.addWidget(self.message)
         layout.addWidget(whole, 1)
 
@@ -164,6 +169,8 @@ class PlanPage(QWidget):
         """Everything that came in this turn of the event loop, at once."""
         changes, self._pending = self._pending, Changes()
         self.dose_bar.refresh()
+        if changes.saved:
+            self._show_save_error()
         if changes.plan:
             self.beams.refresh()
             self.prescription.refresh()
@@ -179,6 +186,15 @@ class PlanPage(QWidget):
             self._show_probe()
         self.actions_.refresh()
         self.plan_shown.emit()
+
+    def _show_save_error(self) -> None:
+        """A failed save is told until it is dismissed or a later one succeeds."""
+        error = self.workspace.save_error
+        if error is None:
+            self.not_saved.clear()
+        elif error is not self._shown_save_error:
+            self.not_saved.show_error(f"NOT SAVED. {sentence_of(error)} Your edits are still open here.")
+        self._shown_save_error = error
 
     def _show_dvh(self) -> None:
         if self.dvh is None:
@@ -217,6 +233,7 @@ class PlanPage(QWidget):
             supersedes="propose",
             on_done=self.beams.add_proposed,
             on_failed=self.beams.proposal_failed,
+            can_stop=False,
         )
 
     def step_beam(self, count: int) -> None:

@@ -73,7 +73,7 @@ class Photographer:
         window = self.window
         yield (lambda: True), 0.8
         self.shoot("01_sign_in")
-        form = window.sign_in.create
+        form = window.sign_in.create_form
         window.sign_in.show_create()
         form.folder.setText(str(self.scratch / "new-site"))
         form.name.setText("Radiotherapy, City Hospital")
