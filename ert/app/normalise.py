@@ -81,6 +81,8 @@ def _reached_gy(plan: Plan, results: Sequence[DoseResult], shares: Sequence[floa
     if prescription.normalisation is Normalisation.POINT:
         point = plan.point_cm(prescription.point_id or "")
         return float(sample_at(total, grid, np.asarray(point)[None, :])[0])
+    if prescription.normalisation is not Normalisation.D95:
+        raise InvalidPlan(f"The plan cannot be normalised to '{prescription.normalisation}'.")
     target = structures.structure(prescription.target_number)
     return dose_at_volume_gy(compute_dvh(target, total, grid), 95.0)
 

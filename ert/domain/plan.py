@@ -42,12 +42,16 @@ class Algorithm(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Prescription:
-    """What was ordered: total dose to a target in a number of fractions, and how the plan is normalised to it."""
+    """What was ordered: total dose to a target in a number of fractions, and how the plan is normalised to it.
+
+    Choices are made members of their enumerations, whatever they came as: Qt hands a `StrEnum` back as bare text, and
+    text that only looks like a member must not pass for another choice.
+    """
 
     target_number: int
     dose_gy: float
     fractions: int
-    normalisation: Normalisation = Normalisation.ISODOSE
+    normalisation: Normalisation = attrs.field(default=Normalisation.ISODOSE, converter=Normalisation)
     percent: float = 90.0
     point_id: str | None = None
 
@@ -111,8 +115,8 @@ class Plan:
     points: tuple[PointOfInterest, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
     goals: tuple[Goal, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
     beams: tuple[Beam, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
-    algorithm: Algorithm = Algorithm.PENCIL_BEAM
-    dose_to: DoseTo = DoseTo.MEDIUM
+    algorithm: Algorithm = attrs.field(default=Algorithm.PENCIL_BEAM, converter=Algorithm)
+    dose_to: DoseTo = attrs.field(default=DoseTo.MEDIUM, converter=DoseTo)
     dose_grid: DoseGridSpec = attrs.field(factory=DoseGridSpec)
     description: str = ""
 

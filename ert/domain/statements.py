@@ -13,6 +13,7 @@ NORMALISATION_NAMES = {
     Normalisation.FIXED_MU: "Monitor units as entered",
 }
 ALGORITHM_NAMES = {Algorithm.PENCIL_BEAM: "Pencil beam"}
+ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)"}
 _TRUST = {
     Algorithm.PENCIL_BEAM: "an estimate. Behind and beside bone, air and bolus steps it may err by 5–15 %.",
 }

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QScrollArea,
+    QSizePolicy,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ert.domain.beam import Beam
 from ert.domain.plan import Plan, without_beam
@@ -45,7 +55,7 @@ class BeamPanel(QWidget):
         self.model = BeamTableModel(workspace)
         self.table = QTableView()
         self.message = MessageStrip()
-        self._reasons = text_label()
+        self._reasons, self._reasons_place = text_label(), QScrollArea()
         self._build()
         self.model.refused.connect(self.message.show_error)
         state.beam_changed.connect(self._follow_beam)
@@ -64,7 +74,7 @@ class BeamPanel(QWidget):
             | QAbstractItemView.EditTrigger.AnyKeyPressed
         )
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        table.verticalHeader().setDefaultSectionSize(23)
+        table.verticalHeader().setDefaultSectionSize(22)
         table.horizontalHeader().setMinimumSectionSize(92)
         table.horizontalHeader().setStretchLastSection(True)
         table.selectionModel().currentChanged.connect(self._current_changed)
@@ -82,12 +92,22 @@ class BeamPanel(QWidget):
         buttons.addStretch(1)
         self._reasons.setWordWrap(True)
         self._reasons.setObjectName("dim")
+        self._reasons.setAlignment(Qt.AlignmentFlag.AlignTop)
+        place = self._reasons_place
+        place.setWidget(self._reasons)
+        place.setWidgetResizable(True)
+        place.setFrameShape(QFrame.Shape.NoFrame)
+        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        place.setAccessibleName("Reasons of the proposal")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(buttons)
         layout.addWidget(self.message)
-        layout.addWidget(table, 1)
-        layout.addWidget(self._reasons)
+        table.setSizeAdjustPolicy(QAbstractItemView.SizeAdjustPolicy.AdjustToContents)
+        table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)  # every row, if there is room
+        self._reasons_place.setMinimumHeight(50)
+        layout.addWidget(table)
+        layout.addWidget(self._reasons_place, 1)
         self.setWindowIcon(icon("beam"))
 
     # ---- following -----------------------------------------------------------------------------------------------

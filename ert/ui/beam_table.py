@@ -221,7 +221,7 @@ ROWS: tuple[BeamRow, ...] = (
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
     BeamRow(name="Weight", field="weight", text=lambda _ws, b: format_number(b.weight, 3), change=_set_weight),
     BeamRow(
-        name="MU / fraction", unit="MU", field="mu", change=_set_mu, is_open=lambda _b: True,
+        name="MU / fraction", unit="", field="mu", change=_set_mu, is_open=lambda _b: True,
         text=lambda _ws, b: "–" if b.mu is None else format_number(b.mu, 1),
     ),
 )  # fmt: skip

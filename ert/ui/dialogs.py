@@ -53,6 +53,7 @@ class FindingsDialog(QDialog):
         head = text_label(summary)
         head.setWordWrap(True)
         self.list = FindingsList(title)
+        self.list.empty_text = "Nothing to report"
         self.list.show_findings(findings)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -85,8 +86,7 @@ class AboutDialog(QDialog):
             "<p>Licence: Apache License 2.0, without warranty of any kind. Parts by others and their licences are "
             "listed in THIRD_PARTY_LICENSES. Qt is used under the LGPL 3.</p>"
             f"<p>Log files: {html.escape(str(logs.log_folder()))}</p>"
-            "<p>Ctrl+S save · Ctrl+Z undo · Ctrl+Shift+Z redo · Ctrl+I import · Ctrl+N new plan · Ctrl+W close plan · "
-            "F1 this page</p>"
+            "<p>F1 lists keys and mouse · Ctrl+K finds any action by name</p>"
         )
         text.setWordWrap(True)
         text.setMinimumWidth(460)

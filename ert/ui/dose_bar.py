@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
+from ert.domain.statements import ALGORITHM_SHORT, algorithm_of_engine, algorithm_statement
 from ert.ui.icons import icon
 from ert.ui.numbers import format_quantity
 from ert.ui.page_header import ElidedLabel
 from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import push_button, text_label
+from ert.ui.widgets import plain_tip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -33,8 +34,7 @@ class DoseBar(QWidget):
         super().__init__(parent)
         self._workspace, self._state = workspace, state
         self.percent_button, self.gy_button = QToolButton(), QToolButton()
-        self.reference = text_label()
-        self.maximum = text_label()
+        self.reference, self.maximum, self.algorithm = ElidedLabel(), text_label(), text_label()
         self.status_icon = text_label()
         self.status = ElidedLabel()
         self.progress = QProgressBar()
@@ -57,6 +57,7 @@ class DoseBar(QWidget):
             group.addButton(button)
         self.percent_button.clicked.connect(lambda: self._set_absolute(is_absolute=False))
         self.gy_button.clicked.connect(lambda: self._set_absolute(is_absolute=True))
+        self.algorithm.setObjectName("dim")
         self.progress.setRange(0, 100)
         self.progress.setFixedWidth(130)
         self.progress.setAccessibleName("Dose computation progress")
@@ -68,12 +69,10 @@ class DoseBar(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.percent_button)
         layout.addWidget(self.gy_button)
-        layout.addWidget(self.reference)
-        layout.addSpacing(8)
-        layout.addWidget(self.maximum)
+        layout.addLayout(_stacked(self.reference, self.maximum), 2)
         layout.addSpacing(8)
         layout.addWidget(self.status_icon)
-        layout.addWidget(self.status, 1)
+        layout.addLayout(_stacked(self.status, self.algorithm), 3)
         layout.addWidget(self.progress)
         layout.addWidget(self.cancel)
         layout.addWidget(self.compute)
@@ -89,8 +88,9 @@ class DoseBar(QWidget):
         self.percent_button.setChecked(not is_absolute)
         self.gy_button.setChecked(is_absolute)
         target = self._workspace.structures.structure(plan.prescription.target_number).name
-        self.reference.setText(f"100 % = {format_quantity(plan.prescription.dose_gy, 2, 'Gy')} {target}")
+        self.reference.set_full_text(f"100 % = {format_quantity(plan.prescription.dose_gy, 2, 'Gy')} {target}")
         self._show_maximum()
+        self._show_algorithm()
         name, colour, text = _LOOKS[str(dose.status)]
         self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
         self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
@@ -112,6 +112,16 @@ class DoseBar(QWidget):
             return "No dose: the plan has no beam"
         return text
 
+    def _show_algorithm(self) -> None:
+        """What made the dose on screen, also an old one, and how far to trust it."""
+        dose = self._workspace.dose
+        has_dose = dose.plan_gy is not None
+        self.algorithm.setVisible(has_dose)
+        if has_dose:
+            algorithm = algorithm_of_engine(dose.engine)
+            self.algorithm.setText(ALGORITHM_SHORT[algorithm])
+            self.algorithm.setToolTip(plain_tip(f"{algorithm_statement(algorithm)}\nComputed by {dose.engine}."))
+
     def _show_maximum(self) -> None:
         dose, plan = self._workspace.dose, self._workspace.plan
         if dose.status != "current":
@@ -119,3 +129,11 @@ class DoseBar(QWidget):
             return
         percent = 100.0 * dose.max_gy / plan.prescription.dose_gy
         self.maximum.setText(f"max {format_quantity(dose.max_gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')})")
+
+
+def _stacked(above: QWidget, below: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(0)
+    column.addWidget(above)
+    column.addWidget(below)
+    return column

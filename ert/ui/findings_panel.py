@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ert.domain.record import Finding, Severity
+from ert.ui.theme import TEXT_DIM
 from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap, text_label
 
 _NOUNS = {
@@ -35,6 +36,16 @@ class FindingsList(QListWidget):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setSpacing(2)
         self._shown: tuple[Finding, ...] = ()
+        self.empty_text = ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """An empty list says that it is empty."""
+        super().paintEvent(event)
+        if self.count() == 0 and self.empty_text:
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(TEXT_DIM))
+            painter.drawText(self.viewport().rect(), int(Qt.AlignmentFlag.AlignCenter), self.empty_text)
+            painter.end()
 
     def show_findings(self, findings: Sequence[Finding]) -> None:
         """Show findings in the order given."""

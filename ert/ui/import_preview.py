@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 _UID_ROLE = Qt.ItemDataRole.UserRole
 
 
+def person_name(name: str) -> str:
+    """A DICOM person name as a person writes it."""
+    return ", ".join(part for part in name.split("^") if part) or "(no name)"
+
+
+def date_text(date: str) -> str:
+    """A DICOM date (yyyymmdd) as yyyy-mm-dd; anything else as it is."""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date  # noqa: PLR2004
+
+
 def series_text(series: CtSeries) -> str:
     """Description, size and spacing of a series."""
     name = series.description or "CT"
@@ -32,7 +42,8 @@ def series_text(series: CtSeries) -> str:
 
 def structure_set_text(header: StructureSetHeader) -> str:
     """Label, date and number of structures."""
-    return f"{header.label or 'RT Structure Set'}  ·  {header.date or 'no date'}  ·  {len(header.roi_names)} structures"
+    label, date = header.label or "RT Structure Set", date_text(header.date) or "no date"
+    return f"{label}  ·  {date}  ·  {len(header.roi_names)} structures"
 
 
 class PreviewTree(QTreeWidget):
@@ -63,7 +74,7 @@ class PreviewTree(QTreeWidget):
         for patient in () if preview is None else preview.patients:
             person = patient.person
             born = person.birth_date.isoformat() if person.birth_date else "unknown"
-            name = ", ".join(part for part in person.name.split("^") if part) or "(no name)"
+            name = person_name(person.name)
             root = QTreeWidgetItem(self, [f"{name}   ID {person.patient_id or '–'}   born {born}", ""])
             root.setIcon(0, icon("patient"))
             for study in patient.studies:
@@ -71,12 +82,12 @@ class PreviewTree(QTreeWidget):
         self.expandAll()
 
     def _add_study(self, root: QTreeWidgetItem, study: ScannedStudy) -> None:
-        branch = QTreeWidgetItem(root, [f"Study {study.date} {study.description}".strip(), ""])
+        branch = QTreeWidgetItem(root, [f"Study {date_text(study.date)} {study.description}".strip(), ""])
         branch.setIcon(0, icon("course"))
         for series in study.series:
             item = QTreeWidgetItem(branch, [series_text(series), ""])
             item.setIcon(0, icon("series"))
-            item.setToolTip(0, plain_tip("\n".join(f.sentence for f in series.findings)))
+            item.setToolTip(0, plain_tip("\n".join([series_text(series), *(f.sentence for f in series.findings)])))
             self._mark(item, series)
             if series.is_importable:
                 item.setData(0, _UID_ROLE, series.uid)

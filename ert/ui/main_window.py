@@ -83,6 +83,7 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
+        bar.setContentsMargins(10, 0, 10, 0)
         bar.addWidget(self._probe, 1)
         bar.addPermanentWidget(JobStrip(self._jobs))
         bar.addPermanentWidget(text_label(f"ERT {metadata.version('ert')}"))
@@ -134,6 +135,8 @@ class MainWindow(QMainWindow):
         site, user = ("–", "–") if session is None else (session.site_name, session.user_name)
         is_demo = session is not None and session.has_demo_machine
         self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo)
+        if session is None:
+            self.header.hide_patient()
         self._head.addWidget(self.header)
 
     def _show_patient(self, patient: Patient | None) -> None:
@@ -321,9 +324,9 @@ class MainWindow(QMainWindow):
 
     def show_palette(self) -> None:
         """Find an action by name."""
-        actions = list(self.actions())
+        actions = [a for a in self.actions() if a is not self.palette_action]
         if self.plan_page is not None:
-            actions += self.plan_page.actions()
+            actions = [*self.plan_page.actions(), *actions]
         palette = CommandPalette(actions, self)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         centre = self.mapToGlobal(self.rect().center())

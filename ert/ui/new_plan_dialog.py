@@ -61,7 +61,7 @@ class NewPlanDialog(QDialog):
         form = QFormLayout()
         form.addRow("Name", self.name)
         form.addRow("Target", self.target)
-        form.addRow("Dose", self.dose)
+        form.addRow("Dose, Gy", self.dose)
         form.addRow("Fractions", self.fractions)
         form.addRow("Per fraction", self.per_fraction)
         form.addRow("External", self.external)

@@ -101,6 +101,10 @@ class PageHeader(QWidget):
             self.sex_value.setText(_SEX_NAMES[patient.sex] or "–")
         self.context.set_full_text(context)
 
+    def hide_patient(self) -> None:
+        """Nobody has signed in: there is no patient, site or user to name."""
+        self._bar.hide()
+
     def set_demo(self, *, is_demo: bool) -> None:
         """Show or hide the demo machine's banner."""
         self.demo.setVisible(is_demo)

@@ -54,9 +54,9 @@ class PatientPage(QWidget):
         self.search = QLineEdit()
         self.message = MessageStrip()
         self.import_button = push_button(
-            "Import…", "import", "Import CT and structures from DICOM files", is_default=True
+            "Import…", "import", "Import CT and structures from DICOM files  (Ctrl+I)", is_default=True
         )
-        self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course")
+        self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course  (Ctrl+N)")
         self.open_button = push_button("Open", "open", "Open the chosen plan")
         self._empty = QWidget()
         self._places = QStackedWidget()
@@ -72,7 +72,7 @@ class PatientPage(QWidget):
         tree.setAlternatingRowColors(True)
         tree.setUniformRowHeights(True)
         tree.setAllColumnsShowFocus(True)
-        tree.header().setStretchLastSection(True)
+        tree.header().setStretchLastSection(False)
         tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         tree.selectionModel().currentChanged.connect(self._current_changed)
         tree.doubleClicked.connect(lambda _index: self._open())
@@ -85,6 +85,8 @@ class PatientPage(QWidget):
         self.search.textChanged.connect(self._search_changed)
         QShortcut(QKeySequence("Ctrl+F"), self, self.search.setFocus)
         QShortcut(QKeySequence("Return"), tree, self._open)
+        QShortcut(QKeySequence("Ctrl+I"), self, self.start_import)
+        QShortcut(QKeySequence("Ctrl+N"), self, self.start_new_plan)
         self.import_button.clicked.connect(self.start_import)
         self.new_plan_button.clicked.connect(self.start_new_plan)
         self.open_button.clicked.connect(self._open)
@@ -151,8 +153,11 @@ class PatientPage(QWidget):
         self.model.show_rows(rows)
         self._places.setCurrentIndex(0 if rows else 1)
         self.tree.expandAll()
-        for column, width in enumerate((330, 130, 100, 430)):
+        header = self.tree.header()
+        for column, width in enumerate((330, 130, 100)):
             self.tree.setColumnWidth(column, width)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(4, QHeaderView.ResizeMode.ResizeToContents)
         self._select(*wanted)
         self._current_changed(self.tree.currentIndex(), QModelIndex())
 
@@ -216,7 +221,9 @@ class PatientPage(QWidget):
         self.open_button.setToolTip("Open the chosen plan" if is_plan else "Choose a plan first")
         has_course = self.chosen_course is not None
         self.new_plan_button.setEnabled(has_course)
-        self.new_plan_button.setToolTip("Make a plan on the chosen course" if has_course else "Choose a course first")
+        self.new_plan_button.setToolTip(
+            "Make a plan on the chosen course  (Ctrl+N)" if has_course else "Choose a course first"
+        )
         self.patient_chosen.emit(self.chosen_patient)
 
     def _menu(self, position: QPoint) -> None:

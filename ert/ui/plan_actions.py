@@ -29,7 +29,7 @@ class PlanActions(QObject):
 
     Attributes
     ----------
-    tool_bar : with the most used actions and the dose bar.
+    tool_bar : with the most used actions.
     menus : menu title -> actions; None is a separator.
     """
 
@@ -39,14 +39,14 @@ class PlanActions(QObject):
         state = page.state
         workspace = page.workspace
         make = self._make
-        self.back = make("Patients", "back", page.left.emit, tip="Back to the patients")
+        self.back = make("Patients", "back", page.left.emit, key="Ctrl+W", tip="Back to the patients")
         self.undo = make("Undo", "undo", workspace.undo, key="Ctrl+Z")
         self.redo = make("Redo", "redo", workspace.redo, key="Ctrl+Shift+Z")
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.save = make("Save", "save", self._save, key="Ctrl+S")
         self.save_as = make("Save as new plan…", "copy", self._save_as, key="Ctrl+Shift+S")
         self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
-        self.report = make("Report…", "report", self._report, tip="Write the plan report as PDF")
+        self.report = make("Report…", "report", self._report, key="Ctrl+R", tip="Write the plan report as PDF")
         self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
         self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
         self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
@@ -57,6 +57,10 @@ class PlanActions(QObject):
         self.beams = make("Beams", "beam", state.toggle_beams, key="B", is_checkable=True)
         self.unit = make("Percent or Gy", "isodose", state.toggle_unit, key="%")
         self.fit = make("Fit all views", "fit", self._fit_all, tip="Show the whole patient in every slice view")
+        self.panels = [
+            make(f"Panel {name}", "structures", partial(page.show_tab, n), key=f"Alt+{n + 1}")
+            for n, name in enumerate(page.tab_names)
+        ]
         self.tool_bar = self._tool_bar()
         self.menus = self._menus()
         for actions in self.menus.values():
@@ -103,8 +107,7 @@ class PlanActions(QObject):
             if hasattr(button, "defaultAction") and button.defaultAction() is not None:
                 button.setAccessibleName(button.defaultAction().text())
                 button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._page.dose_bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(self._page.dose_bar)
+        bar.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         return bar
 
     def _menus(self) -> dict[str, list[QAction | None]]:
@@ -128,7 +131,19 @@ class PlanActions(QObject):
                 None,
                 self.compute,
             ],
-            "&View": [self.lines, self.wash, self.structures, self.beams, self.unit, None, self.fit, None, *presets],
+            "&View": [
+                self.lines,
+                self.wash,
+                self.structures,
+                self.beams,
+                self.unit,
+                None,
+                self.fit,
+                None,
+                *self.panels,
+                None,
+                *presets,
+            ],
         }
 
     def refresh(self) -> None:
@@ -153,6 +168,8 @@ class PlanActions(QObject):
         self.report.setEnabled(has_dose)
         self.report.setToolTip("Write the plan report as PDF" if has_dose else f"Report: {why}")
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose)
+        idle = "The dose is up to date" if has_dose else "The plan has no beam"
+        self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
         self.lines.setChecked(state.dose_display.has_lines)
         self.wash.setChecked(state.dose_display.has_wash)
         self.structures.setChecked(state.visibility.has_structures)

@@ -38,6 +38,8 @@ def combo(name: str, items: list[tuple[object, str]]) -> QComboBox:
     """A combo box with data behind its texts."""
     box = QComboBox()
     box.setAccessibleName(name)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(10)
     for data, text in items:
         box.addItem(text, data)
     return box
@@ -108,7 +110,7 @@ class PrescriptionPanel(QWidget):
         self.new_point.clicked.connect(self._add_point)
         self.point.activated.connect(lambda _n: self._set_point(self.point.currentData()))
         self.dose_to.activated.connect(
-            lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=self.dose_to.currentData()))
+            lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=DoseTo(self.dose_to.currentData())))
         )
         self.spacing.entered.connect(self._set_spacing)
         for edit in (self.dose, self.fractions, self.percent, self.spacing):
@@ -160,7 +162,8 @@ class PrescriptionPanel(QWidget):
             return
         self._prescribe("Fractions", lambda given: attrs.evolve(given, fractions=int(value)))
 
-    def _set_normalisation(self, wanted: Normalisation) -> None:
+    def _set_normalisation(self, chosen: str) -> None:
+        wanted = Normalisation(chosen)  # Qt keeps the text of a StrEnum only
         points = self._workspace.plan.points
         point_id = self._workspace.plan.prescription.point_id
         if wanted is Normalisation.POINT and point_id is None:

@@ -123,7 +123,9 @@ class SignInPage(QWidget):
         text = QVBoxLayout()
         text.setSpacing(0)
         text.addWidget(title)
-        text.addWidget(dim_label("Electron radiotherapy planning"))
+        subtitle = dim_label("Electron radiotherapy planning")
+        subtitle.setWordWrap(False)
+        text.addWidget(subtitle)
         row.addLayout(text)
         row.addStretch(1)
         return head

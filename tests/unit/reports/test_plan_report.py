@@ -10,6 +10,8 @@ from reportlab.lib.units import cm
 from reportlab.pdfgen.canvas import Canvas
 
 from ert.domain.device import Aperture
+from ert.domain.plan import Normalisation
+from ert.domain.statements import algorithm_statement, normalisation_sentence
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
@@ -148,3 +150,13 @@ def test_pictures_are_full_hd_png(report):
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         assert int.from_bytes(content[16:20], "big") == 1920
         assert int.from_bytes(content[20:24], "big") == 1080
+
+
+@pytest.mark.parametrize("normalisation", [n for n in Normalisation if n is not Normalisation.POINT])
+def test_the_report_says_of_normalisation_and_algorithm_what_the_window_says(make_report, report, normalisation):
+    plan = attrs.evolve(
+        report.plan, prescription=attrs.evolve(report.plan.prescription, normalisation=normalisation, percent=85.0)
+    )
+    first = " ".join(pages_of(plan_report_pdf(make_report(plan=plan)))[0].split())
+    assert normalisation_sentence(plan, report.structures) in first
+    assert algorithm_statement(plan.algorithm) in first
