@@ -105,7 +105,7 @@ class DoseBar(QWidget):
         dose = self._workspace.dose
         if dose.status == "computing":
             shown = dose.message if dose.message.startswith(("Dose", "Preparing")) else text
-            return f"{shown}, shown dose is OUT OF DATE" if dose.plan_gy is not None else shown
+            return f"OUT OF DATE: {shown}" if dose.plan_gy is not None else shown
         if dose.status in ("failed", "stale") and dose.message:
             return f"{text}: {dose.message}"
         if dose.status == "none" and not self._workspace.plan.beams:

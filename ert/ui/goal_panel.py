@@ -112,6 +112,7 @@ class GoalPanel(QWidget):
         self.message = MessageStrip()
         self.table = result_table(self.model, "Clinical goals", stretch=0)
         self.table.verticalHeader().setDefaultSectionSize(20)
+        self.table.horizontalHeader().hide()  # rows read as sentences, and room is short
         add = push_button("Add goal", "add", "Write a clinical goal")
         remove = push_button("Remove", "remove", "Remove the chosen goal")
         add.clicked.connect(self._add)

@@ -62,6 +62,7 @@ class PreviewTree(QTreeWidget):
         self.setHeaderLabels(["Found", ""])
         self.setAccessibleName("Found in the files")
         self.setAlternatingRowColors(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)

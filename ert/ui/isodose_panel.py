@@ -25,7 +25,7 @@ from ert.ui.number_edit import NumberEdit
 from ert.ui.numbers import format_number, format_quantity, parse_number
 from ert.ui.prescription_panel import combo
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button, text_label
+from ert.ui.widgets import MessageStrip, text_label, tool_button
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -201,8 +201,8 @@ class IsodosePanel(QWidget):
         table.horizontalHeader().setSectionResizeMode(_SWATCH, QHeaderView.ResizeMode.Fixed)
         table.setColumnWidth(_SWATCH, 34)
         table.doubleClicked.connect(self._choose_colour)
-        add = push_button("Add", "add", "Add a level")
-        remove = push_button("Remove", "remove", "Remove the chosen level")
+        add = tool_button("add", "Add a level")
+        remove = tool_button("remove", "Remove the chosen level")
         add.clicked.connect(self.model.add)
         remove.clicked.connect(self._remove)
         self.preset.activated.connect(self._use_preset)

@@ -22,6 +22,7 @@ _GREY = QColor(130, 130, 130)
 _NEAR_PX = 14.0
 _MAX_NAME = 16
 _LEGEND_ROW_PX, _AXES_PX = 15, 60
+_LEGEND_RIGHT = 0.8
 
 
 def thinned(dvh: Dvh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -106,14 +107,14 @@ class DvhPlot(QWidget):
         self._hide_readout()
 
     def _show_legend(self, prescription_frac: float) -> None:
-        """Names in their curves' colours, left of the prescription, where electron histograms leave room."""
+        """Names in their curves' colours, left of the prescription or of the axis's end."""
         self._legend.clear()
         room = max(int((self.height() - _AXES_PX) / _LEGEND_ROW_PX), 1)
         for dvh in self._dvhs[:room]:
             name = dvh.name if len(dvh.name) <= _MAX_NAME else f"{dvh.name[: _MAX_NAME - 1]}…"
             self._legend.addItem(self._curves[dvh.structure_number], html.escape(name))
         self._legend.setVisible(bool(self._dvhs))
-        self._legend.anchor(itemPos=(1, 0), parentPos=(prescription_frac, 0), offset=(-6, 2))
+        self._legend.anchor(itemPos=(1, 0), parentPos=(max(prescription_frac, _LEGEND_RIGHT), 0), offset=(-6, 2))
 
     def _shown(self, dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
         return dose_gy if self._is_absolute else dose_gy * (100.0 / self._prescribed_gy)

@@ -172,6 +172,10 @@ class SignInPage(QWidget):
             item.setToolTip(plain_tip(str(path)))
             item.setData(Qt.ItemDataRole.UserRole, str(path))
             self.recent.addItem(item)
+        if not self.recent.count():
+            nothing = QListWidgetItem("No site was opened here yet")
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.recent.addItem(nothing)
         chosen = site or next(iter(recent_sites()), None)
         if chosen is not None:
             self.site.setText(str(chosen))
