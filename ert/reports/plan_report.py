@@ -24,7 +24,7 @@ from ert.reports.page import (
     table,
 )
 from ert.reports.plan_content import MetricRow, PlanReport, dose_maximum, slice_content
-from ert.reports.plot import LinePlot, Series
+from ert.reports.plot import LinePlot, Series, on_paper
 from ert.reports.slices import IsodoseLegend, SliceContent, SliceDrawing
 
 _MAX_CUTOUT_HEIGHT = 23.0 * cm
@@ -130,7 +130,7 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
     story += [paragraph(f"\N{BULLET} {text}") for text in warnings] or [paragraph("None.")]
     if report.dvhs:
         curves = [
-            Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=d.colour)
+            Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour))
             for d in report.dvhs
         ]
         plot = LinePlot(

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ert.domain.record import Finding, Severity
+from ert.ui.delegates import WrappedDelegate
 from ert.ui.theme import TEXT_DIM
-from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap, text_label
+from ert.ui.widgets import SEVERITY_LOOKS, plain_tip, section_title, severity_pixmap, text_label
 
 _NOUNS = {
     Severity.BLOCKER: ("stop", "stops"),
@@ -31,10 +32,11 @@ class FindingsList(QListWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        self.setWordWrap(True)
+        self.setItemDelegate(WrappedDelegate(self))
         self.setIconSize(QSize(16, 16))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSpacing(2)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self._shown: tuple[Finding, ...] = ()
         self.empty_text = ""
 
@@ -55,7 +57,7 @@ class FindingsList(QListWidget):
         self.clear()
         for finding in findings:
             item = QListWidgetItem(QIcon(severity_pixmap(finding.severity)), finding.sentence)
-            item.setToolTip(f"{SEVERITY_LOOKS[finding.severity][2]} · {finding.code}")
+            item.setToolTip(plain_tip(f"{SEVERITY_LOOKS[finding.severity][2]} · {finding.code}\n{finding.sentence}"))
             self.addItem(item)
 
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
+from ert.app.goal_status import GoalStatus, judge
 from ert.domain.plan import Goal, Plan
 from ert.errors import ErtError
 from ert.ui.goal_dialog import GoalDialog
@@ -25,47 +26,18 @@ _ROOT = QModelIndex()
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
-@attrs.frozen(kw_only=True)
-class GoalRow:
-    """A goal and what the plan reaches; ``is_met`` is None while there is no current dose."""
-
-    goal: Goal
-    structure_name: str
-    value: float | None
-    is_met: bool | None
-    problem: str = ""
-
-
-def goal_row(workspace: PlanWorkspace, goal: Goal) -> GoalRow:
-    """Judge one goal by the current dose."""
-    name = workspace.structures.structure(goal.structure_number).name
-    if not workspace.dvhs:
-        return GoalRow(goal=goal, structure_name=name, value=None, is_met=None, problem="no current dose")
-    try:
-        prescribed_gy = workspace.plan.prescription.dose_gy
-        value = workspace.evaluation.metric(
-            goal.structure_number, f"{goal.metric}[{goal.unit}]", prescription_gy=prescribed_gy
-        )
-    except ErtError as error:
-        return GoalRow(goal=goal, structure_name=name, value=None, is_met=None, problem=str(error))
-    if value is None:
-        return GoalRow(goal=goal, structure_name=name, value=None, is_met=None, problem="not contoured")
-    is_met = value <= goal.value if goal.comparison == "<=" else value >= goal.value
-    return GoalRow(goal=goal, structure_name=name, value=value, is_met=is_met)
-
-
 class GoalTableModel(QAbstractTableModel):
     """Goals with their values and verdicts; a verdict is a word and a sign as well as a colour."""
 
     def __init__(self, workspace: PlanWorkspace) -> None:
         super().__init__()
         self._workspace = workspace
-        self.rows: list[GoalRow] = []
+        self.rows: list[GoalStatus] = []
 
     def refresh(self) -> None:
         """Judge the goals anew."""
         self.beginResetModel()
-        self.rows = [goal_row(self._workspace, goal) for goal in self._workspace.plan.goals]
+        self.rows = [judge(self._workspace, goal) for goal in self._workspace.plan.goals]
         self.endResetModel()
 
     def rowCount(self, parent: Index = _ROOT) -> int:

@@ -34,7 +34,7 @@ def series_text(series: CtSeries) -> str:
     """Description, size and spacing of a series."""
     name = series.description or "CT"
     if series.grid is None:
-        return f"{name}  ·  {len(series.slices)} slices"
+        return f"{name}  ·  {len(series.slices)} slice{'s' * (len(series.slices) != 1)}"
     nz, ny, nx = series.grid.shape_zyx
     spacing = " × ".join(format_number(s, 2) for s in series.grid.spacing_cm)
     return f"{name}  ·  {nx} × {ny} × {nz}  ·  {spacing} cm  ·  {series.patient_position or 'position unknown'}"

@@ -165,8 +165,8 @@ class PlanActions(QObject):
         why = "save the plan first" if has_dose else "there is no dose that is up to date"
         self.export.setEnabled(can_export)
         self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
-        self.report.setEnabled(has_dose)
-        self.report.setToolTip("Write the plan report as PDF" if has_dose else f"Report: {why}")
+        self.report.setEnabled(can_export)
+        self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose)
         idle = "The dose is up to date" if has_dose else "The plan has no beam"
         self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
@@ -237,13 +237,13 @@ class PlanActions(QObject):
 
     def report_to(self, path: Path) -> None:
         """Write the PDF report, in the background."""
-        from ert.app.plan_output import write_report
+        from ert.app.plan_output import finished_report, write_report
 
         page = self._page
-        workspace = page.workspace
+        report = finished_report(page.workspace)  # here: the plan may be edited while it is written
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: write_report(workspace, path),
+            lambda _ctx: write_report(report, path),
             title="Writing the report",
             can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QFont, QTextDocumentFragment
+from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ert.domain.dvh import Dvh
+from ert.ui.dvh_legend import DvhLegend
 from ert.ui.numbers import format_number
 from ert.ui.theme import BASE, BORDER, TEXT, TEXT_DIM
 
 _MAX_POINTS = 400
 _GREY = QColor(130, 130, 130)
 _NEAR_PX = 14.0
-_MAX_NAME = 16
-_LEGEND_ROW_PX, _AXES_PX = 15, 60
 _LEGEND_RIGHT = 0.8
 
 
@@ -47,6 +45,7 @@ class DvhPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
+        self.legend = DvhLegend(self)
 
     def _build(self) -> None:
         plot = self._plot
@@ -70,10 +69,6 @@ class DvhPlot(QWidget):
         self._message = pg.TextItem(color=TEXT_DIM, anchor=(0.5, 0.5))
         for item in (self._readout, self._marker, self._prescription_line, self._message):
             plot.addItem(item, ignoreBounds=True)
-        self._legend: Any = plot.addLegend(
-            offset=(0, 0), labelTextColor=TEXT, labelTextSize="8pt", verSpacing=-7, brush=pg.mkBrush(0, 0, 0, 90)
-        )
-        self._legend.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
         self._readout.hide()
         plot.scene().sigMouseMoved.connect(self._hover)
 
@@ -103,18 +98,20 @@ class DvhPlot(QWidget):
         self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
         self._message.setText("" if self._dvhs else message)
         self._message.setPos(float(self._shown(np.array([top_gy]))[0]) / 2, 55)
-        self._show_legend(prescribed_gy / top_gy)
+        self.legend.show_names(self._dvhs)
+        self._place_legend()
+        QTimer.singleShot(0, self, self._place_legend)  # axes take their room with the next turn of the loop
         self._hide_readout()
 
-    def _show_legend(self, prescription_frac: float) -> None:
-        """Names in their curves' colours, left of the prescription or of the axis's end."""
-        self._legend.clear()
-        room = max(int((self.height() - _AXES_PX) / _LEGEND_ROW_PX), 1)
-        for dvh in self._dvhs[:room]:
-            name = dvh.name if len(dvh.name) <= _MAX_NAME else f"{dvh.name[: _MAX_NAME - 1]}…"
-            self._legend.addItem(self._curves[dvh.structure_number], html.escape(name))
-        self._legend.setVisible(bool(self._dvhs))
-        self._legend.anchor(itemPos=(1, 0), parentPos=(max(prescription_frac, _LEGEND_RIGHT), 0), offset=(-6, 2))
+    def _place_legend(self) -> None:
+        left, right = self._plot.getViewBox().viewRange()[0]
+        at = float(self._shown(np.array([self._prescribed_gy]))[0])
+        self.legend.place(self._plot.getViewBox().sceneBoundingRect(), max(at / max(right - left, at), _LEGEND_RIGHT))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The legend follows once the plot has taken its new size."""
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._place_legend)
 
     def _shown(self, dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
         return dose_gy if self._is_absolute else dose_gy * (100.0 / self._prescribed_gy)
@@ -122,10 +119,6 @@ class DvhPlot(QWidget):
     def curve_count(self) -> int:
         """How many curves are drawn."""
         return len(self._curves)
-
-    def legend_names(self) -> list[str]:
-        """What the legend says, as a reader sees it."""
-        return [QTextDocumentFragment.fromHtml(label.text).toPlainText() for _, label in self._legend.items]
 
     def _hide_readout(self) -> None:
         self._readout.hide()

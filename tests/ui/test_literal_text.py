@@ -84,9 +84,11 @@ def test_the_legend_of_histograms_is_literal(qtbot):
     plot = DvhPlot()
     qtbot.addWidget(plot)
     plot.resize(420, 300)
+    plot.show()
     dvhs = [attrs.evolve(workspace.dvhs[0], name=NAME), *workspace.dvhs[1:]]
     plot.show_dvhs(dvhs, prescribed_gy=50.0, is_absolute=True, hidden=frozenset())
-    assert plot.legend_names() == [d.name for d in dvhs]
+    qtbot.wait(10)
+    assert list(plot.legend.names) == [d.name for d in dvhs]
 
 
 def test_labels_of_data_are_made_in_one_place():

@@ -17,6 +17,7 @@ from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import dose_maximum, isodoses
 from ert.reports.plan_report import plan_report_pdf
+from ert.reports.plot import on_paper
 
 OPENING_RGB = (0xFF, 0xF3, 0xB0)
 
@@ -160,3 +161,14 @@ def test_the_report_says_of_normalisation_and_algorithm_what_the_window_says(mak
     first = " ".join(pages_of(plan_report_pdf(make_report(plan=plan)))[0].split())
     assert normalisation_sentence(plan, report.structures) in first
     assert algorithm_statement(plan.algorithm) in first
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (255, 255, 0), (200, 255, 200)])
+def test_a_curve_does_not_vanish_on_white_paper(colour):
+    red, green, blue = (c / 255 for c in on_paper(colour))
+    # WCAG 2.1 contrast is stated for linearised channels; here the plain weighted mean must leave 0.4 to white.
+    assert 0.2126 * red + 0.7152 * green + 0.0722 * blue == pytest.approx(0.6, abs=0.005)
+
+
+def test_dark_colours_stay_as_they_arrived():
+    assert on_paper((255, 0, 0)) == (255, 0, 0)
