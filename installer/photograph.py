@@ -89,9 +89,11 @@ def _child(out: Path, size: str) -> int:
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
 
+    kept: list[_Director] = []  # a timer alone does not keep the object whose method it calls
+
     def ready(window: Any) -> None:  # noqa: ANN401 - the main window
         window.setGeometry(0, 0, width, height)
-        _Director(window, out, size, scratch)
+        kept.append(_Director(window, out, size, scratch))
 
     return start(Program().gateway(), on_ready=ready)
 
@@ -218,7 +220,8 @@ def _new_plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition
 
 def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     from ert.domain.plan import with_beam
-    from ert.ui.dialogs import FaultDialog, show_keys
+    from ert.ui.dialogs import FaultDialog
+    from ert.ui.help_dialogs import show_keys
 
     yield _always
     picture("plan-empty")

@@ -111,7 +111,7 @@ class Photographer:
         dialog.start_scan([self.demo / "patient"])
         yield (lambda: dialog._preview is not None), 0.5
         self.shoot("06_import")
-        dialog.start_scan([self.demo / "patient", incomplete_copy(self.demo / "patient", self.scratch / "incomplete")])
+        dialog.start_scan([self.demo / "patient", incomplete_copy(self.demo / "patient", self.demo / "incomplete")])
         yield (lambda: dialog._preview is not None and dialog._job is None), 0.6
         self.shoot("06_import_findings")
         dialog.reject()
@@ -161,7 +161,8 @@ class Photographer:
         plan.workspace.undo()
         plan.workspace.undo()
         self.add_goals(plan)
-        yield is_computed, 0.8
+        plan.show_tab(0)
+        yield is_computed, 3.0
         self.shoot("13_goals")
         plan.show_tab(0)
         plan.views.maximise(plan.views.slices[2])
