@@ -89,11 +89,11 @@ def _child(out: Path, size: str) -> int:
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
 
-    directors: list[_Director] = []
+    kept: list[_Director] = []  # a timer alone does not keep the object whose method it calls
 
     def ready(window: Any) -> None:  # noqa: ANN401 - the main window
         window.setGeometry(0, 0, width, height)
-        directors.append(_Director(window, out, size, scratch))  # a connected slot alone does not keep it alive
+        kept.append(_Director(window, out, size, scratch))
 
     return start(Program().gateway(), on_ready=ready)
 

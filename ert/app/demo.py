@@ -16,7 +16,7 @@ from ert.app.dicom_dose_results import dvh_csv
 from ert.app.export_service import export_plan
 from ert.app.jobs import JobContext, Jobs
 from ert.app.patient_service import ImportService, choose_automatically
-from ert.app.plan_output import write_pictures, write_report
+from ert.app.plan_output import finished_report, write_pictures, write_report
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
 from ert.app.workspace import PlanWorkspace
@@ -147,7 +147,7 @@ def _finish(session: SiteSession, workspace: PlanWorkspace, owner: _Owner, out: 
     _summary(workspace)
     (out / "dvh.csv").write_text(dvh_csv(workspace.dvhs), encoding="utf-8")
     _say("6/6 Writing report, pictures and DICOM files …")
-    write_report(workspace, out / "plan_report.pdf")
+    write_report(finished_report(workspace), out / "plan_report.pdf")
     pictures = write_pictures(workspace, out / "pictures")
     files = export_plan(session, workspace, out / "dicom", JobContext())
     _say(f"    plan_report.pdf, {len(pictures)} pictures, {len(files)} DICOM files, dvh.csv")

@@ -56,6 +56,7 @@ class Evaluation:
             work,
             title=f"Histograms of {plan.name}",
             supersedes="dvh",
+            can_stop=False,  # a plot that waits for ever helps nobody
             on_done=lambda dvhs: self._arrived(question, dvhs),
         )
 

@@ -71,6 +71,7 @@ def write_export(
         If a file would not be valid, or the folder holds another export; nothing is written then.
     """
     files = export_course_plan(folder, source, progress=ctx.progress, check=ctx.check)
+    ctx.seal()
     session.record_event("exported", record=plan_id)
     return files.paths
 

@@ -53,6 +53,7 @@ class JobContext:
     def __init__(self, on_progress: Callable[[float, str], None] | None = None) -> None:
         self._on_progress = on_progress
         self._cancelled = threading.Event()
+        self._is_sealed = False
         self._last_s = 0.0
 
     def progress(self, fraction: float, text: str = "") -> None:
@@ -63,9 +64,18 @@ class JobContext:
             self._on_progress(fraction, text)
 
     def check(self) -> None:
-        """Raise `Cancelled` if somebody asked the job to stop."""
-        if self._cancelled.is_set():
+        """Raise `Cancelled` if somebody asked the job to stop before it was sealed."""
+        if self._cancelled.is_set() and not self._is_sealed:
             raise Cancelled("Stopped on request.")
+
+    def seal(self) -> None:
+        """From here on a cancel comes too late: what is written must not be reported as stopped."""
+        self._is_sealed = True
+
+    @property
+    def is_sealed(self) -> bool:
+        """True once a cancel comes too late."""
+        return self._is_sealed
 
     def cancel(self) -> None:
         """Ask the job to stop at its next check."""
@@ -80,6 +90,7 @@ class Job(Generic[T]):
     lane: Lane
     context: JobContext
     supersedes: str | None = None
+    can_stop: bool = True
     state: JobState = JobState.PENDING
     fraction: float = 0.0
     text: str = ""
@@ -88,6 +99,11 @@ class Job(Generic[T]):
     on_failed: Callable[[BaseException], None] | None = None
     on_cancelled: Callable[[], None] | None = None
     on_progress: Callable[[float, str], None] | None = None
+
+    @property
+    def is_stoppable(self) -> bool:
+        """True while the user may be offered to stop it."""
+        return self.can_stop and not self.context.is_sealed
 
     def cancel(self) -> None:
         """Ask the job to stop; its state changes when it has."""
@@ -121,12 +137,15 @@ class Jobs:
         *,
         title: str,
         supersedes: str | None = None,
+        can_stop: bool = True,
         on_done: Callable[[T], None] | None = None,
         on_failed: Callable[[BaseException], None] | None = None,
         on_cancelled: Callable[[], None] | None = None,
         on_progress: Callable[[float, str], None] | None = None,
     ) -> Job[T]:
         """Queue a function. A still active job with the same ``supersedes`` key is cancelled first.
+
+        ``can_stop`` is False for what the user must not be offered to stop: a write that is all or nothing.
 
         Raises
         ------
@@ -140,6 +159,7 @@ class Jobs:
             lane=lane,
             context=JobContext(),
             supersedes=supersedes,
+            can_stop=can_stop,
             on_done=on_done,
             on_failed=on_failed,
             on_cancelled=on_cancelled,

@@ -71,6 +71,8 @@ def _reached_gy(plan: Plan, results: Sequence[DoseResult], shares: Sequence[floa
     """Dose of one fraction, for MU equal to the shares, at what the prescription speaks of."""
     prescription = plan.prescription
     if prescription.normalisation is Normalisation.ISODOSE:
+        if any(not r.given_dose_gy_per_mu for r in results):
+            raise InvalidPlan("The engine states no given dose for a beam.", hint="Choose another normalisation.")
         return prescription.percent / 100 * sum(b.weight for b in plan.beams)
     total = sum_gy(results, shares)
     grid = results[0].grid
@@ -79,6 +81,8 @@ def _reached_gy(plan: Plan, results: Sequence[DoseResult], shares: Sequence[floa
     if prescription.normalisation is Normalisation.POINT:
         point = plan.point_cm(prescription.point_id or "")
         return float(sample_at(total, grid, np.asarray(point)[None, :])[0])
+    if prescription.normalisation is not Normalisation.D95:
+        raise InvalidPlan(f"The plan cannot be normalised to '{prescription.normalisation}'.")
     target = structures.structure(prescription.target_number)
     return dose_at_volume_gy(compute_dvh(target, total, grid), 95.0)
 

@@ -68,10 +68,11 @@ class ImportService:
         imported = read_selection(
             preview, selection, progress=lambda f, text: ctx.progress(0.6 * f, text), check=ctx.check
         )
-        ctx.check()
         ctx.progress(0.6, "Storing")
         patient = self._known_or_new(imported.patient)
         course = self._course(patient, imported)
+        ctx.check()
+        ctx.seal()
         self._session.add_import(
             patient=patient,
             course=course,

@@ -13,6 +13,7 @@ from ert.domain.beam import Beam
 from ert.domain.image import CtImage
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
+from ert.domain.statements import algorithm_limits, algorithm_of_engine
 from ert.domain.structure import StructureSet
 from ert.domain.tissue import TissueReview
 from ert.errors import Refused
@@ -164,6 +165,5 @@ def _dose_findings(plan: Plan, dose: DoseState, *, said: frozenset[str]) -> Iter
     yield _finding(
         Severity.NOTE,
         "accuracy",
-        f"Dose by {dose.engine}. A pencil beam is uncertain behind small pieces of bone and air (differences of 6–15 % "
-        "were measured against Monte Carlo) and knows no back-scatter.",
+        f"{algorithm_limits(algorithm_of_engine(dose.engine))} Computed by {dose.engine}.",
     )

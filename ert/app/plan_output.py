@@ -8,12 +8,13 @@ from importlib import metadata
 from pathlib import Path
 
 from ert.app.dose_state import DoseStatus
+from ert.app.goal_status import GoalStatus, judge
 from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
-from ert.errors import ExportRejected
+from ert.errors import ExportRejected, StorageFailed
 from ert.reports.pictures import plan_pictures
-from ert.reports.plan_content import BeamLine, MetricRow, PlanReport
+from ert.reports.plan_content import BeamLine, GoalRow, MetricRow, PlanReport
 from ert.reports.plan_report import plan_report_pdf
 
 REPORT_METRICS = ("D95%", "D50%", "D2%", "Mean", "Max")
@@ -61,6 +62,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         beams=lines,
         dvhs=dvhs,
         metrics=tuple(_metric_rows(workspace, dvhs)),
+        goals=tuple(_goal_row(judge(workspace, goal)) for goal in plan.goals),
         findings=workspace.findings,
         engine=dose.engine,
         software=f"ERT {metadata.version('ert')}",
@@ -84,9 +86,43 @@ def _metric_rows(workspace: PlanWorkspace, dvhs: Sequence[Dvh]) -> list[MetricRo
     return rows
 
 
-def write_report(workspace: PlanWorkspace, path: Path) -> Path:
-    """Write the plan report as PDF; returns the path."""
-    path.write_bytes(plan_report_pdf(plan_report(workspace, workspace.dvhs)))
+def _goal_row(status: GoalStatus) -> GoalRow:
+    goal = status.goal
+    reached = "\N{EN DASH}" if status.value is None else f"{status.value:.2f} {goal.unit}"
+    state = {None: f"NOT JUDGED: {status.problem}", True: "MET", False: "VIOLATED"}[status.is_met]
+    text = f"{status.structure_name} {goal.metric} {goal.comparison} {goal.value:g} {goal.unit}"
+    return GoalRow(goal=text, value=reached, state=state)
+
+
+def finished_report(workspace: PlanWorkspace) -> PlanReport:
+    """What goes on paper, with histograms; on the workspace's thread.
+
+    Raises
+    ------
+    ExportRejected
+        As `plan_report`, or if the histograms are still being computed.
+    """
+    dvhs = workspace.dvhs
+    if not dvhs and any(s.contours for s in workspace.structures.structures) and workspace.dose.is_current:
+        raise ExportRejected("The histograms are still being computed.", hint="Wait a moment, then try again.")
+    return plan_report(workspace, dvhs)
+
+
+def write_report(report: PlanReport, path: Path) -> Path:
+    """Write the plan report as PDF; returns the path.
+
+    Raises
+    ------
+    StorageFailed
+        If the file cannot be written.
+    """
+    content = plan_report_pdf(report)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StorageFailed(
+            f"The report could not be written to {path}: {error.strerror}.", hint="Choose another place."
+        ) from error
     return path
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -155,8 +155,13 @@ class SiteStore(Protocol):
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""
 
-    def check(self) -> tuple[Finding, ...]:
-        """Verify the whole site: database, history, every file."""
+    def check(
+        self,
+        *,
+        progress: Callable[[float, str], None] | None = None,
+        stop: Callable[[], None] | None = None,
+    ) -> tuple[Finding, ...]:
+        """Verify the whole site: database, history, every file; ``stop`` may raise `Cancelled` between files."""
 
     def close(self) -> None:
         """Close and forget the keys."""

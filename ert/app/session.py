@@ -16,6 +16,7 @@ from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package
 from ert.domain.beam_model import MachinePackage
+from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
@@ -196,8 +197,7 @@ class SiteSession:
         """
         structures = self.structures(course_id)
         course = self._db(lambda: self.store.patients.course(course_id))
-        if any(h.name == name for h in self._db(lambda: self.store.plans.heads(course_id))):
-            raise InvalidPlan(f"This course has a plan named '{name}' already.", hint="Choose another name.")
+        self._refuse_taken(course_id, name)
         target = structures.structure(prescription.target_number)
         if target.is_empty:
             raise InvalidPlan(f"The target '{target.name}' has no contours.", hint="Choose another target.")
@@ -213,6 +213,23 @@ class SiteSession:
         )
         return self._db(lambda: self.store.plans.save(plan, base_revision=0))
 
+    def save_as_new(self, plan: Plan, name: str) -> StoredPlan:
+        """Save a plan as it is as a plan of its own, revision 1; the plan it came from stays as stored.
+
+        Raises
+        ------
+        InvalidPlan
+            If the name is empty or taken.
+        """
+        self._refuse_taken(plan.course_id, name)
+        beams = tuple(attrs.evolve(beam, id=new_id()) for beam in plan.beams)
+        copy = attrs.evolve(plan, id=new_id(), name=name, beams=beams)
+        return self._db(lambda: self.store.plans.save(copy, base_revision=0))
+
+    def _refuse_taken(self, course_id: str, name: str) -> None:
+        if any(h.name == name for h in self._db(lambda: self.store.plans.heads(course_id))):
+            raise InvalidPlan(f"This course has a plan named '{name}' already.", hint="Choose another name.")
+
     def open_plan(self, plan_id: str, ctx: JobContext | None = None) -> PlanWorkspace:
         """Read a plan with image and structures; its kept doses are shown if they still belong to it."""
         progress = ctx.progress if ctx is not None else _no_progress
@@ -227,6 +244,9 @@ class SiteSession:
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
         self.record_event("opened", record=plan_id)
         progress(1.0)
+        if ctx is not None:
+            ctx.check()
+            ctx.seal()  # the workspace begins to compute at once, and somebody must own it
         return PlanWorkspace(
             store=store,
             jobs=self.jobs,
@@ -240,9 +260,10 @@ class SiteSession:
             stored=stored,
         )
 
-    def check(self) -> tuple[Finding, ...]:
-        """Verify the whole site."""
-        return self._db(self.store.check)
+    def check(self, ctx: JobContext | None = None) -> tuple[Finding, ...]:
+        """Verify the whole site; raises `Cancelled` if the job is asked to stop."""
+        job = ctx if ctx is not None else JobContext()
+        return self._db(lambda: self.store.check(progress=job.progress, stop=job.check))
 
     def close(self) -> None:
         """Close the store and forget its keys."""

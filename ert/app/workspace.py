@@ -71,6 +71,7 @@ class PlanWorkspace:
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self._is_saving = False
+        self._save_error: BaseException | None = None
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
@@ -101,9 +102,16 @@ class PlanWorkspace:
         """What the window says about saving, for example ``Saved r12 14:03:22``."""
         if self._is_saving:
             return "Saving…"
+        if self._save_error is not None:
+            return f"NOT SAVED, edited since r{self.revision}"
         if self.is_dirty:
             return f"Edited since r{self.revision}"
         return f"Saved r{self.revision} {self._stored.saved_at.astimezone():%H:%M:%S}"
+
+    @property
+    def save_error(self) -> BaseException | None:
+        """Why the last attempt to save failed; None once a save succeeded."""
+        return self._save_error
 
     @property
     def undo_label(self) -> str | None:
@@ -317,31 +325,44 @@ class PlanWorkspace:
         plan_id = self.plan.id
         return self._jobs.call(Lane.DB, lambda: self._store.plans.dose(plan_id, digest))
 
-    def save(self, on_saved: Callable[[], object] | None = None) -> None:
+    def save(
+        self,
+        on_saved: Callable[[], object] | None = None,
+        on_failed: Callable[[BaseException], object] | None = None,
+    ) -> None:
         """Save the plan as its next revision, with the dose if that is current. Edits may go on meanwhile.
 
-        Failure is reported through the job; the edits stay as they are.
+        If it fails the edits stay as they are, `save_error` says why, and listeners are told of `Changes(saved)`.
+
+        Parameters
+        ----------
+        on_saved : called after the plan was stored.
+        on_failed : called with the error: `StaleRevision`, `DiskFull`, `StorageFailed`, `DatabaseBusy`, one of
+            `Untrusted` for a damaged site, or a fault of ours.
         """
         plan, base, doses = self.plan, self.revision, self._results
         kept = doses if self._dose.status is DoseStatus.CURRENT else ()
         self._is_saving = True
 
         def saved(stored: StoredPlan) -> None:
-            self._is_saving = False
+            self._is_saving, self._save_error = False, None
             self._stored = stored
             self._session.mark_saved(plan)
             self._publish(Changes(saved=True))
             if on_saved is not None:
                 on_saved()
 
-        def failed(_error: BaseException) -> None:
-            self._is_saving = False
+        def failed(error: BaseException) -> None:
+            self._is_saving, self._save_error = False, error
             self._publish(Changes(saved=True))
+            if on_failed is not None:
+                on_failed(error)
 
         self._jobs.submit(
             Lane.DB,
             lambda _ctx: self._store.plans.save(plan, base_revision=base, doses=kept),
             title=f"Saving {plan.name}",
+            can_stop=False,
             on_done=saved,
             on_failed=failed,
         )

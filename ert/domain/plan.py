@@ -20,7 +20,7 @@ MAX_FRACTIONS = 60
 class Normalisation(enum.StrEnum):
     """What receives the prescribed dose (`Prescription`)."""
 
-    ISODOSE = "ISODOSE"  # `percent` of the given dose (each field's maximum in water) is the prescribed dose
+    ISODOSE = "ISODOSE"  # `percent` of the sum of given doses (each field's maximum in water) is the prescribed dose
     MAXIMUM = "MAXIMUM"  # `percent` of the plan's maximum dose is the prescribed dose
     POINT = "POINT"  # the dose at `point_id` is the prescribed dose
     D95 = "D95"  # 95 % of the target's volume receives at least the prescribed dose
@@ -47,12 +47,16 @@ class Algorithm(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class Prescription:
-    """What was ordered: total dose to a target in a number of fractions, and how the plan is normalised to it."""
+    """What was ordered: total dose to a target in a number of fractions, and how the plan is normalised to it.
+
+    Choices are made members of their enumerations, whatever they came as: Qt hands a `StrEnum` back as bare text, and
+    text that only looks like a member must not pass for another choice.
+    """
 
     target_number: int
     dose_gy: float
     fractions: int
-    normalisation: Normalisation = Normalisation.ISODOSE
+    normalisation: Normalisation = attrs.field(default=Normalisation.ISODOSE, converter=Normalisation)
     percent: float = 90.0
     point_id: str | None = None
 
@@ -64,7 +68,7 @@ class Prescription:
         if not 1 <= self.fractions <= MAX_FRACTIONS:
             raise InvalidPlan(f"The number of fractions must be 1 to {MAX_FRACTIONS}, not {self.fractions}.")
         if not 50 <= self.percent <= 110:  # noqa: PLR2004
-            raise InvalidPlan(f"The prescription isodose must be 50 to 110 %, not {self.percent}.")
+            raise InvalidPlan(f"The prescription percentage must be 50 to 110 %, not {self.percent}.")
         if self.normalisation is Normalisation.POINT and self.point_id is None:
             raise InvalidPlan("Normalisation to a point needs a point.", hint="Add a reference point and choose it.")
 
@@ -116,8 +120,8 @@ class Plan:
     points: tuple[PointOfInterest, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
     goals: tuple[Goal, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
     beams: tuple[Beam, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
-    algorithm: Algorithm = Algorithm.PENCIL_BEAM
-    dose_to: DoseTo = DoseTo.MEDIUM
+    algorithm: Algorithm = attrs.field(default=Algorithm.PENCIL_BEAM, converter=Algorithm)
+    dose_to: DoseTo = attrs.field(default=DoseTo.MEDIUM, converter=DoseTo)
     dose_grid: DoseGridSpec = attrs.field(factory=DoseGridSpec)
     description: str = ""
 
@@ -146,12 +150,16 @@ class Plan:
                 return beam
         raise InvalidPlan(f"Plan '{self.name}' has no beam number {number}.")
 
-    def point_cm(self, point_id: str) -> Float3:
-        """Position of a point of this plan."""
+    def point(self, point_id: str) -> PointOfInterest:
+        """The point of that id; `InvalidPlan` if there is none."""
         for point in self.points:
             if point.id == point_id:
-                return point.position_cm
+                return point
         raise InvalidPlan(f"Plan '{self.name}' has no such point.")
+
+    def point_cm(self, point_id: str) -> Float3:
+        """Position of a point of this plan."""
+        return self.point(point_id).position_cm
 
 
 def with_beam(plan: Plan, beam: Beam) -> Plan:

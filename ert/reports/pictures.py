@@ -14,7 +14,7 @@ from reportlab.platypus import Flowable, KeepInFrame
 from ert.reports.page import BOLD, DEMO_MARK, FONT, NOT_CLEARED, printable
 from ert.reports.plan_content import PlanReport, dose_maximum, slice_content
 from ert.reports.plan_report import slice_row
-from ert.reports.plot import LinePlot, Series
+from ert.reports.plot import LinePlot, Series, on_paper
 from ert.reports.slices import IsodoseLegend
 
 _WIDTH, _HEIGHT = 32.0 * cm, 18.0 * cm
@@ -75,7 +75,7 @@ def plan_pictures(report: PlanReport) -> dict[str, bytes]:
         pictures[name] = _render([legend, row], report, title)
     if report.dvhs:
         curves = [
-            Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=d.colour)
+            Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour))
             for d in report.dvhs
         ]
         plot = LinePlot(

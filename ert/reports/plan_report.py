@@ -7,7 +7,7 @@ from reportlab.platypus import Flowable, KeepTogether, PageBreak, Spacer, Table
 
 from ert.domain.beam import Beam
 from ert.domain.image import Material
-from ert.domain.plan import Normalisation
+from ert.domain.statements import algorithm_of_engine, algorithm_statement, normalisation_sentence
 from ert.geometry.grid import Float3
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import (
@@ -25,7 +25,7 @@ from ert.reports.page import (
     table,
 )
 from ert.reports.plan_content import MetricRow, PlanReport, dose_maximum, slice_content
-from ert.reports.plot import LinePlot, Series
+from ert.reports.plot import LinePlot, Series, on_paper
 from ert.reports.slices import IsodoseLegend, SliceContent, SliceDrawing
 
 _MAX_CUTOUT_HEIGHT = 23.0 * cm
@@ -65,7 +65,8 @@ def _opening(report: PlanReport) -> list[Flowable]:
                     f"{prescription.dose_gy:.2f} Gy to {target} in {prescription.fractions} fractions "
                     f"({prescription.dose_gy / prescription.fractions:.3f} Gy each)",
                 ),
-                ("Normalisation", _normalisation(report)),
+                ("Normalisation", normalisation_sentence(plan, report.structures)),
+                ("Dose calculation", algorithm_statement(algorithm_of_engine(report.engine))),
                 ("All doses are", report.plan.dose_to.phrase),
                 (
                     "CT image",
@@ -75,20 +76,6 @@ def _opening(report: PlanReport) -> list[Flowable]:
             ]
         ),
     ]
-
-
-def _normalisation(report: PlanReport) -> str:
-    prescription = report.plan.prescription
-    if prescription.normalisation is Normalisation.ISODOSE:
-        return f"{prescription.percent:g} % of the given dose (maximum of each field in water) is the prescribed dose"
-    if prescription.normalisation is Normalisation.MAXIMUM:
-        return f"{prescription.percent:g} % of the plan's maximum dose is the prescribed dose"
-    if prescription.normalisation is Normalisation.D95:
-        return "95 % of the target's volume receives the prescribed dose"
-    if prescription.normalisation is Normalisation.FIXED_MU:
-        return "monitor units as entered"
-    name = next(p.name for p in report.plan.points if p.id == prescription.point_id)
-    return f"the dose at point '{name}' is the prescribed dose"
 
 
 def _beams(report: PlanReport) -> list[Flowable]:
@@ -152,7 +139,7 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
     story += [paragraph(f"\N{BULLET} {text}") for text in warnings] or [paragraph("None.")]
     if report.dvhs:
         curves = [
-            Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=d.colour)
+            Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour))
             for d in report.dvhs
         ]
         plot = LinePlot(

@@ -19,11 +19,21 @@ Rgb = tuple[int, int, int]
 _LEFT, _BOTTOM, _TOP, _RIGHT = 32.0, 24.0, 14.0, 6.0
 _LEGEND_ROW = 7.5
 _DOT = 1.3
+_LIGHTEST = 0.6
 
 
 def rgb(colour: Rgb) -> Color:
     """0–255 red, green, blue as a reportlab colour."""
     return Color(*(c / 255 for c in colour))
+
+
+def on_paper(colour: Rgb) -> Rgb:
+    """The colour, darkened where it would vanish on white: luminance (ITU-R BT.709 weights) at most 0.6."""
+    luminance = (0.2126 * colour[0] + 0.7152 * colour[1] + 0.0722 * colour[2]) / 255
+    if luminance <= _LIGHTEST:
+        return colour
+    red, green, blue = (round(c * _LIGHTEST / luminance) for c in colour)
+    return red, green, blue
 
 
 def _floats(value: ArrayLike) -> NDArray[np.float64]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ert.domain.record import Finding, Severity
-from ert.errors import ErtError
+from ert.errors import Cancelled, ErtError
 from ert.storage import schema
 from ert.storage.database import Database
 from ert.storage.envelope import FileKind
@@ -22,6 +22,8 @@ from ert.storage.opening import Access
 from ert.storage.records import Records, stored_file
 from ert.storage.unlock import read_slots
 
+Step = Callable[[float, str], None]
+_FILES_FROM = 0.1  # reading every file takes nearly all of the time
 EXIT_CLEAN = 0
 EXIT_FINDINGS = 1
 _PRAGMAS = ("quick_check", "cipher_integrity_check", "integrity_check", "foreign_key_check")
@@ -56,8 +58,14 @@ def exit_code(findings: tuple[Finding, ...]) -> int:
     return EXIT_CLEAN if all(f.severity is Severity.NOTE for f in findings) else EXIT_FINDINGS
 
 
-def check_site(root: Path, access: Access, vault: Vault, records: Records) -> tuple[Finding, ...]:
-    """Verify a whole site and return what is wrong; empty if nothing is."""
+def check_site(root: Path, access: Access, vault: Vault, records: Records, step_to: Step) -> tuple[Finding, ...]:
+    """Verify a whole site and return what is wrong; empty if nothing is.
+
+    Parameters
+    ----------
+    step_to : told the fraction done and what comes next; may raise `Cancelled`.
+    """
+    step_to(0.0, "Database")
     steps: tuple[Callable[[], Iterator[Finding]], ...] = (
         lambda: _check_structure(access),
         lambda: _check_rows(records),
@@ -65,13 +73,15 @@ def check_site(root: Path, access: Access, vault: Vault, records: Records) -> tu
         lambda: _check_revisions(records),
         lambda: _check_needed_files(records),
         lambda: _check_slots(root, vault),
-        lambda: _check_files(records),
+        lambda: _check_files(records, step_to),
         lambda: _find_orphans(root, records),
     )
     findings: list[Finding] = []
     for step in steps:
         try:
             findings.extend(step())
+        except Cancelled:
+            raise
         except ErtError as exc:
             findings.append(_finding(exc.code, exc.sentence, exc.detail))
     return tuple(findings)
@@ -178,10 +188,11 @@ def _check_slots(root: Path, vault: Vault) -> Iterator[Finding]:
         yield _finding("CHECK-SLOT", "This site has no recovery slot: a forgotten password would lose it.", "slots")
 
 
-def _check_files(records: Records) -> Iterator[Finding]:
+def _check_files(records: Records, step_to: Step) -> Iterator[Finding]:
     with records.database.read() as connection:
         rows = [dict(row) for row in connection.execute(sa.select(schema.file)).mappings()]
-    for row in rows:
+    for number, row in enumerate(rows):
+        step_to(_FILES_FROM + (1 - _FILES_FROM) * number / len(rows), f"File {number + 1} of {len(rows)}")
         try:
             stored = stored_file(row, records.store_id)
             records.blobs.check_cipher(stored)

@@ -168,9 +168,21 @@ class Site:
             change = {"detail": detail} if detail else {}
             self._records.trail.append(connection, event, record=record, change=change)
 
-    def check(self) -> tuple[Finding, ...]:
+    def check(
+        self,
+        *,
+        progress: Callable[[float, str], None] | None = None,
+        stop: Callable[[], None] | None = None,
+    ) -> tuple[Finding, ...]:
         """Verify the whole site: database, history, rows, keys, every file (check.py)."""
-        return checking.check_site(self._root, self._access, self._vault, self._records)
+
+        def step(fraction: float, text: str) -> None:
+            if stop is not None:
+                stop()
+            if progress is not None:
+                progress(fraction, text)
+
+        return checking.check_site(self._root, self._access, self._vault, self._records, step)
 
     def sweep(self) -> tuple[Path, ...]:
         """Move files that no row names and that are older than a day to the trash."""

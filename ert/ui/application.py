@@ -191,6 +191,7 @@ def _sign_in(
         Lane.IO,
         lambda _ctx: SiteSession.open(gateway, jobs, site, user_name=user, password=password),
         title="Opening the site",
+        can_stop=False,
         on_done=opened,
         on_failed=window.show_failure,
     )

@@ -6,7 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QLabel, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QScrollArea,
+    QSizePolicy,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ert.domain.beam import Beam
 from ert.domain.plan import Plan, without_beam
@@ -14,9 +24,10 @@ from ert.errors import ErtError
 from ert.ui import beam_edits
 from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole
 from ert.ui.delegates import CellDelegate
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button
+from ert.ui.widgets import MessageStrip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -44,7 +55,7 @@ class BeamPanel(QWidget):
         self.model = BeamTableModel(workspace)
         self.table = QTableView()
         self.message = MessageStrip()
-        self._reasons = QLabel()
+        self._reasons, self._reasons_place = text_label(), QScrollArea()
         self._build()
         self.model.refused.connect(self.message.show_error)
         state.beam_changed.connect(self._follow_beam)
@@ -63,7 +74,7 @@ class BeamPanel(QWidget):
             | QAbstractItemView.EditTrigger.AnyKeyPressed
         )
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        table.verticalHeader().setDefaultSectionSize(23)
+        table.verticalHeader().setDefaultSectionSize(22)
         table.horizontalHeader().setMinimumSectionSize(92)
         table.horizontalHeader().setStretchLastSection(True)
         table.selectionModel().currentChanged.connect(self._current_changed)
@@ -80,14 +91,23 @@ class BeamPanel(QWidget):
             buttons.addWidget(button)
         buttons.addStretch(1)
         self._reasons.setWordWrap(True)
-        self._reasons.setTextFormat(Qt.TextFormat.PlainText)
         self._reasons.setObjectName("dim")
+        self._reasons.setAlignment(Qt.AlignmentFlag.AlignTop)
+        place = self._reasons_place
+        place.setWidget(self._reasons)
+        place.setWidgetResizable(True)
+        place.setFrameShape(QFrame.Shape.NoFrame)
+        place.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        place.setAccessibleName("Reasons of the proposal")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addLayout(buttons)
         layout.addWidget(self.message)
-        layout.addWidget(table, 1)
-        layout.addWidget(self._reasons)
+        table.setSizeAdjustPolicy(QAbstractItemView.SizeAdjustPolicy.AdjustToContents)
+        table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)  # every row, if there is room
+        self._reasons_place.setMinimumHeight(50)
+        layout.addWidget(table)
+        layout.addWidget(self._reasons_place, 1)
         self.setWindowIcon(icon("beam"))
 
     # ---- following -----------------------------------------------------------------------------------------------
@@ -150,8 +170,7 @@ class BeamPanel(QWidget):
     def proposal_failed(self, error: BaseException) -> None:
         """Say why there is no proposal."""
         self.add_button.setEnabled(True)
-        text = str(error) if isinstance(error, ErtError) else "The proposal failed; see the log."
-        self.message.show_error(text)
+        self.message.show_error(sentence_of(error))
 
     def _duplicate(self) -> None:
         beam = self.current_beam

@@ -15,6 +15,7 @@ from ert.errors import ErtError
 from ert.ui import beam_edits
 from ert.ui.numbers import format_number, parse_number
 from ert.ui.theme import TEXT_DIM
+from ert.ui.widgets import plain_tip
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -220,7 +221,7 @@ ROWS: tuple[BeamRow, ...] = (
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
     BeamRow(name="Weight", field="weight", text=lambda _ws, b: format_number(b.weight, 3), change=_set_weight),
     BeamRow(
-        name="MU / fraction", unit="MU", field="mu", change=_set_mu, is_open=lambda _b: True,
+        name="MU / fraction", unit="", field="mu", change=_set_mu, is_open=lambda _b: True,
         text=lambda _ws, b: "–" if b.mu is None else format_number(b.mu, 1),
     ),
 )  # fmt: skip
@@ -286,7 +287,7 @@ class BeamTableModel(QAbstractTableModel):
         answers: dict[int, Callable[[BeamRow, Beam], object]] = {
             Qt.ItemDataRole.DisplayRole: self._text,
             Qt.ItemDataRole.EditRole: self._text,
-            Qt.ItemDataRole.ToolTipRole: self.reason,
+            Qt.ItemDataRole.ToolTipRole: self._tip,
             Qt.ItemDataRole.ForegroundRole: self._colour,
             Qt.ItemDataRole.FontRole: self._font,
             ChoicesRole: self._choices,
@@ -315,6 +316,10 @@ class BeamTableModel(QAbstractTableModel):
     def reason(row: BeamRow, beam: Beam) -> str | None:
         """Why the program proposed this value; None if a person entered it or it follows from others."""
         return next((text for field, text in beam.reasons if field == row.field), None)
+
+    def _tip(self, row: BeamRow, beam: Beam) -> str | None:
+        reason = self.reason(row, beam)
+        return None if reason is None else plain_tip(reason)
 
     def is_editable(self, row: BeamRow, beam: Beam) -> bool:
         """Whether a cell takes input now; MU only where the plan is not normalised."""

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtGui import QAction, QKeyEvent
+from PySide6.QtCore import QEvent, QObject, QSize, Qt
+from PySide6.QtGui import QAction, QIcon, QKeyEvent, QPixmap
 from PySide6.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+
+
+def _picture(action: QAction) -> QIcon:
+    """The action's icon, or an empty one of the same size, so that all names begin at one line."""
+    if not action.icon().isNull():
+        return action.icon()
+    empty = QPixmap(16, 16)
+    empty.fill(Qt.GlobalColor.transparent)
+    return QIcon(empty)
 
 
 class CommandPalette(QDialog):
@@ -26,6 +35,7 @@ class CommandPalette(QDialog):
         self.line.setAccessibleName("Find an action")
         self.list = QListWidget()
         self.list.setAccessibleName("Actions")
+        self.list.setIconSize(QSize(16, 16))
         layout = QVBoxLayout(self)
         layout.addWidget(self.line)
         layout.addWidget(self.list)
@@ -46,7 +56,7 @@ class CommandPalette(QDialog):
                 continue
             keys = action.shortcut().toString()
             reason = "" if action.isEnabled() else f"   – {action.toolTip()}"
-            item = QListWidgetItem(action.icon(), f"{name}{f'   ({keys})' if keys else ''}{reason}")
+            item = QListWidgetItem(_picture(action), f"{name}{f'   ({keys})' if keys else ''}{reason}")
             item.setData(Qt.ItemDataRole.UserRole, action)
             if not action.isEnabled():
                 item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEnabled)

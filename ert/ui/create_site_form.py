@@ -6,14 +6,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QMarginsF, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QPageLayout, QTextDocument
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import PendingSite, SiteGateway
 from ert.ui.failures import sentence_of
 from ert.ui.password_rule import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
-from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button
+from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button, text_label
 
 
 class CreateSiteForm(QFrame):
@@ -36,8 +36,8 @@ class CreateSiteForm(QFrame):
         self._pending: PendingSite | None = None
         self.folder, self.name, self.admin = QLineEdit(), QLineEdit(), QLineEdit()
         self.password, self.again = QLineEdit(), QLineEdit()
-        self.rules = [QLabel() for _ in password_parts("")]
-        self.code, self.typed = QLabel(), QLineEdit()
+        self.rules = [text_label() for _ in password_parts("")]
+        self.code, self.typed = text_label(), QLineEdit()
         self.message = MessageStrip()
         self._steps = QStackedWidget()
         self.next = push_button("Continue", "lock", "Prepare the site", is_default=True)
@@ -61,7 +61,7 @@ class CreateSiteForm(QFrame):
         from ert.ui.sign_in_page import folder_row
 
         page = QWidget()
-        title = QLabel("New site")
+        title = text_label("New site")
         title.setObjectName("pageTitle")
         for line, name, hint in (
             (self.folder, "Site folder", "A folder that is empty or not there yet"),
@@ -97,7 +97,7 @@ class CreateSiteForm(QFrame):
 
     def _second_step(self) -> QWidget:
         page = QWidget()
-        title = QLabel("Recovery code")
+        title = text_label("Recovery code")
         title.setObjectName("pageTitle")
         self.code.setObjectName("recoveryCode")
         self.code.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -129,7 +129,7 @@ class CreateSiteForm(QFrame):
         )
         layout.addWidget(self.code)
         layout.addLayout(row)
-        layout.addWidget(QLabel("To show that it was written down, type it here:"))
+        layout.addWidget(text_label("To show that it was written down, type it here:"))
         layout.addWidget(self.typed)
         layout.addSpacing(6)
         layout.addLayout(self._buttons(self.finish))
@@ -178,6 +178,7 @@ class CreateSiteForm(QFrame):
             Lane.DB,
             lambda _ctx: self._gateway.prepare(Path(folder), site_name=name, admin_name=admin, password=password),
             title="Preparing the site",
+            can_stop=False,
             on_done=self._prepared,
             on_failed=self._failed,
         )
@@ -199,6 +200,7 @@ class CreateSiteForm(QFrame):
             Lane.DB,
             lambda _ctx: pending.confirm(typed),
             title="Creating the site",
+            can_stop=False,
             on_done=lambda _none: self._confirmed(),
             on_failed=self._failed,
         )
@@ -222,7 +224,9 @@ class CreateSiteForm(QFrame):
         pending, self._pending = self._pending, None
         self.code.clear()
         if pending is not None:
-            self._jobs.submit(Lane.DB, lambda _ctx: pending.discard(), title="Removing the unfinished site")
+            self._jobs.submit(
+                Lane.DB, lambda _ctx: pending.discard(), title="Removing the unfinished site", can_stop=False
+            )
         self.cancelled.emit()
 
     def _print(self) -> None:

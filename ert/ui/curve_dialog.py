@@ -30,7 +30,7 @@ from ert.domain.materials import default_ct_curve
 from ert.domain.record import Severity
 from ert.errors import Refused
 from ert.ui.curve_editor import CurveEditor
-from ert.ui.dialogs import sentence_of
+from ert.ui.failures import sentence_of
 from ert.ui.theme import TEXT_DIM
 from ert.ui.widgets import MessageStrip, dim_label, push_button
 

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractItemModel, QEvent, QLocale, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor, QPainter
-from PySide6.QtWidgets import QComboBox, QLineEdit, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtCore import (
+    QAbstractItemModel,
+    QEvent,
+    QLocale,
+    QModelIndex,
+    QObject,
+    QPersistentModelIndex,
+    QRect,
+    QSize,
+    Qt,
+)
+from PySide6.QtGui import QColor, QIcon, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QLineEdit,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QWidget,
+)
 
 Index = QModelIndex | QPersistentModelIndex
+_ICON_PX, _PAD_PX = 16, 3
+_SCROLL_BAR_PX = 14  # kept free: it may appear after the lines were counted
+_WRAPPED = Qt.TextFlag.TextWordWrap.value  # with the alignment of zero: upper left
 
 
 class CellDelegate(QStyledItemDelegate):
@@ -57,6 +77,31 @@ class CellDelegate(QStyledItemDelegate):
             model.setData(index, editor.currentText())
         elif isinstance(editor, QLineEdit):
             model.setData(index, editor.text())
+
+
+class WrappedDelegate(QStyledItemDelegate):
+    """An icon and a text that takes the lines it needs: the stock delegate cuts the last ones off."""
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """The view's width, and the height of the wrapped text."""
+        view = option.widget
+        width = view.viewport().width() if isinstance(view, QAbstractItemView) else option.rect.width()
+        room = QRect(0, 0, max(width - _ICON_PX - 3 * _PAD_PX - _SCROLL_BAR_PX, 40), 10_000)
+        lines = option.fontMetrics.boundingRect(room, _WRAPPED, str(index.data(Qt.ItemDataRole.DisplayRole)))
+        return QSize(width - _SCROLL_BAR_PX, max(lines.height(), _ICON_PX) + 2 * _PAD_PX)
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Icon at the upper left, text beside it."""
+        rect = option.rect
+        picture = index.data(Qt.ItemDataRole.DecorationRole)
+        if isinstance(picture, QIcon):
+            picture.paint(painter, rect.left() + _PAD_PX, rect.top() + _PAD_PX, _ICON_PX, _ICON_PX)
+        left = _ICON_PX + 2 * _PAD_PX
+        room = rect.adjusted(left, _PAD_PX, -_PAD_PX, 0)
+        painter.save()
+        painter.setPen(option.palette.text().color())
+        painter.drawText(room, _WRAPPED, str(index.data(Qt.ItemDataRole.DisplayRole)))
+        painter.restore()
 
 
 class SwatchDelegate(QStyledItemDelegate):

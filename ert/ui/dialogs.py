@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import html
 from collections.abc import Sequence
 from importlib import metadata
 
@@ -11,9 +12,9 @@ from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QMessageBox, QV
 
 from ert import logs
 from ert.domain.record import Finding, Severity
-from ert.errors import ErtError
 from ert.ui.findings_panel import FindingsList, count_text
 from ert.ui.page_header import NOT_CLEARED
+from ert.ui.widgets import text_label
 
 
 class UnsavedAnswer(enum.Enum):
@@ -24,20 +25,10 @@ class UnsavedAnswer(enum.Enum):
     CANCEL = "cancel"
 
 
-def sentence_of(error: BaseException) -> str:
-    """What to tell the user of an error: its sentence, or the code under which a fault is found in the log."""
-    if isinstance(error, ErtError):
-        return str(error)
-    code = logs.record_fault(error)
-    return (
-        f"Internal fault {code}; nothing was changed. Please report it with the lines of this code in "
-        f"{logs.log_folder() / 'ert.log'}; they hold no patient data."
-    )
-
-
 def ask_unsaved(parent: QWidget, plan_name: str) -> UnsavedAnswer:
     """Ask what becomes of a plan's unsaved edits."""
     box = QMessageBox(parent)
+    box.setTextFormat(Qt.TextFormat.PlainText)
     box.setIcon(QMessageBox.Icon.Warning)
     box.setWindowTitle("Unsaved changes")
     box.setText(f"Plan '{plan_name}' has changes that are not saved.")
@@ -52,20 +43,6 @@ def ask_unsaved(parent: QWidget, plan_name: str) -> UnsavedAnswer:
     return UnsavedAnswer.DISCARD if box.clickedButton() is discard else UnsavedAnswer.CANCEL
 
 
-def ask_leave_unsaved(parent: QWidget, reason: str) -> bool:
-    """Saving failed: ask whether to leave nevertheless."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.Critical)
-    box.setWindowTitle("Not saved")
-    box.setText(reason)
-    box.setInformativeText("The plan is still open. Leave it and lose the changes?")
-    leave = box.addButton("Leave without saving", QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(stay)
-    box.exec()
-    return box.clickedButton() is leave
-
-
 class FindingsDialog(QDialog):
     """A list of findings, with what they say together."""
 
@@ -73,9 +50,10 @@ class FindingsDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle(title)
         self.resize(680, 380)
-        head = QLabel(summary)
+        head = text_label(summary)
         head.setWordWrap(True)
         self.list = FindingsList(title)
+        self.list.empty_text = "Nothing to report"
         self.list.show_findings(findings)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
@@ -99,7 +77,7 @@ class AboutDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("About ERT")
-        title = QLabel(f"ERT {metadata.version('ert')}")
+        title = text_label(f"ERT {metadata.version('ert')}")
         title.setObjectName("pageTitle")
         text = QLabel(
             "<p>Electron radiotherapy treatment planning.</p>"
@@ -107,9 +85,8 @@ class AboutDialog(QDialog):
             "physicist has verified and released them under the law of the place.</p>"
             "<p>Licence: Apache License 2.0, without warranty of any kind. Parts by others and their licences are "
             "listed in THIRD_PARTY_LICENSES. Qt is used under the LGPL 3.</p>"
-            f"<p>Log files: {logs.log_folder()}</p>"
-            "<p>Ctrl+S save · Ctrl+Z undo · Ctrl+Shift+Z redo · Ctrl+I import · Ctrl+N new plan · Ctrl+W close plan · "
-            "F1 this page</p>"
+            f"<p>Log files: {html.escape(str(logs.log_folder()))}</p>"
+            "<p>F1 lists keys and mouse · Ctrl+K finds any action by name</p>"
         )
         text.setWordWrap(True)
         text.setMinimumWidth(460)
@@ -128,6 +105,7 @@ class FaultDialog(QMessageBox):
 
     def __init__(self, code: str, kind: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setIcon(QMessageBox.Icon.Critical)
         self.setWindowTitle("Internal fault")
         self.setText(f"Internal fault {code} ({kind}).")

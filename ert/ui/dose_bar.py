@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt
-from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+from PySide6.QtCore import QSize
+from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
+from ert.domain.statements import ALGORITHM_SHORT, algorithm_of_engine, algorithm_statement
 from ert.ui.icons import icon
 from ert.ui.numbers import format_quantity
 from ert.ui.page_header import ElidedLabel
 from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import push_button
+from ert.ui.widgets import plain_tip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -33,10 +34,9 @@ class DoseBar(QWidget):
         super().__init__(parent)
         self._workspace, self._state = workspace, state
         self.percent_button, self.gy_button = QToolButton(), QToolButton()
-        self.reference = QLabel()
-        self.maximum = QLabel()
-        self.medium = QLabel()
-        self.status_icon = QLabel()
+        self.reference, self.maximum, self.algorithm = ElidedLabel(), text_label(), text_label()
+        self.medium = text_label()
+        self.status_icon = text_label()
         self.status = ElidedLabel()
         self.progress = QProgressBar()
         self.cancel = push_button("Cancel", "cancel", "Stop computing the dose")
@@ -58,25 +58,23 @@ class DoseBar(QWidget):
             group.addButton(button)
         self.percent_button.clicked.connect(lambda: self._set_absolute(is_absolute=False))
         self.gy_button.clicked.connect(lambda: self._set_absolute(is_absolute=True))
+        self.algorithm.setObjectName("dim")
         self.progress.setRange(0, 100)
         self.progress.setFixedWidth(130)
         self.progress.setAccessibleName("Dose computation progress")
         self.cancel.clicked.connect(self._workspace.cancel_dose)
         self.compute.clicked.connect(self._workspace.compute_dose)
         self.status.setMinimumWidth(110)
-        self.reference.setTextFormat(Qt.TextFormat.PlainText)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
         layout.setSpacing(6)
         layout.addWidget(self.percent_button)
         layout.addWidget(self.gy_button)
-        layout.addWidget(self.reference)
-        layout.addSpacing(8)
-        layout.addWidget(self.maximum)
+        layout.addLayout(_stacked(self.reference, self.maximum), 2)
         layout.addWidget(self.medium)
         layout.addSpacing(8)
         layout.addWidget(self.status_icon)
-        layout.addWidget(self.status, 1)
+        layout.addLayout(_stacked(self.status, self.algorithm), 3)
         layout.addWidget(self.progress)
         layout.addWidget(self.cancel)
         layout.addWidget(self.compute)
@@ -92,10 +90,11 @@ class DoseBar(QWidget):
         self.percent_button.setChecked(not is_absolute)
         self.gy_button.setChecked(is_absolute)
         target = self._workspace.structures.structure(plan.prescription.target_number).name
-        self.reference.setText(f"100 % = {format_quantity(plan.prescription.dose_gy, 2, 'Gy')} {target}")
+        self.reference.set_full_text(f"100 % = {format_quantity(plan.prescription.dose_gy, 2, 'Gy')} {target}")
         self._show_maximum()
         self.medium.setText(plan.dose_to.phrase)
         self.medium.setToolTip("What the plan's dose is stated to; chosen in the prescription panel")
+        self._show_algorithm()
         name, colour, text = _LOOKS[str(dose.status)]
         self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
         self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
@@ -110,12 +109,22 @@ class DoseBar(QWidget):
         dose = self._workspace.dose
         if dose.status == "computing":
             shown = dose.message if dose.message.startswith(("Dose", "Preparing")) else text
-            return f"{shown}, shown dose is OUT OF DATE" if dose.plan_gy is not None else shown
+            return f"OUT OF DATE: {shown}" if dose.plan_gy is not None else shown
         if dose.status in ("failed", "stale") and dose.message:
             return f"{text}: {dose.message}"
         if dose.status == "none" and not self._workspace.plan.beams:
             return "No dose: the plan has no beam"
         return text
+
+    def _show_algorithm(self) -> None:
+        """What made the dose on screen, also an old one, and how far to trust it."""
+        dose = self._workspace.dose
+        has_dose = dose.plan_gy is not None
+        self.algorithm.setVisible(has_dose)
+        if has_dose:
+            algorithm = algorithm_of_engine(dose.engine)
+            self.algorithm.setText(ALGORITHM_SHORT[algorithm])
+            self.algorithm.setToolTip(plain_tip(f"{algorithm_statement(algorithm)}\nComputed by {dose.engine}."))
 
     def _show_maximum(self) -> None:
         dose, plan = self._workspace.dose, self._workspace.plan
@@ -124,3 +133,11 @@ class DoseBar(QWidget):
             return
         percent = 100.0 * dose.max_gy / plan.prescription.dose_gy
         self.maximum.setText(f"max {format_quantity(dose.max_gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')})")
+
+
+def _stacked(above: QWidget, below: QWidget) -> QVBoxLayout:
+    column = QVBoxLayout()
+    column.setSpacing(0)
+    column.addWidget(above)
+    column.addWidget(below)
+    return column

@@ -1,29 +1,26 @@
-"""Dose–volume metrics of every structure, and the clinical goals with their verdicts."""
+"""Dose–volume metrics of every structure."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import attrs
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
-from PySide6.QtWidgets import QAbstractItemView, QHBoxLayout, QHeaderView, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ert.domain.dvh import Dvh
-from ert.domain.plan import Goal, Plan
-from ert.errors import ErtError
 from ert.ui.delegates import SwatchDelegate
-from ert.ui.goal_dialog import GoalDialog
 from ert.ui.numbers import format_number
-from ert.ui.theme import BAD, GOOD, TEXT_DIM
+from ert.ui.tables import result_table
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button, section_title
+from ert.ui.widgets import plain_tip
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+_NAME = 1
 _DOSE_METRICS = ("Min", "Mean", "Max", "D95%", "D50%", "D2%")
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
@@ -74,8 +71,8 @@ class MetricTableModel(QAbstractTableModel):
             return QColor(*dvh.colour)
         if role == Qt.ItemDataRole.TextAlignmentRole and column > 1:
             return _RIGHT
-        if role == Qt.ItemDataRole.ToolTipRole and dvh.outside_cc > 0:
-            return f"{format_number(dvh.outside_cc, 1)} cm³ lie outside the dose grid and count as receiving nothing."
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return _tip(dvh)
         if role != Qt.ItemDataRole.DisplayRole or column == 0:
             return None
         return (dvh.name, format_number(dvh.volume_cc, 1), *map(self._dose_text, values))[column - 1]
@@ -88,155 +85,27 @@ class MetricTableModel(QAbstractTableModel):
         return format_number(100.0 * gy / self._workspace.plan.prescription.dose_gy, 1)
 
 
-@attrs.frozen(kw_only=True)
-class GoalRow:
-    """A goal and what the plan reaches; ``is_met`` is None while there is no current dose."""
-
-    goal: Goal
-    structure_name: str
-    value: float | None
-    is_met: bool | None
-    problem: str = ""
-
-
-def goal_row(workspace: PlanWorkspace, goal: Goal) -> GoalRow:
-    """Judge one goal by the current dose."""
-    name = workspace.structures.structure(goal.structure_number).name
-    if not workspace.dvhs:
-        return GoalRow(goal=goal, structure_name=name, value=None, is_met=None, problem="no current dose")
-    try:
-        prescribed_gy = workspace.plan.prescription.dose_gy
-        value = workspace.evaluation.metric(
-            goal.structure_number, f"{goal.metric}[{goal.unit}]", prescription_gy=prescribed_gy
-        )
-    except ErtError as error:
-        return GoalRow(goal=goal, structure_name=name, value=None, is_met=None, problem=str(error))
-    if value is None:
-        return GoalRow(goal=goal, structure_name=name, value=None, is_met=None, problem="not contoured")
-    is_met = value <= goal.value if goal.comparison == "<=" else value >= goal.value
-    return GoalRow(goal=goal, structure_name=name, value=value, is_met=is_met)
-
-
-class GoalTableModel(QAbstractTableModel):
-    """Goals with their values and verdicts; a verdict is a word and a sign as well as a colour."""
-
-    def __init__(self, workspace: PlanWorkspace) -> None:
-        super().__init__()
-        self._workspace = workspace
-        self.rows: list[GoalRow] = []
-
-    def refresh(self) -> None:
-        """Judge the goals anew."""
-        self.beginResetModel()
-        self.rows = [goal_row(self._workspace, goal) for goal in self._workspace.plan.goals]
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        """Goals."""
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Structure, goal, value, verdict."""
-        return 0 if parent.isValid() else 4
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Column names."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return ("Goal for", "Goal", "Reached", "")[section]
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Texts and colours."""
-        if not index.isValid():
-            return None
-        row, column = self.rows[index.row()], index.column()
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return row.problem or None
-        if role == Qt.ItemDataRole.TextAlignmentRole and column == 2:  # noqa: PLR2004
-            return _RIGHT
-        if role == Qt.ItemDataRole.ForegroundRole and column == 3:  # noqa: PLR2004
-            return QColor(TEXT_DIM if row.is_met is None else GOOD if row.is_met else BAD)
-        if role != Qt.ItemDataRole.DisplayRole:
-            return None
-        goal = row.goal
-        sign = "≤" if goal.comparison == "<=" else "≥"
-        value = "–" if row.value is None else f"{format_number(row.value, 2)} {goal.unit}"
-        verdict = "–" if row.is_met is None else "✓ met" if row.is_met else "✗ missed"
-        return (row.structure_name, f"{goal.metric} {sign} {goal.value:g} {goal.unit}", value, verdict)[column]
+def _tip(dvh: Dvh) -> str:
+    if dvh.outside_cc <= 0:
+        return plain_tip(dvh.name)
+    outside = f"{format_number(dvh.outside_cc, 1)} cm³ lie outside the dose grid and count as receiving nothing."
+    return plain_tip(f"{dvh.name}: {outside}")
 
 
 class EvaluationPanel(QWidget):
-    """Metrics above, goals below."""
+    """Metrics of every structure; the swatches are those of the histograms' curves."""
 
     def __init__(self, workspace: PlanWorkspace, state: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._workspace = workspace
         self.metrics = MetricTableModel(workspace, state)
-        self.goals = GoalTableModel(workspace)
-        self.message = MessageStrip()
-        self.title = section_title("")
-        self.metric_table = self._table(self.metrics, "Dose-volume metrics", stretch=1)
+        self.metric_table = result_table(self.metrics, "Dose-volume metrics", stretch=_NAME)
         self.metric_table.setItemDelegateForColumn(0, SwatchDelegate(self.metric_table))
-        self.goal_table = self._table(self.goals, "Clinical goals", stretch=0)
-        add = push_button("Add goal", "add", "Write a clinical goal")
-        remove = push_button("Remove", "remove", "Remove the chosen goal")
-        add.clicked.connect(self._add)
-        remove.clicked.connect(self._remove)
-        heads = QHBoxLayout()
-        heads.addWidget(self.title)
-        heads.addStretch(1)
-        heads.addWidget(add)
-        heads.addWidget(remove)
+        self.metric_table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
-        layout.setSpacing(4)
-        layout.addWidget(self.metric_table, 3)
-        layout.addLayout(heads)
-        layout.addWidget(self.message)
-        layout.addWidget(self.goal_table, 2)
+        layout.addWidget(self.metric_table)
         self.refresh()
-
-    @staticmethod
-    def _table(model: QAbstractTableModel, name: str, *, stretch: int) -> QTableView:
-        table = QTableView()
-        table.setModel(model)
-        table.setAccessibleName(name)
-        table.verticalHeader().hide()
-        table.verticalHeader().setDefaultSectionSize(21)
-        table.setShowGrid(False)
-        table.setAlternatingRowColors(True)
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        header = table.horizontalHeader()
-        header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setMinimumSectionSize(24)
-        header.setSectionResizeMode(stretch, QHeaderView.ResizeMode.Stretch)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignCenter)
-        return table
 
     def refresh(self) -> None:
         """Plan, dose or histograms changed."""
-        self.title.setText(f"Goals  ·  {self._workspace.plan.dose_to.phrase}")
         self.metrics.refresh()
-        self.goals.refresh()
-
-    def _add(self) -> None:
-        dialog = GoalDialog(self._workspace.structures, self)
-        if not dialog.exec() or dialog.goal is None:
-            return
-        goal = dialog.goal
-        self._apply("Add goal", lambda plan: attrs.evolve(plan, goals=(*plan.goals, goal)))
-
-    def _remove(self) -> None:
-        row = self.goal_table.currentIndex().row()
-        if row >= 0:
-            self._apply("Remove goal", lambda plan: attrs.evolve(plan, goals=_without(plan, row)))
-
-    def _apply(self, label: str, edit: Any) -> None:  # noqa: ANN401
-        try:
-            self._workspace.apply(label, edit)
-        except ErtError as error:
-            self.message.show_error(str(error))
-
-
-def _without(plan: Plan, row: int) -> tuple[Goal, ...]:
-    return tuple(goal for n, goal in enumerate(plan.goals) if n != row)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QIcon
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QIcon, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QListView, QListWidget, QListWidgetItem, QVBoxLayout, QWidget
 
 from ert.domain.record import Finding, Severity
-from ert.ui.widgets import SEVERITY_LOOKS, section_title, severity_pixmap
+from ert.ui.delegates import WrappedDelegate
+from ert.ui.theme import TEXT_DIM
+from ert.ui.widgets import SEVERITY_LOOKS, plain_tip, section_title, severity_pixmap, text_label
 
 _NOUNS = {
     Severity.BLOCKER: ("stop", "stops"),
@@ -30,11 +32,22 @@ class FindingsList(QListWidget):
     def __init__(self, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName(name)
-        self.setWordWrap(True)
+        self.setItemDelegate(WrappedDelegate(self))
         self.setIconSize(QSize(16, 16))
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setSpacing(2)
+        self.setResizeMode(QListView.ResizeMode.Adjust)
+        self.setVerticalScrollMode(QListView.ScrollMode.ScrollPerPixel)
         self._shown: tuple[Finding, ...] = ()
+        self.empty_text = ""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """An empty list says that it is empty."""
+        super().paintEvent(event)
+        if self.count() == 0 and self.empty_text:
+            painter = QPainter(self.viewport())
+            painter.setPen(QColor(TEXT_DIM))
+            painter.drawText(self.viewport().rect(), int(Qt.AlignmentFlag.AlignCenter), self.empty_text)
+            painter.end()
 
     def show_findings(self, findings: Sequence[Finding]) -> None:
         """Show findings in the order given."""
@@ -44,7 +57,7 @@ class FindingsList(QListWidget):
         self.clear()
         for finding in findings:
             item = QListWidgetItem(QIcon(severity_pixmap(finding.severity)), finding.sentence)
-            item.setToolTip(f"{SEVERITY_LOOKS[finding.severity][2]} · {finding.code}")
+            item.setToolTip(plain_tip(f"{SEVERITY_LOOKS[finding.severity][2]} · {finding.code}\n{finding.sentence}"))
             self.addItem(item)
 
 
@@ -54,12 +67,12 @@ class FindingsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.list = FindingsList("Checks")
-        self._counts = {severity: QLabel() for severity in Severity}
+        self._counts = {severity: text_label() for severity in Severity}
         head = QHBoxLayout()
         head.addWidget(section_title("Checks"))
         head.addStretch(1)
         for severity, label in self._counts.items():
-            sign = QLabel()
+            sign = text_label()
             sign.setPixmap(severity_pixmap(severity))
             head.addWidget(sign)
             head.addWidget(label)

@@ -15,7 +15,10 @@ Show or hide      I isodose lines · W wash · S structures · B beams;  hold H:
 Percent or Gy     %
 Beams             [ ] previous, next;  Ctrl+B add
 Aperture          drag a point · double-click an edge: new point · Del: remove the chosen point
-Plan              Ctrl+Z undo · Ctrl+Shift+Z redo · Ctrl+S save · Ctrl+E export · F5 compute
+Panels            Alt+1 beams · Alt+2 structures · Alt+3 isodoses · Alt+4 prescription
+Plan              Ctrl+Z undo · Ctrl+Shift+Z redo · Ctrl+S save · Ctrl+Shift+S save as new plan
+                  F5 compute · Ctrl+E export · Ctrl+R report · Ctrl+W back to the patients
+Patients          Ctrl+F search · Ctrl+I import · Ctrl+N new plan · Return open
 Everything        Ctrl+K finds any action by name
 """
 
@@ -29,7 +32,7 @@ def show_text(parent: QWidget, title: str, text: str) -> None:
     """A page of plain text in a window of its own."""
     dialog = QDialog(parent)
     dialog.setWindowTitle(title)
-    dialog.resize(820, 380)
+    dialog.resize(820, 420)
     page = QPlainTextEdit(text)
     page.setReadOnly(True)
     page.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)

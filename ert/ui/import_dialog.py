@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 from PySide6.QtCore import Signal
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import (
@@ -13,7 +14,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QSplitter,
@@ -23,12 +23,14 @@ from PySide6.QtWidgets import (
 
 from ert.app.jobs import Job, Lane
 from ert.app.session import SiteSession
-from ert.errors import Cancelled, ErtError
+from ert.domain.record import Finding, Severity
+from ert.errors import Cancelled
 from ert.geometry.frames import PATIENT_POSITIONS
+from ert.ui.failures import sentence_of
 from ert.ui.findings_panel import FindingsPanel
-from ert.ui.import_preview import PreviewTree, series_text, structure_set_text
+from ert.ui.import_preview import PreviewTree, person_name, series_text, structure_set_text
 from ert.ui.prescription_panel import combo
-from ert.ui.widgets import MessageStrip, push_button
+from ert.ui.widgets import MessageStrip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.patient_service import ImportOutcome, ImportPreview, Selection
@@ -53,7 +55,7 @@ class ImportDialog(QDialog):
         self._preview: ImportPreview | None = None
         self._job: Job[Any] | None = None
         self.setWindowTitle("Import CT and structures")
-        self.resize(980, 640)
+        self.resize(1040, 660)
         self.source = QLineEdit()
         self.source.setReadOnly(True)
         self.source.setAccessibleName("Source")
@@ -66,7 +68,7 @@ class ImportDialog(QDialog):
         self.record_number.setAccessibleName("Medical record number")
         self.position = combo("Patient position", [(name, name) for name in PATIENT_POSITIONS])
         self.progress = QProgressBar()
-        self.progress_text = QLabel()
+        self.progress_text = text_label()
         self.stop = push_button("Stop", "cancel", "Stop; nothing is imported")
         self.message = MessageStrip()
         self.import_button = push_button("Import", "import", "Choose what to import first", is_default=True)
@@ -83,7 +85,7 @@ class ImportDialog(QDialog):
         middle = QSplitter()
         middle.addWidget(self.tree)
         middle.addWidget(self.findings)
-        middle.setSizes([560, 400])
+        middle.setSizes([640, 340])
         self._form = QFormLayout()
         self._form.addRow("CT series", self.series)
         self._form.addRow("Structures", self.structure_set)
@@ -143,6 +145,7 @@ class ImportDialog(QDialog):
     def _fill(self) -> None:
         preview = self._preview
         self.tree.show_preview(preview)
+        self.findings.list.empty_text = "" if preview is None else "Nothing to report"
         self.findings.show_findings(() if preview is None else _sorted_findings(preview))
         self.series.blockSignals(True)
         self.series.clear()
@@ -226,6 +229,7 @@ class ImportDialog(QDialog):
         self.progress.setRange(0, 1000)
         self.progress.setValue(0)
         self.progress_text.clear()
+        self.stop.setEnabled(True)
         for widget in (self.progress, self.progress_text, self.stop):
             widget.setVisible(is_running)
         self.tree.setEnabled(not is_running)
@@ -234,6 +238,7 @@ class ImportDialog(QDialog):
     def _progressed(self, fraction: float, text: str) -> None:
         self.progress.setValue(round(1000 * fraction))
         self.progress_text.setText(text)
+        self.stop.setEnabled(self._job is not None and self._job.is_stoppable)
 
     def _stop(self) -> None:
         if self._job is not None:
@@ -247,8 +252,7 @@ class ImportDialog(QDialog):
         self._show_running(is_running=False)
         if isinstance(error, Cancelled):
             return
-        text = str(error) if isinstance(error, ErtError) else "That failed for a reason the program does not know."
-        self.message.show_error(f"{text} Nothing was imported.")
+        self.message.show_error(f"{sentence_of(error)} Nothing was imported.")
 
     def reject(self) -> None:
         """Close; a running scan or import is stopped."""
@@ -261,6 +265,11 @@ class ImportDialog(QDialog):
         super().closeEvent(event)
 
 
-def _sorted_findings(preview: ImportPreview) -> list[Any]:
-    order = {"blocker": 0, "warning": 1, "note": 2}
-    return sorted(preview.all_findings, key=lambda f: order[f.severity.value])
+def _sorted_findings(preview: ImportPreview) -> list[Finding]:
+    """Worst first; what concerns one series of several names it."""
+    found = list(preview.findings)
+    for series in preview.series:
+        whose = f"{person_name(series.person.name)}, {series.description or 'CT'}: " if len(preview.series) > 1 else ""
+        found += [attrs.evolve(f, sentence=f"{whose}{f.sentence}") for f in series.findings]
+    order = {Severity.BLOCKER: 0, Severity.WARNING: 1, Severity.NOTE: 2}
+    return sorted(found, key=lambda f: order[f.severity])

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QBrush, QColor, QIcon
 from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from ert.domain.record import Severity
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number
-from ert.ui.widgets import severity_pixmap
+from ert.ui.theme import BAD
+from ert.ui.widgets import plain_tip, severity_pixmap
 
 if TYPE_CHECKING:
     from ert.app.patient_service import CtSeries, ImportPreview, ScannedStudy, StructureSetHeader
@@ -19,11 +20,21 @@ if TYPE_CHECKING:
 _UID_ROLE = Qt.ItemDataRole.UserRole
 
 
+def person_name(name: str) -> str:
+    """A DICOM person name as a person writes it."""
+    return ", ".join(part for part in name.split("^") if part) or "(no name)"
+
+
+def date_text(date: str) -> str:
+    """A DICOM date (yyyymmdd) as yyyy-mm-dd; anything else as it is."""
+    return f"{date[:4]}-{date[4:6]}-{date[6:]}" if len(date) == 8 and date.isdigit() else date  # noqa: PLR2004
+
+
 def series_text(series: CtSeries) -> str:
     """Description, size and spacing of a series."""
     name = series.description or "CT"
     if series.grid is None:
-        return f"{name}  ·  {len(series.slices)} slices"
+        return f"{name}  ·  {len(series.slices)} slice{'s' * (len(series.slices) != 1)}"
     nz, ny, nx = series.grid.shape_zyx
     spacing = " × ".join(format_number(s, 2) for s in series.grid.spacing_cm)
     return f"{name}  ·  {nx} × {ny} × {nz}  ·  {spacing} cm  ·  {series.patient_position or 'position unknown'}"
@@ -31,7 +42,8 @@ def series_text(series: CtSeries) -> str:
 
 def structure_set_text(header: StructureSetHeader) -> str:
     """Label, date and number of structures."""
-    return f"{header.label or 'RT Structure Set'}  ·  {header.date or 'no date'}  ·  {len(header.roi_names)} structures"
+    label, date = header.label or "RT Structure Set", date_text(header.date) or "no date"
+    return f"{label}  ·  {date}  ·  {len(header.roi_names)} structures"
 
 
 class PreviewTree(QTreeWidget):
@@ -50,6 +62,7 @@ class PreviewTree(QTreeWidget):
         self.setHeaderLabels(["Found", ""])
         self.setAccessibleName("Found in the files")
         self.setAlternatingRowColors(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         header = self.header()
         header.setStretchLastSection(False)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -62,7 +75,7 @@ class PreviewTree(QTreeWidget):
         for patient in () if preview is None else preview.patients:
             person = patient.person
             born = person.birth_date.isoformat() if person.birth_date else "unknown"
-            name = ", ".join(part for part in person.name.split("^") if part) or "(no name)"
+            name = person_name(person.name)
             root = QTreeWidgetItem(self, [f"{name}   ID {person.patient_id or '–'}   born {born}", ""])
             root.setIcon(0, icon("patient"))
             for study in patient.studies:
@@ -70,19 +83,19 @@ class PreviewTree(QTreeWidget):
         self.expandAll()
 
     def _add_study(self, root: QTreeWidgetItem, study: ScannedStudy) -> None:
-        branch = QTreeWidgetItem(root, [f"Study {study.date} {study.description}".strip(), ""])
+        branch = QTreeWidgetItem(root, [f"Study {date_text(study.date)} {study.description}".strip(), ""])
         branch.setIcon(0, icon("course"))
         for series in study.series:
             item = QTreeWidgetItem(branch, [series_text(series), ""])
             item.setIcon(0, icon("series"))
-            item.setToolTip(0, "\n".join(f.sentence for f in series.findings))
+            item.setToolTip(0, plain_tip("\n".join([series_text(series), *(f.sentence for f in series.findings)])))
             self._mark(item, series)
             if series.is_importable:
                 item.setData(0, _UID_ROLE, series.uid)
         for header in study.structure_sets:
             item = QTreeWidgetItem(branch, [structure_set_text(header), "structures"])
             item.setIcon(0, icon("structures"))
-            item.setToolTip(0, ", ".join(header.roi_names))
+            item.setToolTip(0, plain_tip(", ".join(header.roi_names)))
         for plan in study.plans:
             QTreeWidgetItem(branch, [f"RT Plan {plan.label}", "not imported"]).setIcon(0, icon("plan"))
         for dose in study.doses:
@@ -94,7 +107,8 @@ class PreviewTree(QTreeWidget):
         if not series.is_importable:
             item.setIcon(1, QIcon(severity_pixmap(Severity.BLOCKER)))
             item.setText(1, "cannot be imported")
-            item.setForeground(0, item.foreground(1))
+            for column in range(item.columnCount()):
+                item.setForeground(column, QBrush(QColor(BAD)))
         elif Severity.WARNING in severities:
             item.setIcon(1, QIcon(severity_pixmap(Severity.WARNING)))
             item.setText(1, "see findings")

@@ -12,7 +12,6 @@ from PySide6.QtWidgets import (
     QColorDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QSlider,
     QTableView,
     QVBoxLayout,
@@ -26,7 +25,7 @@ from ert.ui.number_edit import NumberEdit
 from ert.ui.numbers import format_number, format_quantity, parse_number
 from ert.ui.prescription_panel import combo
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button
+from ert.ui.widgets import MessageStrip, text_label, tool_button
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -177,7 +176,7 @@ class IsodosePanel(QWidget):
         self._workspace, self._state = workspace, state
         self.model = IsodoseTableModel(workspace, state)
         self.message = MessageStrip()
-        self.reference = QLabel()
+        self.reference = text_label()
         self.table = QTableView()
         self.preset = combo("Isodose preset", [(levels, name) for name, levels in PRESETS.items()])
         self.has_lines = QCheckBox("Isodose lines  (I)")
@@ -202,8 +201,8 @@ class IsodosePanel(QWidget):
         table.horizontalHeader().setSectionResizeMode(_SWATCH, QHeaderView.ResizeMode.Fixed)
         table.setColumnWidth(_SWATCH, 34)
         table.doubleClicked.connect(self._choose_colour)
-        add = push_button("Add", "add", "Add a level")
-        remove = push_button("Remove", "remove", "Remove the chosen level")
+        add = tool_button("add", "Add a level")
+        remove = tool_button("remove", "Remove the chosen level")
         add.clicked.connect(self.model.add)
         remove.clicked.connect(self._remove)
         self.preset.activated.connect(self._use_preset)
@@ -222,10 +221,10 @@ class IsodosePanel(QWidget):
         ticks.addWidget(self.has_wash)
         ticks.addStretch(1)
         wash = QHBoxLayout()
-        wash.addWidget(QLabel("Wash from"))
+        wash.addWidget(text_label("Wash from"))
         self.threshold.setMaximumWidth(70)
         wash.addWidget(self.threshold)
-        wash.addWidget(QLabel("opacity"))
+        wash.addWidget(text_label("opacity"))
         wash.addWidget(self.opacity, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
 
 from ert.app.jobs import Job, Jobs, JobState
 from ert.ui.icons import icon
+from ert.ui.widgets import text_label
 
 _SHOW_AFTER_MS = 300
 
@@ -44,7 +45,7 @@ class JobStrip(QWidget):
         super().__init__(parent)
         self._jobs = jobs
         self._job: Job[Any] | None = None
-        self._text = QLabel()
+        self._text = text_label()
         self._bar = QProgressBar()
         self._bar.setRange(0, 1000)
         self._bar.setMaximumWidth(160)
@@ -80,7 +81,9 @@ class JobStrip(QWidget):
         job = self._job = active[0]
         more = f"  (+{len(active) - 1})" if len(active) > 1 else ""
         self._text.setText(f"{job.title}  {job.text}{more}".strip())
+        self._bar.setRange(0, 1000 if job.fraction > 0 else 0)  # a moving bar where the job cannot say how far it is
         self._bar.setValue(round(job.fraction * 1000))
+        self._cancel.setVisible(job.is_stoppable)
         self.show()
 
     def _cancel_job(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QLabel, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
@@ -17,7 +17,8 @@ from ert.app.session import SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import Finding
 from ert.ui.command_palette import CommandPalette
-from ert.ui.dialogs import AboutDialog, FindingsDialog, UnsavedAnswer, ask_unsaved, check_summary, sentence_of
+from ert.ui.dialogs import AboutDialog, FindingsDialog, UnsavedAnswer, ask_unsaved, check_summary
+from ert.ui.failures import sentence_of
 from ert.ui.help_dialogs import show_keys
 from ert.ui.icons import icon
 from ert.ui.jobs_bridge import JobStrip
@@ -25,7 +26,7 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.sign_in_page import SignInPage
-from ert.ui.widgets import MessageStrip
+from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -84,9 +85,10 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(whole)
         bar = self.statusBar()
         bar.setSizeGripEnabled(False)
+        bar.setContentsMargins(10, 0, 10, 0)
         bar.addWidget(self._probe, 1)
         bar.addPermanentWidget(JobStrip(self._jobs))
-        bar.addPermanentWidget(QLabel(f"ERT {metadata.version('ert')}"))
+        bar.addPermanentWidget(text_label(f"ERT {metadata.version('ert')}"))
 
     def _build_menus(self) -> None:
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
@@ -145,6 +147,8 @@ class MainWindow(QMainWindow):
         site, user = ("–", "–") if session is None else (session.site_name, session.user_name)
         is_demo = session is not None and session.has_demo_machine
         self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo)
+        if session is None:
+            self.header.hide_patient()
         self._head.addWidget(self.header)
 
     def _show_patient(self, patient: Patient | None) -> None:
@@ -186,7 +190,7 @@ class MainWindow(QMainWindow):
             self.patient_page.deleteLater()
             self.patient_page = None
         session, self.session = self.session, None
-        self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site")
+        self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
         self._pages.setCurrentWidget(self.sign_in)
@@ -208,6 +212,7 @@ class MainWindow(QMainWindow):
             Lane.IO,
             lambda _ctx: session.add_machine(path),
             title="Adding the machine",
+            can_stop=False,
             on_done=lambda package: self._machine_added(package.machine.name),
             on_failed=self.show_failure,
         )
@@ -258,10 +263,11 @@ class MainWindow(QMainWindow):
             return
         self._jobs.submit(
             Lane.IO,
-            lambda _ctx: session.check(),
+            session.check,
             title="Verifying the site",
             on_done=self._show_check,
             on_failed=self.show_failure,
+            on_cancelled=lambda: self.message.show_note("The check was stopped. It says nothing about the site."),
         )
 
     def _show_check(self, findings: Sequence[Finding]) -> None:
@@ -281,6 +287,7 @@ class MainWindow(QMainWindow):
             title="Opening the plan",
             on_done=self._show_plan,
             on_failed=self.show_failure,
+            on_cancelled=self._opening_stopped,
         )
 
     def _show_plan(self, workspace: PlanWorkspace) -> None:
@@ -296,12 +303,17 @@ class MainWindow(QMainWindow):
         page.probed.connect(self._probe.set_full_text)
         page.plan_shown.connect(self._show_plan_title)
         page.materials_wanted.connect(self.show_materials)
+        page.saved_as.connect(lambda plan_id: self._show_instead(page, plan_id))
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
         self._refill_menus()
         self._show_plan_title()
         if workspace.plan.beams and workspace.dose.status != "current":
             QTimer.singleShot(0, page, workspace.compute_dose)
+
+    def _opening_stopped(self) -> None:
+        self._is_opening = False
+        self.message.show_note("Opening the plan was stopped.")
 
     def back_to_patients(self) -> None:
         """Leave the plan, after asking about unsaved edits."""
@@ -327,6 +339,15 @@ class MainWindow(QMainWindow):
         self._close_plan_page(page)
         return True
 
+    def _show_instead(self, page: PlanPage, plan_id: str) -> None:
+        """Go on with the plan the edits were saved in."""
+        if page is not self.plan_page:
+            return
+        self._close_plan_page(page)
+        if self.patient_page is not None:
+            self.patient_page.refresh(select_plan=plan_id)
+        self.open_plan(plan_id)
+
     def _close_plan_page(self, page: PlanPage) -> None:
         page.close_page()
         page.workspace.close()
@@ -350,9 +371,9 @@ class MainWindow(QMainWindow):
 
     def show_palette(self) -> None:
         """Find an action by name."""
-        actions = list(self.actions())
+        actions = [a for a in self.actions() if a is not self.palette_action]
         if self.plan_page is not None:
-            actions += self.plan_page.actions()
+            actions = [*self.plan_page.actions(), *actions]
         palette = CommandPalette(actions, self)
         palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         centre = self.mapToGlobal(self.rect().center())

@@ -28,7 +28,7 @@ from ert.domain.image import Material
 from ert.domain.library import LibraryEntry, SiteMaterial, check_material
 from ert.domain.materials import shipped_materials
 from ert.errors import Refused
-from ert.ui.dialogs import sentence_of
+from ert.ui.failures import sentence_of
 from ert.ui.number_edit import NumberEdit
 from ert.ui.theme import TEXT_DIM
 from ert.ui.widgets import MessageStrip, push_button, section_title

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ert.app.jobs import Lane
 from ert.app.session import SiteSession
 from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, Prescription
 from ert.domain.record import StoredPlan
 from ert.domain.structure import StructureRole, StructureSet
-from ert.errors import ErtError, Refused
+from ert.errors import Refused
+from ert.ui.failures import sentence_of
 from ert.ui.number_edit import NumberEdit
 from ert.ui.numbers import format_quantity
 from ert.ui.prescription_panel import combo
-from ert.ui.widgets import MessageStrip, dim_label
+from ert.ui.widgets import MessageStrip, dim_label, text_label
 
 
 class NewPlanDialog(QDialog):
@@ -48,7 +49,7 @@ class NewPlanDialog(QDialog):
         self.target = combo("Target", [(s.number, s.name) for s in targets])
         self.dose = NumberEdit("The prescribed dose", "Gy", minimum=0.01, maximum=MAX_DOSE_GY)
         self.fractions = NumberEdit("The number of fractions", "", decimals=0, minimum=1, maximum=MAX_FRACTIONS)
-        self.per_fraction = QLabel("–")
+        self.per_fraction = text_label("–")
         externals = [s for s in drawn if s.role is StructureRole.EXTERNAL] or drawn
         self.external = combo("External contour", [(s.number, s.name) for s in externals])
         self.message = MessageStrip()
@@ -60,7 +61,7 @@ class NewPlanDialog(QDialog):
         form = QFormLayout()
         form.addRow("Name", self.name)
         form.addRow("Target", self.target)
-        form.addRow("Dose", self.dose)
+        form.addRow("Dose, Gy", self.dose)
         form.addRow("Fractions", self.fractions)
         form.addRow("Per fraction", self.per_fraction)
         form.addRow("External", self.external)
@@ -105,6 +106,7 @@ class NewPlanDialog(QDialog):
             Lane.IO,
             lambda _ctx: self._session.create_plan(self._course_id, name, prescription, external_number=external),
             title="Making the plan",
+            can_stop=False,
             on_done=self._created,
             on_failed=self._failed,
         )
@@ -115,8 +117,7 @@ class NewPlanDialog(QDialog):
 
     def _failed(self, error: BaseException) -> None:
         self.buttons.setEnabled(True)
-        text = str(error) if isinstance(error, ErtError) else "The plan could not be made; the reason is in the log."
-        self.message.show_error(text)
+        self.message.show_error(sentence_of(error))
 
 
 def _free_name(taken: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QLineEdit, QWidget
 
 from ert.errors import Refused
 from ert.ui.numbers import format_quantity, parse_number
-from ert.ui.widgets import mark_invalid
+from ert.ui.widgets import mark_invalid, plain_tip
 
 
 class NumberEdit(QLineEdit):
@@ -82,7 +82,7 @@ class NumberEdit(QLineEdit):
         try:
             self.read()
         except Refused as error:
-            self.setToolTip(str(error))
+            self.setToolTip(plain_tip(str(error)))
             mark_invalid(self, is_invalid=True)
         else:
             self.setToolTip("")

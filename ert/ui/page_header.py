@@ -7,6 +7,7 @@ from PySide6.QtGui import QFontMetrics, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from ert.domain.patient import Patient, Sex
+from ert.ui.widgets import plain_tip, text_label
 
 NOT_CLEARED = "ERT is not a cleared medical device."
 DEMO_BANNER = "DEMO MACHINE – NOT FOR CLINICAL USE"
@@ -24,13 +25,14 @@ class ElidedLabel(QLabel):
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._full = ""
+        self.setTextFormat(Qt.TextFormat.PlainText)
         self.setMinimumWidth(60)
         self.set_full_text(text)
 
     def set_full_text(self, text: str) -> None:
         """Show a text."""
         self._full = text
-        self.setToolTip(text)
+        self.setToolTip(plain_tip(text))
         self._elide()
 
     def _elide(self) -> None:
@@ -59,27 +61,27 @@ class PageHeader(QWidget):
         self._row = QHBoxLayout(self._bar)
         self._row.setContentsMargins(12, 6, 12, 6)
         self._row.setSpacing(18)
-        self.name = QLabel("No patient chosen")
+        self.name = text_label("No patient chosen")
         self.name.setObjectName("patientName")
-        self.id_value, self.birth_value, self.sex_value = QLabel("–"), QLabel("–"), QLabel("–")
+        self.id_value, self.birth_value, self.sex_value = text_label("–"), text_label("–"), text_label("–")
         self._row.addWidget(self.name)
         for key, value in (("ID", self.id_value), ("Born", self.birth_value), ("Sex", self.sex_value)):
             self._row.addLayout(_pair(key, value))
         self.context = ElidedLabel()
         self.context.setObjectName("headerKey")
         self._row.addWidget(self.context, 1)
-        self._row.addLayout(_pair("Site", QLabel(site_text)))
-        self._row.addLayout(_pair("User", QLabel(user_name)))
+        self._row.addLayout(_pair("Site", text_label(site_text)))
+        self._row.addLayout(_pair("User", text_label(user_name)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addWidget(self._bar)
         banner = QHBoxLayout()
         banner.setSpacing(0)
-        self.demo = QLabel(DEMO_BANNER)
+        self.demo = text_label(DEMO_BANNER)
         self.demo.setObjectName("demoBanner")
         self.demo.setVisible(is_demo)
-        cleared = QLabel(NOT_CLEARED)
+        cleared = text_label(NOT_CLEARED)
         cleared.setObjectName("notClearedBanner")
         cleared.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         banner.addWidget(self.demo, 2)
@@ -99,17 +101,20 @@ class PageHeader(QWidget):
             self.sex_value.setText(_SEX_NAMES[patient.sex] or "–")
         self.context.set_full_text(context)
 
+    def hide_patient(self) -> None:
+        """Nobody has signed in: there is no patient, site or user to name."""
+        self._bar.hide()
+
     def set_demo(self, *, is_demo: bool) -> None:
         """Show or hide the demo machine's banner."""
         self.demo.setVisible(is_demo)
 
 
 def _pair(key: str, value: QLabel) -> QHBoxLayout:
-    name = QLabel(key)
+    name = text_label(key)
     name.setObjectName("headerKey")
     value.setObjectName("headerValue")
     value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-    value.setTextFormat(Qt.TextFormat.PlainText)
     row = QHBoxLayout()
     row.setSpacing(6)
     row.addWidget(name)

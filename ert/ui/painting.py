@@ -12,6 +12,7 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QImage, QPainter, QPaint
 _ELEMENT = np.dtype([("kind", ">i4"), ("x", ">f8"), ("y", ">f8")])
 _MOVE, _LINE = 0, 1
 _HU_COUNT = 65536
+_PLATE_PAD = 4.5
 PLATE = QColor(0, 0, 0, 165)
 
 
@@ -94,7 +95,9 @@ def draw_plate(
     painter.setBrush(plate)
     painter.drawRoundedRect(rect, 3.0, 3.0)
     painter.setPen(colour)
-    painter.drawText(rect, int(Qt.AlignmentFlag.AlignCenter), text)
+    across = Qt.AlignmentFlag.AlignLeft if align & Qt.AlignmentFlag.AlignLeft else Qt.AlignmentFlag.AlignHCenter
+    inner = rect.adjusted(_PLATE_PAD, 0.0, -_PLATE_PAD, 0.0)
+    painter.drawText(inner, int(across | Qt.AlignmentFlag.AlignVCenter | Qt.TextFlag.TextDontClip), text)
     painter.restore()
     return rect
 
@@ -103,7 +106,7 @@ def plate_rect(text: str, anchor: QPointF, *, align: Qt.AlignmentFlag, font: QFo
     """Where `draw_plate` would put its plate."""
     metrics = QFontMetricsF(font)
     lines = text.split("\n")
-    width = max(metrics.horizontalAdvance(line) for line in lines) + 9.0
+    width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * _PLATE_PAD
     height = metrics.height() * len(lines) + 3.0
     x, y = anchor.x() - width / 2, anchor.y() - height / 2
     if align & Qt.AlignmentFlag.AlignLeft:

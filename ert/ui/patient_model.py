@@ -13,6 +13,7 @@ from ert.domain.record import PlanHead
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number
 from ert.ui.page_header import birth_text
+from ert.ui.widgets import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -148,8 +149,9 @@ class PatientTreeModel(QAbstractItemModel):
             return node.row
         if role == _SearchRole:
             return " ".join(row_text(node.row, column) for column in range(3))
-        if role == Qt.ItemDataRole.DisplayRole:
-            return row_text(node.row, index.column())
+        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
+            text = row_text(node.row, index.column())
+            return text if role == Qt.ItemDataRole.DisplayRole else plain_tip(text)
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
             name = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}[type(node.row)]
             return icon(name)

@@ -9,7 +9,6 @@ from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QMenu,
     QStackedWidget,
@@ -22,12 +21,13 @@ from ert.app.jobs import Lane
 from ert.app.session import CourseRow, PatientRow, SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
-from ert.errors import ErtError
+from ert.domain.structure import StructureSet
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
 from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
-from ert.ui.widgets import MessageStrip, dim_label, push_button
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 
 class PatientPage(QWidget):
@@ -54,9 +54,9 @@ class PatientPage(QWidget):
         self.search = QLineEdit()
         self.message = MessageStrip()
         self.import_button = push_button(
-            "Import…", "import", "Import CT and structures from DICOM files", is_default=True
+            "Import…", "import", "Import CT and structures from DICOM files  (Ctrl+I)", is_default=True
         )
-        self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course")
+        self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course  (Ctrl+N)")
         self.open_button = push_button("Open", "open", "Open the chosen plan")
         self._empty = QWidget()
         self._places = QStackedWidget()
@@ -72,7 +72,7 @@ class PatientPage(QWidget):
         tree.setAlternatingRowColors(True)
         tree.setUniformRowHeights(True)
         tree.setAllColumnsShowFocus(True)
-        tree.header().setStretchLastSection(True)
+        tree.header().setStretchLastSection(False)
         tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         tree.selectionModel().currentChanged.connect(self._current_changed)
         tree.doubleClicked.connect(lambda _index: self._open())
@@ -85,11 +85,13 @@ class PatientPage(QWidget):
         self.search.textChanged.connect(self._search_changed)
         QShortcut(QKeySequence("Ctrl+F"), self, self.search.setFocus)
         QShortcut(QKeySequence("Return"), tree, self._open)
+        QShortcut(QKeySequence("Ctrl+I"), self, self.start_import)
+        QShortcut(QKeySequence("Ctrl+N"), self, self.start_new_plan)
         self.import_button.clicked.connect(self.start_import)
         self.new_plan_button.clicked.connect(self.start_new_plan)
         self.open_button.clicked.connect(self._open)
         top = QHBoxLayout()
-        title = QLabel("Patients")
+        title = text_label("Patients")
         title.setObjectName("pageTitle")
         top.addWidget(title)
         top.addSpacing(16)
@@ -110,7 +112,7 @@ class PatientPage(QWidget):
     def _empty_place(self) -> QWidget:
         layout = QVBoxLayout(self._empty)
         layout.addStretch(1)
-        text = QLabel("No patients yet")
+        text = text_label("No patients yet")
         text.setObjectName("pageTitle")
         start = push_button("Import CT and structures…", "import", "Import from a folder of DICOM files")
         start.clicked.connect(self.start_import)
@@ -139,6 +141,7 @@ class PatientPage(QWidget):
             Lane.IO,
             lambda _ctx: self._session.patients(),
             title="Reading patients",
+            can_stop=False,
             supersedes="patients",
             on_done=self._show,
             on_failed=self._failed,
@@ -150,8 +153,11 @@ class PatientPage(QWidget):
         self.model.show_rows(rows)
         self._places.setCurrentIndex(0 if rows else 1)
         self.tree.expandAll()
-        for column, width in enumerate((330, 130, 100, 430)):
+        header = self.tree.header()
+        for column, width in enumerate((330, 130, 100)):
             self.tree.setColumnWidth(column, width)
+        header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(4, QHeaderView.ResizeMode.ResizeToContents)
         self._select(*wanted)
         self._current_changed(self.tree.currentIndex(), QModelIndex())
 
@@ -215,7 +221,9 @@ class PatientPage(QWidget):
         self.open_button.setToolTip("Open the chosen plan" if is_plan else "Choose a plan first")
         has_course = self.chosen_course is not None
         self.new_plan_button.setEnabled(has_course)
-        self.new_plan_button.setToolTip("Make a plan on the chosen course" if has_course else "Choose a course first")
+        self.new_plan_button.setToolTip(
+            "Make a plan on the chosen course  (Ctrl+N)" if has_course else "Choose a course first"
+        )
         self.patient_chosen.emit(self.chosen_patient)
 
     def _menu(self, position: QPoint) -> None:
@@ -255,8 +263,8 @@ class PatientPage(QWidget):
             on_failed=self._failed,
         )
 
-    def _ask_plan(self, course_id: str, structures: object, names: list[str]) -> None:
-        dialog = NewPlanDialog(self._session, course_id, structures, names, self)  # type: ignore[arg-type]
+    def _ask_plan(self, course_id: str, structures: StructureSet, names: list[str]) -> None:
+        dialog = NewPlanDialog(self._session, course_id, structures, names, self)
         dialog.created.connect(self._created)
         dialog.open()
 
@@ -265,4 +273,4 @@ class PatientPage(QWidget):
         self.plan_chosen.emit(stored.plan.id)
 
     def _failed(self, error: BaseException) -> None:
-        self.message.show_error(str(error) if isinstance(error, ErtError) else "That failed; the reason is in the log.")
+        self.message.show_error(sentence_of(error))

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QSize, Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QSizePolicy, QToolBar, QWidget
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QSizePolicy, QToolBar, QWidget
 
 from ert.app.jobs import JobContext, Lane
 from ert.errors import ErtError
+from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import WINDOW_PRESETS
+from ert.ui.widgets import plain_tip
 
 if TYPE_CHECKING:
     from ert.ui.plan_page import PlanPage
@@ -27,7 +29,7 @@ class PlanActions(QObject):
 
     Attributes
     ----------
-    tool_bar : with the most used actions and the dose bar.
+    tool_bar : with the most used actions.
     menus : menu title -> actions; None is a separator.
     """
 
@@ -37,13 +39,14 @@ class PlanActions(QObject):
         state = page.state
         workspace = page.workspace
         make = self._make
-        self.back = make("Patients", "back", page.left.emit, tip="Back to the patients")
+        self.back = make("Patients", "back", page.left.emit, key="Ctrl+W", tip="Back to the patients")
         self.undo = make("Undo", "undo", workspace.undo, key="Ctrl+Z")
         self.redo = make("Redo", "redo", workspace.redo, key="Ctrl+Shift+Z")
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.save = make("Save", "save", self._save, key="Ctrl+S")
+        self.save_as = make("Save as new plan…", "copy", self._save_as, key="Ctrl+Shift+S")
         self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
-        self.report = make("Report…", "report", self._report, tip="Write the plan report as PDF")
+        self.report = make("Report…", "report", self._report, key="Ctrl+R", tip="Write the plan report as PDF")
         self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
         self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
         self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
@@ -54,6 +57,10 @@ class PlanActions(QObject):
         self.beams = make("Beams", "beam", state.toggle_beams, key="B", is_checkable=True)
         self.unit = make("Percent or Gy", "isodose", state.toggle_unit, key="%")
         self.fit = make("Fit all views", "fit", self._fit_all, tip="Show the whole patient in every slice view")
+        self.panels = [
+            make(f"Panel {name}", "structures", partial(page.show_tab, n), key=f"Alt+{n + 1}")
+            for n, name in enumerate(page.tab_names)
+        ]
         self.tool_bar = self._tool_bar()
         self.menus = self._menus()
         for actions in self.menus.values():
@@ -100,8 +107,7 @@ class PlanActions(QObject):
             if hasattr(button, "defaultAction") and button.defaultAction() is not None:
                 button.setAccessibleName(button.defaultAction().text())
                 button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self._page.dose_bar.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        bar.addWidget(self._page.dose_bar)
+        bar.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
         return bar
 
     def _menus(self) -> dict[str, list[QAction | None]]:
@@ -114,7 +120,7 @@ class PlanActions(QObject):
             for n, (name, window_hu, level_hu) in enumerate(WINDOW_PRESETS, start=1)
         ]
         return {
-            "&Plan": [self.save, None, self.export, self.report, None, self.back],
+            "&Plan": [self.save, self.save_as, None, self.export, self.report, None, self.back],
             "&Edit": [
                 self.undo,
                 self.redo,
@@ -125,7 +131,19 @@ class PlanActions(QObject):
                 None,
                 self.compute,
             ],
-            "&View": [self.lines, self.wash, self.structures, self.beams, self.unit, None, self.fit, None, *presets],
+            "&View": [
+                self.lines,
+                self.wash,
+                self.structures,
+                self.beams,
+                self.unit,
+                None,
+                self.fit,
+                None,
+                *self.panels,
+                None,
+                *presets,
+            ],
         }
 
     def refresh(self) -> None:
@@ -137,7 +155,9 @@ class PlanActions(QObject):
         ):
             action.setEnabled(label is not None)
             keys = action.shortcut().toString()
-            action.setToolTip(f"{verb}: {label}  ({keys})" if label is not None else f"Nothing to {verb.lower()}")
+            action.setToolTip(
+                plain_tip(f"{verb}: {label}  ({keys})") if label is not None else f"Nothing to {verb.lower()}"
+            )
         self.save.setEnabled(workspace.is_dirty)
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
         has_dose = workspace.dose.status == "current"
@@ -145,9 +165,11 @@ class PlanActions(QObject):
         why = "save the plan first" if has_dose else "there is no dose that is up to date"
         self.export.setEnabled(can_export)
         self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
-        self.report.setEnabled(has_dose)
-        self.report.setToolTip("Write the plan report as PDF" if has_dose else f"Report: {why}")
+        self.report.setEnabled(can_export)
+        self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose)
+        idle = "The dose is up to date" if has_dose else "The plan has no beam"
+        self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
         self.lines.setChecked(state.dose_display.has_lines)
         self.wash.setChecked(state.dose_display.has_wash)
         self.structures.setChecked(state.visibility.has_structures)
@@ -157,6 +179,25 @@ class PlanActions(QObject):
 
     def _save(self) -> None:
         self._page.workspace.save()
+
+    def _save_as(self) -> None:
+        taken = self._page.workspace.plan.name
+        name, is_chosen = QInputDialog.getText(self._page, "Save as new plan", "Name", text=f"{taken} copy")
+        if is_chosen:
+            self.save_as_named(name.strip())
+
+    def save_as_named(self, name: str) -> None:
+        """Save the edits as a plan of its own, in the background; then show that one."""
+        page = self._page
+        session, plan = page.session, page.workspace.plan
+        session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.save_as_new(plan, name),
+            title=f"Saving {name}",
+            can_stop=False,
+            on_done=lambda stored: page.saved_as.emit(stored.plan.id),
+            on_failed=self._failed,
+        )
 
     def _fit_all(self) -> None:
         for view in self._page.views.slices.values():
@@ -183,6 +224,7 @@ class PlanActions(QObject):
             Lane.IO,
             work,
             title="Exporting DICOM",
+            on_cancelled=lambda: page.message.show_note("The export was stopped; nothing was written."),
             on_done=lambda paths: page.message.show_note(f"{len(paths)} DICOM files were written to {folder}."),
             on_failed=self._failed,
         )
@@ -195,18 +237,18 @@ class PlanActions(QObject):
 
     def report_to(self, path: Path) -> None:
         """Write the PDF report, in the background."""
-        from ert.app.plan_output import write_report
+        from ert.app.plan_output import finished_report, write_report
 
         page = self._page
-        workspace = page.workspace
+        report = finished_report(page.workspace)  # here: the plan may be edited while it is written
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: write_report(workspace, path),
+            lambda _ctx: write_report(report, path),
             title="Writing the report",
+            can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
             on_failed=self._failed,
         )
 
     def _failed(self, error: BaseException) -> None:
-        sentence = str(error) if isinstance(error, ErtError) else "That failed for a reason the program does not know."
-        self._page.message.show_error(sentence)
+        self._page.message.show_error(sentence_of(error))

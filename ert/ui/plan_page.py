@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
 
 from ert.app.changes import Changes
 from ert.app.jobs import Lane
@@ -16,7 +16,9 @@ from ert.geometry.grid import Float3
 from ert.ui.beam_panel import BeamPanel
 from ert.ui.dose_bar import DoseBar
 from ert.ui.evaluation_panel import EvaluationPanel
+from ert.ui.failures import sentence_of
 from ert.ui.findings_panel import FindingsPanel
+from ert.ui.goal_panel import GoalPanel
 from ert.ui.isodose_panel import IsodosePanel
 from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from ert.app.session import SiteSession
     from ert.app.workspace import PlanWorkspace
     from ert.ui.plots import DvhPlot
+
+_TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 
 class PlanPage(QWidget):
@@ -52,12 +56,14 @@ class PlanPage(QWidget):
     probed(text) : what is under the pointer or at the crosshair.
     plan_shown : name, revision or saved state changed.
     materials_wanted : the user wants to see or define materials.
+    saved_as(plan_id) : the edits are safe in a new plan, which is to be shown instead.
     """
 
     left = Signal()
     probed = Signal(str)
     plan_shown = Signal()
     materials_wanted = Signal()
+    saved_as = Signal(str)
 
     def __init__(
         self,
@@ -78,10 +84,12 @@ class PlanPage(QWidget):
         self.structures = StructurePanel(workspace, self.state)
         self.overrides = OverridePanel(workspace, self.state)
         self.isodoses = IsodosePanel(workspace, self.state)
-        self.prescription = PrescriptionPanel(workspace)
+        self.prescription = PrescriptionPanel(workspace, self.state)
         self.evaluation = EvaluationPanel(workspace, self.state)
+        self.goals = GoalPanel(workspace)
         self.findings = FindingsPanel()
-        self.message = MessageStrip()
+        self.message, self.not_saved = MessageStrip(), MessageStrip()
+        self._shown_save_error: BaseException | None = None
         self.dvh: DvhPlot | None = None
         self.actions_ = PlanActions(self)
         self._pending = Changes()
@@ -106,26 +114,25 @@ class PlanPage(QWidget):
         self._tabs = QTabWidget()
         self._tabs.setDocumentMode(True)
         self._tabs.setAccessibleName("Plan panels")
-        for widget, name in (
-            (self.beams, "Beams"),
-            (self.structures, "Structures"),
-            (self.overrides, "Materials"),
-            (self.isodoses, "Isodoses"),
-            (self.prescription, "Prescription"),
-        ):
+        panels = (self.beams, self.structures, self.overrides, self.isodoses, self.prescription)
+        for widget, name in zip(panels, _TABS, strict=True):
             self._tabs.addTab(widget, name)
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
         QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
+        judged = QSplitter(Qt.Orientation.Vertical)
+        judged.addWidget(self.findings)
+        judged.addWidget(self.goals)
+        judged.setSizes([100, 100])
         places: tuple[tuple[QWidget, int], ...] = (
-            (self._dvh_place, 33),
-            (self.evaluation, 43),
-            (self.findings, 24),
+            (self._dvh_place, 26),
+            (self.evaluation, 41),
+            (judged, 33),
         )
         for place, weight in places:
             self._bottom.addWidget(place)
             self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
-        self._bottom.setSizes([330, 430, 240])
+        self._bottom.setSizes([250, 410, 330])
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.views)
         left.addWidget(self._bottom)
@@ -138,13 +145,18 @@ class PlanPage(QWidget):
         whole.setStretchFactor(0, 1)
         whole.setStretchFactor(1, 0)
         whole.setSizes([1200, 340])
-        for splitter in (left, whole, self._bottom):
+        for splitter in (left, whole, self._bottom, judged):
             splitter.setChildrenCollapsible(False)
         self._tabs.setMinimumWidth(300)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
-        layout.addWidget(self.actions_.tool_bar)
+        top = QHBoxLayout()
+        top.setSpacing(0)
+        top.addWidget(self.actions_.tool_bar)
+        top.addWidget(self.dose_bar, 1)  # not in the tool bar, which hides what does not fit
+        layout.addLayout(top)
+        layout.addWidget(self.not_saved)
         layout.addWidget(self.message)
         layout.addWidget(whole, 1)
 
@@ -170,6 +182,8 @@ class PlanPage(QWidget):
         """Everything that came in this turn of the event loop, at once."""
         changes, self._pending = self._pending, Changes()
         self.dose_bar.refresh()
+        if changes.saved:
+            self._show_save_error()
         if changes.plan:
             self.beams.refresh()
             self.prescription.refresh()
@@ -185,11 +199,21 @@ class PlanPage(QWidget):
             self.findings.show_findings(self.workspace.findings)
         if changes.plan or changes.dose or changes.dvh:
             self.evaluation.refresh()
+            self.goals.refresh()
             self._show_dvh()
             self.findings.show_findings(self.workspace.findings)
             self._show_probe()
         self.actions_.refresh()
         self.plan_shown.emit()
+
+    def _show_save_error(self) -> None:
+        """A failed save is told until it is dismissed or a later one succeeds."""
+        error = self.workspace.save_error
+        if error is None:
+            self.not_saved.clear()
+        elif error is not self._shown_save_error:
+            self.not_saved.show_error(f"NOT SAVED. {sentence_of(error)} Your edits are still open here.")
+        self._shown_save_error = error
 
     def _show_dvh(self) -> None:
         if self.dvh is None:
@@ -229,6 +253,7 @@ class PlanPage(QWidget):
             supersedes="propose",
             on_done=self.beams.add_proposed,
             on_failed=self.beams.proposal_failed,
+            can_stop=False,
         )
 
     def step_beam(self, count: int) -> None:
@@ -237,6 +262,11 @@ class PlanPage(QWidget):
         if numbers:
             at = numbers.index(self.state.beam_number) if self.state.beam_number in numbers else 0
             self.state.set_beam(numbers[(at + count) % len(numbers)])
+
+    @property
+    def tab_names(self) -> tuple[str, ...]:
+        """Names of the panels at the right, in order."""
+        return _TABS
 
     def show_tab(self, index: int) -> None:
         """Bring a panel to the front."""

@@ -8,19 +8,21 @@ from typing import Any
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
-from PySide6.QtCore import QPointF, Qt
-from PySide6.QtGui import QColor, QFont
+from PySide6.QtCore import QPointF, Qt, QTimer
+from PySide6.QtGui import QColor, QFont, QResizeEvent
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from ert.domain.ct_curve import METAL_HU
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtCurvePoint
+from ert.ui.dvh_legend import DvhLegend
 from ert.ui.numbers import format_number
 from ert.ui.theme import ACCENT, BASE, BORDER, GOOD, TEXT, TEXT_DIM, WARN
 
 _MAX_POINTS = 400
 _GREY = QColor(130, 130, 130)
 _NEAR_PX = 14.0
+_LEGEND_RIGHT = 0.8
 
 
 def thinned(dvh: Dvh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -54,6 +56,7 @@ class DvhPlot(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._plot)
+        self.legend = DvhLegend(self)
 
     def _build(self) -> None:
         plot = self._plot
@@ -107,7 +110,20 @@ class DvhPlot(QWidget):
         self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
         self._message.setText("" if self._dvhs else message)
         self._message.setPos(float(self._shown(np.array([top_gy]))[0]) / 2, 55)
+        self.legend.show_names(self._dvhs)
+        self._place_legend()
+        QTimer.singleShot(0, self, self._place_legend)  # axes take their room with the next turn of the loop
         self._hide_readout()
+
+    def _place_legend(self) -> None:
+        left, right = self._plot.getViewBox().viewRange()[0]
+        at = float(self._shown(np.array([self._prescribed_gy]))[0])
+        self.legend.place(self._plot.getViewBox().sceneBoundingRect(), max(at / max(right - left, at), _LEGEND_RIGHT))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The legend follows once the plot has taken its new size."""
+        super().resizeEvent(event)
+        QTimer.singleShot(0, self, self._place_legend)
 
     def _shown(self, dose_gy: NDArray[np.float64]) -> NDArray[np.float64]:
         return dose_gy if self._is_absolute else dose_gy * (100.0 / self._prescribed_gy)

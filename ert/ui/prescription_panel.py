@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
-from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
 from ert.app.tissue_library import CurveStanding, Standing
 from ert.domain.image import CtCurve
 from ert.domain.materials import default_ct_curve
 from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, DoseTo, Normalisation, Plan, Prescription
+from ert.domain.statements import (
+    ALGORITHM_NAMES,
+    NORMALISATION_NAMES,
+    algorithm_statement,
+    normalisation_sentence,
+)
+from ert.domain.structure import PointKind, PointOfInterest
 from ert.errors import ErtError
 from ert.ui.number_edit import NumberEdit
-from ert.ui.numbers import format_quantity
-from ert.ui.widgets import MessageStrip, dim_label
+from ert.ui.numbers import format_number, format_quantity
+from ert.ui.view_state import ViewState
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
-NORMALISATIONS = (
-    (Normalisation.ISODOSE, "Isodose of the maximum"),
-    (Normalisation.D95, "Target D95%"),
-    (Normalisation.POINT, "Reference point"),
-    (Normalisation.FIXED_MU, "Monitor units as entered"),
+_PERCENT_OF = {Normalisation.ISODOSE: "Percent of given dose", Normalisation.MAXIMUM: "Percent of maximum"}
+_NO_POINT = (
+    "The plan has no reference point. Put the crosshair where the dose is wanted and press “Point at crosshair”; "
+    "then choose this normalisation."
 )
 _DOSE_TO = tuple((medium, medium.phrase.capitalize()) for medium in DoseTo)
 
@@ -33,6 +41,8 @@ def combo(name: str, items: list[tuple[object, str]]) -> QComboBox:
     """A combo box with data behind its texts."""
     box = QComboBox()
     box.setAccessibleName(name)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(10)
     for data, text in items:
         box.addItem(text, data)
     return box
@@ -41,25 +51,29 @@ def combo(name: str, items: list[tuple[object, str]]) -> QComboBox:
 class PrescriptionPanel(QWidget):
     """Fields of the prescription; each finished entry is one undoable edit."""
 
-    def __init__(self, workspace: PlanWorkspace, parent: QWidget | None = None) -> None:
+    def __init__(self, workspace: PlanWorkspace, state: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._workspace = workspace
+        self._workspace, self._state = workspace, state
         self._is_filling = False
         self.message = MessageStrip()
         targets = [(s.number, s.name) for s in workspace.structures.structures if s.role.is_target and not s.is_empty]
         self.target = combo("Target", list(targets))
         self.dose = NumberEdit("The prescribed dose", "Gy", minimum=0.01, maximum=MAX_DOSE_GY)
         self.fractions = NumberEdit("The number of fractions", "", decimals=0, minimum=1, maximum=MAX_FRACTIONS)
-        self.per_fraction = QLabel()
-        self.normalisation = combo("Normalisation", list(NORMALISATIONS))
-        self.percent = NumberEdit("The prescription isodose", "%", decimals=1, minimum=50, maximum=110)
+        self.per_fraction = text_label()
+        self.normalisation = combo("Normalisation", list(NORMALISATION_NAMES.items()))
+        self.percent_name = text_label()
+        self.percent = NumberEdit("The prescription percentage", "%", decimals=1, minimum=50, maximum=110)
         self.point = combo("Reference point", [])
+        self.new_point = push_button(
+            "Point at crosshair", "add", "Make a reference point of this plan where the crosshair is"
+        )
         self.rule = dim_label()
         self.dose_to = combo("Dose to", list(_DOSE_TO))
         self.spacing = NumberEdit("The dose grid spacing", "cm", minimum=0.1, maximum=1.0)
-        self.engine = QLabel()
+        self.engine = text_label()
         self.curve = combo("CT curve", [])
-        self.curve_state = dim_label()
+        self.curve_state, self.trust = dim_label(), dim_label()
         self._build()
         self.refresh()
 
@@ -73,8 +87,9 @@ class PrescriptionPanel(QWidget):
         norm = QGroupBox("Normalisation")
         norm_form = QFormLayout(norm)
         norm_form.addRow("Prescribe to", self.normalisation)
-        norm_form.addRow("Isodose", self.percent)
+        norm_form.addRow(self.percent_name, self.percent)
         norm_form.addRow("Point", self.point)
+        norm_form.addRow("", self.new_point)
         norm_form.addRow(self.rule)
         computing = QGroupBox("Dose calculation")
         computing_form = QFormLayout(computing)
@@ -83,6 +98,7 @@ class PrescriptionPanel(QWidget):
         computing_form.addRow("Grid spacing", self.spacing)
         computing_form.addRow("CT curve", self.curve)
         computing_form.addRow(self.curve_state)
+        computing_form.addRow(self.trust)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
         layout.addWidget(self.message)
@@ -95,9 +111,10 @@ class PrescriptionPanel(QWidget):
         self.fractions.entered.connect(self._set_fractions)
         self.normalisation.activated.connect(lambda _n: self._set_normalisation(self.normalisation.currentData()))
         self.percent.entered.connect(self._set_percent)
+        self.new_point.clicked.connect(self._add_point)
         self.point.activated.connect(lambda _n: self._set_point(self.point.currentData()))
         self.dose_to.activated.connect(
-            lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=self.dose_to.currentData()))
+            lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=DoseTo(self.dose_to.currentData())))
         )
         self.spacing.entered.connect(self._set_spacing)
         self.curve.activated.connect(lambda _n: self._set_curve(self.curve.currentData()))
@@ -116,12 +133,15 @@ class PrescriptionPanel(QWidget):
         self.percent.set_value(given.percent)
         self.point.clear()
         for point in plan.points:
-            self.point.addItem(point.name, point.id)
+            x, y, z = (format_number(v, 2) for v in point.position_cm)
+            self.point.addItem(f"{point.name}  ({x}, {y}, {z}) cm", point.id)
         self.point.setCurrentIndex(self.point.findData(given.point_id))
-        self._norm_form.setRowVisible(self.percent, given.normalisation is Normalisation.ISODOSE)
-        self._norm_form.setRowVisible(self.point, given.normalisation is Normalisation.POINT)
-        self.rule.setText(self._rule_text(given))
-        self.engine.setText(plan.algorithm.value)
+        self.percent_name.setText(_PERCENT_OF.get(given.normalisation, ""))
+        self._norm_form.setRowVisible(self.percent, given.normalisation in _PERCENT_OF)
+        self._norm_form.setRowVisible(self.point, bool(plan.points))
+        self.rule.setText(normalisation_sentence(plan, self._workspace.structures))
+        self.engine.setText(ALGORITHM_NAMES[plan.algorithm])
+        self.trust.setText(algorithm_statement(plan.algorithm))
         self.dose_to.setCurrentIndex(self.dose_to.findData(plan.dose_to))
         self.spacing.set_value(plan.dose_grid.spacing_cm)
         self._show_curves(plan.ct_curve)
@@ -140,17 +160,6 @@ class PrescriptionPanel(QWidget):
             self.curve.addItem(text, curve)
         self.curve.setCurrentIndex(next(n for n, (_, curve) in enumerate(known) if curve == kept))
         self.curve_state.setText(f"{_about(standing)} Digest {kept.digest[:8]}.")
-
-    def _rule_text(self, given: Prescription) -> str:
-        dose = format_quantity(given.dose_gy, 2, "Gy")
-        target = self._workspace.structures.structure(given.target_number).name
-        if given.normalisation is Normalisation.ISODOSE:
-            return f"The {given.percent:g} % isodose of the plan's maximum receives {dose}."
-        if given.normalisation is Normalisation.D95:
-            return f"95 % of {target} receives at least {dose}."
-        if given.normalisation is Normalisation.POINT:
-            return f"The reference point receives {dose}."
-        return "Nothing is scaled: enter monitor units in the beam table."
 
     # ---- edits ---------------------------------------------------------------------------------------------------
 
@@ -173,12 +182,23 @@ class PrescriptionPanel(QWidget):
             return
         self._prescribe("Fractions", lambda given: attrs.evolve(given, fractions=int(value)))
 
-    def _set_normalisation(self, wanted: Normalisation) -> None:
+    def _set_normalisation(self, chosen: str) -> None:
+        wanted = Normalisation(chosen)  # Qt keeps the text of a StrEnum only
         points = self._workspace.plan.points
         point_id = self._workspace.plan.prescription.point_id
-        if wanted is Normalisation.POINT and point_id is None and points:
+        if wanted is Normalisation.POINT and point_id is None:
+            if not points:
+                self.refresh()
+                self.message.show_warning(_NO_POINT)
+                return
             point_id = points[0].id
         self._prescribe("Normalisation", lambda given: attrs.evolve(given, normalisation=wanted, point_id=point_id))
+
+    def _add_point(self) -> None:
+        taken = {p.name for p in self._workspace.plan.points}
+        number = next(n for n in itertools.count(1) if f"Ref {n}" not in taken)
+        point = PointOfInterest(name=f"Ref {number}", position_cm=self._state.crosshair_cm, kind=PointKind.REFERENCE)
+        self._apply(f"Add point {point.name}", lambda plan: attrs.evolve(plan, points=(*plan.points, point)))
 
     def _set_spacing(self, value: float) -> None:
         self._apply(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.ports import SiteGateway
@@ -13,7 +13,7 @@ from ert.app.session import SiteSession
 from ert.ui.failures import sentence_of
 from ert.ui.password_rule import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
-from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button
+from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button, text_label
 
 
 class RecoverForm(QFrame):
@@ -35,7 +35,7 @@ class RecoverForm(QFrame):
         self._gateway, self._jobs = gateway, jobs
         self.folder, self.user, self.code = QLineEdit(), QLineEdit(), QLineEdit()
         self.password, self.again = QLineEdit(), QLineEdit()
-        self.rules = [QLabel() for _ in password_parts("")]
+        self.rules = [text_label() for _ in password_parts("")]
         self.message = MessageStrip()
         self.finish = push_button("Set password and sign in", "key", "Replace the password", is_default=True)
         self.back = push_button("Cancel", "close", "Go back; nothing is changed")
@@ -44,7 +44,7 @@ class RecoverForm(QFrame):
     def _build(self) -> None:
         from ert.ui.sign_in_page import folder_row
 
-        title = QLabel("Forgotten password")
+        title = text_label("Forgotten password")
         title.setObjectName("pageTitle")
         for line, name, hint in (
             (self.folder, "Site folder", ""),
@@ -128,7 +128,14 @@ class RecoverForm(QFrame):
             store = gateway.recover(Path(folder), recovery_code=code, user_name=user, new_password=password)
             return SiteSession(store, jobs)
 
-        jobs.submit(Lane.DB, work, title="Setting the password", on_done=self._done, on_failed=self._failed)
+        jobs.submit(
+            Lane.DB,
+            work,
+            title="Setting the password",
+            can_stop=False,
+            on_done=self._done,
+            on_failed=self._failed,
+        )
 
     def _done(self, session: SiteSession) -> None:
         self._forget()

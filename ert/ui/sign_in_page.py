@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QFrame,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -27,7 +26,7 @@ from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.recent_sites import recent_sites, remember_site
 from ert.ui.recover_form import RecoverForm
-from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title, tool_button
+from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button, section_title, text_label, tool_button
 
 
 def folder_row(line: QLineEdit, title: str, parent: QWidget) -> QHBoxLayout:
@@ -114,9 +113,9 @@ class SignInPage(QWidget):
     @staticmethod
     def _head() -> QWidget:
         head = QWidget()
-        sign = QLabel()
+        sign = text_label()
         sign.setPixmap(icon("ert").pixmap(56, 56))
-        title = QLabel("ERT")
+        title = text_label("ERT")
         title.setObjectName("pageTitle")
         row = QHBoxLayout(head)
         row.addStretch(1)
@@ -124,13 +123,15 @@ class SignInPage(QWidget):
         text = QVBoxLayout()
         text.setSpacing(0)
         text.addWidget(title)
-        text.addWidget(dim_label("Electron radiotherapy planning"))
+        subtitle = dim_label("Electron radiotherapy planning")
+        subtitle.setWordWrap(False)
+        text.addWidget(subtitle)
         row.addLayout(text)
         row.addStretch(1)
         return head
 
     def _form(self) -> QVBoxLayout:
-        title = QLabel("Sign in")
+        title = text_label("Sign in")
         title.setObjectName("pageTitle")
         form = QFormLayout()
         form.setVerticalSpacing(10)
@@ -168,9 +169,13 @@ class SignInPage(QWidget):
         self.recent.clear()
         for path in recent_sites():
             item = QListWidgetItem(icon("site"), path.name)
-            item.setToolTip(str(path))
+            item.setToolTip(plain_tip(str(path)))
             item.setData(Qt.ItemDataRole.UserRole, str(path))
             self.recent.addItem(item)
+        if not self.recent.count():
+            nothing = QListWidgetItem("No site was opened here yet")
+            nothing.setFlags(Qt.ItemFlag.NoItemFlags)
+            self.recent.addItem(nothing)
         chosen = site or next(iter(recent_sites()), None)
         if chosen is not None:
             self.site.setText(str(chosen))
@@ -208,6 +213,7 @@ class SignInPage(QWidget):
             Lane.IO,
             lambda _ctx: SiteSession.open(self._gateway, self._jobs, path, user_name=user, password=password),
             title="Opening the site",
+            can_stop=False,
             on_done=self._opened,
             on_failed=self._failed,
         )

@@ -98,10 +98,7 @@ class SliceGeometry:
 
     def plane_of(self, volume: NDArray[Any], index: int) -> NDArray[Any]:
         """The slice of a volume [z, y, x] on this grid as rows × columns in display order (a view, not a copy)."""
-        if self.axis == 0:
-            plane: NDArray[Any] = volume.take(index, axis=2)
-        else:
-            plane = np.moveaxis(volume, 2 - self.axis, 0)[index, ...]
+        plane: NDArray[Any] = np.moveaxis(volume, 2 - self.axis, 0)[index, ...]
         flip_columns, flip_rows = self.flips
         return plane[:: -1 if flip_rows else 1, :: -1 if flip_columns else 1]
 

@@ -24,7 +24,7 @@ _BAR_MIN_VIEW_HEIGHT = 260.0
 NARROW_PX = 400.0
 _LEGEND_MIN_VIEW_HEIGHT = 180.0
 _LEGEND_GAP_PX = 26.0
-_NAME_PLATE = QColor(0, 0, 0, 110)
+_NAME_PLATE = QColor(0, 0, 0, 170)
 _NAME_GAP_PX = 7.0
 
 
@@ -42,6 +42,18 @@ def draw_crosshair(painter: QPainter, rect: QRectF, centre: QPointF) -> None:
     if left <= x <= right:
         painter.drawLine(QPointF(x, top), QPointF(x, min(y - hole, bottom)))
         painter.drawLine(QPointF(x, max(y + hole, top)), QPointF(x, bottom))
+
+
+def draw_points(painter: QPainter, points: Iterable[tuple[str, QPointF]]) -> None:
+    """Reference points of the plan: a diagonal cross and the name."""
+    font = QFont(painter.font())
+    font.setPointSizeF(max(font.pointSizeF() - 1.5, 6.5))
+    for name, at in points:
+        painter.setPen(QPen(LETTER, 1.6))
+        for dx, dy in ((5.0, 5.0), (5.0, -5.0)):
+            painter.drawLine(at - QPointF(dx, dy), at + QPointF(dx, dy))
+        align = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop
+        draw_plate(painter, name, at + QPointF(7.0, 3.0), align=align, colour=LETTER, font=font, plate=_NAME_PLATE)
 
 
 def draw_letters(painter: QPainter, rect: QRectF, names: tuple[str, str, str, str]) -> list[QRectF]:
@@ -63,10 +75,10 @@ def draw_letters(painter: QPainter, rect: QRectF, names: tuple[str, str, str, st
 
 def window_text(window_hu: float, level_hu: float, *, is_short: bool = False) -> str:
     """Window and level, with the preset's name where it is one."""
-    if is_short:
-        return f"W {format_number(window_hu, 0)} L {format_number(level_hu, 0)}"
-    name = next((n for n, w, level in WINDOW_PRESETS if (w, level) == (window_hu, level_hu)), "")
     text = f"W {format_number(window_hu, 0)}  L {format_number(level_hu, 0)} HU"
+    if is_short:
+        return text
+    name = next((n for n, w, level in WINDOW_PRESETS if (w, level) == (window_hu, level_hu)), "")
     return f"{text}  {name}" if name else text
 
 
@@ -100,11 +112,24 @@ def draw_level_names(
                 break
 
 
+def written_on(rect: QRectF) -> list[QRectF]:
+    """Where corner texts and direction letters stand: level names keep away from there."""
+    width, height, x, y = rect.width(), rect.height(), rect.center().x(), rect.center().y()
+    letter = 28.0
+    return [
+        QRectF(0.0, 0.0, min(165.0, width), 46.0),
+        QRectF(0.0, height - 28.0, min(110.0 if width < NARROW_PX else 190.0, width), 28.0),
+        QRectF(width - 125.0, 0.0, 125.0, 26.0),
+        *(QRectF(x - letter, at, 2 * letter, letter) for at in (0.0, height - letter)),
+        *(QRectF(at, y - letter / 2, letter, letter) for at in (0.0, width - letter)),
+    ]
+
+
 def readable(colour: QColor) -> QColor:
     """The colour, lightened until it can be read on a black plate."""
-    if colour.lightness() >= 150:  # noqa: PLR2004
+    if colour.lightness() >= 185:  # noqa: PLR2004
         return colour
-    return QColor.fromHsl(colour.hslHue(), colour.hslSaturation(), 165)
+    return QColor.fromHsl(colour.hslHue(), colour.hslSaturation(), 190)
 
 
 def draw_colour_bar(

@@ -236,15 +236,16 @@ class SliceView(QWidget):
 
     def _draw_level_names(self, painter: QPainter, dose: layers.DoseLayer, to_view: QTransform) -> None:
         names = overlay.level_names(self._state.dose_display, self._workspace.plan.prescription.dose_gy)
-        overlay.draw_level_names(
-            painter, dose.lines, to_view, QRectF(self.rect()), is_stale=dose.is_stale, name_of=names, taken=[]
-        )
+        rect = QRectF(self.rect())
+        taken = overlay.written_on(rect)
+        overlay.draw_level_names(painter, dose.lines, to_view, rect, is_stale=dose.is_stale, name_of=names, taken=taken)
 
     def _draw_overlay(self, painter: QPainter) -> None:
         rect, state = QRectF(self.rect()), self._state
         if not state.visibility.is_bare:
             column, row = self.geometry_.display_of(state.crosshair_cm)
             overlay.draw_crosshair(painter, rect, self.to_view().map(QPointF(column, row)))
+            overlay.draw_points(painter, self._points_here())
         has_dose = self._workspace.dose.plan_gy is not None
         if has_dose and not state.visibility.is_bare:
             overlay.draw_colour_bar(
@@ -268,6 +269,16 @@ class SliceView(QWidget):
         if self.hasFocus():
             painter.setPen(QPen(QColor(ACCENT), 1.0))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def _points_here(self) -> list[tuple[str, QPointF]]:
+        """Reference points that lie within this slice's thickness, in view coordinates."""
+        geometry, to_view = self.geometry_, self.to_view()
+        here = []
+        for point in self._workspace.plan.points:
+            if abs(geometry.slice_of(point.position_cm) - self.slice_index) <= 0.5 + 1e-6:  # noqa: PLR2004
+                column, row = geometry.display_of(point.position_cm)
+                here.append((point.name, to_view.map(QPointF(float(column), float(row)))))
+        return here
 
     # ---- following -----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QSplitter,
@@ -35,7 +34,7 @@ from ert.ui.plots import MeasuredPlot
 from ert.ui.scans_dialog import ScansDialog
 from ert.ui.studio_tables import AcceptanceTable, DifferenceTable, OutputTable, ParameterTable
 from ert.ui.theme import BAD, GOOD, WARN
-from ert.ui.widgets import MessageStrip, dim_label, push_button
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 _CURVE_ROLE = Qt.ItemDataRole.UserRole
 _GOOD_PCT, _FAIR_PCT = 98.0, 95.0
@@ -67,7 +66,7 @@ class StudioWindow(QDialog):
         self.energies: dict[float, QCheckBox] = {}
         self.fit_button = push_button("Fit", "compute", "Fit beam models to the ticked energies")
         self.stop_button = push_button("Stop", "cancel", "Stop the fit; nothing is lost but this fit")
-        self.progress, self.progress_text = QProgressBar(), QLabel()
+        self.progress, self.progress_text = QProgressBar(), text_label()
         self.curves = QTreeWidget()
         self.plot = MeasuredPlot()
         self.acceptance, self.outputs, self.parameters = AcceptanceTable(), OutputTable(), ParameterTable()

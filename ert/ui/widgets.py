@@ -1,6 +1,8 @@
-"""Small widgets every page uses."""
+"""Small widgets every page uses. Text from files or from the keyboard is shown as it is, never as markup."""
 
 from __future__ import annotations
+
+import html
 
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QPixmap
@@ -22,6 +24,20 @@ def severity_pixmap(severity: Severity, side: int = 16) -> QPixmap:
     """The icon of a finding; shape and colour both tell."""
     name, colour, _ = SEVERITY_LOOKS[severity]
     return icon(name, colour).pixmap(side, side)
+
+
+def text_label(text: str = "") -> QLabel:
+    """A label that shows any text literally: Qt would render ``<b>`` in a patient's name as bold type."""
+    label = QLabel(text)
+    label.setTextFormat(Qt.TextFormat.PlainText)
+    return label
+
+
+def plain_tip(text: str) -> str:
+    """A tool tip that shows any text literally; tips know no plain format, so what looks like markup is escaped."""
+    if "<" not in text and "&" not in text:
+        return text
+    return f"<qt>{html.escape(text)}</qt>".replace("\n", "<br>")
 
 
 def push_button(text: str, icon_name: str, tip: str, *, is_default: bool = False) -> QPushButton:
@@ -50,14 +66,14 @@ def tool_button(icon_name: str, tip: str, *, text: str = "", is_checkable: bool 
 
 def section_title(text: str) -> QLabel:
     """A quiet heading."""
-    label = QLabel(text)
+    label = text_label(text)
     label.setObjectName("sectionTitle")
     return label
 
 
 def dim_label(text: str = "") -> QLabel:
     """Secondary text."""
-    label = QLabel(text)
+    label = text_label(text)
     label.setObjectName("dim")
     label.setWordWrap(True)
     return label
@@ -76,10 +92,9 @@ class MessageStrip(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._icon = QLabel()
-        self._text = QLabel()
+        self._icon = text_label()
+        self._text = text_label()
         self._text.setWordWrap(True)
-        self._text.setTextFormat(Qt.TextFormat.PlainText)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         close = QToolButton()
         close.setIcon(icon("close"))

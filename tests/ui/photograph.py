@@ -73,7 +73,7 @@ class Photographer:
         window = self.window
         yield (lambda: True), 0.8
         self.shoot("01_sign_in")
-        form = window.sign_in.create
+        form = window.sign_in.create_form
         window.sign_in.show_create()
         form.folder.setText(str(self.scratch / "new-site"))
         form.name.setText("Radiotherapy, City Hospital")
@@ -111,6 +111,9 @@ class Photographer:
         dialog.start_scan([self.demo / "patient"])
         yield (lambda: dialog._preview is not None), 0.5
         self.shoot("06_import")
+        dialog.start_scan([self.demo / "patient", incomplete_copy(self.demo / "patient", self.demo / "incomplete")])
+        yield (lambda: dialog._preview is not None and dialog._job is None), 0.6
+        self.shoot("06_import_findings")
         dialog.reject()
         page = window.patient_page
         index = page.filter.index(0, 0)
@@ -147,6 +150,20 @@ class Photographer:
             plan.show_tab(number)
             yield (lambda: True), 0.4
             self.shoot(f"1{number}_{name}")
+        plan.prescription.normalisation.setCurrentIndex(2)
+        plan.prescription._set_normalisation("POINT")
+        yield (lambda: True), 0.3
+        self.shoot("13_no_point")
+        plan.prescription.new_point.click()
+        plan.prescription._set_normalisation("POINT")
+        yield is_computed, 0.8
+        self.shoot("13_point")
+        plan.workspace.undo()
+        plan.workspace.undo()
+        self.add_goals(plan)
+        plan.show_tab(0)
+        yield is_computed, 3.0
+        self.shoot("13_goals")
         plan.show_tab(0)
         plan.views.maximise(plan.views.slices[2])
         yield (lambda: True), 0.6
@@ -178,6 +195,74 @@ class Photographer:
         self.shoot("19_out_of_date")
         yield is_computed, 1.5
         self.shoot("20_recomputed")
+        yield from self.walk_dialogs(plan)
+
+    def add_goals(self, plan) -> None:
+        import attrs
+
+        from ert.domain.plan import Goal
+
+        numbers = {s.name: s.number for s in plan.workspace.structures.structures}
+        goals = (
+            Goal(structure_number=numbers["PTV_Chestwall"], metric="D95%", comparison=">=", value=47.5, unit="Gy"),
+            Goal(structure_number=numbers["Lung_L"], metric="V20Gy", comparison="<=", value=30.0, unit="%"),
+            Goal(structure_number=numbers["Heart"], metric="Mean", comparison="<=", value=20.0, unit="Gy"),
+        )
+        plan.workspace.apply("Goals", lambda p: attrs.evolve(p, goals=goals))
+
+    def walk_dialogs(self, plan):
+        from PySide6.QtCore import QTimer
+        from PySide6.QtWidgets import QApplication
+
+        from ert.errors import StaleRevision
+        from ert.ui.dialogs import AboutDialog, FaultDialog, FindingsDialog, ask_unsaved
+        from ert.ui.goal_dialog import GoalDialog
+        from ert.ui.help_dialogs import show_keys
+
+        window, workspace = self.window, plan.workspace
+        revision, workspace._stored = workspace._stored, __import__("attrs").evolve(workspace._stored, revision=1)
+        workspace.save()
+        yield (lambda: isinstance(workspace.save_error, StaleRevision)), 0.5
+        self.shoot("21_not_saved")
+        workspace._stored = revision
+        window.check_site()
+        yield (lambda: window.findChild(FindingsDialog) is not None), 0.5
+        self.shoot("22_site_check")
+        window.findChild(FindingsDialog).reject()
+        for name, show in (
+            ("23_unsaved", lambda: ask_unsaved(window, workspace.plan.name)),
+            ("24_keys", lambda: show_keys(window)),
+            ("25_about", lambda: AboutDialog(window).open()),
+            ("26_goal", lambda: GoalDialog(workspace.structures, window).open()),
+            ("27_fault", lambda: FaultDialog("F261124-0a1b2c", "ValueError", window).open()),
+        ):
+            QTimer.singleShot(0, window, show)
+            yield (lambda: QApplication.activeModalWidget() is not None), 0.4
+            self.shoot(name)
+            QApplication.activeModalWidget().close()
+            yield (lambda: QApplication.activeModalWidget() is None), 0.2
+        workspace.save()
+        yield (lambda: workspace.save_error is None and not workspace.is_dirty), 0.5
+        self.shoot("28_saved")
+
+
+def incomplete_copy(source: Path, out: Path) -> Path:
+    """The demo patient under another name, with a slice missing: a series that must be refused."""
+    import pydicom
+    from pydicom.uid import generate_uid
+
+    uids: dict[str, str] = {}
+    out.mkdir(parents=True)
+    for number, path in enumerate(sorted(source.rglob("*.dcm"))):
+        dataset = pydicom.dcmread(path)
+        if dataset.Modality != "CT" or number == 30:
+            continue
+        dataset.PatientName, dataset.PatientID = "DEMO^INCOMPLETE", "ERT-DEMO-2"
+        for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID"):
+            setattr(dataset, keyword, uids.setdefault(str(dataset[keyword].value), generate_uid()))
+        dataset.file_meta.MediaStorageSOPInstanceUID = dataset.SOPInstanceUID
+        dataset.save_as(out / path.name)
+    return out
 
 
 def main() -> int:

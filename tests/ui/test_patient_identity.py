@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 
-import pytest
 from PySide6.QtCore import QPoint
 
-from ert.app.jobs import Jobs
-from ert.app.session import SiteSession
 from ert.domain.patient import Patient
-from ert.ui.jobs_bridge import Dispatcher
-from ert.ui.main_window import MainWindow
 from ert.ui.page_header import PageHeader
-from tests.ui import real_site
 
 CURIE = Patient(
     medical_record_number="R-1867", family_name="CURIE", given_name="Maria", birth_date=dt.date(1867, 11, 7)
@@ -35,27 +29,6 @@ def test_the_header_names_the_patient_and_forgets_the_one_before(qtbot):
     assert shown(header) == ("NOBODY", "R-2", "unknown")
     header.show_patient(None)
     assert shown(header) == ("No patient chosen", "–", "–")
-
-
-@pytest.fixture
-def window(qtbot, tmp_path):
-    dispatcher = Dispatcher()
-    jobs = Jobs(dispatcher)
-    path = real_site.filled_site(tmp_path / "site")
-    made = MainWindow(real_site.gateway(), jobs, with_3d=False)
-    session = SiteSession.open(real_site.gateway(), jobs, path, user_name=real_site.USER, password=real_site.PASSWORD)
-    made.resize(1280, 800)
-    made.show()
-    made.show_site(session)
-    yield made
-    if made.plan_page is not None:
-        made._close_plan_page(made.plan_page)
-    real_site.settle(jobs, qtbot)
-    session.close()
-    made.close()
-    made.deleteLater()
-    jobs.shutdown()
-    dispatcher.close()
 
 
 def test_the_patient_stands_over_the_list_and_over_the_plan(window, qtbot):

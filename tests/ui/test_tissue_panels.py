@@ -17,7 +17,7 @@ from ert.domain.tissue import MetalFound, OverrideOverlap, OverrideVolume, Tissu
 from ert.ui.curve_dialog import CurvesDialog
 from ert.ui.curve_model import CurveTableModel
 from ert.ui.dose_bar import DoseBar
-from ert.ui.evaluation_panel import EvaluationPanel
+from ert.ui.goal_panel import GoalPanel
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.material_dialog import MaterialsDialog
 from ert.ui.override_panel import OverridePanel
@@ -302,7 +302,7 @@ def test_every_place_that_shows_dose_says_to_what(workspace, qtbot, medium):
     workspace.apply("medium", lambda p: attrs.evolve(p, dose_to=medium))
     expected = f"dose to {medium.value.lower()}"
     bar = DoseBar(workspace, ViewState())
-    panel = EvaluationPanel(workspace, ViewState())
+    panel = GoalPanel(workspace)
     plot = DvhPlot()
     for widget in (bar, panel, plot):
         qtbot.addWidget(widget)
@@ -317,7 +317,7 @@ def test_every_place_that_shows_dose_says_to_what(workspace, qtbot, medium):
 
 
 def test_the_plans_own_curve_stays_in_the_list_and_another_can_be_chosen(workspace, qtbot):
-    panel = PrescriptionPanel(workspace)
+    panel = PrescriptionPanel(workspace, ViewState())
     qtbot.addWidget(panel)
     own = workspace.plan.ct_curve
     assert panel.curve.currentData() == own

@@ -137,3 +137,33 @@ def test_closing_refuses_and_cancels(owner):
     assert not [t for t in threading.enumerate() if t.name.startswith("ert-net")]
     with pytest.raises(Refused, match="closing"):
         owner.jobs.submit(Lane.IO, lambda ctx: None, title="late")
+
+
+def test_a_job_that_has_written_is_not_reported_as_stopped(owner):
+    may_write, written, asked, done = threading.Event(), threading.Event(), threading.Event(), []
+
+    def work(ctx):
+        may_write.wait(20)
+        ctx.check()
+        ctx.seal()
+        written.set()
+        asked.wait(20)
+        ctx.check()
+        return "stored"
+
+    job = owner.jobs.submit(Lane.IO, work, title="t", on_done=done.append)
+    assert job.is_stoppable
+    may_write.set()
+    written.wait(20)
+    assert not job.is_stoppable
+    job.cancel()
+    asked.set()
+    owner.run_until(lambda: done)
+    assert job.state is JobState.DONE
+    assert done == ["stored"]
+
+
+def test_what_must_not_be_stopped_is_not_offered_to_be(owner):
+    job = owner.jobs.submit(Lane.IO, lambda ctx: None, title="t", can_stop=False)
+    assert not job.is_stoppable
+    owner.run_until(lambda: job.state.is_final)

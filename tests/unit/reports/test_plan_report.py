@@ -11,12 +11,14 @@ from reportlab.pdfgen.canvas import Canvas
 
 from ert.domain.device import Aperture
 from ert.domain.image import DensityOverride, Material
-from ert.domain.plan import DoseTo
+from ert.domain.plan import DoseTo, Normalisation
+from ert.domain.statements import algorithm_statement, normalisation_sentence
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import dose_maximum, isodoses
 from ert.reports.plan_report import plan_report_pdf
+from ert.reports.plot import on_paper
 
 OPENING_RGB = (0xFF, 0xF3, 0xB0)
 
@@ -168,3 +170,24 @@ def test_pictures_are_full_hd_png(report):
         assert content[:8] == b"\x89PNG\r\n\x1a\n"
         assert int.from_bytes(content[16:20], "big") == 1920
         assert int.from_bytes(content[20:24], "big") == 1080
+
+
+@pytest.mark.parametrize("normalisation", [n for n in Normalisation if n is not Normalisation.POINT])
+def test_the_report_says_of_normalisation_and_algorithm_what_the_window_says(make_report, report, normalisation):
+    plan = attrs.evolve(
+        report.plan, prescription=attrs.evolve(report.plan.prescription, normalisation=normalisation, percent=85.0)
+    )
+    first = " ".join(pages_of(plan_report_pdf(make_report(plan=plan)))[0].split())
+    assert normalisation_sentence(plan, report.structures) in first
+    assert algorithm_statement(plan.algorithm) in first
+
+
+@pytest.mark.parametrize("colour", [(255, 255, 255), (255, 255, 0), (200, 255, 200)])
+def test_a_curve_does_not_vanish_on_white_paper(colour):
+    red, green, blue = (c / 255 for c in on_paper(colour))
+    # WCAG 2.1 contrast is stated for linearised channels; here the plain weighted mean must leave 0.4 to white.
+    assert 0.2126 * red + 0.7152 * green + 0.0722 * blue == pytest.approx(0.6, abs=0.005)
+
+
+def test_dark_colours_stay_as_they_arrived():
+    assert on_paper((255, 0, 0)) == (255, 0, 0)

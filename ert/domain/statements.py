@@ -1,0 +1,59 @@
+"""Sentences about a plan that the window and the report must say alike."""
+
+from __future__ import annotations
+
+from ert.domain.plan import Algorithm, Normalisation, Plan
+from ert.domain.structure import StructureSet
+
+NORMALISATION_NAMES = {
+    Normalisation.ISODOSE: "Percent of given dose (water)",
+    Normalisation.MAXIMUM: "Isodose of plan maximum",
+    Normalisation.D95: "Target D95%",
+    Normalisation.POINT: "Reference point",
+    Normalisation.FIXED_MU: "Monitor units as entered",
+}
+ALGORITHM_NAMES = {Algorithm.PENCIL_BEAM: "Pencil beam"}
+ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)"}
+_TRUST = {
+    Algorithm.PENCIL_BEAM: "an estimate. Behind and beside bone, air and bolus steps it may err by 5–15 %.",
+}
+_LEFT_OUT = {Algorithm.PENCIL_BEAM: "It knows no back-scatter."}
+
+
+def normalisation_sentence(plan: Plan, structures: StructureSet) -> str:
+    """What receives the prescribed dose, as `ert.app.normalise` scales it; the dose is that of all fractions.
+
+    Raises
+    ------
+    Refused
+        If the target or the point it speaks of is not there.
+    """
+    prescription = plan.prescription
+    dose, percent = f"{prescription.dose_gy:.2f} Gy", f"{prescription.percent:g} %"
+    if prescription.normalisation is Normalisation.ISODOSE:
+        return (
+            f"{dose} is {percent} of the given dose: each field's maximum in water at its SSD, summed over all beams."
+        )
+    if prescription.normalisation is Normalisation.MAXIMUM:
+        return f"{dose} is {percent} of the plan's maximum dose in the patient."
+    if prescription.normalisation is Normalisation.D95:
+        target = structures.structure(prescription.target_number).name
+        return f"95 % of the volume of {target} receives at least {dose}."
+    if prescription.normalisation is Normalisation.FIXED_MU:
+        return f"Monitor units are as entered; nothing is scaled to {dose}."
+    return f"Point '{plan.point(prescription.point_id or '').name}' receives {dose}."
+
+
+def algorithm_limits(algorithm: Algorithm) -> str:
+    """The statement with what else the algorithm leaves out."""
+    return f"{algorithm_statement(algorithm)} {_LEFT_OUT[algorithm]}".strip()
+
+
+def algorithm_of_engine(engine: str) -> Algorithm:
+    """The algorithm in an engine's name, for example ``pencil-beam 5``; `ValueError` if it names none."""
+    return Algorithm(engine.split(" ", 1)[0])
+
+
+def algorithm_statement(algorithm: Algorithm) -> str:
+    """How far to trust a dose of this algorithm, in one line."""
+    return f"{ALGORITHM_NAMES[algorithm]}: {_TRUST[algorithm]}"

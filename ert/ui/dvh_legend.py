@@ -1,0 +1,78 @@
+"""The legend of the dose–volume histograms: lies over the plot, where electron histograms leave room."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
+from PySide6.QtWidgets import QWidget
+
+from ert.domain.dvh import Dvh
+from ert.ui.theme import TEXT
+
+_LINE_PX, _GAP_PX, _PAD_PX = 18, 6, 4
+_WIDEST_PX = 130
+_PLATE = QColor(0, 0, 0, 110)
+_SMALLER_PT = 1.5
+
+
+class DvhLegend(QWidget):
+    """Names beside pieces of their curves; too many for the height end in a count."""
+
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._rows: tuple[tuple[str, QColor | None], ...] = ()
+        self._dvhs: tuple[Dvh, ...] = ()
+        self.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
+        font = self.font()
+        font.setPointSizeF(font.pointSizeF() - _SMALLER_PT)
+        self.setFont(font)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What is written, from above."""
+        return tuple(text for text, _ in self._rows)
+
+    def show_names(self, dvhs: Sequence[Dvh]) -> None:
+        """Name these histograms; call `place` afterwards."""
+        self._dvhs = tuple(dvhs)
+
+    def place(self, area: QRectF, right_frac: float) -> None:
+        """Fit into the upper part of the plot's area, with the right edge at a part of its width."""
+        metrics = QFontMetrics(self.font())
+        room = max(int((area.height() - 2 * _PAD_PX) / metrics.height()), 1)
+        shown = self._dvhs if len(self._dvhs) <= room else self._dvhs[: room - 1]
+        elide = Qt.TextElideMode.ElideMiddle
+        rows = [(metrics.elidedText(d.name, elide, _WIDEST_PX), QColor(*d.colour)) for d in shown]
+        self._rows = tuple(rows)
+        if len(shown) < len(self._dvhs):
+            self._rows += ((f"+ {len(self._dvhs) - len(shown)} in the table", None),)
+        if not self._rows:
+            self.hide()
+            return
+        width = _LINE_PX + _GAP_PX + max(metrics.horizontalAdvance(text) for text, _ in self._rows) + 2 * _PAD_PX
+        height = metrics.height() * len(self._rows) + 2 * _PAD_PX
+        right = area.left() + area.width() * right_frac - _GAP_PX
+        self.setGeometry(int(max(right - width, area.left())), int(area.top()) + 1, width, height)
+        self.show()
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """A translucent plate, so that a curve below can still be seen."""
+        painter = QPainter(self)
+        try:
+            painter.fillRect(self.rect(), _PLATE)
+            line_px = painter.fontMetrics().height()
+            for number, (text, colour) in enumerate(self._rows):
+                top = _PAD_PX + number * line_px
+                if colour is not None:
+                    painter.setPen(QPen(colour, 2.0))
+                    middle = top + line_px // 2
+                    painter.drawLine(_PAD_PX, middle, _PAD_PX + _LINE_PX, middle)
+                painter.setPen(QColor(TEXT))
+                left = _PAD_PX + _LINE_PX + _GAP_PX
+                rest = QRectF(left, top, self.width() - left, line_px)
+                painter.drawText(rest, int(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter), text)
+        finally:
+            painter.end()

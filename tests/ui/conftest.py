@@ -1,0 +1,33 @@
+"""The window of the real program on a real site."""
+
+from __future__ import annotations
+
+import pytest
+
+from ert.app.jobs import Jobs
+from ert.app.session import SiteSession
+from ert.ui.jobs_bridge import Dispatcher
+from ert.ui.main_window import MainWindow
+from tests.ui import real_site
+
+
+@pytest.fixture
+def window(qtbot, tmp_path):
+    """Signed in to a site with the demo patient and a plan without beams; the list of patients is shown."""
+    dispatcher = Dispatcher()
+    jobs = Jobs(dispatcher)
+    path = real_site.filled_site(tmp_path / "site")
+    made = MainWindow(real_site.gateway(), jobs, with_3d=False)
+    session = SiteSession.open(real_site.gateway(), jobs, path, user_name=real_site.USER, password=real_site.PASSWORD)
+    made.resize(1280, 800)
+    made.show()
+    made.show_site(session)
+    yield made
+    if made.plan_page is not None:
+        made._close_plan_page(made.plan_page)
+    real_site.settle(jobs, qtbot)
+    session.close()
+    made.close()
+    made.deleteLater()
+    jobs.shutdown()
+    dispatcher.close()
