@@ -16,6 +16,7 @@ from ert.domain.dose import DoseRequest, DoseResult, dose_request
 from ert.domain.identity import digest_of
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
+from ert.domain.output_tables import OutputTables
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
 from ert.dose.engine import compute_beam_dose
@@ -61,6 +62,15 @@ class Models:
             f"Beam '{beam.name}' was planned with a beam model of '{beam.machine_name}' that this site does not have.",
             hint="Add that machine package again, or choose the energy anew to use the current model.",
         )
+
+    def output_tables(self, beam: Beam) -> OutputTables | None:
+        """Measured outputs from the package added last that holds the beam's exact model; None if none has any."""
+        for package in reversed(self.packages):
+            if any(m.digest == beam.model_digest for m in package.models):
+                tables = package.tables(beam.energy_mev)
+                if tables is not None:
+                    return tables
+        return None
 
 
 class DoseMemory:

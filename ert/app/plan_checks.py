@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.mu_check import mu_findings
 from ert.domain.beam import Beam
 from ert.domain.image import CtImage
+from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
 from ert.domain.structure import StructureSet
@@ -20,7 +22,13 @@ _ROUNDING_CM = 1e-6
 
 
 def plan_findings(
-    plan: Plan, *, structures: StructureSet, image: CtImage, models: Models, dose: DoseState
+    plan: Plan,
+    *,
+    structures: StructureSet,
+    image: CtImage,
+    models: Models,
+    dose: DoseState,
+    mu_checks: Sequence[BeamMuCheck] = (),
 ) -> tuple[Finding, ...]:
     """Findings on a plan, blockers first.
 
@@ -28,6 +36,7 @@ def plan_findings(
     ----------
     plan, structures, image, models : the plan and what it is made on.
     dose : its dose as screens see it.
+    mu_checks : its monitor units checked by hand, while the dose is current.
     """
     found = [
         *_structure_findings(plan, structures),
@@ -35,6 +44,7 @@ def plan_findings(
         *(f for beam in plan.beams for f in _beam_findings(beam, models)),
         *_plan_findings(plan),
         *_dose_findings(plan, dose),
+        *mu_findings(mu_checks),
     ]
     order = {Severity.BLOCKER: 0, Severity.WARNING: 1, Severity.NOTE: 2}
     return tuple(sorted(found, key=lambda f: order[f.severity]))

@@ -14,12 +14,14 @@ from ert.app.dose_state import BeamDose, DoseState, DoseStatus, dose_state
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
 from ert.app.jobs import Job, JobContext, Jobs, Lane
+from ert.app.mu_check import MuChecker
 from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.app.plan_checks import plan_findings
 from ert.app.ports import SiteStore
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
+from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
@@ -61,6 +63,7 @@ class PlanWorkspace:
         self._dose_job: Job[tuple[DoseResult, ...]] | None = None
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
+        self._mu_checker = MuChecker(models, patient_position=image.patient_position)
         self._is_saving = False
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
@@ -131,8 +134,18 @@ class PlanWorkspace:
     def findings(self) -> tuple[Finding, ...]:
         """What the plan checks have to say now."""
         return plan_findings(
-            self.plan, structures=self.structures, image=self.image, models=self.models, dose=self._dose
+            self.plan,
+            structures=self.structures,
+            image=self.image,
+            models=self.models,
+            dose=self._dose,
+            mu_checks=self.mu_checks,
         )
+
+    @property
+    def mu_checks(self) -> tuple[BeamMuCheck, ...]:
+        """Monitor units of each beam checked by hand; empty unless the dose is current."""
+        return self._mu_checker.checks(self.plan, self._dose)
 
     def subscribe(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
         """Be told of changes; returns the function that ends it."""

@@ -12,17 +12,18 @@ from ert.commissioning.curve_files import (
     Csv,
     make_field,
     read_air_profiles,
+    read_cutout_factors,
     read_depth_dose,
     read_outputs,
     read_profiles,
     refuse,
 )
-from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Output
+from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Insert, Output
 from ert.domain.machine import Applicator, Machine
 
 FORMAT = 1
 INDEX_NAME = "beam_data.toml"
-_KINDS = ("depth_dose", "profile", "output_factors", "in_air_profile")
+_KINDS = ("depth_dose", "profile", "output_factors", "in_air_profile", "cutout_factors")
 
 
 class _Section:
@@ -141,6 +142,7 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
     curves: list[Curve] = []
     outputs: list[Output] = []
     air: list[AirProfile] = []
+    inserts: list[Insert] = []
     missing: list[str] = []
     for s in _tables(tree, "file"):
         name, kind = s.text("path"), s.text("kind")
@@ -161,6 +163,8 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
             curves.extend(read_profiles(table, _field(s, machine), str(s.values.get("axis", "crossline"))))
         elif kind == "output_factors":
             outputs.extend(read_outputs(table, machine))
+        elif kind == "cutout_factors":
+            inserts.extend(read_cutout_factors(table, machine))
         else:
             air.extend(read_air_profiles(table, s.text("applicator"), machine, s.where))
     return EnergyData(
@@ -168,6 +172,7 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
         curves=tuple(curves),
         outputs=tuple(outputs),
         air_profiles=tuple(air),
+        inserts=tuple(inserts),
         missing=tuple(missing),
     )
 

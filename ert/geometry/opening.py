@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import attrs
 import numpy as np
@@ -89,7 +88,7 @@ def opening_shape(outline_cm: ArrayLike) -> OpeningShape:
 
 
 def largest_circle(outline_cm: ArrayLike) -> tuple[tuple[float, float], float]:
-    """Centre and radius of the largest circle inside an outline, the radius within `CIRCLE_TOLERANCE_CM` below the true.
+    """Centre and radius of the largest circle inside an outline; the radius is at most `CIRCLE_TOLERANCE_CM` too small.
 
     Branch and bound: squares of half side h whose centre has the signed distance d to the outline can hold no centre
     of a circle larger than d + h √2; those that cannot beat the best circle yet are dropped, the others quartered.
@@ -163,15 +162,16 @@ def _smallest_box(points: F64) -> tuple[float, float]:
     return float(best.min()), float(best.max())
 
 
-def sector_mean(outline_cm: ArrayLike, at_cm: tuple[float, float], of_radius: Callable[[F64], F64]) -> float:
-    """Mean over all directions of a function of the radius from a point to an outline, f(0) = 0.
+def sector_radii(outline_cm: ArrayLike, at_cm: tuple[float, float]) -> tuple[F64, F64]:
+    """Radii, cm, at which `SECTORS` evenly spread rays from a point cross an outline, and the sign of each.
 
-    Where a ray crosses the outline more than once, crossings outward add and crossings inward subtract (Clarkson's
-    sector integration), so that concave openings and points outside an opening come out right.
+    The mean over all directions of a function f of the radius, f(0) = 0, is ``(sign * f(radius)).sum() / SECTORS``.
+    Crossings outward add and crossings inward subtract (Clarkson's sector integration), so that concave openings and
+    points outside an opening come out right.
 
-    Parameters
-    ----------
-    of_radius : array of radii, cm, to values of the same shape.
+    Returns
+    -------
+    Radii and signs, arrays (n,).
     """
     begin = np.asarray(outline_cm, dtype=np.float64) - np.asarray(at_cm, dtype=np.float64)
     end = np.roll(begin, -1, axis=0)
@@ -184,5 +184,4 @@ def sector_mean(outline_cm: ArrayLike, at_cm: tuple[float, float], of_radius: Ca
     radius = np.sort(np.where(is_crossed & (radius > 0), radius, np.inf), axis=1)
     is_real = np.isfinite(radius)
     outward = is_real.sum(axis=1)[:, None] - 1 - np.arange(radius.shape[1])
-    values = np.where(is_real, of_radius(np.where(is_real, radius, 0.0)), 0.0)
-    return float((values * np.where(outward % 2 == 0, 1.0, -1.0)).sum() / SECTORS)
+    return radius[is_real], np.where(outward % 2 == 0, 1.0, -1.0)[is_real]

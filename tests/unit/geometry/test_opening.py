@@ -6,7 +6,7 @@ import math
 import numpy as np
 import pytest
 
-from ert.geometry.opening import convex_hull, largest_circle, opening_shape, sector_mean, signed_distance_cm
+from ert.geometry.opening import SECTORS, convex_hull, largest_circle, opening_shape, sector_radii, signed_distance_cm
 
 
 def ellipse(width, length, *, turned_deg=0.0, centre=(0.0, 0.0), n=720):
@@ -74,25 +74,26 @@ def test_the_hull_leaves_out_what_lies_inside():
 @pytest.mark.parametrize("sigma", [0.5, 1.0, 2.5])
 def test_sectors_of_a_gaussian_agree_with_error_functions(sigma):
     # ∫ over a rectangle of exp(−r²/σ²)/(πσ²) = erf(a/2σ) erf(b/2σ)
-    def inside(r):
-        return 1 - np.exp(-((r / sigma) ** 2))
+    def inside(outline):
+        radius, sign = sector_radii(outline, (0.0, 0.0))
+        return float((sign * (1 - np.exp(-((radius / sigma) ** 2)))).sum() / SECTORS)
 
-    whole = sector_mean(rectangle(4, 7), (0.0, 0.0), inside)
+    whole = inside(rectangle(4, 7))
     assert whole == pytest.approx(math.erf(2 / sigma) * math.erf(3.5 / sigma), abs=2e-5)
     # from a point outside, and for a concave opening: differences of corner rectangles
-    outside = sector_mean(rectangle(2, 2, (3.0, 0.0)), (0.0, 0.0), inside)
+    outside = inside(rectangle(2, 2, (3.0, 0.0)))
     expected = 0.5 * (math.erf(4 / sigma) - math.erf(2 / sigma)) * math.erf(1 / sigma)
     assert outside == pytest.approx(expected, abs=1e-4)
 
     def quarter(x, y):
         return 0.25 * math.erf(x / sigma) * math.erf(y / sigma)
 
-    corner = sector_mean(L_SHAPE, (0.0, 0.0), inside)
+    corner = inside(L_SHAPE)
     assert corner == pytest.approx(quarter(6, 2) + quarter(2, 6) - quarter(2, 2), abs=2e-4)
 
 
 def test_measured_cutouts_have_the_published_widths_and_lengths(development_data):
-    # Biggs et al., doi 10.1016/j.ejmp.2015.11.002: outlines, and the width and length found from them by another program
+    # Biggs et al., doi 10.1016/j.ejmp.2015.11.002: outlines, and width and length as another program found them
     folder = development_data / "dicom" / "electron_measured_factors"
 
     def rows(name):
