@@ -12,9 +12,10 @@ from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
 from ert.errors import ExportRejected
+from ert.reports.mu_sheet import mu_sheet_pdf
 from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import BeamLine, MetricRow, PlanReport
-from ert.reports.plan_report import plan_report_pdf
+from ert.reports.plan_report import patient_line, plan_report_pdf
 
 REPORT_METRICS = ("D95%", "D50%", "D2%", "Mean", "Max")
 
@@ -62,6 +63,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         dvhs=dvhs,
         metrics=tuple(_metric_rows(workspace, dvhs)),
         findings=workspace.findings,
+        mu_checks=workspace.mu_checks,
         engine=dose.engine,
         software=f"ERT {metadata.version('ert')}",
         digests=(
@@ -87,6 +89,30 @@ def _metric_rows(workspace: PlanWorkspace, dvhs: Sequence[Dvh]) -> list[MetricRo
 def write_report(workspace: PlanWorkspace, path: Path) -> Path:
     """Write the plan report as PDF; returns the path."""
     path.write_bytes(plan_report_pdf(plan_report(workspace, workspace.dvhs)))
+    return path
+
+
+def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | None = None) -> Path:
+    """Write the monitor units of each beam, checked by hand, as PDF; returns the path.
+
+    Raises
+    ------
+    ExportRejected
+        If the dose on screen does not belong to the plan.
+    """
+    checks = workspace.mu_checks
+    if not checks:
+        raise ExportRejected("There is no dose that belongs to the plan as it is.", hint="Wait for it, or compute it.")
+    plan, saved = workspace.plan, "edited since revision" if workspace.is_dirty else "revision"
+    content = mu_sheet_pdf(
+        checks,
+        identity=patient_line(workspace.patient),
+        subject=f"Plan {plan.name}  ·  {saved} {workspace.revision}  ·  {plan.digest[:12]}",
+        software=f"ERT {metadata.version('ert')}",
+        printed_at=now or dt.datetime.now(dt.UTC),
+        is_demo=any(workspace.models.of_beam(b)[1].is_demo for b in plan.beams),
+    )
+    path.write_bytes(content)
     return path
 
 

@@ -39,7 +39,7 @@ class Factor:
     @property
     def text(self) -> str:
         """Value with its unit, as it is put into the formula."""
-        return f"{self.value:.4g} {self.unit}" if self.unit else f"{self.value:.4f}"
+        return f"{self.value:.{2 if self.unit == '%' else 4}f} {self.unit}".rstrip()
 
 
 @attrs.frozen(kw_only=True)

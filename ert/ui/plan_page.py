@@ -18,6 +18,7 @@ from ert.ui.dose_bar import DoseBar
 from ert.ui.evaluation_panel import EvaluationPanel
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.isodose_panel import IsodosePanel
+from ert.ui.mu_panel import MuPanel
 from ert.ui.plan_actions import PlanActions
 from ert.ui.prescription_panel import PrescriptionPanel
 from ert.ui.probe import probe_text
@@ -76,6 +77,7 @@ class PlanPage(QWidget):
         self.isodoses = IsodosePanel(workspace, self.state)
         self.prescription = PrescriptionPanel(workspace)
         self.evaluation = EvaluationPanel(workspace, self.state)
+        self.monitor_units = MuPanel(workspace)
         self.findings = FindingsPanel()
         self.message = MessageStrip()
         self.dvh: DvhPlot | None = None
@@ -108,12 +110,17 @@ class PlanPage(QWidget):
             (self.prescription, "Prescription"),
         ):
             self._tabs.addTab(widget, name)
+        self.judgement = QTabWidget()
+        self.judgement.setDocumentMode(True)
+        self.judgement.setAccessibleName("Evaluation panels")
+        self.judgement.addTab(self.evaluation, "Dose and goals")
+        self.judgement.addTab(self.monitor_units, "Monitor units")
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
         QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
         places: tuple[tuple[QWidget, int], ...] = (
             (self._dvh_place, 33),
-            (self.evaluation, 43),
+            (self.judgement, 43),
             (self.findings, 24),
         )
         for place, weight in places:
@@ -174,6 +181,7 @@ class PlanPage(QWidget):
             self.views.refresh_dose()
         if changes.plan or changes.dose or changes.dvh:
             self.evaluation.refresh()
+            self.monitor_units.refresh()
             self._show_dvh()
             self.findings.show_findings(self.workspace.findings)
             self._show_probe()
