@@ -14,6 +14,7 @@ class FactorSource(enum.StrEnum):
     MEASURED = "measured"
     INTERPOLATED = "interpolated"
     COMPUTED = "computed"
+    ASSUMED = "assumed"  # a stated property of all such fields, with the spread that was published
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ert.domain.monitor_units import Factor, FactorSource
 from ert.domain.output_tables import SAME_CM, MeasuredDepthDose, OutputTables
-from ert.dose.tg71 import depth_dose_at_distance
+from ert.dose.tg71 import depth_dose_at_distance, equilibrium_side_cm
 from ert.dose.tg71_tables import between, of_rectangle, square_outputs
 from ert.errors import OutsideModel
 
@@ -19,14 +19,25 @@ _DEPTH_SIGMA_CM, _PDD_SIGMA = 0.1, 0.005
 _LEAST_PDD_PCT = 20.0
 
 
+def _wide(side_cm: float, sides_cm: Float, tables: OutputTables) -> float:
+    """The side itself; the smallest measured one for a smaller side if both have lateral equilibrium.
+
+    Depth doses of such fields do not depend on size: that is what lateral equilibrium means.
+    """
+    return max(side_cm, sides_cm[0]) if side_cm >= equilibrium_side_cm(tables.surface_energy_mev) else side_cm
+
+
 def depth_of_maximum_cm(tables: OutputTables, applicator_id: str, rectangle_cm: tuple[float, float]) -> float:
-    """Depth of maximum at the reference SSD between measured squares, mean of both sides."""
+    """Depth of maximum at the reference SSD between measured squares, mean of both sides.
+
+    A side with lateral equilibrium below the smallest measured one that has it too counts as that.
+    """
     squares = square_outputs(tables, applicator_id, tables.reference_ssd_cm)
     if not squares:
         raise OutsideModel(f"No square field of applicator {applicator_id} has a measured depth of maximum.")
     sides = np.array([o.field.width_cm for o in squares])
     depths = np.array([o.depth_of_maximum_cm for o in squares])
-    a, b = rectangle_cm
+    a, b = (_wide(side, sides, tables) for side in rectangle_cm)
     if not sides[0] - SAME_CM <= a <= b <= sides[-1] + SAME_CM:
         raise OutsideModel(
             f"Depths of maximum of applicator {applicator_id} are known for squares of {sides[0]:g} to {sides[-1]:g} "
@@ -67,7 +78,9 @@ def percent_depth_dose(
     def at(depth: float) -> float:
         values = np.array([_percent_at(c, depth, gap_cm, source_cm) for c in curves])
         read = of_rectangle(
-            *rectangle_cm, lambda s: between(sides, values, np.zeros(len(sides)), s, what="depth doses of squares")
+            _wide(rectangle_cm[0], sides, tables),
+            _wide(rectangle_cm[1], sides, tables),
+            lambda s: between(sides, values, np.zeros(len(sides)), s, what="depth doses of squares"),
         )
         return read.value
 

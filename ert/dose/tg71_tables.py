@@ -13,7 +13,7 @@ from ert.domain.monitor_units import Factor, FactorSource
 from ert.domain.output_tables import SAME_CM, MeasuredOutput, OutputTables
 from ert.dose.insert_model import LEAST_INSERTS, fit_insert_model
 from ert.dose.monotone import monotone_cubic
-from ert.dose.tg71 import square_root_rule
+from ert.dose.tg71 import equilibrium_side_cm, square_root_rule
 from ert.errors import OutsideModel
 from ert.geometry.opening import OpeningShape
 
@@ -21,6 +21,8 @@ Float = NDArray[np.float64]
 LEAST_SQUARES = 3
 SHAPE_SIGMA = 0.01
 """Floor of the uncertainty of taking an irregular opening as a rectangle."""
+WIDE_SIGMA = 0.015
+"""Spread about 1 of cutout factors of openings with lateral equilibrium (docs/physics/monitor_units.md)."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,6 +122,9 @@ def _from_squares(tables: OutputTables, applicator_id: str, shape: OpeningShape,
     """Square-root rule on the equivalent rectangle, between measured squares."""
     whole = tables.open_output(applicator_id, tables.reference_ssd_cm)
     squares = square_outputs(tables, applicator_id, tables.reference_ssd_cm)
+    equilibrium = equilibrium_side_cm(tables.surface_energy_mev)
+    if whole is not None and not inserts and len(squares) == 1 and shape.width_cm >= equilibrium:
+        return _assumed(applicator_id, shape, equilibrium)
     if whole is None or len(squares) < LEAST_SQUARES:
         raise OutsideModel(
             f"For applicator {applicator_id} at {tables.energy_mev:g} MeV {inserts} inserts and {len(squares)} squares "
@@ -140,6 +145,16 @@ def _from_squares(tables: OutputTables, applicator_id: str, shape: OpeningShape,
         return _factor(attrs.evolve(reading, is_measured=False), detail)
     sigma = math.hypot(reading.relative_sigma, _shape_sigma(rule, shape, reading.value))
     return _factor(attrs.evolve(reading, relative_sigma=sigma, is_measured=False), f"equal area, {detail}")
+
+
+def _assumed(applicator_id: str, shape: OpeningShape, equilibrium_cm: float) -> Factor:
+    """1 for an opening with lateral equilibrium in an applicator of which no cutout was measured."""
+    factor = _factor(
+        Reading(value=1.0, relative_sigma=WIDE_SIGMA, is_measured=False),
+        f"no cutout of applicator {applicator_id} was measured; the opening's {shape.width_cm:.1f} cm keep lateral "
+        f"equilibrium (from {equilibrium_cm:.1f} cm), where published factors lie between 0.99 and 1.03",
+    )
+    return attrs.evolve(factor, source=FactorSource.ASSUMED)
 
 
 def _shape_sigma(rule: Callable[[float, float], Reading], shape: OpeningShape, value: float) -> float:

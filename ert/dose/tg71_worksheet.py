@@ -102,7 +102,7 @@ def worksheet(tables: OutputTables, field: FieldToCheck) -> MuWorksheet:
         depth_dose=explained[4],
         tg71_mu=mu,
         relative_sigma=math.sqrt(sum(f.relative_sigma**2 for f in factors)),
-        notes=tuple(_notes(shape, field)),
+        notes=tuple(_notes(shape, field, cutout)),
     )
 
 
@@ -129,8 +129,10 @@ def calculation_point_cm(model: BeamModel, geometry: BeamGeometry) -> tuple[floa
     return x_cm / scale, y_cm / scale
 
 
-def _notes(shape: OpeningShape, field: FieldToCheck) -> list[str]:
+def _notes(shape: OpeningShape, field: FieldToCheck, cutout: Factor) -> list[str]:
     notes = []
+    if cutout.source is FactorSource.ASSUMED:
+        notes.append(f"The cutout factor is assumed: {cutout.detail}.")
     if field.at_cm != (0.0, 0.0):
         notes.append("The opening leaves out the beam axis; the hand check knows no off-axis ratio.")
     inside_cm = float(signed_distance_cm(field.outline_cm, [field.at_cm])[0])

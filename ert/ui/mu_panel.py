@@ -77,11 +77,8 @@ class MuPanel(QWidget):
         self._shown = checks
         self.tree.clear()
         for check in checks:
-            top = _beam_item(check)
-            self.tree.addTopLevelItem(top)
-            top.setExpanded(True)
-            for number in range(top.childCount()):
-                top.child(number).setExpanded(True)
+            self.tree.addTopLevelItem(_beam_item(check))
+        self.tree.expandAll()
         self._explain()
 
     def _explain(self) -> None:
@@ -117,8 +114,9 @@ def _beam_item(check: BeamMuCheck) -> QTreeWidgetItem:
         top = _item((name, "–", engine, word, "", check.refusal), words, verdict=check.verdict)
     else:
         words = (
-            f"{sheet.formula} ± {format_number(100 * sheet.relative_sigma, 1)} %. Dose: {check.dose_basis}. Investigate "
-            f"above {levels.investigate_pct:g} %, act above {levels.action_pct:g} % and {levels.action_mu:g} MU."
+            f"{sheet.formula} ± {format_number(100 * sheet.relative_sigma, 1)} %. Dose: {check.dose_basis}. "
+            f"Investigate above {levels.investigate_pct:g} %, act above {levels.action_pct:g} % and "
+            f"{levels.action_mu:g} MU."
         )
         hand = f"{format_number(sheet.tg71_mu, 1)} MU"
         sigma = f"{format_number(100 * sheet.relative_sigma, 1)} %"
