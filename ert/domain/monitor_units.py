@@ -40,7 +40,12 @@ class Factor:
     @property
     def text(self) -> str:
         """Value with its unit, as it is put into the formula."""
-        return f"{self.value:.{2 if self.unit == '%' else 4}f} {self.unit}".rstrip()
+        return f"{self.number_text} {self.unit}".rstrip()
+
+    @property
+    def number_text(self) -> str:
+        """Value without its unit: per cent to hundredths, all else to four decimals."""
+        return f"{self.value:.{2 if self.unit == '%' else 4}f}"
 
 
 @attrs.frozen(kw_only=True)

@@ -53,7 +53,7 @@ class FieldToCheck:
 
 
 def worksheet(tables: OutputTables, field: FieldToCheck) -> MuWorksheet:
-    """Monitor units of a field by equation (1).
+    """Monitor units of a field by equation (1); where the cutout factor is assumed, the first note says so.
 
     Raises
     ------

@@ -5,25 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QBrush, QColor
+from PySide6.QtGui import QBrush, QColor, QResizeEvent
 from PySide6.QtWidgets import QHeaderView, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from ert.domain.monitor_units import ActionLevels, BeamMuCheck, CutoutWay, Factor, Verdict
 from ert.ui.numbers import format_number
-from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
+from ert.ui.theme import BAD, GOOD, WARN
 from ert.ui.widgets import dim_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
-_HEADS = ("Monitor units of one fraction", "By hand", "Engine", "Engine − hand", "1 SD", "From")
+_HEADS = ("One fraction", "By hand", "Engine", "Diff.", "1 SD")
 _DIFFERENCE = 3
+_NARROW_PX = 440
 _TextRole = Qt.ItemDataRole.UserRole
 LOOKS = {
     Verdict.AGREES: ("✓", "agrees", GOOD),
     Verdict.INVESTIGATE: ("!", "investigate", WARN),
     Verdict.ACTION: ("✗", "act before treating", BAD),
-    Verdict.NOT_CHECKED: ("–", "not checked by hand", WARN),
+    Verdict.NOT_CHECKED: ("", "not checked", WARN),
 }
 _WAYS = {
     "measured": "From cutout factors measured on this machine.",
@@ -58,8 +59,10 @@ class MuPanel(QWidget):
         self.tree.setAlternatingRowColors(True)
         self.tree.setUniformRowHeights(True)
         header = self.tree.header()
+        header.setStretchLastSection(False)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        self.tree.setIndentation(12)
         self.tree.currentItemChanged.connect(lambda *_: self._explain())
         self.words = dim_label(_NO_DOSE)
         layout = QVBoxLayout(self)
@@ -81,6 +84,11 @@ class MuPanel(QWidget):
         self.tree.expandAll()
         self._explain()
 
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Where there is little room, uncertainties are told in words only."""
+        super().resizeEvent(event)
+        self.tree.setColumnHidden(len(_HEADS) - 1, self.width() < _NARROW_PX)
+
     def _explain(self) -> None:
         item = self.tree.currentItem() or self.tree.topLevelItem(0)
         self.words.setText(_NO_DOSE if item is None else str(item.data(0, _TextRole) or ""))
@@ -89,39 +97,37 @@ class MuPanel(QWidget):
 def _item(cells: tuple[str, ...], words: str, *, verdict: Verdict | None = None) -> QTreeWidgetItem:
     """A line with its explanation; a difference is a sign as well as a colour."""
     item = QTreeWidgetItem(list(cells))
-    for column in range(1, len(_HEADS) - 1):
+    for column in range(1, len(_HEADS)):
         item.setTextAlignment(column, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-    item.setForeground(len(_HEADS) - 1, QBrush(QColor(TEXT_DIM)))
     item.setData(0, _TextRole, words)
     for column in range(len(_HEADS)):
         item.setToolTip(column, words)
     if verdict is not None and cells[_DIFFERENCE]:
         sign, _, colour = LOOKS[verdict]
-        item.setText(_DIFFERENCE, f"{cells[_DIFFERENCE]} {sign}")
+        item.setText(_DIFFERENCE, f"{cells[_DIFFERENCE]} {sign}".rstrip())
         item.setForeground(_DIFFERENCE, QBrush(QColor(colour)))
     return item
 
 
 def _beam_item(check: BeamMuCheck) -> QTreeWidgetItem:
     sheet, levels = check.worksheet, check.levels
-    name = (
-        f"{check.beam_name}: {check.energy_mev:g} MeV, {check.applicator_id}, SSD {format_number(check.ssd_cm, 1)} cm"
-    )
+    name, engine = f"{check.beam_name}: {check.energy_mev:g} MeV, {check.applicator_id}", f"{check.engine_mu:g} MU"
     word = LOOKS[check.verdict][1]
-    engine = f"{check.engine_mu:g} MU"
     if sheet is None or check.difference_pct is None or check.difference_mu is None:
         words = f"Not checked by hand. {check.refusal}"
-        top = _item((name, "–", engine, word, "", check.refusal), words, verdict=check.verdict)
+        top = _item((name, "–", engine, word, ""), words, verdict=check.verdict)
     else:
-        words = (
-            f"{sheet.formula} ± {format_number(100 * sheet.relative_sigma, 1)} %. Dose: {check.dose_basis}. "
-            f"Investigate above {levels.investigate_pct:g} %, act above {levels.action_pct:g} % and "
-            f"{levels.action_mu:g} MU."
-        )
+        words = f"{sheet.formula} ± {format_number(100 * sheet.relative_sigma, 1)} %: {word}. Dose: {check.dose_basis}."
         hand = f"{format_number(sheet.tg71_mu, 1)} MU"
         sigma = f"{format_number(100 * sheet.relative_sigma, 1)} %"
         difference = _percent(check.difference_pct)
-        top = _item((name, hand, engine, difference, sigma, word), words, verdict=check.verdict)
+        top = _item((name, hand, engine, difference, sigma), words, verdict=check.verdict)
+        top.setToolTip(
+            _DIFFERENCE,
+            f"Engine minus by hand, in per cent of by hand: {format_number(check.difference_mu, 1)} MU. "
+            f"Investigate above {levels.investigate_pct:g} %, act above {levels.action_pct:g} % and "
+            f"{levels.action_mu:g} MU.",
+        )
     font = top.font(0)
     font.setBold(True)
     for column in range(len(_HEADS)):
@@ -141,7 +147,7 @@ def _factor_items(check: BeamMuCheck) -> list[QTreeWidgetItem]:
         other = check.worksheet.other_distance
         if other is not None:
             items.append(_factor_item(other, None, check.levels))
-        items += [_item(("Note", "", "", "", "", note), note) for note in check.worksheet.notes]
+        items += [_item((f"Note: {note}", "", "", "", ""), note) for note in check.worksheet.notes]
     return items
 
 
@@ -154,14 +160,15 @@ def _factor_item(hand: Factor | None, engine: Factor | None, levels: ActionLevel
         difference_pct = 100.0 * (engine.value / hand.value - 1.0)
         difference, verdict = _percent(difference_pct), judge(difference_pct, levels)
     cells = (
-        f"{named.symbol}  {named.name}",
-        "–" if hand is None else hand.text,
-        "" if engine is None else engine.text,
+        f"{named.symbol}  {named.name}" + (f", {named.unit}" if named.unit else ""),
+        "–" if hand is None else hand.number_text,
+        "" if engine is None else engine.number_text,
         difference,
         _sigma(hand),
-        f"{named.source.value}: {named.detail}",
     )
-    return _item(cells, f"{named.meaning} {named.source.value.capitalize()}: {named.detail}.".strip(), verdict=verdict)
+    sigma = f" ± {_sigma(hand)}" if _sigma(hand) else ""
+    words = f"{named.meaning} {named.source.value.capitalize()}{sigma}: {named.detail}."
+    return _item(cells, words.strip(), verdict=verdict)
 
 
 def _sigma(factor: Factor | None) -> str:
@@ -171,8 +178,11 @@ def _sigma(factor: Factor | None) -> str:
 
 
 def _ways_item(check: BeamMuCheck) -> QTreeWidgetItem:
-    words = "Three ways to the cutout factor that do not rest on one another; differences are from the first there is."
-    group = _item(("Cutout factor three ways", "", "", "", "", ""), words)
+    words = (
+        "Three ways to the cutout factor: measured cutouts, the spread of electrons in small ones, the plan's beam "
+        "model. Differences are from the first there is."
+    )
+    group = _item(("Cutout factor three ways", "", "", "", ""), words)
     first = next((w.factor for w in check.ways if w.factor is not None), None)
     for way in check.ways:
         group.addChild(_way_item(way, first, check.levels))
@@ -182,7 +192,7 @@ def _ways_item(check: BeamMuCheck) -> QTreeWidgetItem:
 def _way_item(way: CutoutWay, first: Factor | None, levels: ActionLevels) -> QTreeWidgetItem:
     words = _WAYS[way.key]
     if way.factor is None:
-        return _item((way.name, "–", "", "", "", way.refusal), f"{words} {way.refusal}")
+        return _item((way.name, "–", "", "", ""), f"{words} {way.refusal}")
     difference, verdict = "", None
     if first is not None and way.factor is not first:
         difference_pct = 100.0 * (way.factor.value / first.value - 1.0)
@@ -194,6 +204,5 @@ def _way_item(way: CutoutWay, first: Factor | None, levels: ActionLevels) -> QTr
         way.factor.text if is_engine else "",
         difference,
         _sigma(way.factor),
-        way.factor.detail,
     )
     return _item(cells, f"{words} {way.factor.detail}.", verdict=verdict)
