@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -12,6 +13,8 @@ from ert.domain.device import Outline
 from ert.domain.monitor_units import Factor, FactorSource
 from ert.domain.output_tables import SAME_CM, MeasuredDepthDose, MeasuredField, OutputTables
 from ert.dose.monotone import monotone_cubic
+from ert.dose.tg71 import equilibrium_side_cm
+from ert.dose.tg71_tables import WIDE_SIGMA
 from ert.errors import OutsideModel
 from ert.geometry.opening import SECTORS, OpeningShape, sector_radii
 
@@ -47,51 +50,59 @@ def sector_cutout_factor(
     Raises
     ------
     OutsideModel
-        No small cutout, or no open field, of this applicator has depth dose and output; or the opening's equivalent
-        square lies outside the measured ones.
+        No open field of this applicator, or no small cutout of this or the reference applicator, has depth dose and
+        output; or the opening's equivalent square lies outside the measured ones.
     """
-    fields = _measured(tables, applicator_id)
-    whole = next((f for f in fields if f.field.is_open), None)
+    fields = measured_squares(tables, applicator_id)
+    whole = _open(fields)
     if whole is None:
         raise OutsideModel(
             f"The open applicator {applicator_id} has no measured depth dose with output.", hint="Measure it."
         )
-    sigma, used = _spread_cm(fields, whole, shape.equivalent_square_cm)
+    sigma, used = _spread_cm(tables, fields, shape.equivalent_square_cm)
     radius, sign = sector_radii(outline_cm, at_cm)
     inside = -np.expm1(-((radius / sigma[:, None]) ** 2))
     ratio = (sign * inside).sum(axis=1) / SECTORS / _square(whole.field, sigma)
-    fluence = _fluence(fields, whole, shape.equivalent_square_cm)
+    fluence, doubt, how = _fluence(tables, fields, whole, shape)
     dose = whole.dose * ratio * fluence
     return Factor(
         symbol="CF",
         name="Cutout factor",
         value=float(dose.max() / whole.dose.max()),
-        relative_sigma=SPREAD_SIGMA,
+        relative_sigma=math.hypot(SPREAD_SIGMA, doubt),
         source=FactorSource.COMPUTED,
-        detail=f"sectors of a Gaussian as wide as measured squares of {used} cm say; maximum at "
+        detail=f"sectors of a Gaussian as wide as measured squares of {used} say{how}; maximum at "
         f"{_FROM_CM + _STEP_CM * int(np.argmax(dose)):.1f} cm",
     )
 
 
-def _depths(open_curve: MeasuredDepthDose) -> Float:
-    """From shallow to where the open field has fallen to 80 %."""
-    enough = open_curve.depth_cm[open_curve.percent_depth_dose >= _LEAST_PERCENT]
-    return np.arange(_FROM_CM, float(enough[-1]) + _STEP_CM / 2, _STEP_CM)
+def _depths(tables: OutputTables) -> Float:
+    """From shallow to where the open reference field has fallen to 80 %; empty without its depth dose."""
+    for curve in _at_reference(tables, tables.reference_applicator_id):
+        if curve.field.is_open:
+            enough = curve.depth_cm[curve.percent_depth_dose >= _LEAST_PERCENT]
+            return np.arange(_FROM_CM, float(enough[-1]) + _STEP_CM / 2, _STEP_CM)
+    return np.empty(0)
 
 
-def _measured(tables: OutputTables, applicator_id: str) -> list[MeasuredSquare]:
-    """Square fields of an applicator at the reference SSD that have both output and depth dose."""
-    curves = [
+def _at_reference(tables: OutputTables, applicator_id: str) -> list[MeasuredDepthDose]:
+    """Depth doses of an applicator at the reference SSD."""
+    return [
         c
         for c in tables.depth_doses
         if c.field.applicator_id == applicator_id and abs(c.ssd_cm - tables.reference_ssd_cm) < SAME_CM
     ]
-    opened = next((c for c in curves if c.field.is_open), None)
-    if opened is None:
-        return []
-    depths = _depths(opened)
+
+
+def _open(fields: Sequence[MeasuredSquare]) -> MeasuredSquare | None:
+    return next((f for f in fields if f.field.is_open), None)
+
+
+def measured_squares(tables: OutputTables, applicator_id: str) -> list[MeasuredSquare]:
+    """Square fields of an applicator at the reference SSD that have both output and depth dose."""
+    depths = _depths(tables)
     found = []
-    for curve in curves:
+    for curve in _at_reference(tables, applicator_id) if len(depths) else ():
         level = [
             o.output_cgy_per_mu / 100.0
             for o in tables.outputs
@@ -103,25 +114,31 @@ def _measured(tables: OutputTables, applicator_id: str) -> list[MeasuredSquare]:
     return found
 
 
-def _spread_cm(fields: list[MeasuredSquare], whole: MeasuredSquare, side_cm: float) -> tuple[Float, str]:
-    """σ_r at each depth, between the measured small squares around a side, and which squares those are."""
-    small = sorted(
-        (f for f in fields if not f.field.is_open and f.field.width_cm <= LARGEST_SMALL_CM),
-        key=lambda f: f.field.width_cm,
-    )
-    if not small:
+def _spread_cm(tables: OutputTables, own: Sequence[MeasuredSquare], side_cm: float) -> tuple[Float, str]:
+    """σ_r at each depth, between the measured small squares around a side, and which squares those are.
+
+    Squares of the same applicator, else of the reference applicator: how electrons spread in water depends on energy
+    and depth. A side above the largest small square takes that one's: its ratio is near 1 whatever the spread.
+    """
+    for fields in (own, measured_squares(tables, tables.reference_applicator_id)):
+        whole = _open(fields)
+        small = sorted(
+            (f for f in fields if not f.field.is_open and f.field.width_cm <= LARGEST_SMALL_CM),
+            key=lambda f: f.field.width_cm,
+        )
+        if small and whole is not None:
+            break
+    else:
         raise OutsideModel(
-            f"No square cutout of applicator {whole.field.applicator_id} up to {LARGEST_SMALL_CM:g} cm has a measured "
-            "depth dose with output.",
+            f"No square cutout up to {LARGEST_SMALL_CM:g} cm has a measured depth dose with output.",
             hint="Measure one of 2 to 3 cm.",
         )
     sides = np.array([f.field.width_cm for f in small])
     at = float(np.interp(side_cm, sides, np.arange(len(sides), dtype=np.float64)))
     low, high = math.floor(at), math.ceil(at)
-    sigma = (1.0 - at + low) * spread_of_square_cm(small[low], whole) + (at - low) * spread_of_square_cm(
-        small[high], whole
-    )
-    return sigma, " and ".join(f"{sides[n]:g}" for n in dict.fromkeys((low, high)))
+    below, above = (spread_of_square_cm(small[n], whole) for n in (low, high))
+    names = " and ".join(f"{sides[n]:g}" for n in dict.fromkeys((low, high)))
+    return below + (at - low) * (above - below), f"{names} cm in {whole.field.applicator_id}"
 
 
 def spread_of_square_cm(small: MeasuredSquare, whole: MeasuredSquare) -> Float:
@@ -142,15 +159,28 @@ def _square(field: MeasuredField, sigma_cm: Float) -> Float:
     return np.asarray(_ERF(field.width_cm / (2 * sigma_cm)) * _ERF(field.height_cm / (2 * sigma_cm)))
 
 
-def _fluence(fields: list[MeasuredSquare], whole: MeasuredSquare, side_cm: float) -> float:
-    """Φ/Φ_open: dose at 1.5 mm over that of the open field, between measured squares by side 4 A/P."""
+def _fluence(
+    tables: OutputTables, fields: Sequence[MeasuredSquare], whole: MeasuredSquare, shape: OpeningShape
+) -> tuple[float, float, str]:
+    """Φ/Φ_open, dose at 1.5 mm over that of the open field, between measured squares by side 4 A/P.
+
+    Returns
+    -------
+    The ratio, its relative standard deviation beyond the method's, and words where it is assumed: 1 for an opening with
+    lateral equilibrium in an applicator of which no cutout was measured.
+    """
     ordered = sorted(fields, key=lambda f: f.field.width_cm)
-    sides = np.array([f.field.width_cm for f in ordered])
-    if not sides[0] - SAME_CM <= side_cm <= sides[-1] + SAME_CM:
-        raise OutsideModel(
-            f"The opening is equivalent to a {side_cm:.2f} cm square; in applicator {whole.field.applicator_id} "
-            f"squares of {sides[0]:g} to {sides[-1]:g} cm were measured.",
-            hint="Measure this cutout.",
-        )
-    values = np.array([float((f.shallow / whole.shallow)[0]) for f in ordered])
-    return float(monotone_cubic(sides, values, np.array([min(max(side_cm, sides[0]), sides[-1])]))[0])
+    sides, side = np.array([f.field.width_cm for f in ordered]), shape.equivalent_square_cm
+    if sides[0] - SAME_CM <= side <= sides[-1] + SAME_CM:
+        if len(ordered) == 1:
+            return 1.0, 0.0, ""
+        values = np.array([float((f.shallow / whole.shallow)[0]) for f in ordered])
+        at = np.array([min(max(side, sides[0]), sides[-1])])
+        return float(monotone_cubic(sides, values, at)[0]), 0.0, ""
+    if len(ordered) == 1 and shape.width_cm >= equilibrium_side_cm(tables.surface_energy_mev):
+        return 1.0, WIDE_SIGMA, ", fluence as of the open applicator"
+    raise OutsideModel(
+        f"The opening is equivalent to a {side:.2f} cm square; in applicator {whole.field.applicator_id} squares of "
+        f"{sides[0]:g} to {sides[-1]:g} cm were measured.",
+        hint="Measure this cutout.",
+    )

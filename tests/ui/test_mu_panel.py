@@ -48,15 +48,14 @@ def test_a_beam_with_its_factors_and_three_ways(check, qtbot):
 
 
 @pytest.mark.parametrize(
-    ("verdict", "engine_mu", "sign", "colour"),
-    [(Verdict.INVESTIGATE, 216.0, "+4.1 % !", WARN), (Verdict.ACTION, 190.0, "−8.4 % ✗", BAD)],
+    ("verdict", "engine_mu", "shown"),
+    [(Verdict.INVESTIGATE, 216.0, ("+4.1 % !", WARN)), (Verdict.ACTION, 190.0, ("−8.4 % ✗", BAD))],
 )
-def test_a_difference_has_a_sign_and_a_colour(check, qtbot, verdict, engine_mu, sign, colour):
+def test_a_difference_has_a_sign_and_a_colour(check, qtbot, verdict, engine_mu, shown):
     panel = MuPanel(Workspace(attrs.evolve(check, verdict=verdict, engine_mu=engine_mu)))
     qtbot.addWidget(panel)
     top = panel.tree.topLevelItem(0)
-    assert top.text(3) == sign
-    assert top.foreground(3).color().name() == colour
+    assert (top.text(3), top.foreground(3).color().name()) == shown
 
 
 def test_a_refusal_stands_where_the_number_would(check, qtbot):

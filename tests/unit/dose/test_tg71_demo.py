@@ -69,6 +69,19 @@ def test_sectors_see_how_a_small_rectangle_loses_dose():
     assert abs(computed / measured - 1) < 0.02
 
 
+def test_a_wide_opening_of_another_applicator_borrows_the_spread():
+    geometry, model = beam(rectangle_cm(12.0, 14.0), applicator="A20"), demo().model(12.0)
+    engine = monitor_factors(model, demo().machine, geometry, ssd_cm=100.0)
+    sectors = cutout_ways(demo().tables(12.0), geometry, engine, model)[1].factor
+    assert sectors.value == pytest.approx(1.0, abs=0.01)
+    assert "A10" in sectors.detail
+    assert sectors.relative_sigma > SPREAD_SIGMA
+    narrow = beam(rectangle_cm(4.0, 4.0), applicator="A20")
+    way = cutout_ways(demo().tables(12.0), narrow, engine, model)[1]
+    assert way.factor is None
+    assert "Measure this cutout" in way.refusal
+
+
 def test_without_tables_only_the_engine_answers():
     geometry, model = beam(rectangle_cm(4.0, 4.0)), demo().model(12.0)
     engine = monitor_factors(model, demo().machine, geometry, ssd_cm=100.0)
