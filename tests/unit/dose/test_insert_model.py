@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from ert.dose.insert_model import fit_insert_model
+from ert.dose.monotone import monotone_cubic
+from ert.dose.tg71 import square_root_rule
+from ert.dose.tg71_tables import SHAPE_SIGMA
 from ert.errors import OutsideModel
 
 
@@ -65,6 +68,23 @@ def test_published_wide_openings_have_factors_near_one(development_data):
     assert len(found) > 20
     assert 0.99 < min(found) <= max(found) < 1.03
     assert np.sqrt(np.mean((np.array(found) - 1) ** 2)) < 0.015
+
+
+def test_ovals_as_rectangles_of_equal_area_are_right_within_the_stated_uncertainty(development_data):
+    # 12 MeV, 10 cm: circles d stand for squares √π/2 d; every other shape by the square-root rule between them
+    width, length, factor = published(development_data)[12, 10]
+    is_circle = length - width < 0.05
+    order = np.argsort(width[is_circle])
+    side = np.sqrt(np.pi) / 2
+    known, values = side * width[is_circle][order], factor[is_circle][order]
+    errors = []
+    for w, n, f in zip(width[~is_circle], length[~is_circle], factor[~is_circle], strict=True):
+        if known[0] <= side * w <= side * n <= known[-1]:
+            a, b = monotone_cubic(known, values, side * np.array([w, n]))
+            errors.append(square_root_rule(float(a), float(b)) / f - 1)
+    assert len(errors) == 23
+    assert np.sqrt(np.mean(np.square(errors))) < SHAPE_SIGMA
+    assert np.abs(errors).max() < 0.03
 
 
 def grid():
