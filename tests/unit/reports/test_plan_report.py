@@ -9,12 +9,14 @@ import pytest
 from reportlab.lib.units import cm
 from reportlab.pdfgen.canvas import Canvas
 
+from ert.app.mu_service import TypedField, check_typed
 from ert.domain.device import Aperture
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import dose_maximum, isodoses
 from ert.reports.plan_report import plan_report_pdf
+from ert.settings import resources_dir
 
 OPENING_RGB = (0xFF, 0xF3, 0xB0)
 
@@ -69,6 +71,18 @@ def test_every_part_of_the_plan_is_there(pages, report):
         "saved 2026-01-02 03:04 by admin",
     ):
         assert wanted in text, wanted
+
+
+def test_monitor_units_by_hand_get_a_page_a_beam(make_report):
+    field = TypedField(
+        energy_mev=12.0, applicator_id="A10", outline_cm=None, ssd_cm=100.0, depth_cm=None, dose_cgy=222.22
+    )
+    (check,) = check_typed(resources_dir() / "demo_machine" / "package", field).checks
+    pages = pages_of(plan_report_pdf(make_report(mu_checks=(check, attrs.evolve(check, beam_number=2)))))
+    sheets = [text for text in pages if "Monitor units of beam" in text]
+    assert len(sheets) == 2
+    assert all("= 222.22" in text and "Müller" in text for text in sheets)
+    assert "How the dose was computed" in pages[-1]
 
 
 def test_no_demo_mark_without_a_demo_machine(make_report):
