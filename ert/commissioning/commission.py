@@ -56,7 +56,14 @@ def commission(
         fit = fit_energy(data, energy, check=check)
         model = build_model(data, energy, fit, is_demo=is_demo)
         models.append(model)
-        tables.append(output_tables(data, energy, surface_energy_mev=model.surface_energy_mev))
+        tables.append(
+            output_tables(
+                data,
+                energy,
+                surface_energy_mev=model.surface_energy_mev,
+                practical_range_cm=model.practical_range_cm,
+            )
+        )
         reports.append(compare_energy(data, energy, fit, model))
         if progress is not None:
             progress((number + 1) / len(data.energies))

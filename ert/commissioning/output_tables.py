@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
-from ert.commissioning.depth_dose import depth_quantities, smooth_curve
+from ert.commissioning.depth_dose import smooth_curve
 from ert.commissioning.measured import OPEN, BeamData, Curve, EnergyData, Field
 from ert.domain.output_tables import (
     SAME_CM,
@@ -22,15 +20,25 @@ from ert.errors import InvalidBeamData, OutsideModel
 
 _STEP_CM = 0.1
 _PERCENT_DIGITS = 3
+_CALIBRATION_FRAC = 0.05
 
 
-def output_tables(data: BeamData, energy: EnergyData, *, surface_energy_mev: float) -> OutputTables:
+def output_tables(
+    data: BeamData, energy: EnergyData, *, surface_energy_mev: float, practical_range_cm: float
+) -> OutputTables:
     """The output tables of one energy.
 
     Parameters
     ----------
-    surface_energy_mev : most probable energy at the surface, as the beam model has it.
+    surface_energy_mev, practical_range_cm : most probable energy at the surface and Rp, as the beam model has them.
+
+    Raises
+    ------
+    InvalidBeamData
+        The output of the reference field is not the calibration the folder states, or outputs do not fall with
+        distance.
     """
+    _require_calibration(data, energy)
     outputs = tuple(
         MeasuredOutput(
             field=_field(o.field),
@@ -60,9 +68,24 @@ def output_tables(data: BeamData, energy: EnergyData, *, surface_energy_mev: flo
             )
             for i in energy.inserts
         ),
-        depth_doses=tuple(_depth_dose(c) for c in sorted(curves, key=lambda c: (c.field.name, c.file))),
+        depth_doses=tuple(
+            _depth_dose(c, practical_range_cm) for c in sorted(curves, key=lambda c: (c.field.name, c.file))
+        ),
         effective_ssds=effective_ssds(outputs, data.reference.ssd_cm),
     )
+
+
+def _require_calibration(data: BeamData, energy: EnergyData) -> None:
+    """Refuse outputs that are not in the units of the calibration: relative ones, or per cent."""
+    for output in energy.outputs:
+        if output.field == data.reference:
+            difference = output.cgy_per_mu / data.reference_cgy_per_mu - 1.0
+            if abs(difference) > _CALIBRATION_FRAC:
+                raise InvalidBeamData(
+                    f"{energy.energy_mev:g} MeV: the reference field {data.reference.name} has an output of "
+                    f"{output.cgy_per_mu:g} cGy/MU, the calibration is {data.reference_cgy_per_mu:g} cGy/MU.",
+                    hint="Give outputs in cGy/MU of the same calibration.",
+                )
 
 
 def _field(field: Field) -> MeasuredField:
@@ -74,13 +97,10 @@ def _field(field: Field) -> MeasuredField:
     )
 
 
-def _depth_dose(curve: Curve) -> MeasuredDepthDose:
+def _depth_dose(curve: Curve, range_cm: float) -> MeasuredDepthDose:
     """Smoothed within its noise, in per cent of its own maximum, every millimetre."""
-    range_cm = depth_quantities(curve.position_cm, curve.dose).rp_cm
     grid = np.arange(0.0, float(curve.position_cm[-1]) + _STEP_CM / 2, _STEP_CM)
     dose = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=range_cm, grid_cm=grid)
-    if dose.min() <= 0:
-        raise InvalidBeamData(f"{curve.file}: the depth dose falls to nothing.", hint="Leave out points without dose.")
     return MeasuredDepthDose(
         field=_field(curve.field),
         ssd_cm=curve.field.ssd_cm,
@@ -104,9 +124,15 @@ def effective_ssds(outputs: tuple[MeasuredOutput, ...], standard_ssd_cm: float) 
             continue
         gaps = np.array([o.ssd_cm - standard_ssd_cm for o in others])
         ratios = np.array([base.output_cgy_per_mu / o.output_cgy_per_mu for o in others])
-        sigmas = np.array([math.hypot(o.relative_sigma, base.relative_sigma) for o in others])
+        sigmas = np.array([o.relative_sigma for o in others])
         try:
-            source, sigma, worst = fit_effective_ssd(gaps, ratios, sigmas, depth_of_maximum_cm=base.depth_of_maximum_cm)
+            source, sigma, worst = fit_effective_ssd(
+                gaps,
+                ratios,
+                sigmas,
+                relative_sigma=base.relative_sigma,
+                depth_of_maximum_cm=base.depth_of_maximum_cm,
+            )
         except OutsideModel as error:
             raise InvalidBeamData(f"{base.field.name}: {error.sentence}", hint="Check the output factors.") from error
         found.append(

@@ -57,13 +57,14 @@ def equilibrium_side_cm(surface_energy_mev: float) -> float:
 
 
 def fit_effective_ssd(
-    gap_cm: Float, output_ratio: Float, ratio_sigma: Float, *, depth_of_maximum_cm: float
+    gap_cm: Float, output_ratio: Float, gap_sigma: Float, *, relative_sigma: float, depth_of_maximum_cm: float
 ) -> tuple[float, float, float]:
     """Effective SSD from outputs at several distances: √(I0/Ig) = 1 + g / (SSD_eff + d_m), a line through 1.
 
     Parameters
     ----------
-    gap_cm, output_ratio, ratio_sigma : g ≠ 0, I0/Ig and its relative standard deviation, arrays (n,).
+    gap_cm, output_ratio : g ≠ 0 and I0/Ig, arrays (n,).
+    gap_sigma, relative_sigma : relative standard deviations of each I_g, (n,), and of the I0 they all share.
 
     Returns
     -------
@@ -76,15 +77,18 @@ def fit_effective_ssd(
         The outputs do not fall with distance.
     """
     root = np.sqrt(output_ratio)
-    weight = (gap_cm / (0.5 * root * ratio_sigma)) ** 2
-    slope = float(np.average((root - 1.0) / gap_cm, weights=weight))
+    lever = 0.5 * root / gap_cm  # change of a point's slope for a relative change of its ratio
+    deviation = lever * np.hypot(gap_sigma, relative_sigma)
+    share = deviation**-2 / np.sum(deviation**-2)
+    slope = float(np.sum(share * (root - 1.0) / gap_cm))
     if slope <= 0:
         raise OutsideModel("The outputs measured at several distances do not fall with distance.")
     line = 1.0 + gap_cm * slope
-    sigma = float(weight.sum() ** -0.5)
+    own = float(np.sum((share * lever * gap_sigma) ** 2))
     if len(gap_cm) > 1:
-        chi2 = float(np.sum(((root - line) / (0.5 * root * ratio_sigma)) ** 2)) / (len(gap_cm) - 1)
-        sigma *= math.sqrt(max(1.0, chi2))
+        chi2 = float(np.sum(((root - line) / (lever * gap_cm * gap_sigma)) ** 2)) / (len(gap_cm) - 1)
+        own *= max(1.0, chi2)
+    sigma = math.hypot(math.sqrt(own), relative_sigma * float(np.sum(share * lever)))
     worst = 100.0 * float(np.abs((root / line) ** 2 - 1.0).max())
     return 1.0 / slope - depth_of_maximum_cm, sigma / slope**2, worst
 

@@ -2,6 +2,7 @@
 
 import shutil
 
+import attrs
 import numpy as np
 import pytest
 
@@ -23,8 +24,15 @@ def package():
 
 def test_the_demo_package_holds_the_tables_of_its_beam_data(package):
     data = read_beam_data(HOME / "beam_data")
+
+    def model(energy):
+        return package.model(energy.energy_mev)
+
     made = tuple(
-        output_tables(data, e, surface_energy_mev=package.model(e.energy_mev).surface_energy_mev) for e in data.energies
+        output_tables(
+            data, e, surface_energy_mev=model(e).surface_energy_mev, practical_range_cm=model(e).practical_range_cm
+        )
+        for e in data.energies
     )
     assert made == package.output_tables
     assert package_from_bytes(package_bytes(package)).output_tables == made
@@ -47,6 +55,15 @@ def test_depth_doses_end_in_a_hundred_and_keep_the_measured_depths(package):
         beyond = whole.depth_cm > summary.depth_of_maximum_cm
         r50 = np.interp(-50.0, -whole.percent_depth_dose[beyond], whole.depth_cm[beyond])
         assert r50 == pytest.approx(summary.r50_cm, abs=0.03)
+
+
+def test_outputs_of_another_calibration_are_refused():
+    data = read_beam_data(HOME / "beam_data", energies_mev=[12.0])
+    (energy,) = data.energies
+    with pytest.raises(InvalidBeamData, match="12 MeV: the reference field A10 open SSD 100 has an output of 1 cGy/MU"):
+        output_tables(
+            attrs.evolve(data, reference_cgy_per_mu=0.5), energy, surface_energy_mev=12.0, practical_range_cm=6.0
+        )
 
 
 def folder_with(tmp_path, rows):

@@ -105,13 +105,22 @@ def test_distance_by_hand():
 def test_the_effective_distance_is_found_from_outputs_that_follow_it():
     gaps = np.array([5.0, 10.0, 15.0])
     ratios = ((90.0 + gaps) / 90.0) ** 2
-    source, sigma, worst = tg71.fit_effective_ssd(gaps, ratios, np.full(3, 0.005), depth_of_maximum_cm=2.0)
+    noise = np.full(3, 0.005)
+    source, sigma, worst = tg71.fit_effective_ssd(gaps, ratios, noise, relative_sigma=0.0, depth_of_maximum_cm=2.0)
     assert source == pytest.approx(88.0, abs=1e-9)
     assert worst == pytest.approx(0.0, abs=1e-9)
     # slope error by hand: σ(√r) = ½ √r σ; Σ (g/σ)² = (5/.0026389)² + (10/.0027778)² + (15/.0029167)² = 4.30e7
     assert sigma == pytest.approx(90.0**2 / math.sqrt(4.3004e7), rel=2e-3)
     with pytest.raises(OutsideModel):
-        tg71.fit_effective_ssd(gaps, 1 / ratios, np.full(3, 0.005), depth_of_maximum_cm=2.0)
+        tg71.fit_effective_ssd(gaps, 1 / ratios, noise, relative_sigma=0.0, depth_of_maximum_cm=2.0)
+
+
+def test_the_shared_output_at_the_standard_distance_does_not_average_out():
+    # a thousand outputs at one gap leave the error of the one they are compared with: ½ · (100/90) · 0.5 % / 10 cm
+    gaps = np.full(1000, 10.0)
+    ratios, noise = np.full(1000, (100.0 / 90.0) ** 2), np.full(1000, 0.005)
+    _, sigma, _ = tg71.fit_effective_ssd(gaps, ratios, noise, relative_sigma=0.005, depth_of_maximum_cm=2.0)
+    assert sigma == pytest.approx(0.5 * (100 / 90) * 0.005 / 10 * 90.0**2, rel=1e-3)
 
 
 @given(a=st.floats(0.5, 1.1), b=st.floats(0.5, 1.1))
