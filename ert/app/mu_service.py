@@ -24,7 +24,7 @@ from ert.dose.output import rectangle_cm
 from ert.dose.tg71_worksheet import FieldToCheck
 from ert.dose.validity import check_beam, check_ssd
 from ert.dose.water import axis_depth_dose_gy_per_mu
-from ert.errors import ImportRejected, InvalidPlan
+from ert.errors import ImportRejected, InvalidPlan, StorageFailed
 from ert.geometry.frames import BeamFrame
 
 _CGY = 100.0
@@ -67,6 +67,11 @@ def check_typed(machine: Path, field: TypedField, *, levels: ActionLevels | None
     model = package.model(field.energy_mev)
     if not (math.isfinite(field.dose_cgy) and field.dose_cgy > 0):
         raise InvalidPlan(f"The dose must be above 0 cGy, not {field.dose_cgy:g}.")
+    if field.depth_cm is not None and not 0 <= field.depth_cm < model.practical_range_cm:
+        raise InvalidPlan(
+            f"The depth must lie between the surface and the practical range, {model.practical_range_cm:.1f} cm, not "
+            f"{field.depth_cm:g} cm."
+        )
     geometry = _geometry(package, field.applicator_id, field.outline_cm)
     check = _checked(
         package, model, geometry, ssd_cm=field.ssd_cm, dose_cgy=field.dose_cgy, depth_cm=field.depth_cm,
@@ -207,7 +212,7 @@ def _empty(path: Path) -> Outline:
 
 
 def write_sheets(made: MuChecks, path: Path, *, now: dt.datetime | None = None) -> Path:
-    """Write the hand-check sheets as PDF; returns the path."""
+    """Write the hand-check sheets as PDF; returns the path; `StorageFailed` where that cannot be."""
     from ert.reports.mu_sheet import mu_sheet_pdf  # noqa: PLC0415 - fonts only where wanted
 
     content = mu_sheet_pdf(
@@ -218,5 +223,8 @@ def write_sheets(made: MuChecks, path: Path, *, now: dt.datetime | None = None) 
         printed_at=now or dt.datetime.now(tz=dt.UTC).astimezone(),
         is_demo=made.package.is_demo,
     )
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StorageFailed(f"'{path}' cannot be written: {error.strerror}.", detail=repr(error)) from error
     return path

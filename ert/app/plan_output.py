@@ -11,7 +11,7 @@ from ert.app.dose_state import DoseStatus
 from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
-from ert.errors import ExportRejected
+from ert.errors import ExportRejected, StorageFailed
 from ert.reports.mu_sheet import mu_sheet_pdf
 from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import BeamLine, MetricRow, PlanReport
@@ -99,6 +99,8 @@ def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | 
     ------
     ExportRejected
         If the dose on screen does not belong to the plan.
+    StorageFailed
+        If the file cannot be written.
     """
     checks = workspace.mu_checks
     if not checks:
@@ -112,7 +114,10 @@ def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | 
         printed_at=now or dt.datetime.now(dt.UTC),
         is_demo=any(workspace.models.of_beam(b)[1].is_demo for b in plan.beams),
     )
-    path.write_bytes(content)
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StorageFailed(f"The sheets cannot be written: {error.strerror}.", detail=repr(error)) from error
     return path
 
 

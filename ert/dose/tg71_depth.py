@@ -69,7 +69,7 @@ def percent_depth_dose(
     """
     curves = _square_curves(tables, applicator_id)
     sides = np.array([c.field.width_cm for c in curves])
-    if not len(curves) or depth_cm > min(float(c.depth_cm[-1]) for c in curves):
+    if not len(curves) or depth_cm < 0 or depth_cm > min(float(c.depth_cm[-1]) for c in curves):
         raise OutsideModel(
             f"No square field of applicator {applicator_id} has a depth dose measured to {depth_cm:g} cm.",
             hint="Measure one.",

@@ -62,6 +62,10 @@ def test_what_cannot_be_checked_is_said_and_has_no_number(capsys):
         (["--plan", "absent.dcm"], "does not exist"),
         (["--plan", "absent.dcm", "--dose", "2"], "cannot be given with --plan"),
         ([*FIELD[:6], "--dose", "-5", "--cutout", "4x4"], "above 0"),
+        ([*FIELD, "--cutout", "4x4", "--depth", "-1"], "practical range"),
+        ([*FIELD, "--cutout", "4x4", "--depth", "7"], "practical range"),
+        ([*FIELD, "--cutout", "4x4", "--depth", "nan"], "practical range"),
+        ([*FIELD, "--cutout", "4x4", "--report", "/nonexistent/sheet.pdf"], "cannot be written"),
     ],
 )
 def test_refusals(capsys, arguments, words):
