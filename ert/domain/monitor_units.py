@@ -6,6 +6,8 @@ import enum
 
 import attrs
 
+_ROUNDING_MU = 0.5
+
 
 class FactorSource(enum.StrEnum):
     """Where a factor comes from."""
@@ -116,8 +118,9 @@ class Verdict(enum.StrEnum):
 class ActionLevels:
     """When a difference of monitor units must be looked into.
 
-    Above `investigate_pct`: investigate. Above `action_pct` and above `action_mu`: act before treating. A beam of less
-    than `minimum_mu` is questioned, because monitors are least linear there.
+    Above `investigate_pct`, unless rounding to whole monitor units explains it: investigate. Above `action_pct` and
+    above `action_mu`: act before treating. A beam of less than `minimum_mu` is questioned, because monitors are least
+    linear there.
     """
 
     investigate_pct: float = 3.0
@@ -131,7 +134,8 @@ class ActionLevels:
         difference_pct = 100.0 * difference_mu / tg71_mu
         if difference_pct > self.action_pct and difference_mu > self.action_mu:
             return Verdict.ACTION
-        return Verdict.INVESTIGATE if difference_pct > self.investigate_pct else Verdict.AGREES
+        is_rounding = difference_mu <= _ROUNDING_MU
+        return Verdict.INVESTIGATE if difference_pct > self.investigate_pct and not is_rounding else Verdict.AGREES
 
 
 @attrs.frozen(kw_only=True)

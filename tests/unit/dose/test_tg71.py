@@ -258,10 +258,11 @@ def test_eight_inserts_of_the_same_condition_are_used_and_seven_are_not(tables):
 @pytest.mark.parametrize(
     ("engine", "by_hand", "verdict"),
     [(203, 200, Verdict.AGREES), (207, 200, Verdict.INVESTIGATE), (211, 200, Verdict.ACTION),
-     (189, 200, Verdict.ACTION), (21.9, 20, Verdict.INVESTIGATE), (22.1, 20, Verdict.ACTION)],
+     (189, 200, Verdict.ACTION), (21.9, 20, Verdict.INVESTIGATE), (22.1, 20, Verdict.ACTION),
+     (10, 10.5, Verdict.AGREES), (10, 10.51, Verdict.INVESTIGATE)],
 )  # fmt: skip
 def test_action_levels(engine, by_hand, verdict):
-    # above 3 % investigate; above 5 % and 2 MU act
+    # above 3 % and half a monitor unit investigate; above 5 % and 2 MU act
     assert ActionLevels().verdict(engine_mu=engine, tg71_mu=by_hand) is verdict
 
 
