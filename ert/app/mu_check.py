@@ -17,7 +17,6 @@ from ert.domain.monitor_units import (
     BeamMuCheck,
     CutoutWay,
     Factor,
-    FactorSource,
     MuWorksheet,
     Verdict,
 )
@@ -204,10 +203,10 @@ def _verdict_findings(check: BeamMuCheck) -> Iterator[Finding]:
         )
     elif check.verdict is Verdict.INVESTIGATE:
         yield _finding(check, Severity.WARNING, "mu-investigate", f"{compared}: to be investigated by physics.")
-    is_assumed = check.worksheet.cutout.source is FactorSource.ASSUMED
-    for number, note in enumerate(check.worksheet.notes):
-        severity = Severity.NOTE if is_assumed and number == 0 else Severity.WARNING
-        yield _finding(check, severity, "mu-shape", f"Beam '{check.beam_name}': {note}")
+    for note in check.worksheet.notes:
+        yield _finding(check, Severity.WARNING, "mu-shape", f"Beam '{check.beam_name}': {note}")
+    for note in check.worksheet.assumptions:
+        yield _finding(check, Severity.NOTE, "mu-assumed", f"Beam '{check.beam_name}': {note}")
 
 
 def _finding(check: BeamMuCheck, severity: Severity, code: str, sentence: str) -> Finding:

@@ -54,6 +54,7 @@ def _sheet(sheet: MuWorksheet) -> dict[str, Any]:
         "relative_sigma": sheet.relative_sigma,
         "factors": [_factor(f) for f in sheet.factors],
         "other_distance_factor": None if sheet.other_distance is None else _factor(sheet.other_distance),
+        "assumptions": list(sheet.assumptions),
         "notes": list(sheet.notes),
     }
 

@@ -144,7 +144,7 @@ def _print_check(check: BeamMuCheck) -> None:
         return
     print_line(f"{sheet.formula} ± {100 * sheet.relative_sigma:.1f} %")
     print_line(f"Engine {check.engine_mu:g} MU, difference {check.difference_pct:+.1f} %: {check.verdict.value}")
-    for note in sheet.notes:
+    for note in (*sheet.assumptions, *sheet.notes):
         print_error(f"warning: {note}")
 
 

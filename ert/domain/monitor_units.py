@@ -71,6 +71,7 @@ class MuWorksheet:
     calibration, applicator, cutout, distance, depth_dose : D'0, the three parts of S_e, PDD.
     other_distance : the distance factor by the way not chosen, for comparison; None where SSD is standard.
     tg71_mu : before rounding; relative_sigma : of the product.
+    notes : what the numbers do not show; `assumptions` are apart from these.
     """
 
     dose_cgy: float
@@ -95,6 +96,11 @@ class MuWorksheet:
     def factors(self) -> tuple[Factor, ...]:
         """All factors in the order of the formula."""
         return (self.calibration, self.applicator, self.cutout, self.distance, self.depth_dose)
+
+    @property
+    def assumptions(self) -> tuple[str, ...]:
+        """Which factors rest on no measurement of this machine, and on what instead."""
+        return tuple(f"The {f.name.lower()} is assumed: {f.detail}." for f in self.factors if f.source == "assumed")
 
     @property
     def formula(self) -> str:

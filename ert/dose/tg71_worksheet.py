@@ -53,7 +53,7 @@ class FieldToCheck:
 
 
 def worksheet(tables: OutputTables, field: FieldToCheck) -> MuWorksheet:
-    """Monitor units of a field by equation (1); where the cutout factor is assumed, the first note says so.
+    """Monitor units of a field by equation (1).
 
     Raises
     ------
@@ -102,7 +102,7 @@ def worksheet(tables: OutputTables, field: FieldToCheck) -> MuWorksheet:
         depth_dose=explained[4],
         tg71_mu=mu,
         relative_sigma=math.sqrt(sum(f.relative_sigma**2 for f in factors)),
-        notes=tuple(_notes(shape, field, cutout)),
+        notes=tuple(_notes(shape, field)),
     )
 
 
@@ -129,10 +129,8 @@ def calculation_point_cm(model: BeamModel, geometry: BeamGeometry) -> tuple[floa
     return x_cm / scale, y_cm / scale
 
 
-def _notes(shape: OpeningShape, field: FieldToCheck, cutout: Factor) -> list[str]:
+def _notes(shape: OpeningShape, field: FieldToCheck) -> list[str]:
     notes = []
-    if cutout.source is FactorSource.ASSUMED:
-        notes.append(f"The cutout factor is assumed: {cutout.detail}.")
     if field.at_cm != (0.0, 0.0):
         notes.append("The opening leaves out the beam axis; the hand check knows no off-axis ratio.")
     inside_cm = float(signed_distance_cm(field.outline_cm, [field.at_cm])[0])

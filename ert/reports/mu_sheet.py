@@ -119,6 +119,7 @@ def _calculation(sheet: MuWorksheet) -> list[Flowable]:
         Spacer(1, 4),
         paragraph(f"D = {sheet.dose_cgy:.2f} cGy in one fraction, at a depth of {at}."),
         paragraph(sheet.formula, HEADING),
+        *(paragraph(f"\N{BULLET} {note}") for note in sheet.assumptions),
         *(paragraph(f"\N{BULLET} {note}", ALARM) for note in sheet.notes),
     ]
 

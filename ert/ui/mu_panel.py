@@ -147,7 +147,10 @@ def _factor_items(check: BeamMuCheck) -> list[QTreeWidgetItem]:
         other = check.worksheet.other_distance
         if other is not None:
             items.append(_factor_item(other, None, check.levels))
-        items += [_item((f"Note: {note}", "", "", "", ""), note) for note in check.worksheet.notes]
+        items += [
+            _item((f"Note: {note}", "", "", "", ""), note)
+            for note in (*check.worksheet.assumptions, *check.worksheet.notes)
+        ]
     return items
 
 

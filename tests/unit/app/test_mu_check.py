@@ -116,7 +116,7 @@ def test_an_assumed_factor_is_noted(package):
     planned = plan(package, outline=rectangle_cm(12.0, 13.0), applicator="A20")
     found = check(package, planned, dose(225.0, given_gy=1.0))
     assert found.worksheet.cutout.source is FactorSource.ASSUMED
-    assert codes(found)["mu-shape"].severity is Severity.NOTE
+    assert codes(found)["mu-assumed"].severity is Severity.NOTE
 
 
 def test_few_and_broken_monitor_units_are_named(package):

@@ -168,7 +168,7 @@ def test_a_wide_opening_in_an_applicator_without_measured_cutouts_is_assumed_and
     assert sheet.cutout.source is FactorSource.ASSUMED
     assert sheet.tg71_mu == pytest.approx(200 / 1.02)
     assert sheet.relative_sigma == pytest.approx(math.hypot(0.015, 0.005))
-    assert "assumed" in sheet.notes[0]
+    assert "no cutout of applicator A15 was measured" in sheet.assumptions[0]
     # one measured cutout in this applicator, and it must be measured
     more = attrs.evolve(tables, outputs=(*tables.outputs, output(square(6.0, "A15"), 1.0)))
     with pytest.raises(OutsideModel, match="needs 8 inserts or 3 squares"):
@@ -197,13 +197,22 @@ def test_a_wide_cutout_takes_the_distance_of_the_nearest_wide_field_with_more_un
     assert sheet.distance.relative_sigma == pytest.approx(10 * math.sqrt(10) / (90 * 95), rel=1e-6)
 
 
+def test_a_small_gap_needs_no_measured_distance_and_says_so(tables):
+    # 4 × 4 at 100.5: (82 / 82.5)² = 0.987916; ± 15 cm of 80: 2 · 0.5 · 15 / (82 · 82.5) = 0.22 %
+    sheet = worksheet(tables, field((4.0, 4.0), ssd_cm=100.5))
+    assert sheet.distance.value == pytest.approx(0.987916, abs=1e-6)
+    assert sheet.distance.relative_sigma == pytest.approx(0.002217, abs=1e-6)
+    assert "The distance factor is assumed" in sheet.assumptions[0]
+    assert worksheet(tables, field(ssd_cm=100.5)).assumptions == ()
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         ({"opening": (2.0, 2.0)}, "outside the measured squares of 3 to 10 cm"),
         ({"opening": (4.0, 4.0), "ssd_cm": 105.0}, "cannot be told from what was measured at several distances"),
         ({"ssd_cm": 111.0}, "100 to 110 cm"),
-        ({"ssd_cm": 99.0}, "100 to 110 cm"),
+        ({"ssd_cm": 98.9}, "100 to 110 cm"),
         ({"opening": (10.0, 10.0), "applicator_id": "A20"}, "A20 at 100 cm was not measured"),
         ({"opening": (5.0, 5.0), "applicator_id": "A15"}, "needs 8 inserts or 3 squares"),
         ({"depth_cm": 9.0}, "measured to 9 cm"),
