@@ -124,7 +124,7 @@ def _calculation(sheet: MuWorksheet) -> list[Flowable]:
     ]
 
 
-_WIDTHS = (0.5, 1.1, 0.9, 0.6, 0.9, 2.6, 2.2)
+_WIDTHS = (0.5, 1.1, 1.15, 0.6, 0.95, 2.4, 2.1)
 
 
 def _row(factor: Factor) -> tuple[str, ...]:
@@ -143,6 +143,12 @@ def _sigma(factor: Factor) -> str:
     return f"{100 * factor.relative_sigma:.1f} %" if factor.relative_sigma > 0 else _DASH
 
 
+def _difference(factor: Factor, base: Factor) -> str:
+    """Difference of a factor from another in per cent, without a minus before nothing."""
+    percent = round(100 * (factor.value / base.value - 1), 2)
+    return f"{percent:+.2f} %" if percent else "0.00 %"
+
+
 def _engine(check: BeamMuCheck) -> list[Flowable]:
     if check.worksheet is None:
         by_hand: dict[str, Factor] = {}
@@ -151,7 +157,7 @@ def _engine(check: BeamMuCheck) -> list[Flowable]:
     rows = []
     for factor in check.engine_factors:
         own = by_hand.get(factor.symbol)
-        difference = _DASH if own is None else f"{100 * (factor.value / own.value - 1):+.2f} %"
+        difference = _DASH if own is None else _difference(factor, own)
         rows.append((factor.name, factor.text, _DASH if own is None else own.text, difference))
     head = ("Factor", "Dose engine", "By hand", "Engine over hand")
     return [paragraph("The dose engine's own factors, in water", HEADING), table(head, rows)]
@@ -164,8 +170,7 @@ def _ways(check: BeamMuCheck) -> list[Flowable]:
         if way.factor is None:
             rows.append((way.name, _DASH, _DASH, _DASH, way.refusal))
         else:
-            base = 1.0 if first is None else first.value
-            difference = _DASH if way.factor is first else f"{100 * (way.factor.value / base - 1):+.2f} %"
+            difference = _DASH if first is None or way.factor is first else _difference(way.factor, first)
             rows.append((way.name, way.factor.text, _sigma(way.factor), difference, way.factor.detail))
     head = ("Way", "Factor", "1 SD", "From the first", "From")
     return [paragraph("Cutout factor three ways", HEADING), table(head, rows, widths=(1.3, 0.6, 0.6, 0.8, 3.5))]
