@@ -19,6 +19,8 @@ from ert.geometry.opening import OpeningShape
 
 Float = NDArray[np.float64]
 LEAST_SQUARES = 3
+LEAST_SOLIDITY_FRAC = 0.9
+"""Of the convex hull: 75 of 76 published cutouts, from which the equivalent ellipse has its right, fill more."""
 SHAPE_SIGMA = 0.012
 """Floor of the uncertainty of taking an irregular opening as a rectangle: root mean square over 23 published shapes."""
 WIDE_SIGMA = 0.015
@@ -64,6 +66,12 @@ def cutout_factor(tables: OutputTables, applicator_id: str, shape: OpeningShape)
     exact = _measured_as_it_is(tables, applicator_id, shape)
     if exact is not None:
         return exact
+    if shape.solidity_frac < LEAST_SOLIDITY_FRAC:
+        raise OutsideModel(
+            f"The opening has notches: it fills {100 * shape.solidity_frac:.0f} % of its convex hull. Measured factors "
+            f"speak for openings that fill {100 * LEAST_SOLIDITY_FRAC:.0f} % and more.",
+            hint="Measure this cutout.",
+        )
     inserts = [
         i
         for i in tables.inserts

@@ -26,6 +26,7 @@ class OpeningShape:
     length_cm : of the ellipse with that width and the same area, 4 A / (π width) (Biggs et al., Physica Medica 2015).
     fullness_frac : area over the area of the smallest box around it, turned as fits best: 1 rectangle, π/4 ellipse.
     box_cm : sides of that box, the shorter first.
+    solidity_frac : area over the area of the convex hull: 1 without notches.
     """
 
     area_cm2: float
@@ -36,6 +37,7 @@ class OpeningShape:
     length_cm: float
     fullness_frac: float
     box_cm: tuple[float, float]
+    solidity_frac: float
 
     @property
     def is_rectangle(self) -> bool:
@@ -69,12 +71,13 @@ def opening_shape(outline_cm: ArrayLike) -> OpeningShape:
     x, y = points.T
     cross = x * np.roll(y, -1) - np.roll(x, -1) * y
     area = float(cross.sum()) / 2.0
+    hull = convex_hull(points)
     centre = (
         float(((x + np.roll(x, -1)) * cross).sum() / (6.0 * area)),
         float(((y + np.roll(y, -1)) * cross).sum() / (6.0 * area)),
     )
     circle, radius = largest_circle(points)
-    box = _smallest_box(points)
+    box = _smallest_box(hull)
     return OpeningShape(
         area_cm2=abs(area),
         perimeter_cm=float(np.hypot(np.roll(x, -1) - x, np.roll(y, -1) - y).sum()),
@@ -84,6 +87,7 @@ def opening_shape(outline_cm: ArrayLike) -> OpeningShape:
         length_cm=max(4.0 * abs(area) / (math.pi * 2.0 * radius), 2.0 * radius),
         fullness_frac=abs(area) / (box[0] * box[1]),
         box_cm=box,
+        solidity_frac=min(1.0, abs(area) / _area(hull)),
     )
 
 
@@ -151,9 +155,13 @@ def _turn(a: tuple[float, ...], b: tuple[float, ...], c: tuple[float, ...]) -> f
     return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
-def _smallest_box(points: F64) -> tuple[float, float]:
-    """Sides of the box of least area around the points; one of its sides lies along the hull."""
-    hull = convex_hull(points)
+def _area(points: F64) -> float:
+    x, y = points.T
+    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2.0
+
+
+def _smallest_box(hull: F64) -> tuple[float, float]:
+    """Sides of the box of least area around a convex hull; one of its sides lies along the hull."""
     edges = np.roll(hull, -1, axis=0) - hull
     edges = edges / np.hypot(*edges.T)[:, None]
     along, across = hull @ edges.T, hull @ np.stack([-edges[:, 1], edges[:, 0]])

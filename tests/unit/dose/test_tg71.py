@@ -247,6 +247,13 @@ def test_a_circle_counts_as_the_square_of_its_area_and_says_how_uncertain_that_i
     assert sheet.cutout.relative_sigma > 0.01
 
 
+def test_an_opening_with_notches_has_no_equivalent(tables):
+    cross = [(-4, -1), (-1, -1), (-1, -4), (1, -4), (1, -1), (4, -1), (4, 1), (1, 1), (1, 4), (-1, 4), (-1, 1), (-4, 1)]
+    # area 28 of the hull's 46 cm²: 61 %
+    with pytest.raises(OutsideModel, match="fills 61 % of its convex hull"):
+        worksheet(tables, field(outline_cm=tuple((float(x), float(y)) for x, y in cross)))
+
+
 def test_eight_inserts_of_the_same_condition_are_used_and_seven_are_not(tables):
     sizes = [(3, 3), (3, 6), (3, 10), (5, 5), (5, 8), (5, 10), (8, 8), (8, 10)]
     inserts = tuple(

@@ -62,6 +62,12 @@ def test_the_largest_circle_of_an_l_is_the_one_that_touches_its_inner_corner():
     assert radius == pytest.approx(2 * math.sqrt(2) / (1 + math.sqrt(2)), abs=1e-3)
 
 
+def test_notches_lower_the_solidity_and_turning_does_not():
+    # the L fills 20 of the 28 cm² of its hull (the square less the triangle of 4 × 4 / 2)
+    assert opening_shape(L_SHAPE).solidity_frac == pytest.approx(20 / 28)
+    assert opening_shape(ellipse(3, 9, turned_deg=30)).solidity_frac == pytest.approx(1.0)
+
+
 def test_distances_are_signed():
     found = signed_distance_cm(rectangle(4, 6), [(0, 0), (1.5, 0), (3, 0), (3, 4)])
     assert found == pytest.approx([2.0, 0.5, -1.0, -math.sqrt(2)])
