@@ -277,6 +277,10 @@ def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  
         picture(f"plan-{tabs.tabText(index).lower()}")
     yield from _tissue(window, tabs, picture)
     tabs.setCurrentIndex(0)
+    window.plan_page.judgement.setCurrentIndex(1)
+    yield _always
+    picture("plan-monitor-units")
+    window.plan_page.judgement.setCurrentIndex(0)
     from PySide6.QtCore import QTimer
 
     QTimer.singleShot(0, window, lambda: show_keys(window))

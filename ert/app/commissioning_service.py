@@ -79,6 +79,17 @@ def commission_machine(
         "report": None if report is None else str(report),
         "is_demo": made.package.is_demo,
         "energies": [_energy(e) for e in made.report.energies],
+        "effective_ssd": [
+            {
+                "energy_mev": table.energy_mev,
+                "field": e.field.name,
+                "effective_ssd_cm": e.effective_ssd_cm,
+                "sigma_cm": e.sigma_cm,
+                "worst_residual_percent": e.worst_residual_pct,
+            }
+            for table in made.package.output_tables
+            for e in table.effective_ssds
+        ],
     }
 
 

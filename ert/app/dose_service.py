@@ -16,6 +16,7 @@ from ert.domain.dose import DoseRequest, DoseResult, dose_request
 from ert.domain.identity import digest_of
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
+from ert.domain.output_tables import OutputTables
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
 from ert.dose.engine import compute_beam_dose
@@ -63,6 +64,14 @@ class Models:
     def with_model_of(self, beam: Beam) -> tuple[MachinePackage, ...]:
         """The packages that hold the exact model a beam refers to."""
         return tuple(p for p in self.packages if any(m.digest == beam.model_digest for m in p.models))
+
+    def output_tables(self, beam: Beam) -> OutputTables | None:
+        """Measured outputs from the package added last that holds the beam's exact model; None if none has any."""
+        for package in reversed(self.with_model_of(beam)):
+            tables = package.tables(beam.energy_mev)
+            if tables is not None:
+                return tables
+        return None
 
 
 class DoseMemory:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.mu_check import mu_findings
 from ert.app.release_book import ReleaseBook, ReleaseStanding, ReleaseState
 from ert.app.tissue_checks import tissue_findings
 from ert.app.tissue_library import TissueLibrary
 from ert.domain.beam import Beam
 from ert.domain.image import CtImage
+from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
 from ert.domain.statements import algorithm_limits, algorithm_of_engine
@@ -35,6 +37,7 @@ def plan_findings(
     releases: ReleaseBook,
     review: TissueReview | None = None,
     review_failure: str = "",
+    mu_checks: Sequence[BeamMuCheck] = (),
 ) -> tuple[Finding, ...]:
     """Findings on a plan, blockers first.
 
@@ -45,6 +48,7 @@ def plan_findings(
     library : CT curves and materials of the site.
     releases : which of its machine packages are released.
     review, review_failure : what the overrides come to, or why that is not known.
+    mu_checks : its monitor units checked by hand, while the dose is current.
     """
     tissue = tuple(tissue_findings(plan, structures=structures, library=library, review=review, failure=review_failure))
     found = [
@@ -54,6 +58,7 @@ def plan_findings(
         *(f for beam in plan.beams for f in _beam_findings(beam, models, releases)),
         *_plan_findings(plan),
         *_dose_findings(plan, dose, said=frozenset(f.sentence for f in tissue)),
+        *mu_findings(mu_checks),
     ]
     order = {Severity.BLOCKER: 0, Severity.WARNING: 1, Severity.NOTE: 2}
     return tuple(sorted(found, key=lambda f: order[f.severity]))

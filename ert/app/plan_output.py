@@ -13,9 +13,10 @@ from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
 from ert.errors import ExportRejected, StorageFailed
+from ert.reports.mu_sheet import mu_sheet_pdf
 from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import BeamLine, GoalRow, MetricRow, PlanReport
-from ert.reports.plan_report import plan_report_pdf
+from ert.reports.plan_report import patient_line, plan_report_pdf
 
 REPORT_METRICS = ("D95%", "D50%", "D2%", "Mean", "Max")
 
@@ -64,6 +65,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         metrics=tuple(_metric_rows(workspace, dvhs)),
         goals=tuple(_goal_row(judge(workspace, goal)) for goal in plan.goals),
         findings=workspace.findings,
+        mu_checks=workspace.mu_checks,
         engine=dose.engine,
         software=f"ERT {metadata.version('ert')}",
         digests=(
@@ -123,6 +125,35 @@ def write_report(report: PlanReport, path: Path) -> Path:
         raise StorageFailed(
             f"The report could not be written to {path}: {error.strerror}.", hint="Choose another place."
         ) from error
+    return path
+
+
+def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | None = None) -> Path:
+    """Write the monitor units of each beam, checked by hand, as PDF; returns the path.
+
+    Raises
+    ------
+    ExportRejected
+        If the dose on screen does not belong to the plan.
+    StorageFailed
+        If the file cannot be written.
+    """
+    checks = workspace.mu_checks
+    if not checks:
+        raise ExportRejected("There is no dose that belongs to the plan as it is.", hint="Wait for it, or compute it.")
+    plan, saved = workspace.plan, "edited since revision" if workspace.is_dirty else "revision"
+    content = mu_sheet_pdf(
+        checks,
+        identity=patient_line(workspace.patient),
+        subject=f"Plan {plan.name}  ·  {saved} {workspace.revision}  ·  {plan.digest[:12]}",
+        software=f"ERT {metadata.version('ert')}",
+        printed_at=now or dt.datetime.now(dt.UTC),
+        is_demo=any(workspace.models.of_beam(b)[1].is_demo for b in plan.beams),
+    )
+    try:
+        path.write_bytes(content)
+    except OSError as error:
+        raise StorageFailed(f"The sheets cannot be written: {error.strerror}.", detail=repr(error)) from error
     return path
 
 

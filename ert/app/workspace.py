@@ -14,6 +14,7 @@ from ert.app.dose_state import BeamDose, DoseState, DoseStatus, dose_state
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
 from ert.app.jobs import Job, JobContext, Jobs, Lane
+from ert.app.mu_check import MuChecker
 from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.app.plan_checks import plan_findings
 from ert.app.ports import SiteStore
@@ -23,6 +24,7 @@ from ert.app.tissue_reviews import TissueReviews
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
+from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
@@ -70,6 +72,7 @@ class PlanWorkspace:
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
+        self._mu_checker = MuChecker(models, patient_position=image.patient_position)
         self._is_saving = False
         self._save_error: BaseException | None = None
         self.tissue_reviews.follow(self.plan)
@@ -158,7 +161,13 @@ class PlanWorkspace:
             releases=self.releases,
             review=self.tissue_reviews.review,
             review_failure=self.tissue_reviews.failure,
+            mu_checks=self.mu_checks,
         )
+
+    @property
+    def mu_checks(self) -> tuple[BeamMuCheck, ...]:
+        """Monitor units of each beam checked by hand; empty unless the dose is current."""
+        return self._mu_checker.checks(self.plan, self._dose)
 
     def subscribe(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
         """Be told of changes; returns the function that ends it."""

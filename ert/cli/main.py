@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import beam_data, commission, compare_machines, curve, dose, gui, patients, release, site
+from ert.cli import beam_data, commission, compare_machines, curve, dose, gui, mu, patients, release, site
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -37,6 +37,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     app.command("beam-data")(beam_data.beam_data)
     app.command("commission")(commission.commission)
     app.command("compare-machines")(compare_machines.compare_machines)
+    app.command("mu")(mu.mu)
     gui.add(app, wiring)
     site.add(app, wiring)
     patients.add(app, wiring)

@@ -9,18 +9,19 @@ from typing import Any
 from ert.commissioning.curve_files import (
     Csv,
     read_air_profiles,
+    read_cutout_factors,
     read_depth_dose,
     read_outputs,
     read_profiles,
     refuse,
 )
 from ert.commissioning.index_tables import read_field, read_machine, read_toml, table, tables
-from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Output
+from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Insert, Output
 from ert.domain.machine import Machine
 
 FORMAT = 1
 INDEX_NAME = "beam_data.toml"
-_KINDS = ("depth_dose", "profile", "output_factors", "in_air_profile")
+_KINDS = ("depth_dose", "profile", "output_factors", "in_air_profile", "cutout_factors")
 
 
 def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None) -> BeamData:
@@ -72,6 +73,7 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
     curves: list[Curve] = []
     outputs: list[Output] = []
     air: list[AirProfile] = []
+    inserts: list[Insert] = []
     missing: list[str] = []
     for s in tables(tree, "file", INDEX_NAME):
         name, kind = s.text("path"), s.text("kind")
@@ -92,6 +94,8 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
             curves.extend(read_profiles(content, read_field(s, machine), str(s.values.get("axis", "crossline"))))
         elif kind == "output_factors":
             outputs.extend(read_outputs(content, machine))
+        elif kind == "cutout_factors":
+            inserts.extend(read_cutout_factors(content, machine))
         else:
             air.extend(read_air_profiles(content, s.text("applicator"), machine, s.where))
     return EnergyData(
@@ -99,6 +103,7 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
         curves=tuple(curves),
         outputs=tuple(outputs),
         air_profiles=tuple(air),
+        inserts=tuple(inserts),
         missing=tuple(missing),
     )
 

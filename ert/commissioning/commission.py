@@ -11,6 +11,7 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.model import build_model
+from ert.commissioning.output_tables import output_tables
 from ert.domain.beam_model import MachinePackage
 from ert.domain.commissioning import CommissioningReport
 
@@ -51,15 +52,29 @@ def commission(
     data = read_beam_data(folder, energies_mev=energies_mev)
     if machine_name is not None:
         data = attrs.evolve(data, name=machine_name, machine=attrs.evolve(data.machine, name=machine_name))
-    models, reports = [], []
+    models, reports, tables = [], [], []
     for number, energy in enumerate(data.energies):
         fit = fit_energy(data, energy, check=check, on_step=on_step)
         model = build_model(data, energy, fit, is_demo=is_demo)
         models.append(model)
+        tables.append(
+            output_tables(
+                data,
+                energy,
+                surface_energy_mev=model.surface_energy_mev,
+                practical_range_cm=model.practical_range_cm,
+            )
+        )
         reports.append(compare_energy(data, energy, fit, model))
         if progress is not None:
             progress((number + 1) / len(data.energies))
-    package = MachinePackage(machine=data.machine, models=tuple(models), origin=data.origin, is_demo=is_demo)
+    package = MachinePackage(
+        machine=data.machine,
+        models=tuple(models),
+        origin=data.origin,
+        is_demo=is_demo,
+        output_tables=tuple(tables),
+    )
     report = CommissioningReport(
         machine_name=data.machine.name,
         origin=data.origin,

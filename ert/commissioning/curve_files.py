@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.measured import OPEN, AirProfile, Curve, Field, Output
+from ert.commissioning.measured import OPEN, AirProfile, Curve, Field, Insert, Output
 from ert.domain.machine import Machine
 from ert.errors import InvalidBeamData
 
@@ -171,6 +171,34 @@ def read_outputs(table: Csv, machine: Machine) -> list[Output]:
         )
         for k, (a, c) in enumerate(zip(*columns, strict=True))
     ]
+
+
+def read_cutout_factors(table: Csv, machine: Machine) -> list[Insert]:
+    """Cutout factors of openings of any shape, one a row: dose with the cutout over dose with the open applicator."""
+    width, length = table.numbers("width_cm"), table.numbers("length_cm")
+    ssd, factor = table.numbers("ssd_cm"), table.numbers("cutout_factor")
+    sigma = table.numbers("relative_sigma") if "relative_sigma" in table.header else np.zeros_like(factor)
+    known = {a.id: max(a.opening_x_cm, a.opening_y_cm) for a in machine.applicators}
+    found = []
+    for k, applicator_id in enumerate(table.text("applicator")):
+        where = f"{table.name}, line {table.rows[k][0]}"
+        if applicator_id not in known:
+            raise refuse(where, f"applicator '{applicator_id}' is not listed.", f"Listed are {', '.join(known)}.")
+        if not 0 < width[k] <= length[k] or width[k] > known[applicator_id]:
+            raise refuse(where, "width and length make no ellipse that fits.", "Give the shorter side as the width.")
+        if not 0.3 < factor[k] < 1.2:
+            raise refuse(where, f"{factor[k]:g} is no cutout factor.", "Give dose with cutout over dose open.")
+        found.append(
+            Insert(
+                applicator_id=applicator_id,
+                ssd_cm=float(ssd[k]),
+                width_cm=float(width[k]),
+                length_cm=float(length[k]),
+                cutout_factor=float(factor[k]),
+                relative_sigma=float(sigma[k]),
+            )
+        )
+    return found
 
 
 def read_air_profiles(table: Csv, applicator_id: str, machine: Machine, where: str) -> list[AirProfile]:

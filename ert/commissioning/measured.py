@@ -82,6 +82,18 @@ class AirProfile:
 
 
 @attrs.frozen(kw_only=True)
+class Insert:
+    """A measured cutout factor of an opening of any shape, by width and length of its equivalent ellipse."""
+
+    applicator_id: str
+    ssd_cm: float
+    width_cm: float
+    length_cm: float
+    cutout_factor: float
+    relative_sigma: float
+
+
+@attrs.frozen(kw_only=True)
 class EnergyData:
     """Everything measured at one energy; `missing` names what the index lists but the folder lacks."""
 
@@ -89,6 +101,7 @@ class EnergyData:
     curves: tuple[Curve, ...]
     outputs: tuple[Output, ...]
     air_profiles: tuple[AirProfile, ...]
+    inserts: tuple[Insert, ...] = ()
     missing: tuple[str, ...] = ()
 
 

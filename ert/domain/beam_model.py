@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ert.domain.identity import digest_of, read_only
 from ert.domain.machine import Machine
+from ert.domain.output_tables import OutputTables
 from ert.errors import OutsideModel, Refused
 
 Float = NDArray[np.float64]
@@ -185,12 +186,16 @@ class BeamModel:
 
 @attrs.frozen(kw_only=True)
 class MachinePackage:
-    """A machine and its beam models, as written and read by `ert.commissioning.package`."""
+    """A machine and its beam models, as written and read by `ert.commissioning.package`.
+
+    `output_tables` are the measured outputs for monitor units by hand, no part of any model; none in older packages.
+    """
 
     machine: Machine
     models: tuple[BeamModel, ...]
     origin: str = ""
     is_demo: bool = False
+    output_tables: tuple[OutputTables, ...] = ()
 
     def __attrs_post_init__(self) -> None:
         energies = tuple(m.energy_mev for m in self.models)
@@ -199,8 +204,15 @@ class MachinePackage:
 
     @property
     def digest(self) -> str:
-        """Digest of machine and models."""
-        return digest_of(self)
+        """Digest of machine, models and output tables; that of older packages is the same as when there were none."""
+        values = {f.name: getattr(self, f.name) for f in attrs.fields(MachinePackage)}
+        if not self.output_tables:
+            del values["output_tables"]
+        return digest_of({"type": type(self).__name__, **values})
+
+    def tables(self, energy_mev: float) -> OutputTables | None:
+        """Measured outputs of that energy; None in a package without."""
+        return next((t for t in self.output_tables if t.energy_mev == energy_mev), None)
 
     def model(self, energy_mev: float) -> BeamModel:
         """The beam model of that nominal energy.

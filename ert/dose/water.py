@@ -100,12 +100,12 @@ def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_c
         depths_cm=depths_cm,
         sad_cm=sad_cm,
         insert_distance_cm=insert_cm,
-        at_cm=_field_centre_cm(fluence),
+        at_cm=field_centre_cm(fluence),
     )
     return output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm) * dose
 
 
-def _field_centre_cm(fluence: Fluence) -> tuple[float, float]:
+def field_centre_cm(fluence: Fluence) -> tuple[float, float]:
     """The axis if the opening holds it, else the opening's centroid; isocentre plane, from the virtual source."""
     half = len(fluence.x_cm) // 2
     if fluence.maps[1, half - 1 : half + 1, half - 1 : half + 1].max() > 0:

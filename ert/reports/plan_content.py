@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ert.domain.beam import Beam
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
+from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.patient import Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding
@@ -117,6 +118,7 @@ class PlanReport:
     metrics: tuple[MetricRow, ...] = ()
     goals: tuple[GoalRow, ...] = ()
     findings: tuple[Finding, ...] = ()
+    mu_checks: tuple[BeamMuCheck, ...] = ()
     engine: str
     digests: tuple[tuple[str, str], ...] = ()
     software: str = attrs.field(factory=lambda: f"ERT {metadata.version('ert')}")

@@ -7,9 +7,11 @@ from reportlab.platypus import Flowable, KeepTogether, PageBreak, Spacer, Table
 
 from ert.domain.beam import Beam
 from ert.domain.image import Material
+from ert.domain.patient import Patient
 from ert.domain.statements import algorithm_of_engine, algorithm_statement, normalisation_sentence
 from ert.geometry.grid import Float3
 from ert.reports.cutout import CutoutDrawing, scaled
+from ert.reports.mu_sheet import sheet_story
 from ert.reports.page import (
     ALARM,
     BODY,
@@ -33,16 +35,23 @@ _MAX_CUTOUT_HEIGHT = 23.0 * cm
 
 def plan_report_pdf(report: PlanReport) -> bytes:
     """The report as a PDF; equal reports give equal bytes."""
-    patient = report.patient
-    born = f"born {patient.birth_date:%Y-%m-%d}" if patient.birth_date else "birth date unknown"
     marks = PageMarks(
-        identity=f"{patient.display_name}  ·  {patient.medical_record_number}  ·  {born}",
+        identity=patient_line(report.patient),
         subject=f"Plan {report.plan.name}  ·  revision {report.revision}",
         software=f"{report.software}, printed {report.printed_at:%Y-%m-%d %H:%M}.",
         is_demo=report.is_demo,
     )
     story = [*_opening(report), *_beams(report), *_evaluation(report), *_slices(report), *_cutouts(report)]
+    for check in report.mu_checks:
+        story += [PageBreak(), *sheet_story(check)]
+    story += [PageBreak()] if report.mu_checks else []
     return build_pdf([*story, *_provenance(report)], title=f"Plan report {report.plan.name}", marks=marks)
+
+
+def patient_line(patient: Patient) -> str:
+    """Who it is, for the top of each page."""
+    born = f"born {patient.birth_date:%Y-%m-%d}" if patient.birth_date else "birth date unknown"
+    return f"{patient.display_name}  ·  {patient.medical_record_number}  ·  {born}"
 
 
 def _opening(report: PlanReport) -> list[Flowable]:

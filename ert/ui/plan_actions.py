@@ -47,6 +47,9 @@ class PlanActions(QObject):
         self.save_as = make("Save as new plan…", "copy", self._save_as, key="Ctrl+Shift+S")
         self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
         self.report = make("Report…", "report", self._report, key="Ctrl+R", tip="Write the plan report as PDF")
+        self.mu_sheets = make(
+            "Monitor units by hand…", "report", self._mu_sheets, tip="Write the hand-check sheets as PDF"
+        )
         self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
         self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
         self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
@@ -120,7 +123,7 @@ class PlanActions(QObject):
             for n, (name, window_hu, level_hu) in enumerate(WINDOW_PRESETS, start=1)
         ]
         return {
-            "&Plan": [self.save, self.save_as, None, self.export, self.report, None, self.back],
+            "&Plan": [self.save, self.save_as, None, self.export, self.report, self.mu_sheets, None, self.back],
             "&Edit": [
                 self.undo,
                 self.redo,
@@ -167,6 +170,7 @@ class PlanActions(QObject):
         self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
         self.report.setEnabled(can_export)
         self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
+        self.mu_sheets.setEnabled(has_dose)
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose)
         idle = "The dose is up to date" if has_dose else "The plan has no beam"
         self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
@@ -247,6 +251,26 @@ class PlanActions(QObject):
             title="Writing the report",
             can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
+            on_failed=self._failed,
+        )
+
+    def _mu_sheets(self) -> None:
+        name = f"{self._page.workspace.plan.name} monitor units.pdf".replace("/", "-")
+        chosen, _ = QFileDialog.getSaveFileName(self._page, "Monitor units by hand", name, "PDF (*.pdf)")
+        if chosen:
+            self.mu_sheets_to(Path(chosen))
+
+    def mu_sheets_to(self, path: Path) -> None:
+        """Write the sheets on which a physicist checks monitor units, in the background."""
+        from ert.app.plan_output import write_mu_sheets
+
+        page = self._page
+        workspace = page.workspace
+        page.session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: write_mu_sheets(workspace, path),
+            title="Writing the hand-check sheets",
+            on_done=lambda written: page.message.show_note(f"The hand-check sheets were written to {written}."),
             on_failed=self._failed,
         )
 

@@ -20,6 +20,7 @@ from ert.ui.failures import sentence_of
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.goal_panel import GoalPanel
 from ert.ui.isodose_panel import IsodosePanel
+from ert.ui.mu_panel import MuPanel
 from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
 from ert.ui.prescription_panel import PrescriptionPanel
@@ -87,6 +88,7 @@ class PlanPage(QWidget):
         self.prescription = PrescriptionPanel(workspace, self.state)
         self.evaluation = EvaluationPanel(workspace, self.state)
         self.goals = GoalPanel(workspace)
+        self.monitor_units = MuPanel(workspace)
         self.findings = FindingsPanel()
         self.message, self.not_saved = MessageStrip(), MessageStrip()
         self._shown_save_error: BaseException | None = None
@@ -117,6 +119,11 @@ class PlanPage(QWidget):
         panels = (self.beams, self.structures, self.overrides, self.isodoses, self.prescription)
         for widget, name in zip(panels, _TABS, strict=True):
             self._tabs.addTab(widget, name)
+        self.judgement = QTabWidget()
+        self.judgement.setDocumentMode(True)
+        self.judgement.setAccessibleName("Evaluation panels")
+        self.judgement.addTab(self.evaluation, "Dose")
+        self.judgement.addTab(self.monitor_units, "Monitor units")
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
         QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
@@ -126,7 +133,7 @@ class PlanPage(QWidget):
         judged.setSizes([100, 100])
         places: tuple[tuple[QWidget, int], ...] = (
             (self._dvh_place, 26),
-            (self.evaluation, 41),
+            (self.judgement, 41),
             (judged, 33),
         )
         for place, weight in places:
@@ -200,6 +207,7 @@ class PlanPage(QWidget):
         if changes.plan or changes.dose or changes.dvh:
             self.evaluation.refresh()
             self.goals.refresh()
+            self.monitor_units.refresh()
             self._show_dvh()
             self.findings.show_findings(self.workspace.findings)
             self._show_probe()

@@ -165,6 +165,10 @@ class Photographer:
         yield is_computed, 3.0
         self.shoot("13_goals")
         plan.show_tab(0)
+        plan.judgement.setCurrentIndex(1)
+        yield (lambda: True), 0.4
+        self.shoot("13_monitor_units")
+        plan.judgement.setCurrentIndex(0)
         plan.views.maximise(plan.views.slices[2])
         yield (lambda: True), 0.6
         self.shoot("14_axial")

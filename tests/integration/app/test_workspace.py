@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ert.app.dose_state import DoseStatus
-from ert.app.plan_output import plan_report
+from ert.app.plan_output import plan_report, write_mu_sheets
 from ert.domain.beam import Beam
 from ert.domain.plan import Normalisation, with_beam, without_beam
 from ert.errors import ExportRejected, InvalidPlan
@@ -158,3 +158,22 @@ def test_report_speaks_of_the_saved_plan_only(workspace, owner, beam):
     assert report.revision == 2
     assert report.is_demo
     assert report.dose_gy is workspace.dose.plan_gy
+
+
+def test_monitor_units_are_checked_by_hand_and_printed_while_the_dose_is_the_plans(workspace, owner, beam, tmp_path):
+    assert workspace.mu_checks == ()
+    add(workspace, owner, beam)
+    (found,) = workspace.mu_checks
+    assert found.engine_mu == workspace.plan.beams[0].mu
+    codes = {f.code for f in workspace.findings}
+    assert ("mu-unchecked" in codes) == (found.worksheet is None)
+    if found.worksheet is not None:  # 2 Gy / 90 % in water
+        assert found.worksheet.dose_cgy == pytest.approx(222.222, abs=0.001)
+        assert abs(found.difference_pct) < 3
+    content = write_mu_sheets(workspace, tmp_path / "sheets.pdf").read_bytes()
+    assert content.startswith(b"%PDF")
+    workspace.apply("Turn", changed(workspace.plan.beams[0], gantry_deg=beam.gantry_deg + 1.0))
+    assert workspace.mu_checks == ()
+    with pytest.raises(ExportRejected):
+        write_mu_sheets(workspace, tmp_path / "stale.pdf")
+    assert not (tmp_path / "stale.pdf").exists()

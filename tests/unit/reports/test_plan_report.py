@@ -9,6 +9,7 @@ import pytest
 from reportlab.lib.units import cm
 from reportlab.pdfgen.canvas import Canvas
 
+from ert.app.mu_service import TypedField, check_typed
 from ert.domain.device import Aperture
 from ert.domain.image import DensityOverride, Material
 from ert.domain.plan import DoseTo, Normalisation
@@ -19,6 +20,7 @@ from ert.reports.pictures import plan_pictures
 from ert.reports.plan_content import dose_maximum, isodoses
 from ert.reports.plan_report import plan_report_pdf
 from ert.reports.plot import on_paper
+from ert.settings import resources_dir
 
 OPENING_RGB = (0xFF, 0xF3, 0xB0)
 
@@ -91,6 +93,18 @@ def test_the_report_says_what_its_doses_are_and_how_tissue_was_made(report, medi
     assert "Given dose to water" in text  # in a water phantom, whatever the plan's dose is stated to
     assert "PTV & <chest> = wax (0.92 g/cm³, stopping 0.9593, scattering 0.7257)" in text
     assert plan.ct_curve.digest in text.replace(" ", "")
+
+
+def test_monitor_units_by_hand_get_a_page_a_beam(make_report):
+    field = TypedField(
+        energy_mev=12.0, applicator_id="A10", outline_cm=None, ssd_cm=100.0, depth_cm=None, dose_cgy=222.22
+    )
+    (check,) = check_typed(resources_dir() / "demo_machine" / "package", field).checks
+    pages = pages_of(plan_report_pdf(make_report(mu_checks=(check, attrs.evolve(check, beam_number=2)))))
+    sheets = [text for text in pages if "Monitor units of beam" in text]
+    assert len(sheets) == 2
+    assert all("= 222.22" in text and "Müller" in text for text in sheets)
+    assert "How the dose was computed" in pages[-1]
 
 
 def test_no_demo_mark_without_a_demo_machine(make_report):
