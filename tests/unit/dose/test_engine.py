@@ -5,7 +5,7 @@ import numba
 import numpy as np
 import pytest
 
-from ert.commissioning.depth_dose import depth_quantities
+from ert.analysis.depth import depth_quantities
 from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose, trace_ssd_cm
 from ert.dose.output import rectangle_cm
