@@ -79,7 +79,7 @@ def depth_quantities(
     ----------
     depth_cm : (n,) rising.
     dose : (n,) in any unit.
-    sigma : standard deviation of the points in the unit of dose, (n,) or one for all. If given, everything is read from
+    sigma : standard deviation of the points in the unit of dose, (n,) or one for all. If given, R90 … R50 are read from
         the smoothest curve within that noise (`smooth_curve`), the maximum from a cubic through the points about it:
         the largest of noisy points is neither the maximum nor where it lies. `noise_sigma` estimates it from the curve.
     needs_tail : refuse a curve that ends before the photon tail; else such a tail counts as nothing.
@@ -100,7 +100,9 @@ def depth_quantities(
         raise Refused("The standard deviation of a depth dose must be above zero.")
     grid = np.arange(x[0], x[-1], _SMOOTH_STEP_CM)
     smooth = smooth_curve(x, y, noise, range_cm=found.rp_cm, grid_cm=grid)
-    return _read(grid, smooth, needs_tail=needs_tail, summit=_summit(x, y, noise, grid, smooth))
+    quiet = _read(grid, smooth, needs_tail=needs_tail, summit=_summit(x, y, noise, grid, smooth))
+    # straight lines through many points need no smoothing, which would blur the foot of the fall-off
+    return attrs.evolve(quiet, rp_cm=found.rp_cm, tail_frac=found.tail_frac * found.maximum / quiet.maximum)
 
 
 def _summit(x: F64, y: F64, sigma: F64, grid: F64, smooth: F64) -> tuple[float, float] | None:

@@ -82,6 +82,26 @@ def test_small_sphere_has_its_volume_where_contours_are_fine():
         assert dose_at_volume_gy(dvh, 95) == pytest.approx(dose_at(sphere_above, 95, radius), abs=0.02)
 
 
+@pytest.mark.parametrize("plane_cm", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("voxel_cm", [(0.2, 0.2, 0.2), (0.3, 0.25, 0.5), (0.5, 0.5, 0.5)])
+@pytest.mark.parametrize("radius", [1.0, 3.0])
+def test_spheres_on_many_grids_and_planes(radius, voxel_cm, plane_cm):
+    """Volume: what slabs of a sphere lack, at most h² / (4 R²) (trapezoid rule), and 0.1 % for our part."""
+    shape = tuple(int(10.0 / s) + 1 for s in reversed(voxel_cm))
+    grid = VoxelGrid(origin_cm=(-5.01, -4.98, -4.93), spacing_cm=voxel_cm, shape_zyx=shape)
+    true_cc = 4 / 3 * np.pi * radius**3
+    for phase in (0.0, 0.5):
+        dvh = compute_dvh(sphere(radius, spacing=plane_cm, phase=phase), gradient_dose(0, grid), grid)
+        assert abs(dvh.volume_cc / true_cc - 1) < 0.001 + plane_cm**2 / (4 * radius**2)
+        assert dvh.mean_gy == pytest.approx(CENTRE_GY, abs=0.001)
+        for percent in (95, 50, 5):
+            assert dose_at_volume_gy(dvh, percent) == pytest.approx(dose_at(sphere_above, percent, radius), abs=0.02)
+        for u in (-0.5, 1 / 3):
+            wanted = 100 * sphere_above(u)
+            limit = 0.1 + wanted * plane_cm**2 / (4 * radius**2)  # 0.3 % where planes lie a tenth of the radius apart
+            assert volume_at_dose_pct(dvh, CENTRE_GY + GRADIENT_GY_CM * radius * u) == pytest.approx(wanted, abs=limit)
+
+
 def test_tilted_structure_and_grid_agree_with_the_closed_form():
     axes = rotation(20, 35)
     dvh = compute_dvh(sphere(3.0, spacing=0.1, axes=axes), gradient_dose(0), GRID)
