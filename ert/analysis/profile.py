@@ -36,6 +36,7 @@ class ProfileQuantities:
     ----------
     width_cm, centre_cm : field size, the full width at half of D0, and its middle.
     penumbra_80_20_cm, penumbra_90_10_cm : (left, right) distances between these percentages of D0.
+    edge_to_90_cm : (left, right) distances from the edges inward to 90 % of D0, which IEC 60976 limits for electrons.
     flatness_pct : 100 (max - min) / (max + min), inner 90 %.
     symmetry_pct : largest |D(x) - D(-x)| in percent of D0, inner 90 %.
     iec_flatness_pct : 100 max / D0, inner 90 % (IEC 60976).
@@ -51,6 +52,7 @@ class ProfileQuantities:
     centre_cm: float
     penumbra_80_20_cm: tuple[float, float]
     penumbra_90_10_cm: tuple[float, float]
+    edge_to_90_cm: tuple[float, float]
     flatness_pct: float
     symmetry_pct: float
     iec_flatness_pct: float
@@ -111,6 +113,7 @@ def profile_quantities(position_cm: ArrayLike, dose: ArrayLike) -> ProfileQuanti
         centre_cm=middle,
         penumbra_80_20_cm=(edges[0.8][0] - edges[0.2][0], edges[0.2][1] - edges[0.8][1]),
         penumbra_90_10_cm=(edges[0.9][0] - edges[0.1][0], edges[0.1][1] - edges[0.9][1]),
+        edge_to_90_cm=(edges[0.9][0] - left, right - edges[0.9][1]),
         flatness_pct=inner.flatness_pct if inner else np.nan,
         symmetry_pct=inner.symmetry_pct if inner else np.nan,
         iec_flatness_pct=float(100.0 * inner.value.max()) if inner else np.nan,

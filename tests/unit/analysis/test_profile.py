@@ -21,6 +21,7 @@ def test_field_blurred_by_a_gaussian():
     assert found.centre_cm == pytest.approx(0.3, abs=1e-3)
     assert found.penumbra_80_20_cm == pytest.approx((1.683 * sigma,) * 2, abs=1e-3)
     assert found.penumbra_90_10_cm == pytest.approx((2.563 * sigma,) * 2, abs=1e-3)
+    assert found.edge_to_90_cm == pytest.approx((1.2816 * sigma,) * 2, abs=1e-3)
     assert found.flatness_pct == pytest.approx(0.0, abs=0.01)
     assert found.symmetry_pct == pytest.approx(0.0, abs=0.01)
 
