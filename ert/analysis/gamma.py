@@ -146,7 +146,7 @@ def compare_doses(
     scale = _scale(ref, full_gy, criteria, _sigma(reference_sigma, ref))
     if not np.any(scale > 0):
         raise Refused("No point lies above the threshold; there is nothing to compare.")
-    outside = _outside(ref_axes, axes)
+    points_outside = _count_outside(scale, ref_axes, axes)
     values, axes = _thicken(values, axes, ref_axes, criteria.distance_cm)
     unit_cm = criteria.distance_cm
     gamma: F32 = gamma_field(
@@ -161,7 +161,7 @@ def compare_doses(
         criteria=criteria,
         normalisation_gy=full_gy,
         gamma=gamma.reshape(np.shape(reference)),
-        points_outside=int(np.count_nonzero(outside & (scale > 0))),
+        points_outside=points_outside,
         is_widened=reference_sigma is not None,
     )
 
@@ -223,10 +223,12 @@ def _scale(ref: F64, full_gy: float, criteria: GammaCriteria, sigma: F64 | float
     return np.where(is_compared, 1.0 / np.where(is_compared, criterion, 1.0), 0.0)
 
 
-def _outside(ref_axes: list[F64], axes: list[F64]) -> NDArray[np.bool_]:
-    """Reference points beyond the evaluated grid's outermost ones, [z, y, x]."""
-    z, y, x = ((r < a[0] - _SAME_PLACE_CM) | (r > a[-1] + _SAME_PLACE_CM) for r, a in zip(ref_axes, axes, strict=True))
-    return np.asarray(z[:, None, None] | y[None, :, None] | x[None, None, :])
+def _count_outside(scale: F64, ref_axes: list[F64], axes: list[F64]) -> int:
+    """Compared points beyond the evaluated grid's outermost ones."""
+    z, y, x = (
+        (r >= a[0] - _SAME_PLACE_CM) & (r <= a[-1] + _SAME_PLACE_CM) for r, a in zip(ref_axes, axes, strict=True)
+    )
+    return int(np.count_nonzero(scale)) - int(np.count_nonzero(scale[np.ix_(z, y, x)]))
 
 
 def gamma_of_grids(

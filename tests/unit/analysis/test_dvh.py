@@ -63,7 +63,7 @@ def test_cylinder_across_the_gradient(axis, grid):
     dvh = compute_dvh(cylinder(2.0, np.arange(-2, 2.01, 0.25)), gradient_dose(axis, grid), grid)
     assert dvh.volume_cc == pytest.approx(np.pi * 4 * 4.25, rel=0.001)
     for percent in (95, 50, 5):
-        assert dose_at_volume_gy(dvh, percent) == pytest.approx(dose_at(cylinder_across_above, percent, 2.0), abs=0.005)
+        assert dose_at_volume_gy(dvh, percent) == pytest.approx(dose_at(cylinder_across_above, percent, 2.0), abs=0.01)
 
 
 @pytest.mark.parametrize("grid", GRIDS)
