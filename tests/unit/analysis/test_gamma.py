@@ -283,3 +283,30 @@ def test_reference_points_beyond_the_evaluated_grid_are_counted():
     assert (
         compare_dose_grids(np.full((5,) * 3, 2.0), small, np.full((5,) * 3, 2.0), large, criteria).points_outside == 0
     )
+
+
+def test_against_another_programs_gamma():
+    """pymedphys 0.41.0 with interp_fraction 100, which samples every 0.02 mm: its values on this pair of planes."""
+    y, x = np.arange(0, 8.01, 0.4), np.arange(0, 10.01, 0.5)
+    fine_y, fine_x = np.arange(0, 8.01, 0.25), np.arange(0, 10.01, 0.25)
+
+    def peak(y_cm, x_cm, y_middle, x_middle):
+        return 50 + 30 * np.exp(-(((x_cm[None, :] - x_middle) / 2.5) ** 2) - ((y_cm[:, None] - y_middle) / 2) ** 2)
+
+    reference = peak(y, x, 4.0, 5.0)
+    ripple = 0.8 * np.sin(7 * fine_x[None, :] + 3 * fine_y[:, None])
+    evaluated = 1.03 * peak(fine_y, fine_x, 3.9, 5.25) + ripple
+    theirs = np.array([
+        [0.9201, 1.2449, 1.105, 0.6819, 0.8194],
+        [0.4803, 0.5079, 1.3676, 1.4828, 0.9296],
+        [0.1983, 0.0748, 0.6544, 1.2052, 0.8367],
+        [0.5608, 0.7338, 0.7559, 0.6679, 0.5396],
+    ])  # fmt: skip
+    world = compare_doses(reference, [y, x], evaluated, [fine_y, fine_x], GammaCriteria(dose_pct=2, distance_cm=0.2))
+    assert world.gamma[2:18:5, 3:20:4] == pytest.approx(theirs, abs=1e-3)
+    assert world.pass_rate_pct == pytest.approx(61.90476, abs=1e-4)
+    assert world.mean_ratio == pytest.approx(0.84054, abs=1e-4)
+    criteria = GammaCriteria(dose_pct=3, distance_cm=0.2, is_local=True)
+    local = compare_doses(reference, [y, x], evaluated, [fine_y, fine_x], criteria)
+    assert local.pass_rate_pct == pytest.approx(60.99773, abs=1e-4)
+    assert local.mean_ratio == pytest.approx(0.84212, abs=1e-4)
