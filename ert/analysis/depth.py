@@ -24,6 +24,7 @@ _SMOOTHNESS = 1e-7
 _SMOOTH_STEP_CM = 0.01
 _LEAST_TAIL_POINTS = 5
 _TAIL_FROM = 1.25
+_BEYOND_CM = 2.0
 _SUMMIT_FRAC = 0.95
 _LEAST_SUMMIT_POINTS = 8
 
@@ -137,13 +138,14 @@ def _read(x: F64, y: F64, *, needs_tail: bool, summit: tuple[float, float] | Non
             "A depth dose has fewer than two points in its fall-off.", hint="Measure it in steps of 2 mm or less."
         )
     slope, intercept = np.polyfit(x[fall], y[fall], 1)
-    if needs_tail and np.count_nonzero(x > _TAIL_FROM * r30) < _LEAST_TAIL_POINTS:
+    rp = -intercept / slope
+    tail_from_cm = _tail_from_cm(x, rp, r30)
+    if needs_tail and tail_from_cm is None:
         raise InvalidBeamData(
             "A depth dose ends before the bremsstrahlung tail.",
             hint="Measure the depth dose to at least 2 cm beyond the practical range.",
         )
-    tail_level, attenuation = photon_tail(x, y, r30)
-    rp = -intercept / slope
+    tail_level, attenuation = photon_tail(x, y, tail_from_cm)
     for _ in range(5):
         rp = (tail_level * math.exp(-attenuation * rp) - intercept) / slope
     return DepthQuantities(
@@ -154,7 +156,7 @@ def _read(x: F64, y: F64, *, needs_tail: bool, summit: tuple[float, float] | Non
         r50_cm=_distal(x, y, 0.5 * top, begin),
         rp_cm=float(rp),
         surface_frac=float(np.interp(SURFACE_DEPTH_CM, x, y, left=math.nan)) / top,
-        tail_frac=tail_level * math.exp(-attenuation * (rp + 2.0)) / top,
+        tail_frac=tail_level * math.exp(-attenuation * (rp + _BEYOND_CM)) / top,
     )
 
 
@@ -169,9 +171,20 @@ def _distal(x: F64, y: F64, level: float, begin: int) -> float:
     return float(np.interp(-level, [-y[k - 1], -y[k]], [x[k - 1], x[k]]))
 
 
-def photon_tail(depth_cm: F64, dose: F64, r30_cm: float) -> tuple[float, float]:
-    """Level at depth zero and attenuation (1/cm) of the exponential through the tail beyond 1.25 R30; zeros if none."""
-    tail = (depth_cm > _TAIL_FROM * r30_cm) & (dose > 0)
+def _tail_from_cm(x: F64, rp_cm: float, r30_cm: float) -> float | None:
+    """Where the photon tail begins: 2 cm beyond the practical range, nearer if few points are there; None if none are.
+
+    Near the practical range there are still electrons, in small fields up to it at several percent.
+    """
+    for begin_cm in (rp_cm + _BEYOND_CM, rp_cm + _BEYOND_CM / 2, _TAIL_FROM * r30_cm):
+        if np.count_nonzero(x > begin_cm) >= _LEAST_TAIL_POINTS:
+            return begin_cm
+    return None
+
+
+def photon_tail(depth_cm: F64, dose: F64, from_cm: float | None) -> tuple[float, float]:
+    """Level at depth zero and attenuation (1/cm) of the exponential through the tail beyond a depth; zeros if none."""
+    tail = (depth_cm > (math.inf if from_cm is None else from_cm)) & (dose > 0)
     if np.count_nonzero(tail) < _LEAST_TAIL_POINTS:
         return 0.0, 0.05
     slope, level = np.polyfit(depth_cm[tail], np.log(dose[tail]), 1, w=dose[tail])
