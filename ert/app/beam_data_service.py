@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from ert.commissioning.depth_dose import depth_quantities
+from ert.analysis.depth import depth_quantities
 from ert.commissioning.scans.assemble import Assembly, FieldCurve, assemble
 from ert.commissioning.scans.folder import require_free, write_folder
 from ert.commissioning.scans.machine_file import MachineFile, read_machine_file

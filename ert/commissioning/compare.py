@@ -6,9 +6,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.analysis.depth import depth_quantities, smooth_curve
 from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
-from ert.commissioning.depth_dose import depth_quantities, smooth_curve
 from ert.commissioning.fit import FitResult, absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
@@ -111,7 +111,7 @@ def _depths(data: BeamData, energy: EnergyData, fit: FitResult, dose: _FieldDose
     grid = np.arange(curve.position_cm[0], curve.position_cm[-1], 0.02)
     smooth = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=fit.setup.range_cm, grid_cm=grid)
     computed = dose.axis(grid)
-    ours, theirs = depth_quantities(grid, computed), depth_quantities(grid, smooth)
+    ours, theirs = (depth_quantities(grid, curve, needs_tail=False) for curve in (computed, smooth))
     return tuple(
         DepthComparison(name=name, measured_cm=getattr(theirs, key), computed_cm=getattr(ours, key))
         for name, key in _DEPTHS

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.depth_dose import depth_quantities
+from ert.analysis.depth import depth_quantities
 from ert.domain.beam_model import BeamModel, MachinePackage, Validity
 from ert.domain.machine import Applicator, Machine
 from ert.domain.model_difference import FieldChange, ModelDifference, PackageDifference, ParameterChange

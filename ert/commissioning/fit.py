@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
 
-from ert.commissioning.depth_dose import DepthQuantities, depth_quantities, smooth_curve
+from ert.analysis.depth import DepthQuantities, depth_quantities, smooth_curve
 from ert.commissioning.forward import Points, Setup, air_share, background, core_share, make_setup, slanted_depth_cm
 from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, to_parameters
@@ -74,11 +74,11 @@ def smooth_reference(data: BeamData, energy: EnergyData) -> Reference:
     measured = next(c for c in energy.curves if c.kind == "depth_dose" and c.field == data.reference)
     curve = absolute(measured, data, energy)
     assert curve is not None  # noqa: S101 - read_beam_data refuses an energy without reference output
-    rough = depth_quantities(curve.position_cm, curve.dose)
+    rough = depth_quantities(curve.position_cm, curve.dose, needs_tail=False)
     grid = np.arange(0.0, float(curve.position_cm[-1]) + DEPTH_STEP_CM / 2, DEPTH_STEP_CM)
     dose = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=rough.rp_cm, grid_cm=grid)
     residual = (np.interp(curve.position_cm, grid, dose) - curve.dose) / curve.sigma
-    quantities = depth_quantities(grid, dose)
+    quantities = depth_quantities(grid, dose, needs_tail=False)
     return Reference(
         depth_cm=grid,
         dose=dose,

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from scipy.special import erf
 
 from ert.commissioning.parameters import Parameters
+from ert.domain.electron_energy import most_probable_energy_mev
 from ert.dose.fluence import edge_weight
 from ert.dose.physics import (
     AIR_RELATIVE_SCATTERING,
     fermi_eyges_moments,
     harder_energy_mev,
     scattering_power_water,
-    surface_energy_mev,
 )
 
 Float = NDArray[np.float64]
@@ -53,7 +53,7 @@ class Setup:
 
 def make_setup(*, sad_cm: float, insert_cm: float, reference_ssd_cm: float, range_cm: float) -> Setup:
     """The setup of one energy from its practical range."""
-    energy = surface_energy_mev(range_cm)
+    energy = most_probable_energy_mev(range_cm)
     middle = np.arange(0.5 * _STEP_CM, 2.5 * range_cm, _STEP_CM)
     power = scattering_power_water(harder_energy_mev(energy, middle / range_cm))
     return Setup(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ert.commissioning.depth_dose import smooth_curve
+from ert.analysis.depth import smooth_curve
 from ert.commissioning.measured import OPEN, BeamData, Curve, EnergyData, Field
 from ert.domain.output_tables import (
     SAME_CM,

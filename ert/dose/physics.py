@@ -77,11 +77,6 @@ def energy_at_range_water(range_g_cm2: ArrayLike) -> Float:
     return _log_log(range_g_cm2, table.csda_range_g_cm2, table.energy_mev)
 
 
-def surface_energy_mev(practical_range_cm: float) -> float:
-    """Most probable energy at the surface, Ep0 = 0.22 + 1.98 Rp + 0.0025 Rp² (ICRU 35; AAPM TG-25)."""
-    return 0.22 + 1.98 * practical_range_cm + 0.0025 * practical_range_cm**2
-
-
 def harder_energy_mev(surface_mev: float, depth_frac: ArrayLike) -> Float:
     """Mean energy at u = z/Rp, E0 (1 − u) (Harder), not below `LEAST_ENERGY_MEV`."""
     return np.maximum(LEAST_ENERGY_MEV, surface_mev * (1.0 - np.asarray(depth_frac, dtype=np.float64)))

@@ -195,7 +195,9 @@ def stack_on_grid(structure: HasContours, grid: VoxelGrid) -> ContourStack:
 
 def _newell(points: F64) -> F64:
     """Twice the area vector of a polygon (Newell)."""
-    return np.asarray(np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0))
+    x, y, z = points.T
+    x1, y1, z1 = np.concatenate([points[1:], points[:1]]).T
+    return np.array([y @ z1 - z @ y1, z @ x1 - x @ z1, x @ y1 - y @ x1])
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:
@@ -203,7 +205,7 @@ def _starts(sizes: list[int]) -> NDArray[np.int64]:
 
 
 def _edges(outline: F64) -> F64:
-    return np.concatenate([outline, np.roll(outline, -1, axis=0)], axis=1)
+    return np.column_stack([outline, np.concatenate([outline[1:], outline[:1]])])
 
 
 def _planes(levels: F64) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ert.commissioning.depth_dose import depth_quantities
+from ert.analysis.depth import depth_quantities
 from ert.commissioning.scans.assemble import Assembly, FieldCurve, depth_of_maximum_cm
 from ert.commissioning.scans.machine_file import MachineFile
 from ert.errors import InvalidBeamData

@@ -3,7 +3,14 @@
 import numpy as np
 import pytest
 
-from ert.analysis.gamma import gamma_index, gamma_of_grids, pass_rate_pct
+from ert.analysis.gamma import (
+    GammaCriteria,
+    compare_dose_grids,
+    compare_doses,
+    gamma_index,
+    gamma_of_grids,
+    pass_rate_pct,
+)
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from tests.shapes import rotation
@@ -138,6 +145,12 @@ def test_grids_of_one_direction():
         ({"reference": np.zeros(4)}, "nowhere above zero"),
         ({"reference": np.ones(3)}, r"has shape \(3,\)"),
         ({"evaluated": np.array([1, 2, np.nan, 4])}, "finite values"),
+        ({"reference": np.array([1, 2, np.inf, 4])}, "finite values"),
+        ({"evaluated": np.array([1, 2, -0.1, 4])}, "evaluated dose has negative values"),
+        ({"reference": np.array([1, -2, 1, 4])}, "reference dose has negative values"),
+        ({"evaluated_axes_cm": [[0, 1, np.nan, 2]]}, "rising positions"),
+        ({"threshold_pct": 101.0}, "No point lies above the threshold"),
+        ({"distance_cm": np.nan}, "above zero"),
         ({"evaluated_axes_cm": [[0, 1, 1, 2]]}, "rising positions"),
         ({"evaluated": np.ones((1, 4)), "evaluated_axes_cm": [[0.0], np.arange(4.0)]}, "same number of dimensions"),
     ],
@@ -168,3 +181,132 @@ def test_planes_at_different_heights_are_refused():
         )
     with pytest.raises(Refused, match="no pass rate"):
         pass_rate_pct(np.full(3, np.nan))
+
+
+def least_over_lattice(reference_dose, point, axes, dose, *, dose_criterion, distance, steps=24):
+    """Gamma from first principles: every cell within reach, cut into steps³ places, multilinear between the nodes."""
+    best = 9.0
+    part = np.linspace(0, 1, steps + 1)
+    cells = [
+        [n for n in range(len(a) - 1) if max(a[n] - p, p - a[n + 1]) < 3 * distance]
+        for a, p in zip(axes, point, strict=True)
+    ]
+    for cell in np.ndindex(*(len(c) for c in cells)):
+        low = [c[n] for c, n in zip(cells, cell, strict=True)]
+        corners = dose[tuple(slice(n, n + 2) for n in low)]
+        far2 = 0.0
+        for axis, (a, n, p) in enumerate(zip(axes, low, point, strict=True)):
+            lines = np.moveaxis(corners, axis, -1)
+            corners = np.moveaxis(lines[..., :1] + part * (lines[..., 1:] - lines[..., :1]), -1, axis)
+            shape = [1] * len(axes)
+            shape[axis] = -1
+            far2 = far2 + (((a[n] + part * (a[n + 1] - a[n]) - p) / distance) ** 2).reshape(shape)
+        best = min(best, float((far2 + ((corners - reference_dose) / dose_criterion) ** 2).min()))
+    return np.sqrt(best)
+
+
+@pytest.mark.parametrize("dimensions", [1, 2, 3])
+def test_against_every_place_of_unequal_grids(dimensions):
+    """Grids of different, uneven spacing; 2 % of noise; points near and beyond the evaluated grid's edges too."""
+    rng = np.random.default_rng(dimensions)
+    uneven = [np.cumsum(rng.uniform(0.1, 0.4, 12)) for _ in range(dimensions)]
+    points = [np.linspace(a[0] - 0.15, a[-1] + 0.15, 9) for a in uneven]
+
+    def dose(axes):
+        grids = np.meshgrid(*axes, indexing="ij")
+        return 60.0 + sum((6.0 - 4 * n) * g for n, g in enumerate(grids))
+
+    reference = dose(points)
+    evaluated = 1.025 * dose(uneven) + rng.normal(0, 1.2, [len(a) for a in uneven])
+    criteria = GammaCriteria(dose_pct=3, distance_cm=0.3, normalisation_gy=60.0)
+    found = compare_doses(reference, points, evaluated, uneven, criteria)
+    errors = []
+    for at in rng.integers(0, 9, size=(20 * dimensions, dimensions)):
+        place = [p[n] for p, n in zip(points, at, strict=True)]
+        sampled = least_over_lattice(reference[tuple(at)], place, uneven, evaluated, dose_criterion=1.8, distance=0.3)
+        errors.append(found.gamma[tuple(at)] - sampled)
+    errors = np.array(errors)
+    assert errors.max() < 0.02  # a second valley missed, at worst
+    assert np.count_nonzero(errors > 1e-4) <= len(errors) // 10
+    assert errors.min() > -0.05  # the lattice is what errs here
+    assert found.points_outside > 0
+
+
+def test_result_sums_up_its_map():
+    x = np.arange(0, 10.0)
+    reference = np.array([5.0, 50, 60, 70, 80, 90, 100, 100, 100, 100])
+    flat = np.array([0.0, 0.9, 0.9, 1.5, 3.1, 9.0, 0, 0, 0, 0])
+    criteria = GammaCriteria(dose_pct=1, distance_cm=1e-4, threshold_pct=10)
+    found = compare_doses(reference, [x], reference + flat, [x], criteria)
+    assert np.isnan(found.gamma[0])
+    assert (found.points, found.points_outside, found.points_at_limit) == (9, 0, 2)
+    assert found.gamma[1:] == pytest.approx([0.9, 0.9, 1.5, 3, 3, 0, 0, 0, 0], rel=1e-3, abs=1e-6)
+    assert found.pass_rate_pct == pytest.approx(100 * 6 / 9)
+    assert found.mean_ratio == pytest.approx(9.3 / 9, rel=1e-3)
+    assert found.max_ratio == pytest.approx(3.0)
+    edges, counts = found.histogram(bins=3)
+    assert edges == pytest.approx([0, 1, 2, 3], abs=1e-5)
+    assert counts.tolist() == [6, 1, 2]
+    assert not found.gamma.flags.writeable
+
+
+def test_exchanging_reference_and_evaluated_changes_gamma():
+    x = np.arange(0, 5.01, 0.5)
+    smooth, noisy = np.full(11, 100.0), 100.0 + 6.0 * (-1.0) ** np.arange(11)
+    criteria = GammaCriteria(dose_pct=3, distance_cm=0.3)
+    assert compare_doses(smooth, [x], noisy, [x], criteria).pass_rate_pct == 100  # a place that fits is 0.25 cm away
+    assert compare_doses(noisy, [x], smooth, [x], criteria).pass_rate_pct == 0
+
+
+def test_dose_criterion_is_widened_by_the_references_sigma():
+    x = np.arange(0, 5.0)
+    reference = np.full(5, 100.0)
+    sigma = np.array([0.0, 1.0, 2.0, 0.0, 4.0])
+    criteria = GammaCriteria(dose_pct=2, distance_cm=0.2)
+    found = compare_doses(reference, [x], 1.03 * reference, [x], criteria, reference_sigma=sigma)
+    assert found.gamma == pytest.approx(3.0 / (2.0 + sigma), rel=1e-5)
+    assert found.is_widened
+    with pytest.raises(Refused, match="standard deviation needs"):
+        compare_doses(reference, [x], reference, [x], criteria, reference_sigma=-sigma)
+    with pytest.raises(Refused, match="standard deviation needs"):
+        compare_doses(reference, [x], reference, [x], criteria, reference_sigma=sigma[:2])
+
+
+def test_reference_points_beyond_the_evaluated_grid_are_counted():
+    small = VoxelGrid(origin_cm=(0.5, 0.5, 0.5), spacing_cm=(0.25,) * 3, shape_zyx=(5, 5, 5))
+    large = VoxelGrid(origin_cm=(0, 0, 0), spacing_cm=(0.5,) * 3, shape_zyx=(5, 5, 5))
+    criteria = GammaCriteria(dose_pct=3, distance_cm=0.3)
+    found = compare_dose_grids(np.full((5, 5, 5), 2.0), large, np.full((5, 5, 5), 2.0), small, criteria)
+    assert found.points_outside == 5**3 - 3**3
+    assert found.gamma[2, 2, 2] == 0
+    assert found.gamma[2, 2, 0] == pytest.approx(0.5 / 0.3, rel=1e-5)  # half a centimetre to the nearest dose there is
+    assert (
+        compare_dose_grids(np.full((5,) * 3, 2.0), small, np.full((5,) * 3, 2.0), large, criteria).points_outside == 0
+    )
+
+
+def test_against_another_programs_gamma():
+    """pymedphys 0.41.0 with interp_fraction 100, which samples every 0.02 mm: its values on this pair of planes."""
+    y, x = np.arange(0, 8.01, 0.4), np.arange(0, 10.01, 0.5)
+    fine_y, fine_x = np.arange(0, 8.01, 0.25), np.arange(0, 10.01, 0.25)
+
+    def peak(y_cm, x_cm, y_middle, x_middle):
+        return 50 + 30 * np.exp(-(((x_cm[None, :] - x_middle) / 2.5) ** 2) - ((y_cm[:, None] - y_middle) / 2) ** 2)
+
+    reference = peak(y, x, 4.0, 5.0)
+    ripple = 0.8 * np.sin(7 * fine_x[None, :] + 3 * fine_y[:, None])
+    evaluated = 1.03 * peak(fine_y, fine_x, 3.9, 5.25) + ripple
+    theirs = np.array([
+        [0.9201, 1.2449, 1.105, 0.6819, 0.8194],
+        [0.4803, 0.5079, 1.3676, 1.4828, 0.9296],
+        [0.1983, 0.0748, 0.6544, 1.2052, 0.8367],
+        [0.5608, 0.7338, 0.7559, 0.6679, 0.5396],
+    ])  # fmt: skip
+    world = compare_doses(reference, [y, x], evaluated, [fine_y, fine_x], GammaCriteria(dose_pct=2, distance_cm=0.2))
+    assert world.gamma[2:18:5, 3:20:4] == pytest.approx(theirs, abs=1e-3)
+    assert world.pass_rate_pct == pytest.approx(61.90476, abs=1e-4)
+    assert world.mean_ratio == pytest.approx(0.84054, abs=1e-4)
+    criteria = GammaCriteria(dose_pct=3, distance_cm=0.2, is_local=True)
+    local = compare_doses(reference, [y, x], evaluated, [fine_y, fine_x], criteria)
+    assert local.pass_rate_pct == pytest.approx(60.99773, abs=1e-4)
+    assert local.mean_ratio == pytest.approx(0.84212, abs=1e-4)

@@ -5,6 +5,7 @@ import csv
 import numpy as np
 import pytest
 
+from ert.domain.electron_energy import most_probable_energy_mev
 from ert.dose.physics import (
     collision_stopping_power_water,
     csda_range_water,
@@ -12,7 +13,6 @@ from ert.dose.physics import (
     fermi_eyges_moments,
     harder_energy_mev,
     scattering_power_water,
-    surface_energy_mev,
 )
 from ert.settings import resources_dir
 
@@ -59,5 +59,5 @@ def test_moments_of_constant_scattering_are_the_closed_form():
 def test_energy_relations():
     # Monte Carlo of monoenergetic beams: Rp 2.96, 6.01, 10.07 cm for 6, 12, 20 MeV (formula 1.4-2 % below).
     for rp, energy in ((2.96, 6.0), (6.01, 12.0), (10.07, 20.0)):
-        assert surface_energy_mev(rp) == pytest.approx(energy, rel=0.025)
+        assert most_probable_energy_mev(rp) == pytest.approx(energy, rel=0.025)
     assert harder_energy_mev(12.0, [0.0, 0.5, 0.99]) == pytest.approx([12.0, 6.0, 0.5])
