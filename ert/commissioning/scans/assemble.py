@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-from ert.analysis.depth import last_crossing_cm
+from ert.analysis.curve import last_crossing_cm
 from ert.commissioning.curve_files import refuse
 from ert.commissioning.measured import Field
 from ert.commissioning.scans.identify import Identified, identify

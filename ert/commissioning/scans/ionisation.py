@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from ert.analysis.depth import last_crossing_cm
+from ert.analysis.curve import last_crossing_cm
 from ert.commissioning.curve_files import refuse
 from ert.commissioning.scans.scan import DIAMOND, DIODE, Float
 from ert.commissioning.scans.working import WorkingCurve

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ert.analysis.depth import depth_quantities, last_crossing_cm, smooth_curve
+from ert.analysis.curve import last_crossing_cm
+from ert.analysis.depth import depth_quantities, smooth_curve
 from ert.commissioning.curve_files import refuse
 from ert.commissioning.scans.scan import Float
 from ert.commissioning.scans.working import WorkingCurve
