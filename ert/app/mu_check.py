@@ -25,7 +25,8 @@ from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
 from ert.dose.geometry import BeamGeometry, beam_geometry
 from ert.dose.monitor import monitor_factors
-from ert.dose.tg71_worksheet import FieldToCheck, calculation_point_cm, cutout_ways, engine_factors, worksheet
+from ert.dose.tg71_worksheet import FieldToCheck, cutout_ways, engine_factors, worksheet
+from ert.dose.water import given_point_cm
 from ert.errors import OutsideModel
 from ert.geometry.opening import OpeningShape, opening_shape
 
@@ -51,7 +52,7 @@ def check_field(
     engine = monitor_factors(model, machine, geometry, ssd_cm=ssd_cm)
     return FieldCheck(
         shape=opening_shape(geometry.outline_cm),
-        at_cm=calculation_point_cm(model, geometry),
+        at_cm=given_point_cm(geometry.outline_cm),
         engine=engine_factors(engine, model),
         engine_given_cgy_per_mu=engine.given_cgy_per_mu,
         ways=cutout_ways(tables, geometry, engine, model),

@@ -20,7 +20,7 @@ from ert.dose.output import output_correction
 from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
-from ert.dose.water import given_dose_gy_per_mu
+from ert.dose.water import given_dose_gy_per_mu, given_point_cm
 from ert.errors import OutsideModel
 from ert.geometry.grid import VoxelGrid
 
@@ -100,6 +100,12 @@ def compute_beam_dose(
     _report(progress, check, 0.8)
     gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
     given = given_dose_gy_per_mu(model, geometry, ssd_cm)
+    x_cm, y_cm = given_point_cm(geometry.outline_cm)
+    if (x_cm, y_cm) != (0.0, 0.0):
+        warnings.append(
+            f"The beam axis is not well inside the opening: the given dose is stated at ({x_cm:.1f}, {y_cm:.1f}) cm in "
+            "beam's eye view."
+        )
     _report(progress, check, 1.0)
     return DoseResult(
         request_digest=request_digest,

@@ -10,7 +10,6 @@ from ert.domain.beam_model import BeamModel
 from ert.domain.device import Outline
 from ert.domain.monitor_units import CutoutWay, Factor, FactorSource, MuWorksheet
 from ert.domain.output_tables import OutputTables
-from ert.dose.fluence import build_fluence, outline_scale
 from ert.dose.geometry import BeamGeometry
 from ert.dose.lateral_buildup import sector_cutout_factor
 from ert.dose.monitor import MonitorFactors
@@ -18,7 +17,7 @@ from ert.dose.tg71 import monitor_units
 from ert.dose.tg71_depth import depth_of_maximum_cm, percent_depth_dose
 from ert.dose.tg71_distance import distance_factor
 from ert.dose.tg71_tables import applicator_factor, cutout_factor
-from ert.dose.water import field_centre_cm
+from ert.dose.water import given_point_cm
 from ert.errors import OutsideModel
 from ert.geometry.opening import OpeningShape, opening_shape, signed_distance_cm
 
@@ -118,17 +117,6 @@ def _at_maximum(top_cm: float) -> Factor:
     )
 
 
-def calculation_point_cm(model: BeamModel, geometry: BeamGeometry) -> tuple[float, float]:
-    """Where the dose engine's line for the given dose passes the opening, on the isocentre plane, nominal source."""
-    sad_cm, insert_cm = geometry.frame.sad_cm, geometry.insert_distance_cm
-    fluence = build_fluence(
-        model, geometry.outline_cm, geometry.applicator, sad_cm=sad_cm, insert_distance_cm=insert_cm
-    )
-    scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_cm)
-    x_cm, y_cm = field_centre_cm(fluence)
-    return x_cm / scale, y_cm / scale
-
-
 def _notes(shape: OpeningShape, field: FieldToCheck) -> list[str]:
     notes = []
     if field.at_cm != (0.0, 0.0):
@@ -157,7 +145,7 @@ def cutout_ways(
                 if key == "measured":
                     factor = cutout_factor(tables, applicator_id, shape)
                 else:
-                    at = calculation_point_cm(model, geometry)
+                    at = given_point_cm(geometry.outline_cm)
                     factor = sector_cutout_factor(tables, applicator_id, geometry.outline_cm, shape, at)
                 refusal = ""
             except OutsideModel as error:

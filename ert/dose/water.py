@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.beam_model import BeamModel
-from ert.dose.fluence import Fluence, build_fluence
+from ert.domain.device import Outline
+from ert.dose.fluence import Fluence, build_fluence, outline_scale
 from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.axis import sum_on_line
 from ert.dose.output import output_correction
@@ -19,9 +20,11 @@ from ert.dose.pencil_beam import (
     model_tables,
     water_variance_cm2,
 )
+from ert.geometry.opening import largest_circle, signed_distance_cm
 
 Float = NDArray[np.float64]
 _DEPTHS = 24
+_WELL_INSIDE_CM, _WELL_INSIDE_FRAC = 1.0, 0.7
 _MAPS = np.array([1, 1, 0, 1, 2])
 
 
@@ -87,12 +90,14 @@ def _assemble(
 def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_cm: float, depths_cm: Float) -> Float:
     """Absolute dose to water, Gy/MU, on the beam axis in flat water at these depths, cm.
 
-    For an opening that leaves out the axis, the fan line through the opening's centroid is taken instead.
+    Where the axis is not well inside the opening, the fan line through `given_point_cm` is taken instead.
     """
     sad_cm, insert_cm = geometry.frame.sad_cm, geometry.insert_distance_cm
     fluence = build_fluence(
         model, geometry.outline_cm, geometry.applicator, sad_cm=sad_cm, insert_distance_cm=insert_cm
     )
+    x_cm, y_cm = given_point_cm(geometry.outline_cm)
+    scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_cm)
     dose = line_dose_gy_per_mu(
         model,
         fluence,
@@ -100,19 +105,22 @@ def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_c
         depths_cm=depths_cm,
         sad_cm=sad_cm,
         insert_distance_cm=insert_cm,
-        at_cm=field_centre_cm(fluence),
+        at_cm=(x_cm * scale, y_cm * scale),
     )
     return output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm) * dose
 
 
-def field_centre_cm(fluence: Fluence) -> tuple[float, float]:
-    """The axis if the opening holds it, else the opening's centroid; isocentre plane, from the virtual source."""
-    half = len(fluence.x_cm) // 2
-    if fluence.maps[1, half - 1 : half + 1, half - 1 : half + 1].max() > 0:
+def given_point_cm(outline_cm: Outline) -> tuple[float, float]:
+    """Where the given dose of an opening is stated, on the isocentre plane: the axis, or the middle of the opening.
+
+    Close to an edge dose on the axis says nothing of the field (it is half at the edge itself). The axis counts if it
+    lies 1 cm inside or, in narrow openings, at 0.7 of the largest circle's radius; else the centre of that circle does.
+    """
+    centre, radius_cm = largest_circle(outline_cm)
+    inside_cm = float(signed_distance_cm(outline_cm, (0.0, 0.0))[0])
+    if inside_cm >= min(_WELL_INSIDE_CM, _WELL_INSIDE_FRAC * radius_cm):
         return 0.0, 0.0
-    x = np.average(fluence.x_cm[fluence.columns], weights=fluence.weight)
-    y = np.average(fluence.y_cm[fluence.rows], weights=fluence.weight)
-    return float(x), float(y)
+    return centre
 
 
 def maximum_of(depths_cm: Float, dose: Float) -> tuple[float, float]:

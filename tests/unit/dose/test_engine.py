@@ -9,7 +9,7 @@ from ert.analysis.depth import depth_quantities
 from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose, trace_ssd_cm
 from ert.dose.output import rectangle_cm
-from ert.dose.water import line_dose_gy_per_mu
+from ert.dose.water import given_point_cm, line_dose_gy_per_mu
 from ert.errors import Cancelled, OutsideModel
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.resample import sample_at
@@ -221,3 +221,15 @@ def test_progress_rises_to_one():
 def test_the_distance_to_a_surface_on_a_voxel_face_is_exact():
     assert trace_ssd_cm(WATER, beam()) == pytest.approx(100.0, abs=1e-3)
     assert trace_ssd_cm(WATER, beam(isocentre_cm=(0, -10.0, 0))) == pytest.approx(110.0, abs=1e-3)
+
+
+def test_with_the_axis_at_an_edge_the_given_dose_is_that_of_the_middle_of_the_opening():
+    """The same 6 × 6 cm opening, moved until the axis lies on its edge: on the axis itself half the dose is left."""
+    square = rectangle_cm(6.0, 6.0)
+    middle = run(WATER, beam(square, applicator="A20"), grid=line_grid(3))
+    edge = run(WATER, beam([(x + 3.0, y) for x, y in square], applicator="A20"), grid=line_grid(3))
+    assert edge.given_dose_gy_per_mu == pytest.approx(middle.given_dose_gy_per_mu, rel=0.01)
+    assert any("(3.0, 0.0) cm" in text for text in edge.warnings)
+    assert not any("beam axis" in text for text in middle.warnings)
+    assert given_point_cm(rectangle_cm(1.6, 9.0)) == (0.0, 0.0)
+    assert given_point_cm([(x + 0.9, y) for x, y in rectangle_cm(4.0, 4.0)]) == (0.0, 0.0)

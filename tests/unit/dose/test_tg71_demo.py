@@ -7,7 +7,8 @@ import pytest
 from ert.dose.lateral_buildup import SPREAD_SIGMA
 from ert.dose.monitor import monitor_factors
 from ert.dose.output import rectangle_cm
-from ert.dose.tg71_worksheet import FieldToCheck, calculation_point_cm, cutout_ways, worksheet
+from ert.dose.tg71_worksheet import FieldToCheck, cutout_ways, worksheet
+from ert.dose.water import given_point_cm
 from tests.unit.dose.beams import beam, demo
 
 ENERGIES = (6.0, 12.0, 20.0)
@@ -92,14 +93,14 @@ def test_without_tables_only_the_engine_answers():
 
 def test_off_axis_openings_are_reckoned_where_the_engine_reckons_them():
     model = demo().model(12.0)
-    assert calculation_point_cm(model, beam(rectangle_cm(6.0, 6.0))) == (0.0, 0.0)
+    assert given_point_cm(rectangle_cm(6.0, 6.0)) == (0.0, 0.0)
     shifted = tuple((x + 3.5, y) for x, y in rectangle_cm(2.0, 2.0))
-    assert calculation_point_cm(model, beam(shifted)) == pytest.approx((3.5, 0.0), abs=0.02)
+    assert given_point_cm(shifted) == pytest.approx((3.5, 0.0), abs=0.02)
     edge = tuple((x + 2.0, y) for x, y in rectangle_cm(4.0, 4.0))  # the axis lies on the edge
     sheet = worksheet(demo().tables(12.0), attrs.evolve(field((4.0, 4.0)), outline_cm=edge))
     assert "0.0 cm from the opening's edge" in sheet.notes[0]
-    # and there the engine gives about half: a difference above every action level
+    # the engine does not: it states the given dose in the middle of such an opening, where all three ways agree
     engine = monitor_factors(model, demo().machine, beam(edge), ssd_cm=100.0)
     ways = cutout_ways(demo().tables(12.0), beam(edge), engine, model)
     assert ways[1].factor.value == pytest.approx(ways[2].factor.value, rel=0.06)
-    assert ways[2].factor.value < 0.6 * ways[0].factor.value
+    assert ways[2].factor.value == pytest.approx(ways[0].factor.value, rel=0.03)
