@@ -103,6 +103,7 @@ def propose_beam(
         energy_mev=energy_mev,
         applicator_id=applicator.id,
         model_digest=model.digest,
+        machine_digest=machine.digest,
         isocentre_cm=approach.isocentre_cm,
         gantry_deg=approach.gantry_deg,
         couch_deg=approach.couch_deg,

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.machine_checks import machine_findings
 from ert.domain.beam import Beam
 from ert.domain.image import CtImage
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
+from ert.geometry.clearance import Clearance
 
 MAX_BEAMS = 10
 HOT_SPOT_PERCENT = 115.0
@@ -20,7 +22,13 @@ _ROUNDING_CM = 1e-6
 
 
 def plan_findings(
-    plan: Plan, *, structures: StructureSet, image: CtImage, models: Models, dose: DoseState
+    plan: Plan,
+    *,
+    structures: StructureSet,
+    image: CtImage,
+    models: Models,
+    dose: DoseState,
+    clearance: Callable[[Plan, Beam], Clearance | None],
 ) -> tuple[Finding, ...]:
     """Findings on a plan, blockers first.
 
@@ -28,11 +36,13 @@ def plan_findings(
     ----------
     plan, structures, image, models : the plan and what it is made on.
     dose : its dose as screens see it.
+    clearance : smallest distance between patient and machine of one of its beams.
     """
     found = [
         *_structure_findings(plan, structures),
         *_image_findings(plan, image),
         *(f for beam in plan.beams for f in _beam_findings(beam, models)),
+        *(f for beam in plan.beams for f in machine_findings(plan, beam, models, clearance)),
         *_plan_findings(plan),
         *_dose_findings(plan, dose),
     ]

@@ -131,7 +131,12 @@ class PlanWorkspace:
     def findings(self) -> tuple[Finding, ...]:
         """What the plan checks have to say now."""
         return plan_findings(
-            self.plan, structures=self.structures, image=self.image, models=self.models, dose=self._dose
+            self.plan,
+            structures=self.structures,
+            image=self.image,
+            models=self.models,
+            dose=self._dose,
+            clearance=self.tools.clearance,
         )
 
     def subscribe(self, listener: Callable[[Changes], None]) -> Callable[[], None]:

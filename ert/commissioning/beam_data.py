@@ -8,6 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
+from ert.commissioning.configuration_file import CONFIGURATION_NAME, read_configuration
 from ert.commissioning.curve_files import (
     Csv,
     make_field,
@@ -19,6 +22,8 @@ from ert.commissioning.curve_files import (
 )
 from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Output
 from ert.domain.machine import Applicator, Machine
+from ert.domain.machine_configuration import ApplicatorSetting
+from ert.errors import InvalidBeamData, Refused
 
 FORMAT = 1
 INDEX_NAME = "beam_data.toml"
@@ -50,7 +55,7 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
 
     Parameters
     ----------
-    folder : holds `beam_data.toml` and the CSV files it lists.
+    folder : holds `beam_data.toml`, the CSV files it lists, and may hold a `machine_configuration.toml`.
     energies_mev : read only these; None for all listed.
 
     Raises
@@ -70,7 +75,7 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
         raise refuse(INDEX_NAME, f"format is {tree.get('format')!r}, not {FORMAT}.", "Use a newer ERT or convert it.")
     applicators = _applicators(tree)
     energies = _energies(tree, energies_mev)
-    machine = _machine(tree, applicators, energies)
+    machine = _configured(_machine(tree, applicators, energies), folder, listed_mev=_energies(tree, None))
     reference_table = _Section(_table(tree, "reference"), f"{INDEX_NAME} [reference]")
     reference = _field(reference_table, machine)
     data = tuple(_read_energy(folder, tree, e, machine) for e in energies)
@@ -130,6 +135,29 @@ def _machine(tree: Mapping[str, Any], applicators: tuple[Applicator, ...], energ
         applicators=applicators,
         energies_mev=energies,
     )
+
+
+def _configured(machine: Machine, folder: Path, *, listed_mev: tuple[float, ...]) -> Machine:
+    """The machine with the folder's configuration, if it has one, as far as it concerns the energies that are read."""
+    path = folder / CONFIGURATION_NAME
+    if not path.is_file():
+        return machine
+    configuration = read_configuration(path)
+    try:
+        attrs.evolve(machine, energies_mev=listed_mev, configuration=configuration)
+    except Refused as exc:
+        raise InvalidBeamData(f"'{path.name}': {exc.sentence}", hint=exc.hint) from exc
+    read_mev = machine.energies_mev
+    jaws = tuple(j for j in configuration.jaws if j.energy_mev is None or j.energy_mev in read_mev)
+    settings = tuple(_with_energies(s, read_mev) for s in configuration.applicators)
+    return attrs.evolve(machine, configuration=attrs.evolve(configuration, jaws=jaws, applicators=settings))
+
+
+def _with_energies(setting: ApplicatorSetting, read_mev: tuple[float, ...]) -> ApplicatorSetting:
+    """The setting without energies that are not read; switched off if none of its own is left."""
+    kept = tuple(e for e in setting.energies_mev if e in read_mev)
+    is_left = bool(kept) or not setting.energies_mev
+    return attrs.evolve(setting, energies_mev=kept, is_available=setting.is_available and is_left)
 
 
 def _field(s: _Section, machine: Machine) -> Field:
