@@ -2,7 +2,8 @@
 
 The beam data are a Monte Carlo calculation (EGSnrc) of a synthetic electron head; the package is marked
 "DEMO, not for clinical use". The result is checked in as resources/demo_machine/package; a test builds it again.
-With --keep-models only the machine and its configuration are read anew; the beam models stay those checked in, bit by bit.
+With --keep-models only the machine and its configuration are read anew; the beam models stay those checked in, bit by
+bit.
 """
 
 from __future__ import annotations

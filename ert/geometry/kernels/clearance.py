@@ -36,31 +36,43 @@ def body_distance(kind: int, half_x: float, half_y: float, bottom: float, x: flo
 
 
 @njit(cache=True, nogil=True)
+def _turned(turn: F64, x: float, y: float, z: float) -> tuple[float, float, float]:
+    return (
+        turn[0, 0] * x + turn[0, 1] * y + turn[0, 2] * z,
+        turn[1, 0] * x + turn[1, 1] * y + turn[1, 2] * z,
+        turn[2, 0] * x + turn[2, 1] * y + turn[2, 2] * z,
+    )
+
+
+@njit(cache=True, nogil=True)
 def nearest_on_rectangles(
-    kind: int, half_x: float, half_y: float, bottom: float, centres: F64, u: F64, v: F64, tolerance: float
+    kind: int, half_x: float, half_y: float, bottom: float, turn: F64, origin: F64, facets: F64, tolerance: float
 ) -> tuple[float, float, float, float]:
-    """Smallest signed distance over rectangles and where it is: distance, x, y, z.
+    """Smallest signed distance over rectangles and where it is: distance, x, y, z in the body's frame.
 
     Parameters
     ----------
-    centres, u, v : (n, 3) middle of each rectangle and half of its two sides.
+    turn, origin : (3, 3) and (3,); a point p lies at turn (p - origin) in the body's frame.
+    facets : (n, 10) middle of each rectangle, half of its two sides as vectors, half of its diagonal.
     tolerance : the distance is at most this much too large.
     """
-    count = centres.shape[0]
+    count = facets.shape[0]
     first = np.empty(count)
-    best = 1.0e30
-    bx = by = bz = 0.0
+    best, bx, by, bz = 1.0e30, 0.0, 0.0, 0.0
     for n in range(count):
-        x, y, z = centres[n, 0], centres[n, 1], centres[n, 2]
+        x, y, z = _turned(turn, facets[n, 0] - origin[0], facets[n, 1] - origin[1], facets[n, 2] - origin[2])
         first[n] = body_distance(kind, half_x, half_y, bottom, x, y, z)
         if first[n] < best:
             best, bx, by, bz = first[n], x, y, z
     stack = np.empty((_STACK, 9))
     for n in range(count):
-        reach = math.sqrt(np.sum(u[n] * u[n]) + np.sum(v[n] * v[n]))
-        if first[n] - reach >= best - tolerance:
+        if first[n] - facets[n, 9] >= best - tolerance:
             continue
-        stack[0, :3], stack[0, 3:6], stack[0, 6:] = centres[n], u[n], v[n]
+        stack[0, 0], stack[0, 1], stack[0, 2] = _turned(
+            turn, facets[n, 0] - origin[0], facets[n, 1] - origin[1], facets[n, 2] - origin[2]
+        )
+        stack[0, 3], stack[0, 4], stack[0, 5] = _turned(turn, facets[n, 3], facets[n, 4], facets[n, 5])
+        stack[0, 6], stack[0, 7], stack[0, 8] = _turned(turn, facets[n, 6], facets[n, 7], facets[n, 8])
         size = 1
         while size > 0:
             size -= 1
@@ -91,28 +103,25 @@ def nearest_on_rectangles(
 
 
 @njit(cache=True, nogil=True)
-def count_strips(edges: F64, offset: NDArray[np.int64], plane: int, pitch: float) -> int:
-    """How many strips `fill_strips` makes of one plane."""
-    return fill_strips(edges, offset, plane, pitch, np.empty((0, 4)), 0)
+def count_lines(edges: F64, offset: NDArray[np.int64], plane: int, pitch: float) -> int:
+    """How many lines `fill_lines` makes of one plane."""
+    return fill_lines(edges, offset, plane, pitch, np.empty((0, 3)))
 
 
 @njit(cache=True, nogil=True)
-def fill_strips(edges: F64, offset: NDArray[np.int64], plane: int, pitch: float, out: F64, start: int) -> int:
-    """Cover the polygons of a plane (even-odd) with strips along x, ``pitch`` high; returns their number.
+def fill_lines(edges: F64, offset: NDArray[np.int64], plane: int, pitch: float, out: F64) -> int:
+    """Fill the polygons of a plane (even-odd) with lines along x, ``pitch`` apart; returns their number.
 
-    ``out`` rows: x from, x to, y from, y to; rows beyond its length are counted but not written.
+    ``out`` rows: x from, x to, y; rows beyond its length are counted but not written.
     """
     a, b = offset[plane], offset[plane + 1]
     low, high = 1.0e30, -1.0e30
     for e in range(a, b):
         low, high = min(low, edges[e, 1]), max(high, edges[e, 1])
-    rows = int(math.ceil((high - low) / pitch))
     crossing = np.empty(b - a)
     made = 0
-    for row in range(rows):
-        y_from = low + row * pitch
-        y_to = min(y_from + pitch, high)
-        y = 0.5 * (y_from + y_to)
+    for row in range(int(math.ceil((high - low) / pitch))):
+        y = low + (row + 0.5) * pitch
         hits = 0
         for e in range(a, b):
             x0, y0, x1, y1 = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
@@ -121,8 +130,7 @@ def fill_strips(edges: F64, offset: NDArray[np.int64], plane: int, pitch: float,
                 hits += 1
         ordered = np.sort(crossing[:hits])
         for pair in range(hits // 2):
-            if start + made < out.shape[0]:
-                out[start + made, 0], out[start + made, 1] = ordered[2 * pair], ordered[2 * pair + 1]
-                out[start + made, 2], out[start + made, 3] = y_from, y_to
+            if made < out.shape[0]:
+                out[made, 0], out[made, 1], out[made, 2] = ordered[2 * pair], ordered[2 * pair + 1], y
             made += 1
     return made
