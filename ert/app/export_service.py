@@ -7,11 +7,11 @@ from pathlib import Path
 
 from ert.app.dose_state import DoseState, DoseStatus
 from ert.app.jobs import JobContext
+from ert.app.machine_checks import machines_of
 from ert.app.session import SiteSession
 from ert.app.workspace import PlanWorkspace
 from ert.dicom.attributes import Origin
 from ert.dicom.export import ExportDose, ExportSource, export_course_plan
-from ert.domain.machine import Machine
 from ert.domain.plan import Plan
 from ert.errors import ExportRejected
 
@@ -29,7 +29,7 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
         raise ExportRejected("There is no dose that belongs to the plan as it is.", hint="Wait for it, or compute it.")
     if workspace.is_dirty:
         raise ExportRejected("The plan was edited since it was saved.", hint="Save it first, then export.")
-    machines: dict[str, Machine] = {b.machine_name: workspace.models.of_beam(b)[0] for b in plan.beams}
+    machines = machines_of(plan, workspace.models)
     return ExportSource(
         patient=workspace.patient,
         image=workspace.image,

@@ -11,7 +11,7 @@ from ert.domain.device import ApertureSource
 from ert.domain.machine import Machine
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, Severity
-from ert.errors import Refused
+from ert.errors import ExportRejected, Refused
 from ert.geometry.clearance import Clearance
 
 _SSD_TOLERANCE_CM = 0.05
@@ -38,6 +38,25 @@ def machine_findings(
     yield from _block_findings(beam, machine)
     yield from _clearance_findings(beam, machine, clearance(plan, beam))
     yield from _version_findings(beam, machine, models)
+
+
+def machines_of(plan: Plan, models: Models) -> dict[str, Machine]:
+    """The machines of a plan's beams, by name.
+
+    Raises
+    ------
+    ExportRejected
+        If two beams were planned with different versions of one machine.
+    """
+    found: dict[str, Machine] = {}
+    for beam in plan.beams:
+        machine = models.of_beam(beam)[0]
+        if found.setdefault(machine.name, machine).digest != machine.digest:
+            raise ExportRejected(
+                f"The beams of '{plan.name}' were planned with different versions of machine '{machine.name}'.",
+                hint="Choose the machine anew for each beam, so that all use its current version.",
+            )
+    return found
 
 
 def _found(beam: Beam, severity: Severity, code: str, sentence: str) -> Finding:
