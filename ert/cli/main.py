@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import commission, dose, gui, patients, site
+from ert.cli import commission, dose, gui, machines, patients, site
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -38,6 +38,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     gui.add(app, wiring)
     site.add(app, wiring)
     patients.add(app, wiring)
+    machines.add(app, wiring)
     return app
 
 

@@ -136,5 +136,5 @@ class Machine:
 
     @property
     def dosimetric_digest(self) -> str:
-        """Digest of all but the configuration: what dose may depend on."""
-        return digest_of(attrs.evolve(self, configuration=MachineConfiguration()))
+        """Digest of what a dose with one of its beam models may depend on: all but configuration and energies."""
+        return digest_of(attrs.evolve(self, configuration=MachineConfiguration(), energies_mev=()))

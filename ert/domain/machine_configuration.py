@@ -180,6 +180,7 @@ class MachineConfiguration:
 
     Attributes
     ----------
+    revision : counts the configurations of a machine at a site; 0 as commissioned.
     treatment_machine_name : as the record-and-verify system knows it; empty where it is the machine's name.
     manufacturer, model_name, serial_number : written to RT Plan.
     scale : of the room's displays; plans stay IEC 61217.
@@ -191,6 +192,7 @@ class MachineConfiguration:
     has_symmetric_jaws : jaws of a pair move together only.
     """
 
+    revision: int = attrs.field(default=0, validator=attrs.validators.ge(0))
     treatment_machine_name: str = ""
     manufacturer: str = ""
     model_name: str = ""
