@@ -198,7 +198,7 @@ def _version_findings(beam: Beam, machine: Machine, models: Models) -> Iterator[
             beam,
             Severity.WARNING,
             "machine-version",
-            f"it was planned with an older version of machine '{machine.name}' ({machine.digest[:8]}; now "
-            f"{newest.digest[:8]}) and is checked and exported with that. Choose the machine anew to "
-            "take the current one.",
+            f"it was planned with configuration {machine.configuration.revision} of machine '{machine.name}', now "
+            f"there is {newest.configuration.revision}; it is checked against and exported with the older one. Choose "
+            "the machine anew to take the current one.",
         )

@@ -27,6 +27,10 @@ def _is_length(value: float, largest_cm: float = _LARGEST_CM) -> bool:
     return math.isfinite(value) and 0 < value <= largest_cm
 
 
+def _signed(value: float) -> str:
+    return f"{value:g}".replace("-", "\N{MINUS SIGN}")
+
+
 def _tuple_field() -> tuple[()]:
     field: tuple[()] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
     return field
@@ -46,7 +50,7 @@ class AngleRange:
         is_right = all(math.isfinite(a) and abs(a) <= _TURN_DEG for a in (self.from_deg, self.to_deg))
         _require(
             is_right and 0 <= self.to_deg - self.from_deg <= _TURN_DEG,
-            f"{self.from_deg:g}° to {self.to_deg:g}° is no range of angles: it must rise by at most 360°.",
+            f"{_signed(self.from_deg)}° to {_signed(self.to_deg)}° is no range of angles: it must rise by up to 360°.",
             "Write a range through 0° with a negative first angle, for example −95 to 95.",
         )
 
@@ -67,7 +71,7 @@ class AngleRange:
         """For screens and sentences."""
         if self.is_full:
             return "all angles"
-        return f"{self.from_deg:g}° to {self.to_deg:g}°".replace("-", "\N{MINUS SIGN}")
+        return f"{_signed(self.from_deg)}° to {_signed(self.to_deg)}°"
 
 
 @attrs.frozen(kw_only=True)

@@ -89,6 +89,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
+        self.machines_action = self._action("Machines…", self.show_machines, "")
         self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
         self.check_action = self._action("Verify the whole site", self.check_site, "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
@@ -108,10 +109,10 @@ class MainWindow(QMainWindow):
         bar = self.menuBar()
         bar.clear()
         site = bar.addMenu("&Site")
-        site.addActions([self.add_machine_action, self.check_action])
+        site.addActions([self.machines_action, self.add_machine_action, self.check_action])
         site.addSeparator()
         site.addActions([self.sign_out_action, self._quit])
-        for action in (self.add_machine_action, self.check_action, self.sign_out_action):
+        for action in (self.machines_action, self.add_machine_action, self.check_action, self.sign_out_action):
             action.setEnabled(self.session is not None)
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -181,6 +182,22 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("ERT")
         self._refill_menus()
 
+    def show_machines(self) -> None:
+        """The site's machines and their configuration."""
+        if self.session is None:
+            return
+        from ert.ui.machines_dialog import MachinesDialog
+
+        dialog = MachinesDialog(self.session, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.machines_changed.connect(self._machines_changed)
+        dialog.open()
+
+    def _machines_changed(self, sentence: str) -> None:
+        self.message.show_note(f"{sentence} Plans opened from now on can use it.")
+        if self.header is not None and self.session is not None:
+            self.header.set_demo(is_demo=self.session.has_demo_machine)
+
     def choose_machine(self) -> None:
         """Ask for a machine package and add it."""
         chosen = QFileDialog.getExistingDirectory(self, "Machine package (folder made by ert commission)")
@@ -201,9 +218,7 @@ class MainWindow(QMainWindow):
         )
 
     def _machine_added(self, name: str) -> None:
-        self.message.show_note(f"Machine '{name}' was added. Plans opened from now on can use it.")
-        if self.header is not None and self.session is not None:
-            self.header.set_demo(is_demo=self.session.has_demo_machine)
+        self._machines_changed(f"Machine '{name}' was added.")
 
     def check_site(self) -> None:
         """Verify database, history and files, in the background."""
