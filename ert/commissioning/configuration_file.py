@@ -43,7 +43,7 @@ def configuration_from(tree: dict[str, Any], *, where: str) -> MachineConfigurat
         return _CONVERTER.structure(tree, MachineConfiguration)
     except Refused as exc:
         raise InvalidBeamData(f"'{where}': {exc.sentence}", hint=exc.hint) from exc
-    except (cattrs.BaseValidationError, TypeError, ValueError, KeyError) as exc:
+    except (cattrs.BaseValidationError, cattrs.ForbiddenExtraKeysError, TypeError, ValueError, KeyError) as exc:
         raise InvalidBeamData(
             f"'{where}': {_reason(exc)}", hint="Correct the file; docs/machines.md lists its keys."
         ) from exc
@@ -60,10 +60,10 @@ def _number(value: Any, _kind: Any) -> float:  # noqa: ANN401
 
 
 def _exactly(wanted: type) -> Any:  # noqa: ANN401
-    def structure(value: Any, _kind: Any) -> Any:  # noqa: ANN401
+    def structure(value: Any, kind: Any) -> Any:  # noqa: ANN401
         if type(value) is not wanted:
             raise TypeError(f"{value!r} is no {'text' if wanted is str else 'true or false'}")
-        return value
+        return value if kind is wanted else kind(value)  # a `StrEnum` comes here too, because it is a string
 
     return structure
 
@@ -72,7 +72,7 @@ def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
     converter.register_structure_hook(float, _number)
     converter.register_structure_hook(bool, _exactly(bool))
-    converter.register_structure_hook_func(lambda kind: kind is str, _exactly(str))
+    converter.register_structure_hook(str, _exactly(str))
     return converter
 
 

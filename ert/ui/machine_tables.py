@@ -57,7 +57,8 @@ class ConfigurationTable(QTableWidget):
         self.verticalHeader().setDefaultSectionSize(24)
         header = self.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
-        header.setStretchLastSection(True)
+        header.setMinimumSectionSize(64)
+        header.setStretchLastSection(not columns[-1].unit)
 
     def show_rows(self, rows: Sequence[Sequence[str]]) -> None:
         """Show texts, row by row."""
