@@ -50,6 +50,8 @@ def configuration_from(tree: dict[str, Any], *, where: str) -> MachineConfigurat
 
 
 def _reason(error: BaseException) -> str:
+    if isinstance(error, KeyError):
+        return f"{error} is missing."
     return f"{str(error).split(' @ ')[0].rstrip('.')}."
 
 

@@ -9,7 +9,9 @@ import pytest
 from reportlab.lib.units import cm
 from reportlab.pdfgen.canvas import Canvas
 
+from ert.domain.angle_scale import AngleScale
 from ert.domain.device import Aperture
+from ert.domain.machine_configuration import JawSetting, MachineConfiguration
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
@@ -67,6 +69,24 @@ def test_every_part_of_the_plan_is_there(pages, report):
         report.plan.digest,
         report.image.digest,
         "saved 2026-01-02 03:04 by admin",
+    ):
+        assert wanted in text, wanted
+
+
+def test_the_rooms_scale_and_the_jaws_stand_on_the_report(make_report):
+    report = make_report()
+    jaws = JawSetting(applicator_id="A10", x1_cm=-7.5, x2_cm=8.0, y1_cm=-9.0, y2_cm=9.5)
+    configuration = MachineConfiguration(
+        scale=AngleScale.VARIAN_STANDARD, jaws=(jaws,), treatment_machine_name="LA3", revision=4
+    )
+    machine = attrs.evolve(report.machines["DEMO"], configuration=configuration)
+    text = " ".join(" ".join(pages_of(plan_report_pdf(attrs.evolve(report, machines={"DEMO": machine})))).split())
+    for wanted in (
+        "0.0° / 0.0° / 0.0°; room (Varian Standard): 180.0° / 180.0° / 180.0°",
+        "LA3",
+        "-7.5, 8.0, -9.0, 9.5",
+        "1.5 cm cerrobend",
+        f"4 ({machine.digest[:8]})",
     ):
         assert wanted in text, wanted
 
