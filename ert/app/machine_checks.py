@@ -193,7 +193,7 @@ def _clearance_findings(beam: Beam, machine: Machine, found: Clearance | None) -
 
 def _version_findings(beam: Beam, machine: Machine, models: Models) -> Iterator[Finding]:
     newest = models.newest_version_of(machine)
-    if newest.digest != machine.digest:
+    if newest != machine:
         yield _found(
             beam,
             Severity.WARNING,

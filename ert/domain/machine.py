@@ -99,6 +99,11 @@ class Machine:
         known = ", ".join(a.id for a in self.applicators)
         raise InvalidPlan(f"Machine '{self.name}' has no applicator '{applicator_id}'.", hint=f"It has {known}.")
 
+    def offers(self, applicator_id: str, energy_mev: float) -> bool:
+        """Whether an applicator is in use, and with that energy."""
+        setting = self.configuration.applicator(applicator_id)
+        return setting.is_available and (not setting.energies_mev or energy_mev in setting.energies_mev)
+
     def jaws_cm(self, applicator_id: str, energy_mev: float) -> Jaws | None:
         """X1, X2, Y1, Y2 behind an applicator at an energy, IEC 61217; None where the package does not state them."""
         setting = self.configuration.jaws_for(applicator_id, energy_mev)

@@ -124,7 +124,8 @@ def _energies(workspace: PlanWorkspace, beam: Beam) -> list[str]:
 
 
 def _applicators(workspace: PlanWorkspace, beam: Beam) -> list[str]:
-    return [a.id for a in workspace.models.package(beam.machine_name).machine.applicators]
+    machine = workspace.models.package(beam.machine_name).machine
+    return [a.id for a in machine.applicators if machine.offers(a.id, beam.energy_mev) or a.id == beam.applicator_id]
 
 
 def machine_of(workspace: PlanWorkspace, beam: Beam) -> Machine | None:

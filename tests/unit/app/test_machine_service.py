@@ -78,3 +78,13 @@ def test_the_summary_is_plain_and_says_what_the_demo_machine_is():
 def test_jaws_as_the_room_shows_them(scale, text):
     machine = attrs.evolve(DEMO.machine, configuration=attrs.evolve(DEMO.machine.configuration, scale=scale))
     assert room_jaws_text(machine, "A06", 20.0) == text
+
+
+def test_an_applicator_is_offered_where_it_is_in_use_with_the_energy():
+    settings = (
+        ApplicatorSetting(applicator_id="A06", is_available=False),
+        ApplicatorSetting(applicator_id="A10", energies_mev=(6.0, 12.0)),
+    )
+    machine = attrs.evolve(DEMO.machine, configuration=attrs.evolve(DEMO.machine.configuration, applicators=settings))
+    offered = {e: [a.id for a in machine.applicators if machine.offers(a.id, e)] for e in (12.0, 20.0)}
+    assert offered == {12.0: ["A10", "A15", "A20"], 20.0: ["A15", "A20"]}
