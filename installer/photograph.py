@@ -88,10 +88,11 @@ def _child(out: Path, size: str) -> int:
 
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
+    kept: list[_Director] = []  # or it is collected on any thread, with its timer
 
     def ready(window: Any) -> None:  # noqa: ANN401 - the main window
         window.setGeometry(0, 0, width, height)
-        _Director(window, out, size, scratch)
+        kept.append(_Director(window, out, size, scratch))
 
     return start(Program().gateway(), on_ready=ready)
 

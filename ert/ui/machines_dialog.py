@@ -233,6 +233,7 @@ class MachinesDialog(QDialog):
             button.setEnabled(is_dirty)
         for widget in (self.machines, self.import_button):
             widget.setEnabled(not is_dirty)
+        self.close_button.setText("Close")
 
     def configuration(self) -> MachineConfiguration:
         """What the fields hold; raises `Refused`."""
@@ -266,7 +267,8 @@ class MachinesDialog(QDialog):
         self._run("Adding the machine", lambda: self._session.add_machine(path), "added")
 
     def _run(self, title: str, work: Callable[[], MachinePackage], done: str) -> None:
-        self.save_button.setEnabled(False)
+        for widget in (self.save_button, self.tabs):  # nothing is typed into what is being replaced
+            widget.setEnabled(False)
         self._session.jobs.submit(
             Lane.IO,
             lambda _ctx: work(),
@@ -283,6 +285,7 @@ class MachinesDialog(QDialog):
         self.machines_changed.emit(sentence)
 
     def _failed(self, error: BaseException) -> None:
+        self.tabs.setEnabled(self._package is not None)
         self.save_button.setEnabled(self.revert_button.isEnabled())
         self.message.show_error(sentence_of(error))
 

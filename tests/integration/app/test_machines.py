@@ -18,7 +18,7 @@ from ert.domain.angle_scale import AngleScale
 from ert.domain.machine_configuration import AngleRange
 from ert.domain.plan import with_beam
 from ert.domain.record import Severity
-from ert.errors import Conflict, Refused
+from ert.errors import Conflict, ExportRejected, Refused
 from ert.settings import resources_dir
 from tests.integration.app.conftest import PASSWORD, USER, Owner
 
@@ -110,6 +110,21 @@ def test_exported_plans_carry_the_configured_machine(session, workspace, owner, 
     jaws = workspace.models.of_beam(beam)[0].jaws_cm(beam.applicator_id, beam.energy_mev)
     x, y = (p.LeafJawPositions for p in item.ControlPointSequence[0].BeamLimitingDevicePositionSequence)
     assert [v / 10 for v in (*x, *y)] == pytest.approx(jaws)
+
+
+def test_a_plan_the_machine_cannot_treat_is_not_exported(session, owner, beam, tmp_path):
+    reconfigure(session, max_mu=50.0)
+    (row,) = session.patients()
+    workspace = session.open_plan(row.courses[0].plans[0].plan_id)
+    workspace.apply("Add", lambda plan: with_beam(plan, workspace.tools.with_energy(beam, beam.energy_mev)))
+    workspace.wait_for_dose(owner.pump)
+    saved = []
+    workspace.save(lambda: saved.append(True))
+    owner.until(lambda: saved)
+    with pytest.raises(ExportRejected, match="MU per fraction are outside"):
+        export_plan(session, workspace, tmp_path / "out", JobContext())
+    assert not (tmp_path / "out").exists()
+    workspace.close()
 
 
 def test_two_physicists_at_once_and_nothing_new_are_refused(session):
