@@ -232,7 +232,8 @@ def _new_plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition
 
 def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     from ert.domain.plan import with_beam
-    from ert.ui.dialogs import FaultDialog, show_keys
+    from ert.ui.dialogs import FaultDialog
+    from ert.ui.help_dialogs import show_keys
 
     yield _always
     picture("plan-empty")
