@@ -88,6 +88,7 @@ def _child(out: Path, size: str) -> int:
 
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
+    kept: list[_Director] = []  # or it is collected on any thread, with its timer
 
     kept: list[_Director] = []  # a timer alone does not keep the object whose method it calls
 
@@ -165,6 +166,7 @@ def _scenes(window: Any, scratch: Path, picture: Callable[[str], None]) -> Itera
 
     window.add_machine(resources_dir() / "demo_machine" / "package")
     yield lambda: window.session.has_demo_machine
+    yield from _machines(window, picture)
     yield from _import(window, scratch, picture)
     picture("patients")
     yield from _new_plan(window, picture)
@@ -188,6 +190,18 @@ def _make_site(window: Any, scratch: Path, picture: Callable[[str], None]) -> It
     picture("recovery-code")
     form.typed.setText(form.code.text())
     form.finish.click()
+
+
+def _machines(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    window.show_machines()
+    yield lambda: _dialog() is not None
+    tabs = _dialog().tabs
+    for index in range(tabs.count()):
+        tabs.setCurrentIndex(index)
+        yield _always
+        picture(f"machines-{tabs.tabText(index).lower().replace(' ', '-')}")
+    _dialog().close()
+    yield lambda: _dialog() is None
 
 
 def _import(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401

@@ -1,29 +1,45 @@
-"""Build the demo machine package from its beam data: ``python tools/build_demo_machine.py [FOLDER]``.
+"""Build the demo machine package from its beam data: ``python tools/build_demo_machine.py [FOLDER] [--keep-models]``.
 
 The beam data are a Monte Carlo calculation (EGSnrc) of a synthetic electron head; the package is marked
 "DEMO, not for clinical use". The result is checked in as resources/demo_machine/package; a test builds it again.
+With --keep-models only the machine and its configuration are read anew; the beam models stay those checked in, bit by
+bit.
 """
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import sys
 from pathlib import Path
 
+import attrs
+
+from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.commission import commission
-from ert.commissioning.package import write_package
+from ert.commissioning.package import read_package, write_package
+from ert.domain.beam_model import MachinePackage
 from ert.settings import resources_dir
 
 
 def main() -> None:
-    """Fit the demo machine and write it."""
+    """Fit the demo machine, or keep its models, and write it."""
     home = resources_dir() / "demo_machine"
-    out = Path(sys.argv[1]) if len(sys.argv) > 1 else home / "package"
-    done = commission(home / "beam_data", is_demo=True)
-    if out.exists():
-        shutil.rmtree(out)
-    write_package(out, done.package)
-    sys.stdout.write(f"{out}: digest {done.package.digest}\n")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path, nargs="?", default=home / "package")
+    parser.add_argument("--keep-models", action="store_true")
+    options = parser.parse_args()
+    package = _kept(home) if options.keep_models else commission(home / "beam_data", is_demo=True).package
+    if options.out.exists():
+        shutil.rmtree(options.out)
+    write_package(options.out, package)
+    sys.stdout.write(f"{options.out}: digest {package.digest}\n")
+
+
+def _kept(home: Path) -> MachinePackage:
+    """The package as checked in, with the machine as the beam data folder has it now."""
+    machine = read_beam_data(home / "beam_data").machine
+    return attrs.evolve(read_package(home / "package"), machine=machine)
 
 
 if __name__ == "__main__":

@@ -89,9 +89,15 @@ def propose_beam(
     ranges = [(m.energy_mev, m.summary.r90_cm) for m in package.models]
     energy_mev, energy_reason = propose_energy(ranges, depth_cm, target_name=target.name)
     model = package.model(energy_mev)
-    commissioned = [a for a in machine.applicators if a.id in model.validity.applicator_ids]
+    offered = [a for a in machine.applicators if machine.offers(a.id, energy_mev)]
+    if not offered:
+        raise InvalidPlan(
+            f"Machine '{machine.name}' has no applicator in use with {energy_mev:g} MeV.",
+            hint="Change its configuration (Site, Machines), or choose another machine.",
+        )
+    commissioned = [a for a in offered if a.id in model.validity.applicator_ids]
     applicator, applicator_reason = propose_applicator(
-        commissioned or list(machine.applicators), shadow, margin_cm=margin_cm, target_name=target.name
+        commissioned or offered, shadow, margin_cm=margin_cm, target_name=target.name
     )
     fitted = fit_aperture(target, frame, applicator, margin_cm=margin_cm)
     aperture_reason = " ".join([f"Projection of '{target.name}' with a margin of {margin_cm:.1f} cm.", *fitted.notes])
@@ -103,6 +109,7 @@ def propose_beam(
         energy_mev=energy_mev,
         applicator_id=applicator.id,
         model_digest=model.digest,
+        machine_digest=machine.digest,
         isocentre_cm=approach.isocentre_cm,
         gantry_deg=approach.gantry_deg,
         couch_deg=approach.couch_deg,

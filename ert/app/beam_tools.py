@@ -19,10 +19,13 @@ from ert.devices.aperture_fit import (
 )
 from ert.domain.beam import Beam
 from ert.domain.beam_model import BeamModel
+from ert.domain.device import Aperture
 from ert.domain.image import CtImage
+from ert.domain.machine import Machine
 from ert.domain.plan import Plan
 from ert.domain.structure import Structure, StructureSet
 from ert.dose.tissue import TissueGrid
+from ert.geometry.clearance import Clearance, Cylinder, Facets, OuterBox, smallest_clearance, surface_facets
 from ert.geometry.contours import ContourStack, contour_stack
 from ert.geometry.frames import BeamFrame
 from ert.geometry.mesh import surface_mesh
@@ -49,6 +52,7 @@ class BeamTools:
         self._image, self._structures, self._models, self._tissue = image, structures, models, tissue
         self._stacks: dict[int, ContourStack] = {}
         self._meshes: dict[int, Mesh] = {}
+        self._facets: dict[int, Facets] = {}
 
     def structure(self, number: int) -> Structure:
         """A structure of the course."""
@@ -72,6 +76,38 @@ class BeamTools:
     def obliquity_deg(self, beam: Beam, external_number: int) -> float | None:
         """Angle between axis and skin normal; None if the axis misses."""
         return obliquity_deg(self.stack(external_number), self.frame(beam))
+
+    def clearance(self, plan: Plan, beam: Beam) -> Clearance | None:
+        """Smallest distance from the external contour and every overridden structure to applicator and collimator head.
+
+        None if none of these structures has contours. Raises `InvalidPlan` if the site lacks the beam's machine.
+        """
+        machine = self._models.of_beam(beam)[0]
+        width_cm, height_cm, face_cm = machine.outer_box_cm(beam.applicator_id)
+        bodies: list[tuple[str, OuterBox | Cylinder]] = [
+            (
+                f"applicator {beam.applicator_id}",
+                OuterBox(width_cm=width_cm, height_cm=height_cm, face_distance_cm=face_cm),
+            )
+        ]
+        head = machine.configuration.head
+        if head is not None:
+            cylinder = Cylinder(radius_cm=head.radius_cm, face_distance_cm=head.face_distance_cm)
+            bodies.append(("the collimator head", cylinder))
+        frame = self.frame(beam)
+        numbers = dict.fromkeys((plan.external_number, *(o.structure_number for o in plan.overrides)))
+        found = [
+            smallest_clearance(self._surface_facets(n), frame, body, body_name=name)
+            for n in numbers
+            if not self.structure(n).is_empty
+            for name, body in bodies
+        ]
+        return min(found, key=lambda c: c.distance_cm, default=None)
+
+    def _surface_facets(self, number: int) -> Facets:
+        if number not in self._facets:
+            self._facets[number] = surface_facets(self.stack(number))
+        return self._facets[number]
 
     def with_ssd(self, plan: Plan) -> Plan:
         """The plan with every beam's SSD as its geometry gives it."""
@@ -105,27 +141,27 @@ class BeamTools:
             tissue=self._tissue(plan),
             package=package,
         )
-        return attrs.evolve(beam, ssd_cm=self.ssd_cm(beam, plan.external_number))
+        aperture = _of_insert(beam.aperture, package.machine)
+        return attrs.evolve(beam, aperture=aperture, ssd_cm=self.ssd_cm(beam, plan.external_number))
 
     def fit_aperture(self, beam: Beam, target_number: int, margin_cm: float) -> FittedAperture:
         """The opening around a target's projection with a margin at the isocentre plane."""
         machine = self._models.package(beam.machine_name).machine
-        return fit_aperture(
-            self.structure(target_number),
-            self.frame(beam),
-            machine.applicator(beam.applicator_id),
-            margin_cm=margin_cm,
-        )
+        applicator = machine.applicator(beam.applicator_id)
+        fitted = fit_aperture(self.structure(target_number), self.frame(beam), applicator, margin_cm=margin_cm)
+        return _in_insert(fitted, machine)
 
     def rectangle(self, beam: Beam, width_cm: float, height_cm: float, centre_cm: Sequence[float]) -> FittedAperture:
         """A rectangular opening at the isocentre plane."""
         machine = self._models.package(beam.machine_name).machine
-        return rectangle_aperture(width_cm, height_cm, machine.applicator(beam.applicator_id), centre_cm=centre_cm)
+        applicator = machine.applicator(beam.applicator_id)
+        return _in_insert(rectangle_aperture(width_cm, height_cm, applicator, centre_cm=centre_cm), machine)
 
     def ellipse(self, beam: Beam, width_cm: float, height_cm: float, centre_cm: Sequence[float]) -> FittedAperture:
         """An elliptic opening (a circle if width equals height) at the isocentre plane."""
         machine = self._models.package(beam.machine_name).machine
-        return ellipse_aperture(width_cm, height_cm, machine.applicator(beam.applicator_id), centre_cm=centre_cm)
+        applicator = machine.applicator(beam.applicator_id)
+        return _in_insert(ellipse_aperture(width_cm, height_cm, applicator, centre_cm=centre_cm), machine)
 
     def model(self, beam: Beam) -> BeamModel:
         """The beam model of a beam."""
@@ -133,5 +169,17 @@ class BeamTools:
 
     def with_energy(self, beam: Beam, energy_mev: float) -> Beam:
         """The beam with another energy of its machine, and the model that goes with it."""
-        model = self._models.package(beam.machine_name).model(energy_mev)
-        return attrs.evolve(beam, energy_mev=model.energy_mev, model_digest=model.digest)
+        package = self._models.package(beam.machine_name)
+        model = package.model(energy_mev)
+        return attrs.evolve(
+            beam, energy_mev=model.energy_mev, model_digest=model.digest, machine_digest=package.machine.digest
+        )
+
+
+def _in_insert(fitted: FittedAperture, machine: Machine) -> FittedAperture:
+    return attrs.evolve(fitted, aperture=_of_insert(fitted.aperture, machine))
+
+
+def _of_insert(aperture: Aperture, machine: Machine) -> Aperture:
+    """The opening in the insert the machine was commissioned with."""
+    return attrs.evolve(aperture, material=machine.insert_material, thickness_cm=machine.insert_thickness_cm)

@@ -109,6 +109,7 @@ def _planned(imported: ImportedBeam, machine: Machine, package: MachinePackage) 
         energy_mev=energy_mev,
         applicator_id=applicator.id,
         model_digest=package.model(energy_mev).digest,
+        machine_digest=machine.digest,
         isocentre_cm=imported.isocentre_cm,
         gantry_deg=imported.gantry_deg,
         collimator_deg=imported.collimator_deg,

@@ -43,6 +43,7 @@ class Models:
 
     def __init__(self, packages: Sequence[MachinePackage]) -> None:
         self.packages = tuple(packages)
+        self._known = tuple((p.machine, p.machine.digest, m, m.digest) for p in self.packages for m in p.models)
 
     def package(self, machine_name: str) -> MachinePackage:
         """The package of a machine, the one added last if there are several; `InvalidPlan` if there is none."""
@@ -53,12 +54,22 @@ class Models:
         raise InvalidPlan(f"This site has no machine '{machine_name}'.", hint=f"It has: {known}.")
 
     def of_beam(self, beam: Beam) -> tuple[Machine, BeamModel]:
-        """Machine and the exact model a beam refers to; `InvalidPlan` if the site does not have it."""
-        for package in self.with_model_of(beam):
-            return package.machine, next(m for m in package.models if m.digest == beam.model_digest)
+        """The version of the machine and the exact model a beam refers to; `InvalidPlan` if the site lacks one.
+
+        A beam that names no version was planned before versions were recorded: it has the first that holds its model.
+        """
+        holders = [known[:3] for known in self._known if known[3] == beam.model_digest]
+        if not holders:
+            raise InvalidPlan(
+                f"Beam '{beam.name}' was planned with a beam model of '{beam.machine_name}' this site does not have.",
+                hint="Add that machine package again, or choose the energy anew to use the current model.",
+            )
+        for machine, version, model in holders:
+            if beam.machine_digest in ("", version):
+                return machine, model
         raise InvalidPlan(
-            f"Beam '{beam.name}' was planned with a beam model of '{beam.machine_name}' that this site does not have.",
-            hint="Add that machine package again, or choose the energy anew to use the current model.",
+            f"Beam '{beam.name}' was planned with a version of machine '{beam.machine_name}' this site does not have.",
+            hint="Add that machine package again, or choose the machine anew to use its current version.",
         )
 
     def with_model_of(self, beam: Beam) -> tuple[MachinePackage, ...]:
@@ -72,6 +83,14 @@ class Models:
             if tables is not None:
                 return tables
         return None
+
+    def newest_version_of(self, machine: Machine) -> Machine:
+        """The version of a machine that was added last."""
+        return self.package(machine.name).machine
+
+    def versions(self, machine_name: str) -> tuple[MachinePackage, ...]:
+        """All versions of a machine, in order of adding."""
+        return tuple(p for p in self.packages if p.machine.name == machine_name)
 
 
 class DoseMemory:

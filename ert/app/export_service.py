@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from ert.app.dose_state import DoseState, DoseStatus
 from ert.app.jobs import JobContext
+from ert.app.machine_checks import UNDELIVERABLE, machines_of
 from ert.app.session import SiteSession
 from ert.app.workspace import PlanWorkspace
 from ert.dicom.attributes import Origin
 from ert.dicom.export import ExportDose, ExportSource, export_course_plan
-from ert.domain.machine import Machine
 from ert.domain.plan import Plan
+from ert.domain.record import Finding, Severity
 from ert.errors import ExportRejected
 
 
@@ -22,14 +24,15 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
     Raises
     ------
     ExportRejected
-        If the dose does not belong to the plan, or the plan was edited since it was saved.
+        If the dose does not belong to the plan, the plan was edited since it was saved, or the machine cannot do it.
     """
     dose, plan = workspace.dose, workspace.plan
     if dose.status is not DoseStatus.CURRENT or dose.plan_gy is None or dose.grid is None:
         raise ExportRejected("There is no dose that belongs to the plan as it is.", hint="Wait for it, or compute it.")
     if workspace.is_dirty:
         raise ExportRejected("The plan was edited since it was saved.", hint="Save it first, then export.")
-    machines: dict[str, Machine] = {b.machine_name: workspace.models.of_beam(b)[0] for b in plan.beams}
+    _refuse_undeliverable(workspace.findings)
+    machines = machines_of(plan, workspace.models)
     return ExportSource(
         patient=workspace.patient,
         image=workspace.image,
@@ -52,6 +55,16 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
         ),
         beam_dose_gy=_beam_dose_gy(plan, dose),
     )
+
+
+def _refuse_undeliverable(findings: Sequence[Finding]) -> None:
+    stops = [f for f in findings if f.severity is Severity.BLOCKER and f.code in UNDELIVERABLE]
+    if stops:
+        more = f" ({len(stops) - 1} more)" if len(stops) > 1 else ""
+        raise ExportRejected(
+            f"The machine cannot treat this plan. {stops[0].sentence}{more}",
+            hint="Change the beam, or the machine's limits if they are wrong.",
+        )
 
 
 def _beam_dose_gy(plan: Plan, dose: DoseState) -> dict[int, float]:

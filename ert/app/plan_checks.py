@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState, DoseStatus
+from ert.app.machine_checks import machine_findings
 from ert.app.mu_check import mu_findings
 from ert.app.release_book import ReleaseBook, ReleaseStanding, ReleaseState
 from ert.app.tissue_checks import tissue_findings
@@ -19,6 +20,7 @@ from ert.domain.statements import algorithm_limits, algorithm_of_engine
 from ert.domain.structure import StructureSet
 from ert.domain.tissue import TissueReview
 from ert.errors import Refused
+from ert.geometry.clearance import Clearance
 
 MAX_BEAMS = 10
 HOT_SPOT_PERCENT = 115.0
@@ -38,6 +40,7 @@ def plan_findings(
     review: TissueReview | None = None,
     review_failure: str = "",
     mu_checks: Sequence[BeamMuCheck] = (),
+    clearance: Callable[[Plan, Beam], Clearance | None],
 ) -> tuple[Finding, ...]:
     """Findings on a plan, blockers first.
 
@@ -49,6 +52,7 @@ def plan_findings(
     releases : which of its machine packages are released.
     review, review_failure : what the overrides come to, or why that is not known.
     mu_checks : its monitor units checked by hand, while the dose is current.
+    clearance : smallest distance between patient and machine of one of its beams.
     """
     tissue = tuple(tissue_findings(plan, structures=structures, library=library, review=review, failure=review_failure))
     found = [
@@ -56,6 +60,7 @@ def plan_findings(
         *_image_findings(image),
         *tissue,
         *(f for beam in plan.beams for f in _beam_findings(beam, models, releases)),
+        *(f for beam in plan.beams for f in machine_findings(plan, beam, models, clearance)),
         *_plan_findings(plan),
         *_dose_findings(plan, dose, said=frozenset(f.sentence for f in tissue)),
         *mu_findings(mu_checks),

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ert.app.dose_state import DoseStatus
 from ert.app.goal_status import GoalStatus, judge
+from ert.app.machine_checks import machines_of
 from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
@@ -45,7 +46,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         )
         for d in dose.beams
     )
-    machines = {b.machine_name: workspace.models.of_beam(b)[0] for b in plan.beams}
+    machines = machines_of(plan, workspace.models)
     models = sorted({b.model_digest for b in plan.beams})
     return PlanReport(
         patient=workspace.patient,
@@ -71,6 +72,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         digests=(
             ("Plan", plan.digest),
             ("CT image", workspace.image.digest),
+            *((f"Machine {name}", machine.digest) for name, machine in sorted(machines.items())),
             *(("Beam model", digest) for digest in models),
             ("Dose", array_digest(dose.plan_gy)),
         ),

@@ -90,8 +90,11 @@ class MachineStore(Protocol):
     def packages(self) -> tuple[bytes, ...]:
         """All packages, serialised, in order of adding."""
 
-    def add(self, *, name: str, digest: str, content: bytes) -> None:
-        """Keep a package; adding the same digest again changes nothing."""
+    def add(self, *, name: str, digest: str, content: bytes, replaces: str = "") -> None:
+        """Keep a package; adding the same digest again changes nothing.
+
+        ``replaces`` is the digest of the version it follows, for the history.
+        """
 
 
 class LibraryStore(Protocol[T]):

@@ -10,14 +10,16 @@ import attrs
 
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
+from ert.app.machine_service import configured, refuse_other_geometry
 from ert.app.ports import SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
-from ert.commissioning.package import package_bytes, package_from_bytes, read_package
+from ert.commissioning.package import package_bytes, package_from_bytes, read_package, write_package
 from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
+from ert.domain.machine_configuration import MachineConfiguration
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
@@ -170,10 +172,36 @@ class SiteSession:
         return self.models.packages
 
     def add_machine(self, path: Path) -> MachinePackage:
-        """Take a commissioned machine package into the site; it is immutable from then on."""
-        package = read_package(path)
-        content = package_bytes(package)
-        self._db(lambda: self.store.machines.add(name=package.machine.name, digest=package.digest, content=content))
+        """Take a commissioned machine package into the site; it is immutable from then on.
+
+        Raises
+        ------
+        Refused
+            If the site has one of its beam models on a machine of another geometry.
+        """
+        return self._add_package(read_package(path))
+
+    def configure_machine(self, package: MachinePackage, configuration: MachineConfiguration) -> MachinePackage:
+        """Keep another configuration as the next version of a machine; beams keep the version they were planned with.
+
+        Raises
+        ------
+        Conflict
+            If the machine has got a newer version since.
+        Refused
+            If the configuration does not fit the machine, or is the one it has.
+        """
+        return self._add_package(configured(package, configuration, self.models), replaces=package.digest)
+
+    def export_machine(self, package: MachinePackage, path: Path) -> None:
+        """Write a machine package as a new folder; raises `InvalidBeamData` if the folder is taken."""
+        write_package(path, package)
+        self.record_event("machine exported", record=package.digest)
+
+    def _add_package(self, package: MachinePackage, *, replaces: str = "") -> MachinePackage:
+        refuse_other_geometry(package, self.models)
+        content, name = package_bytes(package), package.machine.name
+        self._db(lambda: self.store.machines.add(name=name, digest=package.digest, content=content, replaces=replaces))
         self.models = Models([package_from_bytes(b) for b in self._db(self.store.machines.packages)])
         return package
 

@@ -162,6 +162,7 @@ class PlanWorkspace:
             review=self.tissue_reviews.review,
             review_failure=self.tissue_reviews.failure,
             mu_checks=self.mu_checks,
+            clearance=self.tools.clearance,
         )
 
     @property

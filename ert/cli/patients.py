@@ -38,7 +38,7 @@ class _Owner:
 
 
 @contextmanager
-def _session(
+def opened_session(
     wiring: Wiring | None, path: Path, user: str | None, descriptor: int | None
 ) -> Iterator[tuple[SiteSession, _Owner]]:
     """A signed-in session, closed at the end."""
@@ -76,7 +76,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         from ert.app.jobs import JobContext
         from ert.app.patient_service import ImportService
 
-        with _session(wiring, site, user, password_fd) as (session, _), progress_bar() as progress:
+        with opened_session(wiring, site, user, password_fd) as (session, _), progress_bar() as progress:
             report = import_everything(ImportService(session), sources, JobContext(progress))
         if as_json:
             print_json(_as_json(report))
@@ -98,7 +98,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         from ert.app.jobs import JobContext
 
         with (
-            _session(wiring, site, user, password_fd) as (session, owner),
+            opened_session(wiring, site, user, password_fd) as (session, owner),
             progress_bar() as progress,
             closing(session.open_plan(plan)) as workspace,
         ):

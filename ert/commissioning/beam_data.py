@@ -6,6 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
+from ert.commissioning.configuration_file import CONFIGURATION_NAME, read_configuration
 from ert.commissioning.curve_files import (
     Csv,
     read_air_profiles,
@@ -18,6 +21,8 @@ from ert.commissioning.curve_files import (
 from ert.commissioning.index_tables import read_field, read_machine, read_toml, table, tables
 from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Insert, Output
 from ert.domain.machine import Machine
+from ert.domain.machine_configuration import ApplicatorSetting
+from ert.errors import InvalidBeamData, Refused
 
 FORMAT = 1
 INDEX_NAME = "beam_data.toml"
@@ -29,7 +34,7 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
 
     Parameters
     ----------
-    folder : holds `beam_data.toml` and the CSV files it lists.
+    folder : holds `beam_data.toml`, the CSV files it lists, and may hold a `machine_configuration.toml`.
     energies_mev : read only these; None for all listed.
 
     Raises
@@ -42,7 +47,7 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
     if tree.get("format") != FORMAT:
         raise refuse(INDEX_NAME, f"format is {tree.get('format')!r}, not {FORMAT}.", "Use a newer ERT or convert it.")
     energies = _energies(tree, energies_mev)
-    machine = read_machine(tree, INDEX_NAME, energies)
+    machine = _configured(read_machine(tree, INDEX_NAME, energies), folder, listed_mev=_energies(tree, None))
     reference_table = table(tree, "reference", INDEX_NAME)
     reference = read_field(reference_table, machine)
     data = tuple(_read_energy(folder, tree, e, machine) for e in energies)
@@ -67,6 +72,29 @@ def _energies(tree: Mapping[str, Any], wanted: Sequence[float] | None) -> tuple[
             known = ", ".join(f"{e:g}" for e in listed)
             raise refuse(INDEX_NAME, f"there is no data for {energy:g} MeV.", f"It lists {known} MeV.")
     return tuple(sorted({float(e) for e in wanted}))
+
+
+def _configured(machine: Machine, folder: Path, *, listed_mev: tuple[float, ...]) -> Machine:
+    """The machine with the folder's configuration, if it has one, as far as it concerns the energies that are read."""
+    path = folder / CONFIGURATION_NAME
+    if not path.is_file():
+        return machine
+    configuration = read_configuration(path)
+    try:
+        attrs.evolve(machine, energies_mev=listed_mev, configuration=configuration)
+    except Refused as exc:
+        raise InvalidBeamData(f"'{path.name}': {exc.sentence}", hint=exc.hint) from exc
+    read_mev = machine.energies_mev
+    jaws = tuple(j for j in configuration.jaws if j.energy_mev is None or j.energy_mev in read_mev)
+    settings = tuple(_with_energies(s, read_mev) for s in configuration.applicators)
+    return attrs.evolve(machine, configuration=attrs.evolve(configuration, jaws=jaws, applicators=settings))
+
+
+def _with_energies(setting: ApplicatorSetting, read_mev: tuple[float, ...]) -> ApplicatorSetting:
+    """The setting without energies that are not read; switched off if none of its own is left."""
+    kept = tuple(e for e in setting.energies_mev if e in read_mev)
+    is_left = bool(kept) or not setting.energies_mev
+    return attrs.evolve(setting, energies_mev=kept, is_available=setting.is_available and is_left)
 
 
 def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machine: Machine) -> EnergyData:

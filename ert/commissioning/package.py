@@ -1,7 +1,8 @@
 """Machine packages: one folder that holds a machine and its beam models as readable text, with a digest.
 
-Format 1: a folder with `machine_package.json`, an object with "format": 1, "kind", "digest" and "package".
-The digest is `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
+A folder with `machine_package.json`, an object with "format", "kind", "digest" and "package". The digest is
+`MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
+Format 2 added the machine's configuration; in a package of format 1 it is the default, and the digest stays the same.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 1
+FORMAT = 2
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 

@@ -1,4 +1,8 @@
-"""One `Beam` → an item of the Beam Sequence (DICOM PS3.3 C.8.8.14)."""
+"""One `Beam` → an item of the Beam Sequence (DICOM PS3.3 C.8.8.14).
+
+Jaws: each pair as ASYMX and ASYMY with both positions, as the machine's configuration has them for applicator and
+energy; X and Y for a machine whose jaws move together only. IEC 61217 coordinates at the isocentre plane.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import numpy as np
 from pydicom.dataset import Dataset
 
 from ert.dicom.attributes import decimal, decimals, long, short
+from ert.domain.angle_scale import Jaws
 from ert.domain.beam import Beam
 from ert.domain.device import ApertureSource
 from ert.domain.machine import Applicator, Machine
@@ -32,13 +37,14 @@ def beam_item(beam: Beam, machine: Machine, bolus_numbers: tuple[int, ...]) -> D
     item.BeamNumber, item.BeamName = str(beam.number), long(beam.name)
     item.BeamType, item.RadiationType = "STATIC", "ELECTRON"
     item.TreatmentDeliveryType = "TREATMENT"
-    item.TreatmentMachineName = _exact(machine.name, f"Machine name '{machine.name}'")
+    item.TreatmentMachineName = _exact(machine.treatment_name, f"Machine name '{machine.treatment_name}'")
+    _describe_machine(item, machine)
     item.PrimaryDosimeterUnit = "MU"
     item.SourceAxisDistance = decimal(10.0 * machine.sad_cm, _MM_DIGITS)
     fluence = Dataset()
     fluence.FluenceMode = "STANDARD"
     item.PrimaryFluenceModeSequence = [fluence]
-    item.BeamLimitingDeviceSequence = [_jaw_device("ASYMX"), _jaw_device("ASYMY")]
+    item.BeamLimitingDeviceSequence = [_jaw_device(kind) for kind in jaw_kinds(machine)]
     item.NumberOfWedges = item.NumberOfCompensators = "0"
     item.NumberOfBoli = str(len(bolus_numbers))
     if bolus_numbers:
@@ -47,10 +53,10 @@ def beam_item(beam: Beam, machine: Machine, bolus_numbers: tuple[int, ...]) -> D
     item.NumberOfBlocks = "1" if has_block else "0"
     if has_block:
         item.BlockSequence = [_block(beam, machine)]
-    item.ApplicatorSequence = [_applicator(applicator)]
+    item.ApplicatorSequence = [_applicator(applicator, machine)]
     item.FinalCumulativeMetersetWeight = "1"
     item.NumberOfControlPoints = "2"
-    item.ControlPointSequence = [_first_point(beam, applicator), _last_point()]
+    item.ControlPointSequence = [_first_point(beam, machine), _last_point()]
     item.ReferencedPatientSetupNumber = "1"
     return item
 
@@ -65,9 +71,31 @@ def _exact(value: str, what: str) -> str:
     return value
 
 
-def jaw_openings_cm(applicator: Applicator) -> tuple[float, float]:
-    """Full jaw openings x, y; the applicator's own opening where the machine package states no jaw setting."""
-    return applicator.jaw_x_cm or applicator.opening_x_cm, applicator.jaw_y_cm or applicator.opening_y_cm
+def _describe_machine(item: Dataset, machine: Machine) -> None:
+    """Manufacturer, model and serial number of the equipment that delivers the beam, as far as they are configured."""
+    configuration = machine.configuration
+    for keyword, value in (
+        ("Manufacturer", configuration.manufacturer),
+        ("ManufacturerModelName", configuration.model_name),
+        ("DeviceSerialNumber", configuration.serial_number),
+    ):
+        if value:
+            setattr(item, keyword, long(value))
+
+
+def jaw_kinds(machine: Machine) -> tuple[str, str]:
+    """RT Beam Limiting Device Types of the two jaw pairs."""
+    return ("X", "Y") if machine.configuration.has_symmetric_jaws else ("ASYMX", "ASYMY")
+
+
+def jaw_positions_cm(beam: Beam, machine: Machine) -> Jaws:
+    """X1, X2, Y1, Y2; the applicator's own opening where the machine states no jaw setting."""
+    stated = machine.jaws_cm(beam.applicator_id, beam.energy_mev)
+    if stated is not None:
+        return stated
+    applicator = machine.applicator(beam.applicator_id)
+    half_x, half_y = applicator.opening_x_cm / 2, applicator.opening_y_cm / 2
+    return -half_x, half_x, -half_y, half_y
 
 
 def _jaw_device(kind: str) -> Dataset:
@@ -77,10 +105,10 @@ def _jaw_device(kind: str) -> Dataset:
     return device
 
 
-def _jaw_position(kind: str, opening_cm: float) -> Dataset:
+def _jaw_position(kind: str, low_cm: float, high_cm: float) -> Dataset:
     position = Dataset()
     position.RTBeamLimitingDeviceType = kind
-    position.LeafJawPositions = decimals((-5.0 * opening_cm, 5.0 * opening_cm), _MM_DIGITS)
+    position.LeafJawPositions = decimals((10.0 * low_cm, 10.0 * high_cm), _MM_DIGITS)
     return position
 
 
@@ -95,8 +123,12 @@ def _block(beam: Beam, machine: Machine) -> Dataset:
     outline_mm = 10.0 * np.asarray(beam.aperture.outline_cm)
     block = Dataset()
     block.MaterialID = short(beam.aperture.material) or "unknown"
-    block.BlockTrayID = ""
-    block.SourceToBlockTrayDistance = decimal(10.0 * machine.insert_distance_cm, _MM_DIGITS)
+    setting = machine.configuration.applicator(beam.applicator_id)
+    block.BlockTrayID = _exact(setting.tray_id, f"Tray id '{setting.tray_id}'") if setting.tray_id else ""
+    if setting.block_accessory_code:
+        block.AccessoryCode = long(setting.block_accessory_code)
+    tray_cm = machine.configuration.tray_distance_cm or machine.insert_distance_cm
+    block.SourceToBlockTrayDistance = decimal(10.0 * tray_cm, _MM_DIGITS)
     block.BlockType = "APERTURE"
     block.BlockDivergence = "ABSENT"
     block.BlockMountingPosition = "SOURCE_SIDE"
@@ -108,10 +140,13 @@ def _block(beam: Beam, machine: Machine) -> Dataset:
     return block
 
 
-def _applicator(applicator: Applicator) -> Dataset:
+def _applicator(applicator: Applicator, machine: Machine) -> Dataset:
     is_square = applicator.opening_x_cm == applicator.opening_y_cm
     item = Dataset()
     item.ApplicatorID = _exact(applicator.id, f"Applicator id '{applicator.id}'")
+    code = machine.configuration.applicator(applicator.id).accessory_code
+    if code:
+        item.AccessoryCode = long(code)
     item.ApplicatorType = "ELECTRON_SQUARE" if is_square else "ELECTRON_RECT"
     x_mm, y_mm = 10.0 * applicator.opening_x_cm, 10.0 * applicator.opening_y_cm
     item.ApplicatorDescription = f"{x_mm / 10:g} x {y_mm / 10:g} cm at the isocentre"
@@ -125,17 +160,21 @@ def _applicator(applicator: Applicator) -> Dataset:
     return item
 
 
-def _first_point(beam: Beam, applicator: Applicator) -> Dataset:
+def _first_point(beam: Beam, machine: Machine) -> Dataset:
     if beam.ssd_cm is None:
         raise ExportRejected(
             f"Beam '{beam.name}' has no SSD.", hint="It needs an external contour on its central axis."
         )
-    jaw_x_cm, jaw_y_cm = jaw_openings_cm(applicator)
+    x1_cm, x2_cm, y1_cm, y2_cm = jaw_positions_cm(beam, machine)
+    kind_x, kind_y = jaw_kinds(machine)
     point = Dataset()
     point.ControlPointIndex = "0"
     point.CumulativeMetersetWeight = "0"
     point.NominalBeamEnergy = decimal(beam.energy_mev, 3)
-    point.BeamLimitingDevicePositionSequence = [_jaw_position("ASYMX", jaw_x_cm), _jaw_position("ASYMY", jaw_y_cm)]
+    point.BeamLimitingDevicePositionSequence = [
+        _jaw_position(kind_x, x1_cm, x2_cm),
+        _jaw_position(kind_y, y1_cm, y2_cm),
+    ]
     point.GantryAngle = _angle(beam.gantry_deg)
     point.BeamLimitingDeviceAngle = _angle(beam.collimator_deg)
     point.PatientSupportAngle = _angle(beam.couch_deg)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.dicom.attributes import DEMO_COMMENT, Origin, StudyAttributes, read_study
-from ert.dicom.beam_write import jaw_openings_cm
+from ert.dicom.beam_write import jaw_positions_cm
 from ert.dicom.ct import write_ct_copies
 from ert.dicom.dose_write import DoseLabels, write_rt_dose
 from ert.dicom.plan_write import write_rt_plan
@@ -131,7 +131,7 @@ def export_course_plan(
         writer.write_doses(check)
         progress(0.7, "Checking the files")
         _refuse_invalid(validate_files(writer.paths, check=check))
-        compare_plan(work / "rtplan.dcm", source.plan)
+        compare_plan(work / "rtplan.dcm", source.plan, source.machines)
         if source.dose is not None:
             compare_dose(work / "rtdose_plan.dcm", source.dose.grid, source.dose.plan_gy)
             for number, gy in source.dose.beams_gy.items():
@@ -290,12 +290,12 @@ def _jaw_findings(source: ExportSource) -> tuple[Finding, ...]:
     """A note for every beam whose machine states no jaw setting for the applicator."""
     found = []
     for beam in source.plan.beams:
-        applicator = source.machines[beam.machine_name].applicator(beam.applicator_id)
-        if not (applicator.jaw_x_cm and applicator.jaw_y_cm):
-            x_cm, y_cm = jaw_openings_cm(applicator)
+        machine = source.machines[beam.machine_name]
+        if machine.jaws_cm(beam.applicator_id, beam.energy_mev) is None:
+            x1_cm, x2_cm, y1_cm, y2_cm = jaw_positions_cm(beam, machine)
             sentence = (
-                f"Beam '{beam.name}': the machine package states no jaw setting for applicator '{applicator.id}'; "
-                f"{x_cm:g} × {y_cm:g} cm, its opening, was written."
+                f"Beam '{beam.name}': the machine package states no jaw setting for applicator '{beam.applicator_id}'; "
+                f"{x2_cm - x1_cm:g} × {y2_cm - y1_cm:g} cm, its opening, was written."
             )
             found.append(Finding(severity=Severity.WARNING, code="jaws-unknown", sentence=sentence, subject=beam.name))
     return tuple(found)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from pydicom.dataset import Dataset
 
@@ -42,7 +44,11 @@ _APPLICATOR_TYPES = (
     "ELECTRON_SQUARE", "ELECTRON_RECT", "ELECTRON_CIRC", "ELECTRON_SHORT", "ELECTRON_OPEN", "INTRAOPERATIVE",
     "STEREOTACTIC",
 )  # fmt: skip
+_EQUIPMENT = ("Manufacturer", "ManufacturerModelName", "DeviceSerialNumber")
+_JAW_PAIRS = ({"X", "Y"}, {"ASYMX", "ASYMY"})
 _BELOW_360 = 359.9999
+_SYMMETRY_TOLERANCE_MM = 0.01
+_MAX_SH, _MAX_LO = 16, 64
 _OPENING_TOLERANCE_MM = 0.1
 
 
@@ -95,11 +101,20 @@ def _check_beam(beam: Dataset, checker: Checker, setup_numbers: set[str]) -> Non
     checker.among(beam, "PrimaryDosimeterUnit", ("MU",), where)
     checker.among(beam, "TreatmentDeliveryType", ("TREATMENT",), where)
     checker.within(beam, "SourceAxisDistance", 500, 2000, where)
+    for keyword, longest in (("TreatmentMachineName", _MAX_SH), ("BeamName", _MAX_LO)):
+        if len(values.text(beam, keyword)) > longest:
+            checker.add("length", f"{keyword} of {where} is longer than {longest} characters.")
+    for keyword in _EQUIPMENT:
+        if keyword in beam and not values.text(beam, keyword):
+            checker.add("empty", f"{keyword} of {where} is there but empty.")
     if values.text(beam, "ReferencedPatientSetupNumber") not in setup_numbers:
         checker.add("reference", f"the patient setup of {where} does not exist.")
     for applicator in values.items(beam, "ApplicatorSequence"):
         checker.require(applicator, ("ApplicatorID", "ApplicatorType"), where)
         checker.among(applicator, "ApplicatorType", _APPLICATOR_TYPES, where)
+        if len(values.text(applicator, "ApplicatorID")) > _MAX_SH:
+            checker.add("length", f"the applicator id of {where} is longer than {_MAX_SH} characters.")
+        _check_opening(applicator, checker, where)
     for mode in values.items(beam, "PrimaryFluenceModeSequence"):
         checker.among(mode, "FluenceMode", ("STANDARD", "NON_STANDARD"), where)
     blocks = values.items(beam, "BlockSequence")
@@ -107,7 +122,18 @@ def _check_beam(beam: Dataset, checker: Checker, setup_numbers: set[str]) -> Non
     checker.count(beam, "NumberOfBoli", len(values.items(beam, "ReferencedBolusSequence")), where)
     for block in blocks:
         _check_block(block, checker, where, _half_opening_mm(beam))
+    _check_distances(beam, blocks, checker, where)
     _check_points(beam, checker, where)
+
+
+def _check_opening(applicator: Dataset, checker: Checker, where: str) -> None:
+    """A square applicator has one opening, a rectangular one two different ones."""
+    kind = values.text(applicator, "ApplicatorType")
+    for geometry in values.items(applicator, "ApplicatorGeometrySequence"):
+        x_mm, y_mm = values.number(geometry, "ApplicatorOpeningX"), values.number(geometry, "ApplicatorOpeningY")
+        is_square = values.number(geometry, "ApplicatorOpening") is not None
+        if (kind == "ELECTRON_SQUARE" and not is_square) or (kind == "ELECTRON_RECT" and not (x_mm and y_mm)):
+            checker.add("term", f"the applicator's opening and its type do not agree in {where}.")
 
 
 def _half_opening_mm(beam: Dataset) -> tuple[float, float] | None:
@@ -127,6 +153,8 @@ def _check_block(block: Dataset, checker: Checker, where: str, half_mm: tuple[fl
     checker.among(block, "BlockType", ("APERTURE",), where)
     checker.among(block, "BlockDivergence", ("PRESENT", "ABSENT"), where)
     checker.among(block, "BlockMountingPosition", ("PATIENT_SIDE", "SOURCE_SIDE"), where)
+    checker.within(block, "SourceToBlockTrayDistance", 100, 1500, where)
+    checker.within(block, "BlockThickness", 0.1, 200, where)
     flat = values.coordinates(block, "BlockData")
     checker.count(block, "BlockNumberOfPoints", len(flat) // 2, where)
     if len(flat) % 2 or len(flat) < 6:  # noqa: PLR2004
@@ -140,6 +168,16 @@ def _check_block(block: Dataset, checker: Checker, where: str, half_mm: tuple[fl
         checker.add("outline", f"the cutout of {where} has no area.")
     if half_mm is not None and np.any(np.abs(points).max(axis=0) > np.array(half_mm) + _OPENING_TOLERANCE_MM):
         checker.add("outline", f"the cutout of {where} reaches beyond the applicator's opening.")
+
+
+def _check_distances(beam: Dataset, blocks: Sequence[Dataset], checker: Checker, where: str) -> None:
+    """The skin lies beyond the block tray."""
+    points = values.items(beam, "ControlPointSequence")
+    ssd_mm = values.number(points[0], "SourceToSurfaceDistance") if points else None
+    for block in blocks:
+        tray_mm = values.number(block, "SourceToBlockTrayDistance")
+        if ssd_mm is not None and tray_mm is not None and tray_mm >= ssd_mm:
+            checker.add("range", f"the cutout's tray of {where} lies at or behind the skin.")
 
 
 def _check_points(beam: Dataset, checker: Checker, where: str) -> None:
@@ -172,6 +210,8 @@ def _check_jaws(beam: Dataset, first: Dataset, checker: Checker, where: str) -> 
         values.text(d, "RTBeamLimitingDeviceType"): values.whole(d, "NumberOfLeafJawPairs")
         for d in values.items(beam, "BeamLimitingDeviceSequence")
     }
+    if set(devices) not in _JAW_PAIRS or set(devices.values()) != {1}:
+        checker.add("jaws", f"{where} does not have one pair of X and one of Y jaws of the same kind.")
     positions = values.items(first, "BeamLimitingDevicePositionSequence")
     if {values.text(p, "RTBeamLimitingDeviceType") for p in positions} != set(devices):
         checker.add("reference", f"{where} gives positions of other jaws than it has.")
@@ -183,3 +223,5 @@ def _check_jaws(beam: Dataset, first: Dataset, checker: Checker, where: str) -> 
         pair = checker.numbers(position, "LeafJawPositions", 2, where)
         if pair is None or pair[0] >= pair[1]:
             checker.add("range", f"{where}: the {kind} jaws are not open.")
+        elif kind in ("X", "Y") and abs(pair[0] + pair[1]) > _SYMMETRY_TOLERANCE_MM:
+            checker.add("jaws", f"{where}: {kind} jaws are symmetric, but their positions are not.")

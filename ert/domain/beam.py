@@ -5,7 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ert.domain.device import Aperture
-from ert.domain.identity import new_id
+from ert.domain.identity import ADDED_LATER, new_id
 from ert.errors import InvalidPlan
 from ert.geometry.frames import BeamFrame
 from ert.geometry.grid import Float3
@@ -24,6 +24,8 @@ class Beam:
     number : DICOM Beam Number, unique in its plan.
     machine_name, energy_mev, applicator_id : what treats.
     model_digest : the exact beam model the dose is computed with.
+    machine_digest : the version of the machine (its configuration) the beam was planned with; empty for beams planned
+        before versions were recorded.
     isocentre_cm : in the patient, LPS.
     gantry_deg, collimator_deg, couch_deg : IEC 61217, kept within 0–360.
     ssd_cm : source to external contour along the central axis, computed, never typed; None until an external contour
@@ -41,6 +43,7 @@ class Beam:
     energy_mev: float
     applicator_id: str
     model_digest: str
+    machine_digest: str = attrs.field(default="", metadata=ADDED_LATER)
     isocentre_cm: Float3
     gantry_deg: float = attrs.field(converter=_angle)
     collimator_deg: float = attrs.field(converter=_angle, default=0.0)

@@ -1,7 +1,9 @@
 """Digests: the same content always gives the same name.
 
 Canonical bytes: JSON with sorted keys, floats as ``float.hex()`` (so that no digit is lost), −0.0 as 0.0, NaN and
-infinities refused, dates as ISO 8601 text, arrays as dtype + shape + SHA-256 of their little-endian C-order bytes.
+infinities refused, dates as ISO 8601 text, arrays as dtype + shape + SHA-256 of their little-endian C-order bytes. A
+field marked `ADDED_LATER` is left out while it holds its default, so that values recorded before it existed keep their
+digest.
 """
 
 from __future__ import annotations
@@ -12,12 +14,16 @@ import hashlib
 import json
 import math
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
 import numpy as np
 
 from ert.errors import Refused
+
+ADDED_LATER = {"added_later": True}
+"""Metadata of a field that a type gained after values of it were recorded; the field needs a default."""
 
 
 def new_id() -> str:
@@ -51,9 +57,22 @@ def _canonical(value: Any) -> Any:  # noqa: ANN401, PLR0911
     if isinstance(value, dict):
         return {str(k): _canonical(v) for k, v in value.items()}
     if attrs.has(type(value)):
-        fields = {a.name: _canonical(getattr(value, a.name)) for a in attrs.fields(type(value)) if a.eq is not False}
+        fields = {name: _canonical(getattr(value, name)) for name in _named(value)}
         return {"type": type(value).__name__, **fields}
     raise TypeError(f"no canonical form for {type(value).__name__}")
+
+
+def _named(value: Any) -> Iterator[str]:  # noqa: ANN401
+    """Names of the fields that belong to an attrs value's canonical form."""
+    for field in attrs.fields(type(value)):
+        if field.eq is False or (field.metadata.get("added_later") and getattr(value, field.name) == _default(field)):
+            continue
+        yield field.name
+
+
+def _default(field: Any) -> Any:  # noqa: ANN401
+    default = field.default
+    return default.factory() if isinstance(default, attrs.Factory) else default  # type: ignore[arg-type]
 
 
 def canonical_bytes(value: Any) -> bytes:  # noqa: ANN401

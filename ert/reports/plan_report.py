@@ -5,8 +5,11 @@ from __future__ import annotations
 from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, KeepTogether, PageBreak, Spacer, Table
 
+from ert.domain.angle_scale import AngleAxis, AngleScale, room_angle_text
 from ert.domain.beam import Beam
+from ert.domain.device import ApertureSource
 from ert.domain.image import Material
+from ert.domain.machine import Machine
 from ert.domain.patient import Patient
 from ert.domain.statements import algorithm_of_engine, algorithm_statement, normalisation_sentence
 from ert.geometry.grid import Float3
@@ -41,7 +44,14 @@ def plan_report_pdf(report: PlanReport) -> bytes:
         software=f"{report.software}, printed {report.printed_at:%Y-%m-%d %H:%M}.",
         is_demo=report.is_demo,
     )
-    story = [*_opening(report), *_beams(report), *_evaluation(report), *_slices(report), *_cutouts(report)]
+    story = [
+        *_opening(report),
+        *_beams(report),
+        *_machine_settings(report),
+        *_evaluation(report),
+        *_slices(report),
+        *_cutouts(report),
+    ]
     for check in report.mu_checks:
         story += [PageBreak(), *sheet_story(check)]
     story += [PageBreak()] if report.mu_checks else []
@@ -109,7 +119,7 @@ def _beams(report: PlanReport) -> list[Flowable]:
         rows.append(
             (
                 str(beam.number), beam.name, beam.machine_name, f"{beam.energy_mev:g}", beam.applicator_id,
-                f"{beam.gantry_deg:.1f}° / {beam.collimator_deg:.1f}° / {beam.couch_deg:.1f}°",
+                _angles_text(beam, report.machines[beam.machine_name]),
                 ", ".join(f"{v:.2f}" for v in beam.isocentre_cm), f"{line.ssd_cm:.1f}",
                 f"{x1 - x0:.1f} × {y1 - y0:.1f} {beam.aperture.source.value.lower()}", f"{beam.weight:.3g}",
                 f"{line.mu:.1f}", "\N{EN DASH}" if line.given_dose_gy is None else f"{line.given_dose_gy:.2f}",
@@ -117,6 +127,39 @@ def _beams(report: PlanReport) -> list[Flowable]:
         )  # fmt: skip
     widths = (0.5, 1.1, 1.4, 0.6, 1.2, 1.9, 1.5, 0.7, 1.2, 0.85, 0.75, 0.75)
     return [paragraph("Beams", HEADING), table(head, rows, widths=widths)]
+
+
+def _angles_text(beam: Beam, machine: Machine) -> str:
+    """IEC 61217 angles; below them, where its scale differs, what the room shows."""
+    text = f"{beam.gantry_deg:.1f}° / {beam.collimator_deg:.1f}° / {beam.couch_deg:.1f}°"
+    scale = machine.configuration.scale
+    if scale is AngleScale.IEC_61217:
+        return text
+    angles = zip(AngleAxis, (beam.gantry_deg, beam.collimator_deg, beam.couch_deg), strict=True)
+    room = " / ".join(f"{room_angle_text(angle, axis, scale)}°" for axis, angle in angles)
+    return f"{text}; room ({scale.value}): {room}"
+
+
+def _machine_settings(report: PlanReport) -> list[Flowable]:
+    """What is set at the machine for each beam beside its angles."""
+    head = ("No.", "Treatment machine", "Room scale", "Jaws X1, X2, Y1, Y2 cm (IEC 61217)", "Cutout", "Configuration")
+    rows = []
+    for line in report.beams:
+        beam = line.beam
+        machine = report.machines[beam.machine_name]
+        jaws = machine.jaws_cm(beam.applicator_id, beam.energy_mev)
+        insert = f"{beam.aperture.thickness_cm:g} cm {beam.aperture.material}"
+        rows.append(
+            (
+                str(beam.number),
+                machine.treatment_name,
+                machine.configuration.scale.value,
+                "not stated" if jaws is None else ", ".join(f"{v:.1f}" for v in jaws),
+                "none (open)" if beam.aperture.source is ApertureSource.OPEN else insert,
+                f"{machine.configuration.revision} ({machine.digest[:8]})",
+            )
+        )
+    return [paragraph("Machine settings", HEADING), table(head, rows, widths=(0.5, 1.5, 1.3, 2.4, 1.6, 1.4))]
 
 
 def _evaluation(report: PlanReport) -> list[Flowable]:

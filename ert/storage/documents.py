@@ -29,7 +29,7 @@ VERSIONS: Mapping[str, int] = {
     "course": 1,
     "ct_image": 1,
     "structure_set": 1,
-    "plan": 1,
+    "plan": 2,
     "dose": 1,
     "machine": 1,
     "ct_curve": 1,
@@ -38,7 +38,14 @@ VERSIONS: Mapping[str, int] = {
     "user": 1,
     "change": 1,
 }
-UPGRADES: Mapping[tuple[str, int], Upgrade] = {}
+
+
+def _with_machine_version(plan: dict[str, Any]) -> dict[str, Any]:
+    """Plan 1 → 2: beams name the version of their machine; it was not recorded before."""
+    return {**plan, "beams": [{**beam, "machine_digest": ""} for beam in plan["beams"]]}
+
+
+UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version}
 MAXIMUM_DOCUMENT_BYTES = 32 * 1024 * 1024
 _LEVEL = 6
 

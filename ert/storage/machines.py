@@ -33,8 +33,10 @@ class MachineRepository:
                      for row in rows]  # fmt: skip
         return tuple(bytes(records.blobs.read(stored)) for stored in files)
 
-    def add(self, *, name: str, digest: str, content: bytes) -> None:
+    def add(self, *, name: str, digest: str, content: bytes, replaces: str = "") -> None:
         """Keep a package under its digest; adding the same again changes nothing.
+
+        ``replaces`` is the digest of the version of the machine it follows; that one stays.
 
         Raises
         ------
@@ -53,8 +55,9 @@ class MachineRepository:
             with save.transaction() as connection:
                 records.insert(connection, schema.machine, {"uuid": row_id, "digest": digest, "document_ct": document})
                 records.trail.append(
-                    connection, "machine added", table="machine", record=row_id, revision=_FIRST,
-                    change={"digest": digest},
+                    connection, "machine configured" if replaces else "machine added", table="machine",
+                    record=row_id, revision=_FIRST,
+                    change={"digest": digest, "replaces": replaces} if replaces else {"digest": digest},
                 )  # fmt: skip
 
     def _is_known(self, name: str, digest: str, content: bytes) -> bool:

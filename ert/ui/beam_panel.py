@@ -18,16 +18,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ert.app.machine_service import room_jaws_text
 from ert.domain.beam import Beam
 from ert.domain.plan import Plan, without_beam
 from ert.errors import ErtError
 from ert.ui import beam_edits
-from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole
+from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole, machine_of
 from ert.ui.delegates import CellDelegate
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, push_button, text_label
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -56,6 +57,7 @@ class BeamPanel(QWidget):
         self.table = QTableView()
         self.message = MessageStrip()
         self._reasons, self._reasons_place = text_label(), QScrollArea()
+        self._setup = dim_label()
         self._build()
         self.model.refused.connect(self.message.show_error)
         state.beam_changed.connect(self._follow_beam)
@@ -107,6 +109,7 @@ class BeamPanel(QWidget):
         table.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Maximum)  # every row, if there is room
         self._reasons_place.setMinimumHeight(50)
         layout.addWidget(table)
+        layout.addWidget(self._setup)
         layout.addWidget(self._reasons_place, 1)
         self.setWindowIcon(icon("beam"))
 
@@ -133,6 +136,16 @@ class BeamPanel(QWidget):
                     self.model.index(row, column), QItemSelectionModel.SelectionFlag.ClearAndSelect
                 )
         self._show_reasons(beam)
+        self._show_setup(beam)
+
+    def _show_setup(self, beam: Beam | None) -> None:
+        """Scale of the room and jaws of the chosen beam."""
+        machine = None if beam is None else machine_of(self._workspace, beam)
+        self._setup.setVisible(machine is not None)
+        if beam is None or machine is None:
+            return
+        jaws = room_jaws_text(machine, beam.applicator_id, beam.energy_mev)
+        self._setup.setText(f"Room: {machine.configuration.scale.value} scale. Jaws, cm: {jaws}.")
 
     def _show_reasons(self, beam: Beam | None) -> None:
         if beam is None:

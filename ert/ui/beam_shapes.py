@@ -27,7 +27,7 @@ class BeamShape:
     axis : (2, 3), from the insert to beyond the isocentre.
     insert_outline, isocentre_outline, far_outline : (n, 3) the aperture at the insert's downstream face, at the
         isocentre plane, and where the drawn cone ends.
-    frame_inner, frame_outer : (4, 3) the applicator's opening and outer edge at the insert plane.
+    frame_inner, frame_outer : (4, 3) the applicator's opening at the insert plane, its outer box at its lowest face.
     """
 
     isocentre: Points
@@ -46,7 +46,7 @@ def beam_shape(beam: Beam, machine: Machine, frame: BeamFrame, *, beyond_cm: flo
     applicator = machine.applicator(beam.applicator_id)
     half = np.array([applicator.opening_x_cm, applicator.opening_y_cm]) / 2
     corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], dtype=float)
-    scale = machine.insert_distance_cm / frame.sad_cm
+    width_cm, height_cm, face_cm = machine.outer_box_cm(applicator.id)
     return BeamShape(
         isocentre=np.asarray(beam.isocentre_cm, dtype=float),
         axis=frame.to_patient([(0.0, 0.0, insert_z), (0.0, 0.0, -beyond_cm)]),
@@ -54,7 +54,7 @@ def beam_shape(beam: Beam, machine: Machine, frame: BeamFrame, *, beyond_cm: flo
         isocentre_outline=at_height(frame, outline, 0.0),
         far_outline=at_height(frame, outline, -beyond_cm),
         frame_inner=at_height(frame, corners * half, insert_z),
-        frame_outer=_flat(frame, corners * (half * scale + applicator.outer_margin_cm), insert_z),
+        frame_outer=_flat(frame, corners * np.array([width_cm, height_cm]) / 2, frame.sad_cm - face_cm),
     )
 
 

@@ -9,9 +9,11 @@ import attrs
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
 from PySide6.QtGui import QColor, QFont
 
+from ert.domain.angle_scale import AngleAxis, AngleScale, room_angle_text
 from ert.domain.beam import Beam
 from ert.domain.device import ApertureSource
-from ert.errors import ErtError
+from ert.domain.machine import Machine
+from ert.errors import ErtError, Refused
 from ert.ui import beam_edits
 from ert.ui.numbers import format_number, parse_number
 from ert.ui.theme import TEXT_DIM
@@ -41,7 +43,8 @@ class BeamRow:
     ----------
     name, unit : shown in the row header.
     field : the beam's field whose stated reason belongs to this row.
-    text : what a cell shows.
+    text : what a cell shows and an editor starts with.
+    shown : what a cell shows instead while it is not edited; None for the same.
     change : a new beam from typed or chosen text; None where the value follows from others.
     choices : what may be chosen; None where text is typed.
     is_open : whether this beam's cell can be edited now.
@@ -51,22 +54,34 @@ class BeamRow:
     unit: str = ""
     field: str = ""
     text: Callable[[PlanWorkspace, Beam], str]
+    shown: Callable[[PlanWorkspace, Beam], str] | None = None
     change: Callable[[PlanWorkspace, Beam, str], Beam] | None = None
     choices: Callable[[PlanWorkspace, Beam], Sequence[str]] | None = None
     is_open: Callable[[Beam], bool] = lambda _beam: True
 
 
 def _angle_row(
-    name: str, field: str, *, what: str, read: Callable[[Beam], float], write: Callable[[Beam, float], Beam]
+    axis: AngleAxis, field: str, *, read: Callable[[Beam], float], write: Callable[[Beam, float], Beam]
 ) -> BeamRow:
+    """An IEC 61217 angle; beside it, where its scale differs, what the room shows."""
+
     def change(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
+        what = f"The {axis.value} angle"
         return write(beam, parse_number(text, what=what, unit="°", minimum=-360, maximum=360))
 
+    def shown(workspace: PlanWorkspace, beam: Beam) -> str:
+        text = format_number(read(beam), 1)
+        machine = machine_of(workspace, beam)
+        if machine is None or machine.configuration.scale is AngleScale.IEC_61217:
+            return text
+        return f"{text}  (room {room_angle_text(read(beam), axis, machine.configuration.scale)})"
+
     return BeamRow(
-        name=name,
+        name=f"{axis.value.capitalize()} IEC",
         unit="°",
         field=field,
         text=lambda _ws, beam: format_number(read(beam), 1),
+        shown=shown,
         change=change,
     )
 
@@ -110,7 +125,24 @@ def _energies(workspace: PlanWorkspace, beam: Beam) -> list[str]:
 
 
 def _applicators(workspace: PlanWorkspace, beam: Beam) -> list[str]:
-    return [a.id for a in workspace.models.package(beam.machine_name).machine.applicators]
+    machine = workspace.models.package(beam.machine_name).machine
+    return [a.id for a in machine.applicators if machine.offers(a.id, beam.energy_mev) or a.id == beam.applicator_id]
+
+
+def machine_of(workspace: PlanWorkspace, beam: Beam) -> Machine | None:
+    """The version of the machine a beam was planned with; None if the site lacks it (the plan checks say so)."""
+    try:
+        return workspace.models.of_beam(beam)[0]
+    except Refused:
+        return None
+
+
+def _machine_text(workspace: PlanWorkspace, beam: Beam) -> str:
+    """The machine's name; one that is not the current version says so, and choosing the name again takes that."""
+    machine = machine_of(workspace, beam)
+    if machine is None or machine == workspace.models.package(machine.name).machine:
+        return beam.machine_name
+    return f"{beam.machine_name} (older version)"
 
 
 def _machines(workspace: PlanWorkspace, _beam: Beam) -> list[str]:
@@ -172,7 +204,7 @@ ROWS: tuple[BeamRow, ...] = (
         choices=lambda w, _b: list(_targets(w)),
     ),
     BeamRow(
-        name="Machine", field="machine_name", text=lambda _ws, b: b.machine_name,
+        name="Machine", field="machine_name", text=_machine_text,
         change=beam_edits.with_machine, choices=_machines,
     ),
     BeamRow(
@@ -184,15 +216,15 @@ ROWS: tuple[BeamRow, ...] = (
         change=lambda _ws, b, text: attrs.evolve(b, applicator_id=text), choices=_applicators,
     ),
     _angle_row(
-        "Gantry IEC", "gantry_deg", what="The gantry angle",
+        AngleAxis.GANTRY, "gantry_deg",
         read=lambda b: b.gantry_deg, write=lambda b, angle_deg: attrs.evolve(b, gantry_deg=angle_deg),
     ),
     _angle_row(
-        "Collimator IEC", "collimator_deg", what="The collimator angle",
+        AngleAxis.COLLIMATOR, "collimator_deg",
         read=lambda b: b.collimator_deg, write=lambda b, angle_deg: attrs.evolve(b, collimator_deg=angle_deg),
     ),
     _angle_row(
-        "Couch IEC", "couch_deg", what="The couch angle",
+        AngleAxis.COUCH, "couch_deg",
         read=lambda b: b.couch_deg, write=lambda b, angle_deg: attrs.evolve(b, couch_deg=angle_deg),
     ),
     _isocentre_row(0),
@@ -285,7 +317,7 @@ class BeamTableModel(QAbstractTableModel):
         if not index.isValid():
             return None
         answers: dict[int, Callable[[BeamRow, Beam], object]] = {
-            Qt.ItemDataRole.DisplayRole: self._text,
+            Qt.ItemDataRole.DisplayRole: self._shown,
             Qt.ItemDataRole.EditRole: self._text,
             Qt.ItemDataRole.ToolTipRole: self._tip,
             Qt.ItemDataRole.ForegroundRole: self._colour,
@@ -297,6 +329,9 @@ class BeamTableModel(QAbstractTableModel):
 
     def _text(self, row: BeamRow, beam: Beam) -> str:
         return row.text(self._workspace, beam)
+
+    def _shown(self, row: BeamRow, beam: Beam) -> str:
+        return (row.shown or row.text)(self._workspace, beam)
 
     def _colour(self, row: BeamRow, beam: Beam) -> QColor | None:
         return None if self.is_editable(row, beam) else QColor(TEXT_DIM)

@@ -93,6 +93,7 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
+        self.machines_action = self._action("Machines…", self.show_machines, "")
         self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
         self.studio_action = self._action("Commissioning studio…", self.open_studio, "")
         self.curves_action = self._action("CT curves…", self.show_curves, "")
@@ -116,6 +117,7 @@ class MainWindow(QMainWindow):
         bar.clear()
         site = bar.addMenu("&Site")
         entries = [
+            self.machines_action,
             self.add_machine_action,
             self.studio_action,
             self.curves_action,
@@ -197,6 +199,22 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("ERT")
         self._refill_menus()
 
+    def show_machines(self) -> None:
+        """The site's machines and their configuration."""
+        if self.session is None:
+            return
+        from ert.ui.machines_dialog import MachinesDialog
+
+        dialog = MachinesDialog(self.session, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.machines_changed.connect(self._machines_changed)
+        dialog.open()
+
+    def _machines_changed(self, sentence: str) -> None:
+        self.message.show_note(f"{sentence} Plans opened from now on can use it.")
+        if self.header is not None and self.session is not None:
+            self.header.set_demo(is_demo=self.session.has_demo_machine)
+
     def choose_machine(self) -> None:
         """Ask for a machine package and add it."""
         chosen = QFileDialog.getExistingDirectory(self, "Machine package (folder made by ert commission)")
@@ -218,9 +236,7 @@ class MainWindow(QMainWindow):
         )
 
     def _machine_added(self, name: str) -> None:
-        self.message.show_note(f"Machine '{name}' was added. Plans opened from now on can use it.")
-        if self.header is not None and self.session is not None:
-            self.header.set_demo(is_demo=self.session.has_demo_machine)
+        self._machines_changed(f"Machine '{name}' was added.")
 
     def open_studio(self) -> None:
         """Fit beam models to measured data."""

@@ -279,6 +279,17 @@ def test_a_machine_package_is_immutable(site):
         site.machines.add(name="other", digest="11" * 32, content=b"one")
 
 
+def test_history_tells_a_configured_machine_from_an_added_one(site):
+    site.machines.add(name="A", digest="11" * 32, content=b"one")
+    site.machines.add(name="A", digest="22" * 32, content=b"two", replaces="11" * 32)
+    assert site.machines.packages() == (b"one", b"two")
+    with site.records.database.read() as connection:
+        events = [row[0] for row in connection.exec_driver_sql("SELECT event FROM history ORDER BY seq")]
+        assert site.records.trail.verify(connection) == len(events)
+    assert events[-2:] == ["machine added", "machine configured"]
+    assert exit_code(site.check()) == 0
+
+
 def test_nothing_readable_is_on_the_disk(site, root):
     course = samples.import_one(site)
     site.plans.save(samples.plan_of(course), base_revision=0, doses=[samples.dose()])

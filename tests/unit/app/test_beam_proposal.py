@@ -1,5 +1,6 @@
 """Proposed beams on bodies where the right answer is plain."""
 
+import attrs
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from ert.app.beam_proposal import (
 from ert.commissioning.package import read_package
 from ert.domain.image import CtImage, DensityOverride
 from ert.domain.machine import Applicator
+from ert.domain.machine_configuration import ApplicatorSetting, MachineConfiguration
 from ert.domain.materials import default_ct_curve, material_named
 from ert.domain.plan import Plan, Prescription
 from ert.dose.tissue import build_tissue
@@ -174,9 +176,7 @@ def test_distal_depth_in_water_and_behind_a_slab():
         distal_depth_cm(target, Region.rectangle(-1, 1, -1, 1), far, tissue(target))
 
 
-@pytest.mark.parametrize("position", ["HFS", "FFP"])
-def test_whole_proposal_with_the_demo_machine(position):
-    package = read_package(resources_dir() / "demo_machine" / "package")
+def proposal(package, position="HFS"):
     target = plate(30, 9.0, 11.0, half_width=2.5)
     plan = Plan(
         course_id="c",
@@ -187,7 +187,7 @@ def test_whole_proposal_with_the_demo_machine(position):
         prescription=Prescription(target_number=2, dose_gy=10.0, fractions=5),
         ct_curve=CURVE,
     )
-    beam = propose_beam(
+    return propose_beam(
         plan,
         target=target,
         external=BODY,
@@ -195,9 +195,29 @@ def test_whole_proposal_with_the_demo_machine(position):
         tissue=tissue(target, position=position),
         package=package,
     )
+
+
+def test_applicators_that_are_switched_off_are_not_proposed():
+    package = read_package(resources_dir() / "demo_machine" / "package")
+
+    def without(*ids):
+        settings = tuple(ApplicatorSetting(applicator_id=i, is_available=False) for i in ids)
+        machine = attrs.evolve(package.machine, configuration=MachineConfiguration(applicators=settings))
+        return attrs.evolve(package, machine=machine)
+
+    assert proposal(without("A10")).applicator_id == "A15"
+    with pytest.raises(InvalidPlan, match="no applicator in use with 12 MeV"):
+        proposal(without("A06", "A10", "A15", "A20"))
+
+
+@pytest.mark.parametrize("position", ["HFS", "FFP"])
+def test_whole_proposal_with_the_demo_machine(position):
+    package = read_package(resources_dir() / "demo_machine" / "package")
+    beam = proposal(package, position)
     assert beam.energy_mev == 12.0  # far side at 3 cm and a little more off the axis; 6 MeV reaches 1.8, 12 MeV 3.9
     assert beam.applicator_id == "A10"  # 5.1 + 2 cm wide
     assert beam.model_digest == package.model(12.0).digest
+    assert beam.machine_digest == package.machine.digest
     assert (beam.number, beam.name, beam.target_number) == (1, "Beam 1", 2)
     assert beam.gantry_deg == pytest.approx(30 if position == "HFS" else 150, abs=1.01)
     assert {name for name, _ in beam.reasons} == {

@@ -27,7 +27,7 @@ def test_the_version_is_shown(capsys):
 def test_help_names_every_verb(capsys):
     assert call(["--help"]) == 0
     text = capsys.readouterr().out
-    for verb in ("demo", "import", "list", "dose", "commission", "export", "site", "check", "gui"):
+    for verb in ("demo", "import", "list", "dose", "commission", "export", "site", "check", "gui", "machine"):
         assert verb in text
 
 

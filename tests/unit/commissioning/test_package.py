@@ -56,13 +56,35 @@ def test_every_value_of_a_model_is_in_its_digest(package):
 def test_newer_incomplete_and_foreign_files_are_refused(package):
     tree = json.loads(package_bytes(package))
     with pytest.raises(SchemaTooNew):
-        package_from_bytes(json.dumps({**tree, "format": 2}).encode())
+        package_from_bytes(json.dumps({**tree, "format": 3}).encode())
     del tree["package"]["models"][0]["source"]["virtual_sad_cm"]
     with pytest.raises(InvalidBeamData, match="damaged or incomplete"):
         package_from_bytes(json.dumps(tree).encode())
     for content in (b"{}", b"no json", b"\xff"):
         with pytest.raises(InvalidBeamData):
             package_from_bytes(content)
+
+
+def test_a_package_of_format_1_is_read_with_its_own_digest(package):
+    configured = package.machine.configuration
+    plain = attrs.evolve(package, machine=attrs.evolve(package.machine, configuration=type(configured)()))
+    tree = json.loads(package_bytes(plain))
+    del tree["package"]["machine"]["configuration"]
+    old = json.dumps({**tree, "format": 1}).encode()
+    # the digest of the demo package as it was released in format 1
+    assert tree["digest"] == "20699da9d6d1f320eae85a71cc7b8c471276abbc267ccba559c669bc707c2c2c"
+    read = package_from_bytes(old)
+    assert read.digest == tree["digest"]
+    assert read.machine.configuration == type(configured)()
+    assert [m.digest for m in read.models] == [m.digest for m in package.models]
+
+
+@pytest.mark.parametrize("change", [{"couch": {"from_deg": -90.0, "to_deg": 90.0}}, {"max_mu": 998.0}, {"jaws": []}])
+def test_a_changed_configuration_is_noticed(package, change):
+    tree = json.loads(package_bytes(package))
+    tree["package"]["machine"]["configuration"].update(change)
+    with pytest.raises(DigestMismatch, match="changed after it was written"):
+        package_from_bytes(json.dumps(tree).encode())
 
 
 def test_a_package_is_never_overwritten(package, tmp_path):

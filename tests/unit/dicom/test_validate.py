@@ -249,12 +249,13 @@ def test_what_cannot_be_read_or_is_not_ours_is_found(tmp_path):
     ],
 )
 def test_reading_back_finds_what_a_validator_cannot_know(released, tmp_path, export_source, change, what):
+    source = export_source()
     ds = dcmread(released / "rtplan.dcm")
     change(ds)
     ds.save_as(tmp_path / "p")
-    compare_plan(released / "rtplan.dcm", export_source().plan)
+    compare_plan(released / "rtplan.dcm", source.plan, source.machines)
     with pytest.raises(ExportRejected, match=what):
-        compare_plan(tmp_path / "p", export_source().plan)
+        compare_plan(tmp_path / "p", source.plan, source.machines)
 
 
 def test_reading_back_finds_moved_and_changed_dose(released, tmp_path, export_source):

@@ -10,8 +10,10 @@ from reportlab.lib.units import cm
 from reportlab.pdfgen.canvas import Canvas
 
 from ert.app.mu_service import TypedField, check_typed
+from ert.domain.angle_scale import AngleScale
 from ert.domain.device import Aperture
 from ert.domain.image import DensityOverride, Material
+from ert.domain.machine_configuration import JawSetting, MachineConfiguration
 from ert.domain.plan import DoseTo, Normalisation
 from ert.domain.statements import algorithm_statement, normalisation_sentence
 from ert.reports.cutout import CutoutDrawing, scaled
@@ -105,6 +107,24 @@ def test_monitor_units_by_hand_get_a_page_a_beam(make_report):
     assert len(sheets) == 2
     assert all("= 222.22" in text and "Müller" in text for text in sheets)
     assert "How the dose was computed" in pages[-1]
+
+
+def test_the_rooms_scale_and_the_jaws_stand_on_the_report(make_report):
+    report = make_report()
+    jaws = JawSetting(applicator_id="A10", x1_cm=-7.5, x2_cm=8.0, y1_cm=-9.0, y2_cm=9.5)
+    configuration = MachineConfiguration(
+        scale=AngleScale.VARIAN_STANDARD, jaws=(jaws,), treatment_machine_name="LA3", revision=4
+    )
+    machine = attrs.evolve(report.machines["DEMO"], configuration=configuration)
+    text = " ".join(" ".join(pages_of(plan_report_pdf(attrs.evolve(report, machines={"DEMO": machine})))).split())
+    for wanted in (
+        "0.0° / 0.0° / 0.0°; room (Varian Standard): 180.0° / 180.0° / 180.0°",
+        "LA3",
+        "-7.5, 8.0, -9.0, 9.5",
+        "1.5 cm cerrobend",
+        f"4 ({machine.digest[:8]})",
+    ):
+        assert wanted in text, wanted
 
 
 def test_no_demo_mark_without_a_demo_machine(make_report):

@@ -55,6 +55,22 @@ def test_domain_values_come_back_the_same(name, value, array):
         assert back.digest == value.digest
 
 
+def test_plans_of_version_1_keep_their_digest(monkeypatch):
+    plan = samples.plan_of(COURSE)
+    content = documents.to_content(plan)
+    for beam in content["beams"]:
+        assert beam.pop("machine_digest") == ""
+    monkeypatch.setitem(documents.VERSIONS, "plan", 1)
+    old = documents.write_document("plan", content)
+    monkeypatch.undo()
+    back = documents.from_content(documents.read_document("plan", old), Plan)
+    assert back == plan
+    assert back.digest == plan.digest
+    recorded = attrs.evolve(plan, beams=tuple(attrs.evolve(b, machine_digest="ab" * 32) for b in plan.beams))
+    assert recorded.digest != plan.digest
+    assert survived("plan", recorded) == recorded
+
+
 def test_enumerations_stay_enumerations():
     plan = survived("plan", samples.plan_of(COURSE))
     found = [plan.prescription.normalisation, plan.dose_to, plan.algorithm, plan.beams[0].aperture.source]
