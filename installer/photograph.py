@@ -193,7 +193,7 @@ def _make_site(window: Any, scratch: Path, picture: Callable[[str], None]) -> It
 
 
 def _machines(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    window.show_machines()
+    window.machines_action.trigger()
     yield lambda: _dialog() is not None
     tabs = _dialog().tabs
     for index in range(tabs.count()):

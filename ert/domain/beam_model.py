@@ -6,7 +6,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ert.domain.identity import digest_of, read_only
+from ert.domain.identity import ADDED_LATER, digest_of, read_only
 from ert.domain.machine import Machine
 from ert.domain.output_tables import OutputTables
 from ert.errors import OutsideModel, Refused
@@ -195,7 +195,7 @@ class MachinePackage:
     models: tuple[BeamModel, ...]
     origin: str = ""
     is_demo: bool = False
-    output_tables: tuple[OutputTables, ...] = ()
+    output_tables: tuple[OutputTables, ...] = attrs.field(default=(), metadata=ADDED_LATER)
 
     def __attrs_post_init__(self) -> None:
         energies = tuple(m.energy_mev for m in self.models)
@@ -204,11 +204,8 @@ class MachinePackage:
 
     @property
     def digest(self) -> str:
-        """Digest of machine, models and output tables; that of older packages is the same as when there were none."""
-        values = {f.name: getattr(self, f.name) for f in attrs.fields(MachinePackage)}
-        if not self.output_tables:
-            del values["output_tables"]
-        return digest_of({"type": type(self).__name__, **values})
+        """Digest of machine, models and output tables."""
+        return digest_of(self)
 
     def tables(self, energy_mev: float) -> OutputTables | None:
         """Measured outputs of that energy; None in a package without."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 from PySide6.QtCore import QLocale, Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ert.domain.angle_scale import AngleScale
 from ert.domain.machine import Machine
@@ -12,7 +12,7 @@ from ert.domain.machine_configuration import AngleRange, HeadCylinder, MachineCo
 from ert.errors import Refused
 from ert.ui.machine_tables import number_text, read_number
 from ert.ui.prescription_panel import combo
-from ert.ui.widgets import dim_label, section_title
+from ert.ui.widgets import dim_label, section_title, text_label
 
 _TEXTS = (
     ("treatment_machine_name", "Treatment machine name"),
@@ -67,9 +67,9 @@ class MachineForm(QWidget):
         grid.setVerticalSpacing(5)
         grid.setHorizontalSpacing(8)
         for row, (key, name) in enumerate(_TEXTS):
-            grid.addWidget(QLabel(name), row, 0)
+            grid.addWidget(text_label(name), row, 0)
             grid.addWidget(self.texts[key], row, 1, 1, 3)
-        grid.addWidget(QLabel("Scale of the room"), len(_TEXTS), 0)
+        grid.addWidget(text_label("Scale of the room"), len(_TEXTS), 0)
         grid.addWidget(self.scale, len(_TEXTS), 1, 1, 3)
         grid.addWidget(dim_label(_SCALE_TEXT), len(_TEXTS) + 1, 0, 1, 4)
         grid.addWidget(self.symmetric, len(_TEXTS) + 2, 0, 1, 4)
@@ -79,12 +79,12 @@ class MachineForm(QWidget):
         limits.addWidget(section_title("Limits (angles IEC 61217, rising through 0°)"), 0, 0, 1, 5)
         for row, (key, name, unit) in enumerate(_RANGES, start=1):
             low, high = self.ranges[key]
-            for column, widget in enumerate((QLabel(name), low, QLabel("to"), high, QLabel(unit))):
+            for column, widget in enumerate((text_label(name), low, text_label("to"), high, text_label(unit))):
                 limits.addWidget(widget, row, column)
         for row, (key, name, unit) in enumerate(_SINGLES, start=len(_RANGES) + 1):
-            limits.addWidget(QLabel(name), row, 0)
+            limits.addWidget(text_label(name), row, 0)
             limits.addWidget(self.singles[key], row, 1)
-            limits.addWidget(QLabel(unit), row, 2)
+            limits.addWidget(text_label(unit), row, 2)
         limits.setColumnStretch(5, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(8, 8, 8, 8)

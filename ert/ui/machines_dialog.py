@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QScrollArea,
@@ -27,7 +26,7 @@ from ert.errors import Refused
 from ert.ui.failures import sentence_of
 from ert.ui.machine_form import MachineForm
 from ert.ui.machine_tables import ApplicatorTable, Column, ConfigurationTable, JawTable, MaterialTable, number_text
-from ert.ui.widgets import MessageStrip, dim_label, push_button
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.session import SiteSession
@@ -74,7 +73,7 @@ class MachinesDialog(QDialog):
         self._session = session
         self._package: MachinePackage | None = None
         self.machines = QListWidget()
-        self.head, self.facts = QLabel(), dim_label()
+        self.head, self.facts = text_label(), dim_label()
         self.message = MessageStrip()
         self.form = MachineForm()
         self.applicators, self.jaws, self.materials = ApplicatorTable(), JawTable(), MaterialTable()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,12 +27,11 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.sign_in_page import SignInPage
+from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_studio
 from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
-    from ert.ui.curve_dialog import CurvesDialog
-    from ert.ui.material_dialog import MaterialsDialog
     from ert.ui.plan_page import PlanPage
 
 
@@ -93,11 +93,11 @@ class MainWindow(QMainWindow):
     def _build_menus(self) -> None:
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
-        self.machines_action = self._action("Machines…", self.show_machines, "")
+        self.machines_action = self._action("Machines…", partial(self._with_session, open_machines), "")
         self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
-        self.studio_action = self._action("Commissioning studio…", self.open_studio, "")
-        self.curves_action = self._action("CT curves…", self.show_curves, "")
-        self.materials_action = self._action("Materials…", self.show_materials, "")
+        self.studio_action = self._action("Commissioning studio…", partial(self._with_session, open_studio), "")
+        self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
+        self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
         self.check_action = self._action("Verify the whole site", self.check_site, "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
@@ -139,6 +139,10 @@ class MainWindow(QMainWindow):
                         menu.addAction(entry)
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.palette_action, self._keys, self._about])
+
+    def _with_session(self, opens: Callable[[MainWindow, SiteSession], None]) -> None:
+        if self.session is not None:
+            opens(self, self.session)
 
     # ---- head ----------------------------------------------------------------------------------------------------
 
@@ -199,18 +203,8 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("ERT")
         self._refill_menus()
 
-    def show_machines(self) -> None:
-        """The site's machines and their configuration."""
-        if self.session is None:
-            return
-        from ert.ui.machines_dialog import MachinesDialog
-
-        dialog = MachinesDialog(self.session, self)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.machines_changed.connect(self._machines_changed)
-        dialog.open()
-
-    def _machines_changed(self, sentence: str) -> None:
+    def machines_changed(self, sentence: str) -> None:
+        """Machines of the site changed; say so."""
         self.message.show_note(f"{sentence} Plans opened from now on can use it.")
         if self.header is not None and self.session is not None:
             self.header.set_demo(is_demo=self.session.has_demo_machine)
@@ -236,39 +230,10 @@ class MainWindow(QMainWindow):
         )
 
     def _machine_added(self, name: str) -> None:
-        self._machines_changed(f"Machine '{name}' was added.")
+        self.machines_changed(f"Machine '{name}' was added.")
 
-    def open_studio(self) -> None:
-        """Fit beam models to measured data."""
-        if self.session is None:
-            return
-        from ert.ui.studio_window import StudioWindow
-
-        studio = StudioWindow(self.session, self)
-        studio.package_saved.connect(self.add_machine)
-        studio.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        studio.show()
-
-    def show_curves(self) -> None:
-        """See and edit the CT curves of the site."""
-        from ert.ui.curve_dialog import CurvesDialog
-
-        if self.session is not None:
-            self._open_library(CurvesDialog(self.session, self))
-
-    def show_materials(self) -> None:
-        """See all materials and define the site's own."""
-        from ert.ui.material_dialog import MaterialsDialog
-
-        if self.session is not None:
-            self._open_library(MaterialsDialog(self.session, self))
-
-    def _open_library(self, dialog: CurvesDialog | MaterialsDialog) -> None:
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.library_changed.connect(self._library_changed)
-        dialog.open()
-
-    def _library_changed(self) -> None:
+    def library_changed(self) -> None:
+        """CT curves or materials of the site changed."""
         if self.plan_page is not None:
             self.plan_page.workspace.library_changed()
 
@@ -318,7 +283,7 @@ class MainWindow(QMainWindow):
         page.left.connect(self.back_to_patients)
         page.probed.connect(self._probe.set_full_text)
         page.plan_shown.connect(self._show_plan_title)
-        page.materials_wanted.connect(self.show_materials)
+        page.materials_wanted.connect(self.materials_action.trigger)
         page.saved_as.connect(lambda plan_id: self._show_instead(page, plan_id))
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)

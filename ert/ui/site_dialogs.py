@@ -1,0 +1,54 @@
+"""Windows on what belongs to the whole site: machines, commissioning, CT curves, materials."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+
+from ert.app.session import SiteSession
+
+if TYPE_CHECKING:
+    from ert.ui.curve_dialog import CurvesDialog
+    from ert.ui.main_window import MainWindow
+    from ert.ui.material_dialog import MaterialsDialog
+
+
+def open_machines(window: MainWindow, session: SiteSession) -> None:
+    """The site's machines and their configuration."""
+    from ert.ui.machines_dialog import MachinesDialog
+
+    dialog = MachinesDialog(session, window)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.machines_changed.connect(window.machines_changed)
+    dialog.open()
+
+
+def open_studio(window: MainWindow, session: SiteSession) -> None:
+    """Fit beam models to measured data."""
+    from ert.ui.studio_window import StudioWindow
+
+    studio = StudioWindow(session, window)
+    studio.package_saved.connect(window.add_machine)
+    studio.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    studio.show()
+
+
+def open_curves(window: MainWindow, session: SiteSession) -> None:
+    """See and edit the CT curves of the site."""
+    from ert.ui.curve_dialog import CurvesDialog
+
+    _open_library(window, CurvesDialog(session, window))
+
+
+def open_materials(window: MainWindow, session: SiteSession) -> None:
+    """See all materials and define the site's own."""
+    from ert.ui.material_dialog import MaterialsDialog
+
+    _open_library(window, MaterialsDialog(session, window))
+
+
+def _open_library(window: MainWindow, dialog: CurvesDialog | MaterialsDialog) -> None:
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.library_changed.connect(window.library_changed)
+    dialog.open()
