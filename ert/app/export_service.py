@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ert.app.dose_state import DoseState, DoseStatus
 from ert.app.jobs import JobContext
-from ert.app.machine_checks import UNDELIVERABLE, machines_of
+from ert.app.machine_checks import machines_of
 from ert.app.session import SiteSession
 from ert.app.workspace import PlanWorkspace
 from ert.dicom.attributes import Origin
@@ -24,14 +24,14 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
     Raises
     ------
     ExportRejected
-        If the dose does not belong to the plan, the plan was edited since it was saved, or the machine cannot do it.
+        If the dose does not belong to the plan, the plan was edited since it was saved, or a check stops it.
     """
     dose, plan = workspace.dose, workspace.plan
     if dose.status is not DoseStatus.CURRENT or dose.plan_gy is None or dose.grid is None:
         raise ExportRejected("There is no dose that belongs to the plan as it is.", hint="Wait for it, or compute it.")
     if workspace.is_dirty:
         raise ExportRejected("The plan was edited since it was saved.", hint="Save it first, then export.")
-    _refuse_undeliverable(workspace.findings)
+    _refuse_stops(workspace.findings)
     machines = machines_of(plan, workspace.models)
     return ExportSource(
         patient=workspace.patient,
@@ -57,13 +57,13 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
     )
 
 
-def _refuse_undeliverable(findings: Sequence[Finding]) -> None:
-    stops = [f for f in findings if f.severity is Severity.BLOCKER and f.code in UNDELIVERABLE]
+def _refuse_stops(findings: Sequence[Finding]) -> None:
+    """What leaves the program may be treated: no plan goes out that a check has stopped."""
+    stops = [f for f in findings if f.severity is Severity.BLOCKER]
     if stops:
         more = f" ({len(stops) - 1} more)" if len(stops) > 1 else ""
         raise ExportRejected(
-            f"The machine cannot treat this plan. {stops[0].sentence}{more}",
-            hint="Change the beam, or the machine's limits if they are wrong.",
+            f"The checks stop this plan. {stops[0].sentence}{more}", hint="Put right what the checks name, then export."
         )
 
 

@@ -14,11 +14,6 @@ from ert.domain.record import Finding, Severity
 from ert.errors import ExportRejected, Refused
 from ert.geometry.clearance import Clearance
 
-UNDELIVERABLE = frozenset({
-    "gantry-limit", "collimator-limit", "couch-limit", "machine-ssd", "mu-limit", "energy", "applicator-off",
-    "applicator-energy", "collision",
-})  # fmt: skip
-"""Codes of what the machine cannot do; a plan with one of them is not exported."""
 _SSD_TOLERANCE_CM = 0.05
 _LENGTH_TOLERANCE_CM = 1e-6
 
