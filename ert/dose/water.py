@@ -22,7 +22,7 @@ from ert.dose.pencil_beam import (
 
 Float = NDArray[np.float64]
 _DEPTHS = 24
-_MAPS = np.array([1, 1, 0, 1, 2])
+_MAPS = np.array([2, 2, 0, 1, 2, 3])
 
 
 def line_dose_gy_per_mu(
@@ -57,6 +57,7 @@ def line_dose_gy_per_mu(
             np.sqrt(air + tissue),
             np.sqrt(wide),
             np.maximum(source.edge_angle_rad * gap, 0.01),
+            np.maximum(source.rim_angle_rad * gap, 0.01),
             np.maximum(photons.open_angle_rad * gap, 0.01),
             np.maximum(photons.blocked_angle_rad * gap, 0.01),
         ],
@@ -71,17 +72,16 @@ def line_dose_gy_per_mu(
 def _assemble(
     model: BeamModel, tables: ModelTables, depths_cm: Float, shares: Float, *, electrons: Float, photons: Float
 ) -> Float:
-    """Shares of the five components times their dose at depth and their inverse-square factors."""
+    """Shares of the six components times their dose at depth and their inverse-square factors."""
     g = np.interp(depths_cm, np.arange(len(tables.dose)) * tables.dose_step_cm, tables.dose)
     u = depths_cm / model.practical_range_cm
     b = np.interp(u, np.arange(len(tables.wide)) * TABLE_STEP, tables.wide)
     falls = background_falls(model)
     steps = np.arange(falls.shape[1]) * FALL_STEP_CM
-    edge, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
+    edge, rim, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
     core = g * ((1.0 - b) * shares[:, 0] + b * shares[:, 1])
-    return np.asarray(
-        electrons * (core + edge * shares[:, 2] + blocked * shares[:, 4]) + photons * bremsstrahlung * shares[:, 3]
-    )
+    around = edge * shares[:, 2] + rim * shares[:, 3] + blocked * shares[:, 5]
+    return np.asarray(electrons * (core + around) + photons * bremsstrahlung * shares[:, 4])
 
 
 def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_cm: float, depths_cm: Float) -> Float:
@@ -108,7 +108,7 @@ def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_c
 def _field_centre_cm(fluence: Fluence) -> tuple[float, float]:
     """The axis if the opening holds it, else the opening's centroid; isocentre plane, from the virtual source."""
     half = len(fluence.x_cm) // 2
-    if fluence.maps[1, half - 1 : half + 1, half - 1 : half + 1].max() > 0:
+    if fluence.maps[2, half - 1 : half + 1, half - 1 : half + 1].max() > 0:
         return 0.0, 0.0
     x = np.average(fluence.x_cm[fluence.columns], weights=fluence.weight)
     y = np.average(fluence.y_cm[fluence.rows], weights=fluence.weight)
