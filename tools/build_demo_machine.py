@@ -2,14 +2,17 @@
 
 The beam data are a Monte Carlo calculation (EGSnrc) of a synthetic electron head; the package is marked
 "DEMO, not for clinical use". The result is checked in as resources/demo_machine/package; a test builds it again.
+The known doses of the self-test (`ert.app.selftest`) belong to it and are written beside it.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from pathlib import Path
 
+from ert.app.selftest import known_answers_file, sample_doses
 from ert.commissioning.commission import commission
 from ert.commissioning.package import write_package
 from ert.settings import resources_dir
@@ -23,6 +26,8 @@ def main() -> None:
     if out.exists():
         shutil.rmtree(out)
     write_package(out, done.package)
+    if out == home / "package":
+        known_answers_file().write_text(json.dumps(sample_doses(done.package), indent=0) + "\n", encoding="ascii")
     sys.stdout.write(f"{out}: digest {done.package.digest}\n")
 
 

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import commission, dose, gui, patients, site
+from ert.cli import commission, dose, gui, patients, selftest, site
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -35,6 +35,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     app.callback()(_options)
     app.command("dose")(dose.dose)
     app.command("commission")(commission.commission)
+    app.command("selftest")(selftest.selftest)
     gui.add(app, wiring)
     site.add(app, wiring)
     patients.add(app, wiring)
