@@ -19,7 +19,7 @@ import numpy as np
 from ert.analysis.dvh import compute_dvh
 from ert.commissioning.package import read_package
 from ert.domain.beam_model import BeamModel, MachinePackage
-from ert.domain.dose import DoseResult
+from ert.domain.dose import DoseResult, plan_dose_gy
 from ert.domain.image import CtImage, DensityOverride
 from ert.domain.materials import default_ct_curve, material_named
 from ert.domain.structure import Contour, Structure, StructureRole, StructureSet
@@ -30,6 +30,7 @@ from ert.dose.tissue import build_tissue
 from ert.errors import SelfTestFailed
 from ert.geometry.frames import BeamFrame
 from ert.geometry.grid import VoxelGrid
+from ert.geometry.resample import sample_at
 from ert.settings import resources_dir
 
 _LOG = logging.getLogger(__name__)
@@ -80,7 +81,7 @@ def _dose(package: MachinePackage, model: BeamModel, gantry_deg: float) -> DoseR
         id="self-test", grid=_GRID, hu=hu, frame_of_reference_uid="1", study_instance_uid="1", series_instance_uid="1",
         sop_instance_uids=("1",) * _GRID.shape_zyx[0], patient_position="HFS",
     )  # fmt: skip
-    body = _box(1, "BODY", StructureRole.EXTERNAL, 4.6, 0.0)
+    body = _box(1, "BODY", StructureRole.EXTERNAL, 3.2, 0.0)
     bolus = _box(2, "Bolus", StructureRole.BOLUS, 1.5, -0.5)
     structures = StructureSet(
         id="self-test", label="self-test", frame_of_reference_uid="1", sop_instance_uid="1", structures=(body, bolus)
@@ -97,7 +98,9 @@ def _dose(package: MachinePackage, model: BeamModel, gantry_deg: float) -> DoseR
         insert_distance_cm=machine.insert_distance_cm,
     )  # fmt: skip
     result = compute_beam_dose(tissue=tissue, geometry=geometry, model=model, dose_grid=_GRID)
-    compute_dvh(body, result.gy_per_mu, _GRID)
+    course_gy = plan_dose_gy([result], [1.0], 1)
+    compute_dvh(body, course_gy, _GRID)
+    sample_at(course_gy, _GRID, np.zeros((1, 3)))
     return result
 
 
