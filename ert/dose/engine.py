@@ -171,7 +171,7 @@ def _trace(job: _Job) -> _Traced:
     trace_fan(
         job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm,
         is_pencil, scattered(0, len(fluence.y_cm)), nodes, steps, frame.sad_cm, job.model.source.virtual_sad_cm,
-        job.model.practical_range_cm, job.tables.power, job.tables.scale,
+        job.model.practical_range_cm, job.tables.power, job.tables.scale, job.tables.angle,
         depth, variance, ends,
     )  # fmt: skip
     hit = ends[0][ends[0] > 0]

@@ -43,6 +43,7 @@ class ModelTables:
     ----------
     power : scattering power of water at the energy left, rad²/cm.
     scale : f(u); wide : b(u).
+    angle : A0 of a pencil in water, rad².
     dose : g(z) in steps of `dose_step_cm`, Gy/MU, zero at the end.
     air_rad2_per_cm : scattering power of air at the surface energy, as fitted.
     """
@@ -50,6 +51,7 @@ class ModelTables:
     power: Float
     scale: Float
     wide: Float
+    angle: Float
     dose: Float
     dose_step_cm: float
     air_rad2_per_cm: float
@@ -58,7 +60,10 @@ class ModelTables:
 def model_tables(model: BeamModel) -> ModelTables:
     """Tables of a model."""
     u = np.arange(0.0, _TABLE_END + TABLE_STEP / 2, TABLE_STEP)
+    middle = harder_energy_mev(model.surface_energy_mev, u[:-1] + TABLE_STEP / 2)
+    a0, _, _ = fermi_eyges_moments(scattering_power_water(middle), TABLE_STEP * model.practical_range_cm)
     return ModelTables(
+        angle=read_only(a0),
         power=read_only(scattering_power_water(harder_energy_mev(model.surface_energy_mev, u))),
         scale=read_only(np.interp(u, model.depth_frac, model.scatter_scale)),
         wide=read_only(np.interp(u, model.depth_frac, model.wide_frac)),

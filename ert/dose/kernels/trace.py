@@ -20,6 +20,17 @@ Air before the surface adds no depth: what lies before the phantom at the refere
 _PER_U = 100.0
 _NO_ELECTRONS_U = 1.3
 """Depth over practical range from which a ray is followed for its depth only: g(z) ended at 1.2."""
+_LEAST_DETOUR, _MOST_DETOUR = 0.02, 0.25
+"""Bounds on the path that scattering adds beyond what it adds in water: errors of the steps, end of small angles."""
+_STEEP_U = 0.9
+"""Depth over practical range where scattering grows too fast for the steps to tell a detour from their own error."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _detour(excess_rad2: float) -> float:
+    """Added path over path for an angular variance beyond that in water; zero where the steps cannot tell."""
+    size = min(max(abs(excess_rad2) - _LEAST_DETOUR, 0.0), _MOST_DETOUR)
+    return size if excess_rad2 > 0.0 else -size
 
 
 @njit(cache=True, nogil=True)
@@ -54,14 +65,14 @@ def _trace_depth(
 @njit(cache=True, nogil=True)
 def _trace_pencil(
     stopping: Float32, scattering: Float32, at: Float, step: Float, steps: int, step_cm: float, path: float,
-    range_cm: float, power: Float, scale: Float, depth: Float32, variance: Float32,
+    range_cm: float, power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32,
 ) -> tuple[float, float]:  # fmt: skip
     """As `_trace_depth` with `steps` samples between nodes, and the Fermi–Eyges moments since the surface."""
     z = a0 = a1 = a2 = 0.0
     first = last = -1.0
     fx, fy, fz = at[0], at[1], at[2]
     dl = step_cm * path
-    to_u, far = _PER_U / range_cm, _NO_ELECTRONS_U * range_cm
+    to_u, far, steep = _PER_U / range_cm, _NO_ELECTRONS_U * range_cm, _STEEP_U * range_cm
     depth[0] = 0.0
     variance[0] = 0.0
     for n in range(1, depth.shape[0]):
@@ -76,13 +87,16 @@ def _trace_pencil(
                     last = ((n - 1) * steps + m + 1) * step_cm
                     if first < 0.0:
                         first = last - step_cm
+            longer = 1.0
             if first >= 0.0 and z < far:
+                if z < steep:
+                    longer += _detour(a0 - lookup(angle, z * to_u))
                 q = float(t) * lookup(power, (z + 0.5 * float(s) * dl) * to_u) * path
                 a2 += step_cm * (2.0 * a1 + step_cm * (a0 + q * step_cm / 6.0))
                 a1 += step_cm * (a0 + 0.25 * q * step_cm)
                 a0 += 0.5 * q * step_cm
             if first >= 0.0:
-                z += float(s) * dl
+                z += float(s) * dl * longer
             fx += step[0]
             fy += step[1]
             fz += step[2]
@@ -127,7 +141,8 @@ def _fill_between(is_pencil: NDArray[np.bool_], depth: Float32, ends: Float32) -
 def trace_fan(
     stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
     is_pencil: NDArray[np.bool_], order: NDArray[np.int64], nodes: Float, steps_per_node: int, sad_cm: float,
-    virtual_cm: float, range_cm: float, power: Float, scale: Float, depth: Float32, variance: Float32, ends: Float32,
+    virtual_cm: float, range_cm: float, power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32,
+    ends: Float32,
 ) -> None:  # fmt: skip
     """Trace every ray of the fan (equations (4) and (5) of docs/physics/pencil_beam.md).
 
@@ -141,7 +156,8 @@ def trace_fan(
     order : every row once, in an order that gives each thread its share of long rows.
     nodes : distances from the nominal source, evenly spaced; steps_per_node : samples between two of a pencil.
     sad_cm, virtual_cm : isocentre to nominal and to virtual source.
-    range_cm : practical range; power, scale : T_water (rad²/cm) and f against u = z/Rp, steps of 0.01.
+    range_cm : practical range; power, scale, angle : T_water (rad²/cm), f and A0 in water (rad²) against u = z/Rp,
+        steps of 0.01.
     depth : filled; float32 [node, y, x] water-equivalent depth, cm.
     variance : filled; float32 [node, y, x] f² A2 from the surface on, cm²; not set where no electrons go.
     ends : filled; float32 [2, y, x] distance from the nominal source where tissue begins and ends; −1 for none.
@@ -165,7 +181,7 @@ def trace_fan(
                 step[c] = after[c] - at[c]
             if is_pencil[j, i]:
                 first, last = _trace_pencil(
-                    stopping, scattering, at, step, steps_per_node, step_cm, path, range_cm, power, scale,
+                    stopping, scattering, at, step, steps_per_node, step_cm, path, range_cm, power, scale, angle,
                     line, spread,
                 )  # fmt: skip
                 variance[:, j, i] = spread
