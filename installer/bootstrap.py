@@ -157,7 +157,15 @@ def ensure_environment() -> None:
     run_pip([*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(LOCK)])
     say("installing the project itself")
     run_pip([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+    test_engine()
     STAMP.write_text(stamp, encoding="ascii")
+
+
+def test_engine() -> None:
+    """Compile the dose engine and compare it with doses it is known to give: the first dose is quick, and right."""
+    say("compiling and testing the dose engine (about half a minute)")
+    if run_inner(["ert", "selftest"]) != 0:
+        raise SetupError("The dose engine did not pass its self-test; the reason stands above.")
 
 
 def can_run(python: Path) -> bool:

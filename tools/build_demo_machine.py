@@ -3,18 +3,20 @@
 The beam data are a Monte Carlo calculation (EGSnrc) of a synthetic electron head; the package is marked
 "DEMO, not for clinical use". The result is checked in as resources/demo_machine/package; a test builds it again.
 With --keep-models only the machine and its configuration are read anew; the beam models stay those checked in, bit by
-bit.
+bit. The known doses of the self-test (`ert.app.selftest`) belong to the package and are written beside it.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 from pathlib import Path
 
 import attrs
 
+from ert.app.selftest import known_answers_file, sample_doses
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.commission import commission
 from ert.commissioning.package import read_package, write_package
@@ -33,6 +35,8 @@ def main() -> None:
     if options.out.exists():
         shutil.rmtree(options.out)
     write_package(options.out, package)
+    if options.out == home / "package":
+        known_answers_file().write_text(json.dumps(sample_doses(package), indent=0) + "\n", encoding="ascii")
     sys.stdout.write(f"{options.out}: digest {package.digest}\n")
 
 

@@ -22,6 +22,7 @@ from ert.app.dicom_dose_read import DicomDoseJob, DoseInputs, read_inputs
 from ert.app.dicom_dose_results import axis_maximum, beam_summary, dvh_csv, histograms, structure_summary
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
+from ert.app.selftest import require_tested_engine
 from ert.domain.ct_curve import curve_warnings
 from ert.domain.dose import DoseResult, plan_dose_gy
 from ert.domain.plan import Algorithm, DoseGridSpec
@@ -55,8 +56,11 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
         Any of its kinds, if an input cannot be used; nothing was written then.
     StorageFailed
         The output folder cannot be written.
+    SelfTestFailed
+        The dose engine does not give the doses it is known to give.
     """
     _check_algorithm(job.algorithm)
+    require_tested_engine()
     inputs = read_inputs(job, ctx)
     doses = _compute(inputs, ctx)
     ctx.progress(0.8, "Evaluating structures")

@@ -10,6 +10,7 @@ import attrs
 
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
+from ert.app.selftest import require_tested_engine
 from ert.domain.beam import Beam
 from ert.domain.beam_model import BeamModel, MachinePackage
 from ert.domain.dose import DoseRequest, DoseResult, dose_request
@@ -183,7 +184,10 @@ class DoseService:
         ------
         Cancelled
             When the job was asked to stop.
+        SelfTestFailed
+            The dose engine does not give the doses it is known to give: none is computed.
         """
+        require_tested_engine()
         requests = self.requests(plan)
         results = []
         for number, item in enumerate(requests):

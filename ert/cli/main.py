@@ -13,7 +13,20 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import beam_data, commission, compare_machines, curve, dose, gui, machines, mu, patients, release, site
+from ert.cli import (
+    beam_data,
+    commission,
+    compare_machines,
+    curve,
+    dose,
+    gui,
+    machines,
+    mu,
+    patients,
+    release,
+    selftest,
+    site,
+)
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -38,6 +51,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     app.command("commission")(commission.commission)
     app.command("compare-machines")(compare_machines.compare_machines)
     app.command("mu")(mu.mu)
+    app.command("selftest")(selftest.selftest)
     gui.add(app, wiring)
     site.add(app, wiring)
     patients.add(app, wiring)

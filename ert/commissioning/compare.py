@@ -11,7 +11,7 @@ from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.fit import FitResult, absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
-from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
+from ert.commissioning.model import axis_cgy, field_fluence, profile_cgy
 from ert.domain.beam_model import BeamModel
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.dose.fluence import Fluence
@@ -38,25 +38,13 @@ class _FieldDose:
         depths = np.linspace(0.05, model.practical_range_cm, 40)
         self.maximum_cgy = float(self.axis(depths).max())
 
-    def planes(self, depths_cm: Float) -> NDArray[np.float32]:
-        """Corrected dose planes, cGy/MU."""
-        planes = planes_cgy(self._data, self._model, self.fluence, self._field, depths_cm)
-        return np.asarray(planes * np.float32(self.correction))
-
     def axis(self, depths_cm: Float) -> Float:
         """Corrected depth dose on the axis, cGy/MU."""
         return self.correction * axis_cgy(self._data, self._model, self._field, depths_cm)
 
     def line(self, curve: Curve) -> Float:
-        """Corrected profile, cGy/MU: the plane's middle line by cubic, then linear interpolation along it."""
-        plane = self.planes(np.array([curve.depth_cm]))[0].astype(np.float64)
-        rows = plane if curve.axis == "crossline" else plane.T
-        half = len(rows) // 2
-        # The axis lies between two rows: Lagrange weights of the four nearest, at their middle.
-        middle = (9.0 * (rows[half - 1] + rows[half]) - rows[half - 2] - rows[half + 1]) / 16.0
-        virtual = self._model.source.virtual_sad_cm
-        distance = self._field.ssd_cm + curve.depth_cm - self._data.machine.sad_cm + virtual
-        return np.asarray(np.interp(curve.position_cm, self.fluence.x_cm * distance / virtual, middle))
+        """Corrected profile, cGy/MU."""
+        return self.correction * profile_cgy(self._data, self._model, self.fluence, curve)
 
 
 def gamma_along(position_cm: Float, measured: Float, computed: Float, *, dose_cgy: float, distance_cm: float) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.fit import absolute
-from ert.commissioning.measured import BeamData, EnergyData, Field
+from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.domain.beam_model import OutputCorrection
 from ert.dose.output import equivalent_square_cm, rectangle_cm
 
@@ -19,6 +19,7 @@ _LENGTH = 0.5
 _CURVE_SIGMA = 0.004
 _SLOPE_SPREAD_PER_CM = 0.001
 _SIDE_NODES = 25
+_LEAST_PLATEAU_CM = 4.0
 
 
 @attrs.frozen(kw_only=True)
@@ -31,15 +32,27 @@ class OutputRatio:
     relative_sigma: float
 
 
+def is_plateau(curve: Curve, r90_cm: float) -> NDArray[np.bool_]:
+    """Points of a profile no deeper than R90 that say something about output: within 0.4 half-widths, field ≥ 4 cm."""
+    width = curve.field.width_cm if curve.axis == "crossline" else curve.field.height_cm
+    usable = curve.depth_cm <= r90_cm and min(curve.field.width_cm, curve.field.height_cm) >= _LEAST_PLATEAU_CM
+    return np.asarray((np.abs(curve.position_cm) < 0.2 * width) & usable)
+
+
 def measured_ratio(
-    data: BeamData, energy: EnergyData, field: Field, depth_cm: Float, computed_cgy: Float
+    energy: EnergyData, field: Field, depth_cm: Float, computed_cgy: Float, plateaus: list[tuple[float, float]]
 ) -> OutputRatio | None:
     """Measured over computed output of a field; None if nothing absolute was measured.
 
     Where the field has an absolute depth dose, the ratio is taken over all its points above 70 % of the maximum, which
     beats down the noise of a single maximum; the tabulated output enters with its own uncertainty.
+
+    Parameters
+    ----------
+    plateaus : ratio and relative standard deviation of the plateau of each absolute profile.
     """
-    ratios, weights = [], []
+    ratios = [r for r, _ in plateaus]
+    weights = [1.0 / (s**2 + _CURVE_SIGMA**2) for _, s in plateaus]
     for curve in energy.curves:
         if curve.kind != "depth_dose" or curve.field != field or not curve.is_absolute:
             continue

@@ -20,10 +20,8 @@ DEPTH_STEP_CM = 0.025
 _CUT_OFF = (1.12, 1.2)
 _LEAST_TAIL_POINTS = 40
 _MOST_ATTENUATION_PER_CM = 0.2
-_MODEL_SIGMA_FRAC = 0.01
-_FLOOR_CGY = 0.006
-_PROFILE_WEIGHT = 0.5
-_AIR_WEIGHT = 0.5
+_MODEL_SIGMA_FRAC = 0.006
+_FLOOR_CGY = 0.003
 
 
 @attrs.frozen(kw_only=True)
@@ -175,8 +173,7 @@ class Objective:
         rows = []
         for curve, at in self.curves:
             sigma = np.sqrt(curve.sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * curve.dose) ** 2)
-            weight = _PROFILE_WEIGHT if curve.kind == "profile" else 1.0
-            rows.append(weight * (self.curve(p, closed, at) - curve.dose) / sigma)
+            rows.append((self.curve(p, closed, at) - curve.dose) / sigma)
         rows.extend(self._air_residuals(p))
         rows.append((vector - START) / SPREAD)
         return np.concatenate(rows)
@@ -193,7 +190,7 @@ class Objective:
             level = float(np.mean(air.fluence[plateau]) / np.mean(shape[plateau]))
             is_edge = (shape > 0.15 * shape.max()) & ~plateau
             sigma = np.hypot(air.sigma, 0.02 * level * shape.max())
-            rows.append(_AIR_WEIGHT * is_edge * (level * shape - air.fluence) / sigma)
+            rows.append(is_edge * (level * shape - air.fluence) / sigma)
         return rows
 
 

@@ -99,6 +99,14 @@ def _line(x: Float, half: Float, sigma: Float) -> Float:
     return np.asarray(norm * (np.exp(-0.5 * ((x - half) / sigma) ** 2) + np.exp(-0.5 * ((x + half) / sigma) ** 2)))
 
 
+def _edges(at: Points, halves: tuple[Float, Float], sigma: Float, growth_frac: float) -> Float:
+    """Density, 1/cm, at the points of the four blurred edges, each with its `edge_weight`."""
+    a, b = halves
+    per_x = float(edge_weight(growth_frac, 0.5 * at.width_cm)) * _line(at.x_cm, a, sigma) * _strip(at.y_cm, b, sigma)
+    per_y = float(edge_weight(growth_frac, 0.5 * at.height_cm)) * _line(at.y_cm, b, sigma) * _strip(at.x_cm, a, sigma)
+    return np.asarray(per_x + per_y)
+
+
 def core_share(setup: Setup, p: Parameters, at: Points) -> Float:
     """W: electron dose at the points for g = 1 (equation (3)): both Gaussians, inverse square, off-axis ratio."""
     distance = at.ssd_cm + at.depth_cm
@@ -107,7 +115,7 @@ def core_share(setup: Setup, p: Parameters, at: Points) -> Float:
     gap = distance - setup.insert_cm
     u = at.depth_cm / setup.range_cm
     tissue = np.interp(u, p.depth_frac, p.scatter_scale) ** 2 * np.interp(at.depth_cm, setup.depth_cm, setup.moment_cm2)
-    in_air = setup.air_rad2_per_cm / 6.0 * (gap**3 - at.depth_cm**3)
+    in_air = p.air_scatter_scale * setup.air_rad2_per_cm / 6.0 * (gap**3 - at.depth_cm**3)
     air = (p.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
     core = np.sqrt(air + tissue)
     wide = np.sqrt(air + p.wide_ratio**2 * tissue + (p.wide_angle_rad * gap) ** 2)
@@ -129,13 +137,12 @@ def background(setup: Setup, p: Parameters, at: Points) -> tuple[Float, Float]:
     inverse = (p.virtual_sad_cm / virtual) ** 2
     a, b = 0.5 * at.width_cm * magnify, 0.5 * at.height_cm * magnify
     x, y = at.x_cm, at.y_cm
-    s = p.edge_angle_rad * gap
     # Edge length per area is kept in fan coordinates: × SAD_v / distance turns cm at depth into cm on the fan.
-    side_x = float(edge_weight(p.edge_growth_frac, 0.5 * at.width_cm))
-    side_y = float(edge_weight(p.edge_growth_frac, 0.5 * at.height_cm))
-    per = side_x * _line(x, a, s) * _strip(y, b, s) + side_y * _line(y, b, s) * _strip(x, a, s)
-    left = np.maximum(0.0, 1.0 - at.depth_cm / (p.edge_range_frac * setup.range_cm))
-    rest = p.edge_strength * inverse * left * per * virtual / p.virtual_sad_cm
+    u = at.depth_cm / setup.range_cm
+    slowed = p.edge_strength * np.maximum(0.0, 1.0 - u / p.edge_range_frac)
+    rest = slowed * _edges(at, (a, b), p.edge_angle_rad * gap, p.edge_growth_frac)
+    rest = rest + np.interp(u, p.rim_frac, p.rim) * _edges(at, (a, b), p.rim_angle_rad * gap, 1.0)
+    rest = rest * inverse * virtual / p.virtual_sad_cm
     s = p.open_angle_rad * gap
     build = 1.0 - p.buildup_frac * np.exp(-p.buildup_per_cm * at.depth_cm)
     photons = build * (setup.sad_cm / distance) ** 2 * _strip(x, a, s) * _strip(y, b, s)
@@ -153,7 +160,11 @@ def air_share(setup: Setup, p: Parameters, *, width_cm: float, x_cm: Float, dist
     virtual = distance_cm - setup.sad_cm + p.virtual_sad_cm
     magnify = virtual / (setup.insert_cm - setup.sad_cm + p.virtual_sad_cm) * setup.insert_cm / setup.sad_cm
     gap = max(distance_cm - setup.insert_cm, 0.0)
-    in_air = setup.air_rad2_per_cm / 6.0 * gap**3
-    sigma = np.asarray(math.sqrt((p.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2))
-    half = np.asarray(0.5 * width_cm * magnify)
-    return np.asarray(_strip(x_cm, half, sigma) * _strip(np.zeros(1), half, sigma) * (p.virtual_sad_cm / virtual) ** 2)
+    in_air = p.air_scatter_scale * setup.air_rad2_per_cm / 6.0 * gap**3
+    core = (p.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
+    half, middle = np.asarray(0.5 * width_cm * magnify), np.zeros(1)
+    both = np.zeros(len(x_cm))
+    for share, variance in ((1.0 - p.wide_frac[0], core), (p.wide_frac[0], core + (p.wide_angle_rad * gap) ** 2)):
+        sigma = np.asarray(math.sqrt(variance))
+        both += share * _strip(x_cm, half, sigma) * _strip(middle, half, sigma)
+    return np.asarray(both * (p.virtual_sad_cm / virtual) ** 2)

@@ -6,9 +6,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, measured_ratio
+from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, is_plateau, measured_ratio
 from ert.commissioning.fit import DEPTH_STEP_CM, FitResult
-from ert.commissioning.measured import BeamData, EnergyData, Field
+from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.domain.beam_model import (
     BeamModel,
     DepthDoseSummary,
@@ -27,6 +27,7 @@ Float = NDArray[np.float64]
 _CGY = 0.01
 _IDENTITY_ROUNDS = 3
 _IDENTITY_DEPTH_CM = 0.1
+_LEAST_CGY = 0.005
 _WARN_SIDE = 0.75
 _SSD_MARGIN_CM = 5.0
 
@@ -43,6 +44,10 @@ def _source(fit: FitResult, off_axis_limit_cm: float) -> SourceModel:
         edge_range_cm=p.edge_range_frac * fit.setup.range_cm,
         edge_angle_rad=p.edge_angle_rad,
         edge_growth_frac=p.edge_growth_frac,
+        air_scatter_scale=p.air_scatter_scale,
+        rim_angle_rad=p.rim_angle_rad,
+        rim_depth_frac=p.rim_frac,
+        rim_gy_cm_per_mu=p.rim * _CGY,
     )
 
 
@@ -187,7 +192,7 @@ def _close_identity(data: BeamData, model: BeamModel) -> BeamModel:
     for _ in range(_IDENTITY_ROUNDS):
         computed = axis_cgy(data, model, data.reference, depths)
         electrons = np.interp(depths, table, model.electron_gy_per_mu) / _CGY
-        share = np.where(electrons > 0.02, (wanted - computed) / np.maximum(electrons, 0.02), 0.0)
+        share = np.where(electrons > _LEAST_CGY, (wanted - computed) / np.maximum(electrons, _LEAST_CGY), 0.0)
         factor = 1.0 + np.interp(table, depths, np.clip(share, -0.05, 0.05))
         model = attrs.evolve(model, electron_gy_per_mu=model.electron_gy_per_mu * factor)
     return model
@@ -197,9 +202,38 @@ def output_ratios(data: BeamData, energy: EnergyData, model: BeamModel) -> list[
     """Measured over computed outputs of every field, without the correction."""
     depths = np.linspace(0.0, 1.1 * model.practical_range_cm, 56)
     found = [
-        measured_ratio(data, energy, f, depths, axis_cgy(data, model, f, depths)) for f in absolute_fields(data, energy)
+        measured_ratio(energy, f, depths, axis_cgy(data, model, f, depths), _plateaus(data, energy, model, f))
+        for f in absolute_fields(data, energy)
     ]
     return [r for r in found if r is not None]
+
+
+def _plateaus(data: BeamData, energy: EnergyData, model: BeamModel, field: Field) -> list[tuple[float, float]]:
+    """Measured over computed dose on the plateau of each absolute profile of a field, and its standard deviation."""
+    found = []
+    fluence = field_fluence(data, model, field)
+    for curve in energy.curves:
+        if curve.kind != "profile" or curve.field != field or not curve.is_absolute:
+            continue
+        use = is_plateau(curve, model.summary.r90_cm)
+        if use.any():
+            computed = profile_cgy(data, model, fluence, curve)[use]
+            weight = (computed / curve.sigma[use]) ** 2
+            ratio = float(np.average(curve.dose[use] / computed, weights=weight))
+            found.append((ratio, float(weight.sum() ** -0.5)))
+    return found
+
+
+def profile_cgy(data: BeamData, model: BeamModel, fluence: Fluence, curve: Curve) -> Float:
+    """Computed profile, cGy/MU without the output correction: the plane's middle line, then linear along it."""
+    plane = planes_cgy(data, model, fluence, curve.field, np.array([curve.depth_cm]))[0].astype(np.float64)
+    rows = plane if curve.axis == "crossline" else plane.T
+    half = len(rows) // 2
+    # The axis lies between two rows: Lagrange weights of the four nearest, at their middle.
+    middle = (9.0 * (rows[half - 1] + rows[half]) - rows[half - 2] - rows[half + 1]) / 16.0
+    virtual = model.source.virtual_sad_cm
+    distance = curve.field.ssd_cm + curve.depth_cm - data.machine.sad_cm + virtual
+    return np.asarray(np.interp(curve.position_cm, fluence.x_cm * distance / virtual, middle))
 
 
 def _with_correction(data: BeamData, energy: EnergyData, model: BeamModel) -> BeamModel:

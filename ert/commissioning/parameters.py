@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 DEPTH_FRAC = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25])
+RIM_FRAC = np.array([0.0, 0.45, 0.6, 0.72, 0.85, 1.0, 1.1])
 BUILDUP_FRAC, BUILDUP_PER_CM = 0.6, 2.0
 
 
@@ -31,12 +32,16 @@ class Parameters:
     edge_range_frac: float
     edge_angle_rad: float
     edge_growth_frac: float
+    air_scatter_scale: float
+    rim_angle_rad: float
     open_angle_rad: float
     blocked_strength: float
     blocked_attenuation_per_cm: float
     blocked_angle_rad: float
     irradiated_margin_cm: float
+    rim: Float
     depth_frac: Float = attrs.field(factory=lambda: DEPTH_FRAC)
+    rim_frac: Float = attrs.field(factory=lambda: RIM_FRAC)
     buildup_frac: float = BUILDUP_FRAC
     buildup_per_cm: float = BUILDUP_PER_CM
 
@@ -60,9 +65,15 @@ _ROWS: tuple[tuple[str, float, float, float, float, str], ...] = (
     ("off_axis_2", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
     ("off_axis_4", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
     ("edge_strength", 0.05, 0.05, 0.0, 0.4, "shallow dose of cutouts"),
-    ("edge_range_frac", 1.0, 0.3, 0.3, 2.0, "shallow dose of cutouts"),
-    ("edge_angle_rad", 0.35, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
+    ("edge_range_frac", 0.8, 0.3, 0.3, 1.1, "shallow dose of cutouts"),
+    *[
+        (f"rim_{u:g}", v, 0.02, -0.2, 0.4, "shoulders of profiles of large fields")
+        for u, v in zip(RIM_FRAC[:-1], (0.01, 0.01, 0.01, 0.0, 0.0, 0.0), strict=True)
+    ],
+    ("edge_angle_rad", 0.45, 0.15, 0.1, 1.2, "shallow dose of cutouts, profile tails"),
     ("edge_growth_frac", 0.5, 0.3, 0.0, 1.0, "shoulders of profiles of small and large fields"),
+    ("air_scatter_scale", 0.7, 0.3, 0.1, 1.5, "penumbra in air and at a longer SSD"),
+    ("rim_angle_rad", 0.2, 0.07, 0.03, 0.5, "shoulders of profiles of large fields"),
     ("open_angle_rad", 0.08, 0.03, 0.02, 0.3, "deepest profiles"),
     ("blocked_strength", 0.02, 0.03, 0.0, 0.3, "profiles beside cutouts"),
     ("blocked_attenuation_per_cm", 0.05, 0.03, 0.0, 0.3, "profiles beside cutouts"),
@@ -91,8 +102,11 @@ def to_parameters(vector: Float) -> Parameters:
         off_axis=(v["off_axis_2"], v["off_axis_4"]),
         edge_strength=v["edge_strength"],
         edge_range_frac=v["edge_range_frac"],
+        rim=np.array([*(v[f"rim_{u:g}"] for u in RIM_FRAC[:-1]), 0.0]),
         edge_angle_rad=v["edge_angle_rad"],
         edge_growth_frac=v["edge_growth_frac"],
+        air_scatter_scale=v["air_scatter_scale"],
+        rim_angle_rad=v["rim_angle_rad"],
         open_angle_rad=v["open_angle_rad"],
         blocked_strength=v["blocked_strength"],
         blocked_attenuation_per_cm=v["blocked_attenuation_per_cm"],

@@ -84,6 +84,10 @@ class SourceModel:
     off_axis_limit_cm : the ratio stays constant beyond this radius.
     edge_gy_cm_per_mu, edge_range_cm, edge_angle_rad : electrons scattered from the insert's edge, per length of an
         edge 5 cm from the axis; edge_growth_frac : the part of it that is proportional to that distance.
+    air_scatter_scale : scattering power of air behind the insert over the tabulated one.
+    rim_depth_frac, rim_gy_cm_per_mu, rim_angle_rad : electrons slowed down by grazing the wall of the insert less the
+        unslowed ones they replace, against u = z/Rp, per length of an edge 5 cm from the axis, proportional to that
+        distance.
     """
 
     virtual_sad_cm: float
@@ -95,6 +99,10 @@ class SourceModel:
     edge_range_cm: float
     edge_angle_rad: float
     edge_growth_frac: float
+    air_scatter_scale: float
+    rim_angle_rad: float
+    rim_depth_frac: Float = _field_table()
+    rim_gy_cm_per_mu: Float = _field_table()
 
 
 @attrs.frozen(kw_only=True)

@@ -17,7 +17,7 @@ from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.combine import resample_to_grid
 from ert.dose.kernels.trace import axis_entry, trace_fan
 from ert.dose.output import output_correction
-from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables
+from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scattered
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
 from ert.dose.water import given_dose_gy_per_mu, given_point_cm
@@ -172,10 +172,13 @@ def _trace(job: _Job) -> _Traced:
     is_pencil = np.zeros((len(fluence.y_cm), len(fluence.x_cm)), dtype=np.bool_)
     is_pencil[fluence.rows, fluence.columns] = True
     steps = 1 if nodes[1] - nodes[0] <= _WIDEST_STEP_CM else 2
-    depth, variance, ends = trace_fan(
+    shape = (len(nodes), len(fluence.y_cm), len(fluence.x_cm))
+    depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
+    trace_fan(
         job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm,
-        is_pencil, nodes, steps, frame.sad_cm, job.model.source.virtual_sad_cm,
-        job.model.practical_range_cm, job.tables.power, job.tables.scale,
+        is_pencil, scattered(0, len(fluence.y_cm)), nodes, steps, frame.sad_cm, job.model.source.virtual_sad_cm,
+        job.model.practical_range_cm, job.tables.power, job.tables.scale, job.tables.angle,
+        depth, variance, ends,
     )  # fmt: skip
     hit = ends[0][ends[0] > 0]
     entry = float(hit.min()) if len(hit) else float(nodes[-1])
@@ -215,9 +218,10 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
         job.model.source.virtual_sad_cm,
     ])  # fmt: skip
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[-1]))
-    dose: Float32 = resample_to_grid(
+    dose = np.zeros(job.dose_grid.shape_zyx, dtype=np.float32)
+    resample_to_grid(
         fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping,
         _EVERYWHERE if tissue.is_patient is None else tissue.is_patient, _index_chain(job), box,
-        job.dose_grid.shape_zyx, numbers, is_to_medium,
+        numbers, is_to_medium, dose,
     )  # fmt: skip
     return dose

@@ -31,8 +31,8 @@ class Fluence:
     ----------
     pitch_cm : side of a pixel, also the pitch of the pencils.
     x_cm, y_cm : centres of columns and rows; the beam axis lies on a pixel corner.
-    maps : float32 [3, y, x]: outline length × `edge_weight` per area (1/cm), open fraction × off-axis ratio, blocked
-        fraction.
+    maps : float32 [4, y, x]: outline length × `edge_weight` per area (1/cm) with the model's growth and with growth 1
+        (rim), open fraction × off-axis ratio, blocked fraction.
     rows, columns, weight : pixels that carry electrons and their open fraction × off-axis ratio.
     """
 
@@ -111,13 +111,14 @@ def build_fluence(
     centres = _lattice(outline, irradiated, pitch_cm)
     count = len(centres)
     pixel = outline / pitch_cm + count / 2
-    weights = edge_weight(model.source.edge_growth_frac, _edge_offsets(np.asarray(outline_cm, dtype=np.float64)))
+    offsets = _edge_offsets(np.asarray(outline_cm, dtype=np.float64))
+    weights = np.stack([edge_weight(model.source.edge_growth_frac, offsets), edge_weight(1.0, offsets)], axis=1)
     x, y = np.ascontiguousarray(pixel.T)
     cover, length = rasterise_polygon(x, y, weights, count, count)
     radius = np.hypot(centres[:, None], centres[None, :])
     weight = cover * off_axis_ratio(model.source, radius)
     whole = np.outer(_coverage_1d(centres, irradiated[1], pitch_cm), _coverage_1d(centres, irradiated[0], pitch_cm))
-    maps = np.stack([length / pitch_cm, weight, np.maximum(0.0, whole - cover)]).astype(np.float32)
+    maps = np.stack([*(length / pitch_cm), weight, np.maximum(0.0, whole - cover)]).astype(np.float32)
     rows, columns = np.nonzero(cover > 0.0)
     return Fluence(
         pitch_cm=pitch_cm,

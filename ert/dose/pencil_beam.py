@@ -28,6 +28,7 @@ TABLE_STEP = 0.01
 """Step in u = z/Rp of the tables the kernels read."""
 _TABLE_END = 2.0
 _KNOTS = 8
+_STRIDES = 8
 _LEAST_BLUR_PITCHES = 0.3
 _WATER_STEP_CM = 0.01
 FALL_STEP_CM, _FALL_END_CM = 0.05, 60.0
@@ -42,13 +43,15 @@ class ModelTables:
     ----------
     power : scattering power of water at the energy left, rad²/cm.
     scale : f(u); wide : b(u).
+    angle : A0 of a pencil in water, rad².
     dose : g(z) in steps of `dose_step_cm`, Gy/MU, zero at the end.
-    air_rad2_per_cm : scattering power of air at the surface energy.
+    air_rad2_per_cm : scattering power of air at the surface energy, as fitted.
     """
 
     power: Float
     scale: Float
     wide: Float
+    angle: Float
     dose: Float
     dose_step_cm: float
     air_rad2_per_cm: float
@@ -57,13 +60,18 @@ class ModelTables:
 def model_tables(model: BeamModel) -> ModelTables:
     """Tables of a model."""
     u = np.arange(0.0, _TABLE_END + TABLE_STEP / 2, TABLE_STEP)
+    middle = harder_energy_mev(model.surface_energy_mev, u[:-1] + TABLE_STEP / 2)
+    a0, _, _ = fermi_eyges_moments(scattering_power_water(middle), TABLE_STEP * model.practical_range_cm)
     return ModelTables(
+        angle=read_only(a0),
         power=read_only(scattering_power_water(harder_energy_mev(model.surface_energy_mev, u))),
         scale=read_only(np.interp(u, model.depth_frac, model.scatter_scale)),
         wide=read_only(np.interp(u, model.depth_frac, model.wide_frac)),
         dose=read_only(np.append(model.electron_gy_per_mu, 0.0)),
         dose_step_cm=model.depth_step_cm,
-        air_rad2_per_cm=float(scattering_power_water(model.surface_energy_mev)) * AIR_RELATIVE_SCATTERING,
+        air_rad2_per_cm=float(scattering_power_water(model.surface_energy_mev))
+        * AIR_RELATIVE_SCATTERING
+        * model.source.air_scatter_scale,
     )
 
 
@@ -87,6 +95,17 @@ class Rays:
     first: int = 0
 
 
+def scattered(first: int, end: int) -> NDArray[np.int64]:
+    """First … end − 1 in strides of eight: threads get equal runs of this order, and so an equal mix of work."""
+    index = np.arange(first, end)
+    return np.asarray(index[np.argsort(index % _STRIDES, kind="stable")], dtype=np.int64)
+
+
+def plane_order(rays: Rays) -> NDArray[np.int64]:
+    """The planes that are needed, neighbours far apart."""
+    return scattered(rays.first, len(rays.nodes_cm))
+
+
 def fan_dose(
     model: BeamModel, tables: ModelTables, fluence: Fluence, rays: Rays, *, sad_cm: float, insert_distance_cm: float
 ) -> Float32:
@@ -101,9 +120,10 @@ def fan_dose(
         fluence.pitch_cm, sad_cm, source.virtual_sad_cm, insert_distance_cm, source.core_angle_rad,
         source.wide_angle_rad, model.wide_ratio, tables.dose_step_cm, model.practical_range_cm,
     ])  # fmt: skip
-    dose: Float32 = spread_planes(
+    dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
+    spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
-        rays.nodes_cm, rays.first, numbers, tables.air_rad2_per_cm, tables.dose, tables.wide,
+        rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, dose,
     )  # fmt: skip
     _add_background(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
     return dose
@@ -118,20 +138,22 @@ def _add_background(
     knots = np.geomspace(nearest, max(float(gaps[-1]), 1.5 * nearest), _KNOTS)
     virtual = source.virtual_sad_cm
     pixels = virtual / ((knots + insert_distance_cm - sad_cm + virtual) * fluence.pitch_cm)
-    angles = np.array([source.edge_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
+    angles = np.array([source.edge_angle_rad, source.rim_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
     sigmas = np.clip(angles[:, None] * knots * pixels, _LEAST_BLUR_PITCHES, len(fluence.x_cm) / 3.5)
     blurred = blur_maps(fluence.maps, sigmas)
     numbers = np.array([sad_cm, virtual, insert_distance_cm, FALL_STEP_CM])
     falls = background_falls(model)
-    add_background(dose, rays.depth_cm, blurred, knots, rays.nodes_cm, rays.first, falls, numbers)
+    add_background(
+        dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), np.ascontiguousarray(falls.T), numbers
+    )
 
 
 def background_falls(model: BeamModel) -> Float32:
-    """Dose, Gy/MU, of edge electrons (per 1/cm), open photons and blocked fluence against depth (equations (6)–(8)).
+    """Dose, Gy/MU, of edge and rim electrons (per 1/cm), open photons and blocked fluence against depth ((6)–(8)).
 
     Returns
     -------
-    float32 [3, depth], steps of 0.05 cm to 60 cm.
+    float32 [4, depth], steps of 0.05 cm to 60 cm.
     """
     source, photons = model.source, model.photons
     z = np.arange(0.0, _FALL_END_CM, FALL_STEP_CM)
@@ -139,7 +161,8 @@ def background_falls(model: BeamModel) -> Float32:
     build = 1.0 - photons.buildup_frac * np.exp(-photons.buildup_per_cm * z)
     bremsstrahlung = photons.open_gy_per_mu * build * np.exp(-photons.open_attenuation_per_cm * z)
     blocked = photons.blocked_gy_per_mu * np.exp(-photons.blocked_attenuation_per_cm * z)
-    return np.stack([edge, bremsstrahlung, blocked]).astype(np.float32)
+    rim = np.interp(z / model.practical_range_cm, source.rim_depth_frac, source.rim_gy_cm_per_mu, right=0.0)
+    return np.stack([edge, rim, bremsstrahlung, blocked]).astype(np.float32)
 
 
 def water_variance_cm2(model: BeamModel, tables: ModelTables, depths_cm: Float) -> Float:

@@ -25,7 +25,7 @@ from ert.geometry.opening import largest_circle, signed_distance_cm
 Float = NDArray[np.float64]
 _DEPTHS = 24
 _WELL_INSIDE_CM, _WELL_INSIDE_FRAC = 1.0, 0.7
-_MAPS = np.array([1, 1, 0, 1, 2])
+_MAPS = np.array([2, 2, 0, 1, 2, 3])
 
 
 def line_dose_gy_per_mu(
@@ -60,6 +60,7 @@ def line_dose_gy_per_mu(
             np.sqrt(air + tissue),
             np.sqrt(wide),
             np.maximum(source.edge_angle_rad * gap, 0.01),
+            np.maximum(source.rim_angle_rad * gap, 0.01),
             np.maximum(photons.open_angle_rad * gap, 0.01),
             np.maximum(photons.blocked_angle_rad * gap, 0.01),
         ],
@@ -74,17 +75,16 @@ def line_dose_gy_per_mu(
 def _assemble(
     model: BeamModel, tables: ModelTables, depths_cm: Float, shares: Float, *, electrons: Float, photons: Float
 ) -> Float:
-    """Shares of the five components times their dose at depth and their inverse-square factors."""
+    """Shares of the six components times their dose at depth and their inverse-square factors."""
     g = np.interp(depths_cm, np.arange(len(tables.dose)) * tables.dose_step_cm, tables.dose)
     u = depths_cm / model.practical_range_cm
     b = np.interp(u, np.arange(len(tables.wide)) * TABLE_STEP, tables.wide)
     falls = background_falls(model)
     steps = np.arange(falls.shape[1]) * FALL_STEP_CM
-    edge, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
+    edge, rim, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
     core = g * ((1.0 - b) * shares[:, 0] + b * shares[:, 1])
-    return np.asarray(
-        electrons * (core + edge * shares[:, 2] + blocked * shares[:, 4]) + photons * bremsstrahlung * shares[:, 3]
-    )
+    around = edge * shares[:, 2] + rim * shares[:, 3] + blocked * shares[:, 5]
+    return np.asarray(electrons * (core + around) + photons * bremsstrahlung * shares[:, 4])
 
 
 def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_cm: float, depths_cm: Float) -> Float:

@@ -17,7 +17,7 @@ from ert.errors import SelfTestFailed
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
-    from ert.app.jobs import Jobs
+    from ert.app.jobs import JobContext, Jobs
     from ert.app.ports import SiteGateway
     from ert.app.session import SiteSession
     from ert.ui.jobs_bridge import Dispatcher
@@ -157,6 +157,7 @@ def start(
     if site is not None:
         window.sign_in.show_sign_in(site)
     window.show()
+    _test_engine(window, jobs)
     if site is not None and credentials is not None:
         _sign_in(window, gateway, jobs, site=site, credentials=credentials, plan_id=plan_id)
     if on_ready is not None:
@@ -166,6 +167,18 @@ def start(
     code = app.exec()
     _finish(window, jobs, dispatcher)
     return code
+
+
+def _test_engine(window: MainWindow, jobs: Jobs) -> None:
+    """Behind the sign-in: the self-test of the dose engine, which also loads or compiles its kernels."""
+    from ert.app.jobs import Lane
+
+    def test(_ctx: JobContext) -> None:
+        from ert.app.selftest import require_tested_engine
+
+        require_tested_engine()
+
+    jobs.submit(Lane.DOSE, test, title="Testing the dose engine", on_done=lambda _: None, on_failed=window.show_failure)
 
 
 def _sign_in(

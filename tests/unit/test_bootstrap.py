@@ -129,7 +129,8 @@ def test_packages_come_from_the_lock_with_hashes_and_only_once(bootstrap: Module
     bootstrap.ensure_environment()
     locked = next(command for command in commands if str(bootstrap.LOCK) in command)
     assert {"--require-hashes", "--no-deps", ":all:"} <= set(locked)
-    assert "--editable" in commands[-1]
+    assert "--editable" in commands[-2]
+    assert commands[-1][-1] == "selftest"
     program(bootstrap, "ert", "exit 0")
     commands.clear()
     bootstrap.ensure_environment()

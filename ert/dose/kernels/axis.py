@@ -12,13 +12,24 @@ Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
 
+_NOTHING = 1e-14
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _saturated_erf(x: float) -> float:
+    """Error function, ±1 where it differs from ±1 by less than 1e-16."""
+    if x > 6.0:
+        return 1.0
+    return math.erf(x) if x > -6.0 else -1.0
+
+
 @njit(cache=True, nogil=True)
 def _box_shares(centres: Float, pitch: float, at: float, sigma: float, out: Float) -> None:
     """Integral of a Gaussian about `at` over each pixel."""
     q = 1.0 / (math.sqrt(2.0) * sigma)
-    before = math.erf((centres[0] - 0.5 * pitch - at) * q)
+    before = _saturated_erf((centres[0] - 0.5 * pitch - at) * q)
     for i in range(centres.shape[0]):
-        after = math.erf((centres[i] + 0.5 * pitch - at) * q)
+        after = _saturated_erf((centres[i] + 0.5 * pitch - at) * q)
         out[i] = 0.5 * (after - before)
         before = after
 
@@ -27,6 +38,8 @@ def _box_shares(centres: Float, pitch: float, at: float, sigma: float, out: Floa
 def _blurred(field: Float32, ex: Float, ey: Float) -> float:
     total = 0.0
     for j in range(field.shape[0]):
+        if ey[j] <= _NOTHING:
+            continue
         row = 0.0
         for i in range(field.shape[1]):
             row += field[j, i] * ex[i]

@@ -106,44 +106,57 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     return out
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _mix(one: Float32, a: np.float32, two: Float32, b: np.float32, out: Float32) -> None:
+    """A × one + b × two, along a row."""
+    for i in range(out.shape[0]):
+        out[i] = a * one[i] + b * two[i]
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def add_background(
-    dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, first: int, falls: Float32,
-    numbers: Float,
+    dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, order: NDArray[np.int64],
+    falls: Float32, numbers: Float,
 ) -> None:  # fmt: skip
     """Add edge electrons, bremsstrahlung of the open field and what the insert lets through.
 
     Parameters
     ----------
     dose : float32 [node, y, x], added to; depth : water-equivalent depth on the same nodes.
-    blurred : float32 [3, q, y, x] of `blur_maps`: edge length density (1/cm), open and blocked fraction.
+    blurred : float32 [4, q, y, x] of `blur_maps`: edge and rim length density (1/cm), open and blocked fraction.
     knots : distances from the insert the maps were blurred for, in geometric progression.
-    falls : float32 [3, d] dose of each component per unit of its map against water-equivalent depth.
+    order : the planes to add to.
+    falls : float32 [d, 4] dose of each component per unit of its map against water-equivalent depth.
     numbers : sad_cm, virtual_sad_cm, insert_cm, step of `falls` in cm.
     """
-    nn, ny, nx = depth.shape
+    _, ny, nx = depth.shape
     sad, virtual, insert = numbers[0], numbers[1], numbers[2]
-    per_step, end = np.float32(1.0 / numbers[3]), np.float32(falls.shape[1] - 1.001)
+    per_step, end = np.float32(1.0 / numbers[3]), np.float32(falls.shape[0] - 1.001)
     span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
-    for n in prange(first, nn):
+    for m in prange(order.shape[0]):
+        n = order[m]
         gap = max(nodes[n] - insert, knots[0])
         position = min(math.log(gap / knots[0]) / span, knots.shape[0] - 1.000001)
         q = int(position)
         t = np.float32(position - q)
         electrons = np.float32((virtual / (nodes[n] - sad + virtual)) ** 2)
         photons = np.float32((sad / nodes[n]) ** 2)
+        electrons_t, photons_t = electrons * t, photons * t
+        electrons, photons = electrons - electrons_t, photons - photons_t
+        share = np.empty((4, nx), dtype=np.float32)
         for j in range(ny):
+            for c in range(4):
+                near, far = (photons, photons_t) if c == 2 else (electrons, electrons_t)
+                _mix(blurred[c, q, j], near, blurred[c, q + 1, j], far, share[c])
             for i in range(nx):
                 at = min(depth[n, j, i] * per_step, end)
-                d = int(at)
+                d = np.uint32(int(at))
                 a = at - np.float32(d)
-                b0 = blurred[0, q, j, i] + t * (blurred[0, q + 1, j, i] - blurred[0, q, j, i])
-                b1 = blurred[1, q, j, i] + t * (blurred[1, q + 1, j, i] - blurred[1, q, j, i])
-                b2 = blurred[2, q, j, i] + t * (blurred[2, q + 1, j, i] - blurred[2, q, j, i])
-                f0 = falls[0, d] + a * (falls[0, d + 1] - falls[0, d])
-                f1 = falls[1, d] + a * (falls[1, d + 1] - falls[1, d])
-                f2 = falls[2, d] + a * (falls[2, d + 1] - falls[2, d])
-                dose[n, j, i] += electrons * (f0 * b0 + f2 * b2) + photons * f1 * b1
+                value = np.float32(0.0)
+                for c in range(4):
+                    low = falls[d, c]
+                    value += share[c, i] * (low + a * (falls[d + np.uint32(1), c] - low))
+                dose[n, j, i] += value
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -152,11 +165,17 @@ def _is_beside(ends: Float32, j: int, i: int, distance: float) -> bool:
     return bool(ends[0, j, i] < 0.0 or distance < ends[0, j, i] or distance > ends[1, j, i])
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _row(chain: Float, axis: int, j: int, k: int) -> float:
+    """Where a row of voxels begins: an affine map without the part of the index along the row."""
+    return float(chain[axis, 1] * j + chain[axis, 2] * k + chain[axis, 3])
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def resample_to_grid(
     fan: Float32, ends: Float32, density: Float32, stopping: Float32, is_patient: NDArray[np.bool_], chain: Float,
-    box: NDArray[np.int64], shape: tuple[int, int, int], numbers: Float, is_to_medium: bool,
-) -> Float32:  # fmt: skip
+    box: NDArray[np.int64], numbers: Float, is_to_medium: bool, out: Float32,
+) -> None:  # fmt: skip
     """Trilinear dose on the dose grid from the fan, to water or to the medium of the nearest tissue voxel.
 
     Fan values in the air before the surface continue the entrance dose, so that interpolation never mixes tissue dose
@@ -171,31 +190,33 @@ def resample_to_grid(
     chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
+    out : float32 [z, y, x] of the dose grid, zero; filled inside the box.
     """
     nn, ny, nx = fan.shape
     tz, ty, tx = density.shape
     node0, per_spacing, sad, virtual = numbers[3], 1.0 / numbers[4], numbers[5], numbers[6]
     to_column, to_row, pitches = numbers[0] / numbers[2], numbers[1] / numbers[2], virtual / numbers[2]
-    out = np.zeros(shape, dtype=np.float32)
     is_masked = is_patient.size > 0
     b, t = chain[0], chain[1]
+    b0, b1, b2, t0, t1, t2 = b[0, 0], b[1, 0], b[2, 0], t[0, 0], t[1, 0], t[2, 0]
     for k in prange(box[2], box[5]):
         for j in range(box[1], box[4]):
+            bx, by, bz = _row(b, 0, j, k), _row(b, 1, j, k), _row(b, 2, j, k)
+            tissue_x, tissue_y, tissue_z = _row(t, 0, j, k) + 0.5, _row(t, 1, j, k) + 0.5, _row(t, 2, j, k) + 0.5
             for i in range(box[0], box[3]):
-                zb = b[2, 0] * i + b[2, 1] * j + b[2, 2] * k + b[2, 3]
+                zb = b2 * i + bz
                 n = (sad - zb - node0) * per_spacing
                 if n < 0.0 or n > nn - 1:
                     continue
                 scale = pitches / (virtual - zb)
-                u = (b[0, 0] * i + b[0, 1] * j + b[0, 2] * k + b[0, 3]) * scale - to_column
-                v = (b[1, 0] * i + b[1, 1] * j + b[1, 2] * k + b[1, 3]) * scale - to_row
+                u = (b0 * i + bx) * scale - to_column
+                v = (b1 * i + by) * scale - to_row
                 if u < 0.0 or v < 0.0 or u > nx - 1 or v > ny - 1:
                     continue
-                ti = int(math.floor(t[0, 0] * i + t[0, 1] * j + t[0, 2] * k + t[0, 3] + 0.5))
-                tj = int(math.floor(t[1, 0] * i + t[1, 1] * j + t[1, 2] * k + t[1, 3] + 0.5))
-                tk = int(math.floor(t[2, 0] * i + t[2, 1] * j + t[2, 2] * k + t[2, 3] + 0.5))
-                if ti < 0 or tj < 0 or tk < 0 or ti >= tx or tj >= ty or tk >= tz:
+                x, y, z = t0 * i + tissue_x, t1 * i + tissue_y, t2 * i + tissue_z
+                if x < 0.0 or y < 0.0 or z < 0.0 or x >= tx or y >= ty or z >= tz:
                     continue
+                ti, tj, tk = np.uint32(int(x)), np.uint32(int(y)), np.uint32(int(z))
                 rho = density[tk, tj, ti]
                 if is_masked:
                     if not is_patient[tk, tj, ti]:
@@ -205,4 +226,3 @@ def resample_to_grid(
                 # Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
                 value = max(sample_inner(fan, u, v, n), np.float32(0.0))
                 out[k, j, i] = value * (stopping[tk, tj, ti] / rho) if is_to_medium else value
-    return out

@@ -12,7 +12,7 @@ Float = NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True)
-def _add_piece(cover: Float, length: Float, weight: float, xa: float, ya: float, xb: float, yb: float) -> None:
+def _add_piece(cover: Float, length: Float, weights: Float, xa: float, ya: float, xb: float, yb: float) -> None:
     """Add one piece of an edge that lies within one pixel (pixel units)."""
     ny, nx = cover.shape[0], cover.shape[1] - 1
     j = int(math.floor(0.5 * (ya + yb)))
@@ -26,11 +26,13 @@ def _add_piece(cover: Float, length: Float, weight: float, xa: float, ya: float,
     right = dy * (i + 1 - 0.5 * (xa + xb))
     cover[j, i] += right
     cover[j, i + 1] += dy - right
-    length[j, i] += weight * math.sqrt((xb - xa) ** 2 + dy * dy)
+    piece = math.sqrt((xb - xa) ** 2 + dy * dy)
+    for k in range(weights.shape[0]):
+        length[k, j, i] += weights[k] * piece
 
 
 @njit(cache=True, nogil=True)
-def _add_edge(cover: Float, length: Float, weight: float, x0: float, y0: float, x1: float, y1: float) -> None:
+def _add_edge(cover: Float, length: Float, weights: Float, x0: float, y0: float, x1: float, y1: float) -> None:
     """Cut an edge at every pixel border it crosses and add the pieces."""
     dx, dy = x1 - x0, y1 - y0
     cuts = np.empty(int(abs(dx)) + int(abs(dy)) + 6)
@@ -49,7 +51,7 @@ def _add_edge(cover: Float, length: Float, weight: float, x0: float, y0: float, 
     for m in range(n):
         a, b = max(0.0, ordered[m]), min(1.0, ordered[m + 1])
         if b > a:
-            _add_piece(cover, length, weight, x0 + a * dx, y0 + a * dy, x0 + b * dx, y0 + b * dy)
+            _add_piece(cover, length, weights, x0 + a * dx, y0 + a * dy, x0 + b * dx, y0 + b * dy)
 
 
 @njit(cache=True, nogil=True)
@@ -59,15 +61,16 @@ def rasterise_polygon(x: Float, y: Float, weights: Float, ny: int, nx: int) -> t
     Parameters
     ----------
     x, y : vertices in pixel units (pixel (j, i) spans i…i+1, j…j+1), not closed, either sense of rotation.
-    weights : factor on the length of the edge that starts at each vertex.
+    weights : [n, w] factors on the length of the edge that starts at each vertex, one column for each map.
     ny, nx : size of the raster.
 
     Returns
     -------
-    cover, length : float64 [ny, nx]; cover is exact area (sum of signed trapezoids to the right of every edge).
+    cover, length : float64 [ny, nx] and [w, ny, nx]; cover is exact area (sum of signed trapezoids to the right of
+        every edge).
     """
     cover = np.zeros((ny, nx + 1))
-    length = np.zeros((ny, nx))
+    length = np.zeros((weights.shape[1], ny, nx))
     n = x.shape[0]
     twice_area = 0.0
     for m in range(n):

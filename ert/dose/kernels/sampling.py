@@ -63,13 +63,14 @@ def sample(volume: Float32, fx: float, fy: float, fz: float) -> np.float32:
 def sample_inner(volume: Float32, fx: float, fy: float, fz: float) -> np.float32:
     """Trilinear value where 0 ≤ index ≤ size − 1 holds already and every side has two voxels or more."""
     nz, ny, nx = volume.shape
-    i, j, k = min(int(fx), nx - 2), min(int(fy), ny - 2), min(int(fz), nz - 2)
+    # Unsigned, so that no index is checked for counting from the end.
+    i, j, k = np.uint32(min(int(fx), nx - 2)), np.uint32(min(int(fy), ny - 2)), np.uint32(min(int(fz), nz - 2))
+    i1, j1, k1 = np.uint32(i + np.uint32(1)), np.uint32(j + np.uint32(1)), np.uint32(k + np.uint32(1))
     a, b, c = np.float32(fx - i), np.float32(fy - j), np.float32(fz - k)
-    near, far = volume[k], volume[k + 1]
-    v00 = near[j, i] + a * (near[j, i + 1] - near[j, i])
-    v01 = near[j + 1, i] + a * (near[j + 1, i + 1] - near[j + 1, i])
-    v10 = far[j, i] + a * (far[j, i + 1] - far[j, i])
-    v11 = far[j + 1, i] + a * (far[j + 1, i + 1] - far[j + 1, i])
+    v00 = volume[k, j, i] + a * (volume[k, j, i1] - volume[k, j, i])
+    v01 = volume[k, j1, i] + a * (volume[k, j1, i1] - volume[k, j1, i])
+    v10 = volume[k1, j, i] + a * (volume[k1, j, i1] - volume[k1, j, i])
+    v11 = volume[k1, j1, i] + a * (volume[k1, j1, i1] - volume[k1, j1, i])
     v0 = v00 + b * (v01 - v00)
     value: np.float32 = v0 + c * (v10 + b * (v11 - v10) - v0)
     return value

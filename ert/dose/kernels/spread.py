@@ -32,6 +32,13 @@ def table_erf(x: float) -> float:
     return lookup(_ERF_TABLE, x * _ERF_STEPS)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _add_scaled(row: Float32, strip: Float32, factor: np.float32) -> None:
+    """Add a multiple of one contiguous row to another: slices that start at zero let the compiler vectorise."""
+    for k in range(row.shape[0]):
+        row[k] += factor * strip[k]
+
+
 @njit(cache=True, nogil=True)
 def _add_box_pencil(plane: Float32, j: int, i: int, sigma: float, amplitude: float, strip: Float32) -> None:
     """Add a pencil that fills pixel (j, i) evenly, blurred by sigma (pixel units); separable erf strips."""
@@ -46,10 +53,9 @@ def _add_box_pencil(plane: Float32, j: int, i: int, sigma: float, amplitude: flo
         before = after
     a = np.float32(amplitude / (before * before))
     i0, i1 = max(0, i - reach), min(nx, i + reach + 1)
+    ex = strip[reach + i0 - i : reach + i1 - i]
     for jj in range(max(0, j - reach), min(ny, j + reach + 1)):
-        c = a * strip[reach + jj - j]
-        for ii in range(i0, i1):
-            plane[jj, ii] += c * strip[reach + ii - i]
+        _add_scaled(plane[jj, i0:i1], ex, a * strip[reach + jj - j])
 
 
 @njit(cache=True, nogil=True)
@@ -78,10 +84,10 @@ def _add_point_pencil(
     i0, i1, sum_x = _gaussian_strip(x, vx, nx, ex)
     j0, j1, sum_y = _gaussian_strip(y, vy, ny, ey)
     a = np.float32(amplitude / (sum_x * sum_y))
+    if i1 < i0:
+        return
     for j in range(j0, j1 + 1):
-        c = a * ey[j]
-        for i in range(i0, i1 + 1):
-            plane[j, i] += c * ex[i]
+        _add_scaled(plane[j, i0 : i1 + 1], ex[i0 : i1 + 1], a * ey[j])
 
 
 @njit(cache=True, nogil=True)
@@ -230,12 +236,13 @@ def spread_planes(
     columns: NDArray[np.int32],
     weight: Float,
     nodes: Float,
-    first: int,
+    order: NDArray[np.int64],
     numbers: Float,
     scatter_air_rad2_per_cm: float,
     dose_table: Float,
     wide_table: Float,
-) -> Float32:
+    dose: Float32,
+) -> None:
     """Electron dose (Gy/MU, dose to water) on the planes of the fan from all pencils, both Gaussian components.
 
     Parameters
@@ -243,17 +250,18 @@ def spread_planes(
     depth, variance : float32 [node, y, x] of `trace_fan`.
     entry_cm : float32 [y, x] where tissue begins on each ray (negative: never).
     rows, columns, weight : pixels that carry electrons and their relative fluence (open fraction × off-axis ratio).
-    nodes : distances from the nominal source, cm; planes before `first` are left at zero.
+    nodes : distances from the nominal source, cm.
+    order : the planes to compute, each once, so that neighbours fall to different threads; others are left at zero.
     numbers : pitch_cm, sad_cm, virtual_sad_cm, insert_cm, core_angle_rad, wide_angle_rad, wide_ratio, depth step of
         `dose_table` in cm, practical range in cm.
     scatter_air_rad2_per_cm : T of air at the surface energy.
     dose_table : g(z); wide_table : b(u), steps of 0.01 in u.
+    dose : float32 [node, y, x], zero; added to.
     """
-    nn, ny, nx = depth.shape
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
     core, wide, ratio, dz, range_cm = numbers[4], numbers[5], numbers[6], numbers[7], numbers[8]
-    dose = np.zeros((nn, ny, nx), dtype=np.float32)
-    for n in prange(first, nn):
+    for m in prange(order.shape[0]):
+        n = order[m]
         distance = nodes[n] - sad + virtual
         spread = virtual / (distance * pitch)
         gap = nodes[n] - insert
@@ -276,4 +284,3 @@ def spread_planes(
             v2[p] = (air + ratio * ratio * tissue + (wide * gap) ** 2) * spread * spread
         add_component(dose[n], rows, columns, a1, v1)
         add_component(dose[n], rows, columns, a2, v2)
-    return dose

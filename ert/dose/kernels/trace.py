@@ -18,6 +18,19 @@ TISSUE_FROM = 0.05
 Air before the surface adds no depth: what lies before the phantom at the reference distance is part of g(z).
 """
 _PER_U = 100.0
+_NO_ELECTRONS_U = 1.3
+"""Depth over practical range from which a ray is followed for its depth only: g(z) ended at 1.2."""
+_LEAST_DETOUR, _MOST_DETOUR = 0.02, 0.25
+"""Bounds on the path that scattering adds beyond what it adds in water: errors of the steps, end of small angles."""
+_STEEP_U = 0.9
+"""Depth over practical range where scattering grows too fast for the steps to tell a detour from their own error."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _detour(excess_rad2: float) -> float:
+    """Added path over path for an angular variance beyond that in water; zero where the steps cannot tell."""
+    size = min(max(abs(excess_rad2) - _LEAST_DETOUR, 0.0), _MOST_DETOUR)
+    return size if excess_rad2 > 0.0 else -size
 
 
 @njit(cache=True, nogil=True)
@@ -52,31 +65,38 @@ def _trace_depth(
 @njit(cache=True, nogil=True)
 def _trace_pencil(
     stopping: Float32, scattering: Float32, at: Float, step: Float, steps: int, step_cm: float, path: float,
-    range_cm: float, power: Float, scale: Float, depth: Float32, variance: Float32,
+    range_cm: float, power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32,
 ) -> tuple[float, float]:  # fmt: skip
     """As `_trace_depth` with `steps` samples between nodes, and the Fermi–Eyges moments since the surface."""
     z = a0 = a1 = a2 = 0.0
     first = last = -1.0
     fx, fy, fz = at[0], at[1], at[2]
     dl = step_cm * path
-    to_u = _PER_U / range_cm
+    to_u, far, steep = _PER_U / range_cm, _NO_ELECTRONS_U * range_cm, _STEEP_U * range_cm
     depth[0] = 0.0
     variance[0] = 0.0
     for n in range(1, depth.shape[0]):
         for m in range(steps):
             s, t = np.float32(0.0), np.float32(0.0)
             if is_in_volume(stopping.shape, fx, fy, fz):
-                s, t = sample_pair(stopping, scattering, fx, fy, fz)
+                if z < far:
+                    s, t = sample_pair(stopping, scattering, fx, fy, fz)
+                else:
+                    s = np.float32(nearest(stopping, fx, fy, fz))
                 if s > TISSUE_FROM:
                     last = ((n - 1) * steps + m + 1) * step_cm
                     if first < 0.0:
                         first = last - step_cm
-            if first >= 0.0:
+            longer = 1.0
+            if first >= 0.0 and z < far:
+                if z < steep:
+                    longer += _detour(a0 - lookup(angle, z * to_u))
                 q = float(t) * lookup(power, (z + 0.5 * float(s) * dl) * to_u) * path
                 a2 += step_cm * (2.0 * a1 + step_cm * (a0 + q * step_cm / 6.0))
                 a1 += step_cm * (a0 + 0.25 * q * step_cm)
                 a0 += 0.5 * q * step_cm
-                z += float(s) * dl
+            if first >= 0.0:
+                z += float(s) * dl * longer
             fx += step[0]
             fy += step[1]
             fz += step[2]
@@ -96,12 +116,34 @@ def _aim(
         at[c] = offset[c] + slope * (near - shift) + to_index[c, 2] * (sad - near)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _inner(i: int, count: int) -> int:
+    """Of a pair of neighbouring columns (0 and 1, 2 and 3, …) the one nearer the middle, for symmetry."""
+    return i | 1 if i < count // 2 else i & ~1
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _fill_between(is_pencil: NDArray[np.bool_], depth: Float32, ends: Float32) -> None:
+    """Give rays that were not traced what the traced one of their block of 2 × 2 found."""
+    nn, ny, nx = depth.shape
+    for n in prange(nn + 2):
+        for j in range(ny):
+            for i in range(nx):
+                if not is_pencil[j, i]:
+                    b, a = _inner(j, ny), _inner(i, nx)
+                    if n < nn:
+                        depth[n, j, i] = depth[n, b, a]
+                    else:
+                        ends[n - nn, j, i] = ends[n - nn, b, a]
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def trace_fan(
     stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
-    is_pencil: NDArray[np.bool_], nodes: Float, steps_per_node: int, sad_cm: float, virtual_cm: float,
-    range_cm: float, power: Float, scale: Float,
-) -> tuple[Float32, Float32, Float32]:  # fmt: skip
+    is_pencil: NDArray[np.bool_], order: NDArray[np.int64], nodes: Float, steps_per_node: int, sad_cm: float,
+    virtual_cm: float, range_cm: float, power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32,
+    ends: Float32,
+) -> None:  # fmt: skip
     """Trace every ray of the fan (equations (4) and (5) of docs/physics/pencil_beam.md).
 
     Parameters
@@ -109,26 +151,26 @@ def trace_fan(
     stopping, scattering : float32 [z, y, x] relative linear collision stopping and scattering power.
     to_index, offset : 3 x 3 and 3; voxel index (x, y, z) = to_index @ bev_cm + offset.
     x_cm, y_cm : fan coordinates on the isocentre plane, seen from the virtual source.
-    is_pencil : [ny, nx]; rays that carry electrons (scattering is followed only for them).
+    is_pencil : [ny, nx]; rays that carry electrons (scattering is followed only for them). Of the others, which only
+        the smooth background needs, one in 2 × 2 is traced.
+    order : every row once, in an order that gives each thread its share of long rows.
     nodes : distances from the nominal source, evenly spaced; steps_per_node : samples between two of a pencil.
     sad_cm, virtual_cm : isocentre to nominal and to virtual source.
-    range_cm : practical range; power, scale : T_water (rad²/cm) and f against u = z/Rp, steps of 0.01.
-
-    Returns
-    -------
-    depth : float32 [node, y, x] water-equivalent depth, cm.
-    variance : float32 [node, y, x] f² A2 from the surface on, cm²; not set where no electrons go.
-    ends : float32 [2, y, x] distance from the nominal source where tissue begins and ends; −1 for none.
+    range_cm : practical range; power, scale, angle : T_water (rad²/cm), f and A0 in water (rad²) against u = z/Rp,
+        steps of 0.01.
+    depth : filled; float32 [node, y, x] water-equivalent depth, cm.
+    variance : filled; float32 [node, y, x] f² A2 from the surface on, cm²; not set where no electrons go.
+    ends : filled; float32 [2, y, x] distance from the nominal source where tissue begins and ends; −1 for none.
     """
     ny, nx, nn = y_cm.shape[0], x_cm.shape[0], nodes.shape[0]
-    depth = np.empty((nn, ny, nx), dtype=np.float32)
-    variance = np.empty((nn, ny, nx), dtype=np.float32)
-    ends = np.empty((2, ny, nx), dtype=np.float32)
     spacing = nodes[1] - nodes[0]
-    for j in prange(ny):
+    for m in prange(order.shape[0]):
+        j = order[m]
         at, step, after = np.empty(3), np.empty(3), np.empty(3)
         line, spread = np.empty(nn, dtype=np.float32), np.empty(nn, dtype=np.float32)
         for i in range(nx):
+            if not is_pencil[j, i] and (_inner(j, ny) != j or _inner(i, nx) != i):
+                continue
             tx, ty = x_cm[i] / virtual_cm, y_cm[j] / virtual_cm
             path = math.sqrt(1.0 + tx * tx + ty * ty)
             step_cm = spacing / steps_per_node if is_pencil[j, i] else spacing
@@ -139,7 +181,7 @@ def trace_fan(
                 step[c] = after[c] - at[c]
             if is_pencil[j, i]:
                 first, last = _trace_pencil(
-                    stopping, scattering, at, step, steps_per_node, step_cm, path, range_cm, power, scale,
+                    stopping, scattering, at, step, steps_per_node, step_cm, path, range_cm, power, scale, angle,
                     line, spread,
                 )  # fmt: skip
                 variance[:, j, i] = spread
@@ -148,7 +190,7 @@ def trace_fan(
             depth[:, j, i] = line
             ends[0, j, i] = first + nodes[0] if first >= 0.0 else -1.0
             ends[1, j, i] = last + nodes[0] if last >= 0.0 else -1.0
-    return depth, variance, ends
+    _fill_between(is_pencil, depth, ends)
 
 
 @njit(cache=True, nogil=True)

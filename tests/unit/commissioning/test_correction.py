@@ -60,11 +60,11 @@ def test_the_ratio_is_measured_over_computed_at_the_depth_of_maximum(data):
     output = Output(field=data.reference, cgy_per_mu=1.03, relative_sigma=0.003, depth_of_maximum_cm=2.0)
     energy = EnergyData(energy_mev=12.0, curves=(), outputs=(output,), air_profiles=())
     depth_cm, computed = np.array([0.0, 1.0, 2.0, 3.0]), np.array([0.8, 0.9, 1.0, 0.9])
-    found = measured_ratio(data, energy, data.reference, depth_cm, computed)
+    found = measured_ratio(energy, data.reference, depth_cm, computed, [])
     assert found is not None
     assert found.ratio == pytest.approx(1.03)
     assert found.relative_sigma == pytest.approx(np.hypot(0.003, 0.004))
-    assert measured_ratio(data, attrs.evolve(energy, outputs=()), data.reference, depth_cm, computed) is None
+    assert measured_ratio(attrs.evolve(energy, outputs=()), data.reference, depth_cm, computed, []) is None
 
 
 def test_gamma_of_a_shifted_ramp_is_its_closed_form():

@@ -8,7 +8,7 @@ from ert.dose.kernels.rasterise import rasterise_polygon
 
 def raster(points, ny=20, nx=30):
     x, y = np.array(points, dtype=float).T
-    return rasterise_polygon(np.ascontiguousarray(x), np.ascontiguousarray(y), np.ones(len(x)), ny, nx)
+    return rasterise_polygon(np.ascontiguousarray(x), np.ascontiguousarray(y), np.ones((len(x), 1)), ny, nx)
 
 
 @pytest.mark.parametrize("sense", [1, -1])
@@ -42,5 +42,6 @@ def test_a_polygon_that_leaves_the_raster_is_cut_at_its_border():
 
 def test_edges_count_with_their_weight():
     x, y = np.array([2.0, 6.0, 6.0, 2.0]), np.array([2.0, 2.0, 5.0, 5.0])
-    _, length = rasterise_polygon(x, y, np.array([1.0, 2.0, 0.0, 0.0]), 10, 10)
-    assert length.sum() == pytest.approx(4.0 + 2 * 3.0)
+    weights = np.array([[1.0, 0.0], [2.0, 1.0], [0.0, 0.0], [0.0, 5.0]])
+    _, length = rasterise_polygon(x, y, weights, 10, 10)
+    assert length.sum(axis=(1, 2)) == pytest.approx([4.0 + 2 * 3.0, 3.0 + 5 * 3.0])
