@@ -92,6 +92,13 @@ def _replace(path: Path, content: bytes) -> None:
 
 
 def _energy(energy: EnergyReport) -> dict[str, Any]:
+    summary = _engine(energy)
+    if energy.redefinition is not None:
+        summary["pbra"] = _engine(energy.redefinition)
+    return summary
+
+
+def _engine(energy: EnergyReport) -> dict[str, Any]:
     return {
         "energy_mev": energy.energy_mev,
         "model_digest": energy.model_digest,

@@ -11,6 +11,7 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import fit_energy
 from ert.commissioning.model import build_model
+from ert.commissioning.redefinition_model import build_redefinition
 from ert.domain.beam_model import MachinePackage
 from ert.domain.commissioning import CommissioningReport
 
@@ -54,6 +55,7 @@ def commission(
     for number, energy in enumerate(data.energies):
         fit = fit_energy(data, energy, check=check)
         model = build_model(data, energy, fit, is_demo=is_demo)
+        model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
         models.append(model)
         reports.append(compare_energy(data, energy, fit, model))
         if progress is not None:

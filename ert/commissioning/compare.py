@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
@@ -10,7 +11,8 @@ from ert.commissioning.depth_dose import depth_quantities, smooth_curve
 from ert.commissioning.fit import FitResult, absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
-from ert.domain.beam_model import BeamModel
+from ert.commissioning.redefinition_model import RedefinedWater
+from ert.domain.beam_model import BeamModel, OutputCorrection
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.dose.fluence import Fluence
 from ert.dose.output import output_correction, rectangle_cm
@@ -25,16 +27,21 @@ _DEPTHS = (("R90", "r90_cm"), ("R80", "r80_cm"), ("R50", "r50_cm"), ("Rp", "rp_c
 class _FieldDose:
     """Computed dose of one field in water, sampled wherever it was measured, output correction included."""
 
-    def __init__(self, data: BeamData, model: BeamModel, field: Field) -> None:
+    def __init__(
+        self, data: BeamData, model: BeamModel, field: Field, output: OutputCorrection | None = None
+    ) -> None:
         self._data, self._model, self._field = data, model, field
         self.fluence: Fluence = field_fluence(data, model, field)
         applicator = data.machine.applicator(field.applicator_id)
         self.correction = output_correction(
-            model, rectangle_cm(field.width_cm, field.height_cm), applicator, field.ssd_cm
+            model, rectangle_cm(field.width_cm, field.height_cm), applicator, field.ssd_cm, output
         )
-
+        self._prepare()
         depths = np.linspace(0.05, model.practical_range_cm, 40)
         self.maximum_cgy = float(self.axis(depths).max())
+
+    def _prepare(self) -> None:
+        """For engines that compute all planes at once."""
 
     def planes(self, depths_cm: Float) -> NDArray[np.float32]:
         """Corrected dose planes, cGy/MU."""
@@ -55,6 +62,21 @@ class _FieldDose:
         virtual = self._model.source.virtual_sad_cm
         distance = self._field.ssd_cm + curve.depth_cm - self._data.machine.sad_cm + virtual
         return np.asarray(np.interp(curve.position_cm, self.fluence.x_cm * distance / virtual, middle))
+
+
+class _RedefinedDose(_FieldDose):
+    """The same by the redefinition engine."""
+
+    def _prepare(self) -> None:
+        self._planes = RedefinedWater(self._data, self._model, self._field)
+
+    def planes(self, depths_cm: Float) -> NDArray[np.float32]:
+        """Corrected dose planes, cGy/MU."""
+        return np.asarray(self._planes.planes_cgy(depths_cm) * np.float32(self.correction))
+
+    def axis(self, depths_cm: Float) -> Float:
+        """Corrected depth dose on the axis, cGy/MU."""
+        return self.correction * self._planes.axis_cgy(depths_cm)
 
 
 def gamma_along(position_cm: Float, measured: Float, computed: Float, *, dose_cgy: float, distance_cm: float) -> float:
@@ -124,8 +146,20 @@ def _identity_error_pct(model: BeamModel, dose: _FieldDose) -> float:
 
 
 def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel) -> EnergyReport:
-    """The report of one energy."""
-    doses = {f: _FieldDose(data, model, f) for f in absolute_fields(data, energy)}
+    """The report of one energy, of both engines where both were fitted."""
+    fields = absolute_fields(data, energy)
+    report = _report(data, energy, fit, model, {f: _FieldDose(data, model, f) for f in fields})
+    redefinition = model.redefinition
+    if redefinition is None:
+        return report
+    doses: dict[Field, _FieldDose] = {f: _RedefinedDose(data, model, f, redefinition.output) for f in fields}
+    other = attrs.evolve(_report(data, energy, fit, model, doses), parameters=redefinition.parameters)
+    return attrs.evolve(report, redefinition=other)
+
+
+def _report(
+    data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel, doses: dict[Field, _FieldDose]
+) -> EnergyReport:
     curves = [(c, doses[c.field]) for c in (absolute(c, data, energy) for c in energy.curves) if c is not None]
     outputs = []
     for output in energy.outputs:

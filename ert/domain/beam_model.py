@@ -137,7 +137,8 @@ class RedefinitionModel:
     Attributes
     ----------
     step_cm : distance of its planes; the dose factors hold for this one.
-    mean_energy_mev, energy_spread_frac : electrons at the insert: mean of their Gaussian spectrum, its relative width.
+    peak_energy_mev, spread_above_frac, spread_below_frac : spectrum at the insert: its peak and the relative widths of
+        the Gaussians above and below it.
     core_angle_rad : projected angular spread at the insert, RMS.
     scatter_factor : on the scattering power of ICRU 35.
     hard_frac, hard_angle_rad : part of the scattering power that comes in single wide-angle scatters, and the projected
@@ -145,6 +146,8 @@ class RedefinitionModel:
     straggling_g_cm2, detour_factor : range variance per path of collisions; factor on the one of detours.
     edge_per_cm, edge_angle_rad, edge_range_frac : electrons scattered at the insert's edge, per length of an edge 5 cm
         from the axis, in fluence of the open beam; their angular spread; largest range over that of the open beam.
+    buildup_frac, buildup_cm : dose lacking at the surface until secondary electrons are in equilibrium, and the depth
+        over which it falls by e.
     node_mev, node_factor : C(E), on evenly spaced energies.
     scale_gy_per_mu : dose of unit fluence and unit stopping power (1 MeV cm²/g).
     output : measured over computed output.
@@ -152,8 +155,9 @@ class RedefinitionModel:
     """
 
     step_cm: float
-    mean_energy_mev: float
-    energy_spread_frac: float
+    peak_energy_mev: float
+    spread_above_frac: float
+    spread_below_frac: float
     core_angle_rad: float
     scatter_factor: float
     hard_frac: float
@@ -163,6 +167,8 @@ class RedefinitionModel:
     edge_per_cm: float
     edge_angle_rad: float
     edge_range_frac: float
+    buildup_frac: float
+    buildup_cm: float
     node_mev: Float = _field_table()
     node_factor: Float = _field_table()
     scale_gy_per_mu: float

@@ -90,6 +90,7 @@ class EnergyReport:
         maximum (self-test; must stay below 0.1).
     smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
     limits : what was not measured and therefore limits the model.
+    redefinition : the same of the redefinition engine; None where it was not fitted.
     """
 
     energy_mev: float
@@ -105,6 +106,7 @@ class EnergyReport:
     ssd_max_cm: float
     min_side_cm: float
     limits: tuple[str, ...]
+    redefinition: EnergyReport | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -7,7 +7,6 @@ commissioning runs it in water.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 
 import attrs
 import numpy as np
@@ -81,7 +80,7 @@ def range_grid_mev(top_mev: float) -> Float:
 
 def top_energy_mev(model: RedefinitionModel) -> float:
     """The highest energy that is followed."""
-    return model.mean_energy_mev * (1.0 + _TOP_SIGMAS * model.energy_spread_frac) + 0.5
+    return model.peak_energy_mev * (1.0 + _TOP_SIGMAS * model.spread_above_frac) + 0.5
 
 
 def make_physics(model: RedefinitionModel) -> Physics:
@@ -90,7 +89,7 @@ def make_physics(model: RedefinitionModel) -> Physics:
     energy = range_grid_mev(top)
     held = np.maximum(energy, CUT_MEV)
     factor = np.interp(energy, model.node_mev, model.node_factor)
-    reach = float(collision_range_water(model.mean_energy_mev))
+    reach = float(collision_range_water(model.peak_energy_mev))
     width = reach / CORE_BINS_PER_RANGE, reach / WIDE_BINS_PER_RANGE
     bins = [math.ceil(float(collision_range_water(top)) / w) for w in width]
     square = model.hard_angle_rad**2
@@ -205,16 +204,3 @@ def air_steps(near_cm: float, far_cm: float, shape: tuple[int, int]) -> list[Ste
     material = np.ones((3, *shape), dtype=np.float32)
     material[0], material[1] = _AIR_STOPPING, AIR_RELATIVE_SCATTERING
     return [Step(near_cm=float(a), far_cm=float(b), material=material) for a, b in zip(edges, edges[1:], strict=False)]
-
-
-def transport(
-    electrons: Electrons, steps: Iterator[Step], check: Callable[[int], None] | None = None
-) -> Iterator[Float]:
-    """Dose planes, one for the beginning of each step, until the electrons are spent; the array is reused."""
-    for number, step in enumerate(steps):
-        if electrons.is_spent:
-            return
-        if check is not None:
-            check(number)
-        electrons.advance(step)
-        yield electrons.plane

@@ -69,15 +69,16 @@ def opening(
 
 
 def core_spectrum(model: RedefinitionModel, physics: Physics) -> Float:
-    """Share, mean and mean square range of each core bin, [3, bin]: energies are Gaussian about the mean energy."""
-    sigma = model.energy_spread_frac * model.mean_energy_mev
+    """Share, mean and mean square range of each core bin, [3, bin]: half a Gaussian above the peak, a wider below."""
     energy = np.arange(CUT_MEV, top_energy_mev(model), _FINE_STEP_MEV)
-    return _binned(energy, np.exp(-0.5 * ((energy - model.mean_energy_mev) / sigma) ** 2), physics.populations[0])
+    away = energy / model.peak_energy_mev - 1.0
+    sigma = np.where(away > 0.0, model.spread_above_frac, model.spread_below_frac)
+    return _binned(energy, np.exp(-0.5 * (away / sigma) ** 2), physics.populations[0])
 
 
 def edge_spectrum(model: RedefinitionModel, physics: Physics) -> Float:
     """The same of the wide bins for edge electrons: evenly spread in range, so that their number falls linearly."""
-    top = model.edge_range_frac * float(collision_range_water(model.mean_energy_mev))
+    top = model.edge_range_frac * float(collision_range_water(model.peak_energy_mev))
     energy = np.arange(CUT_MEV, top_energy_mev(model), _FINE_STEP_MEV)
     ranges = collision_range_water(energy)
     return _binned(energy, np.gradient(ranges, energy) * (ranges <= top), physics.populations[1])
