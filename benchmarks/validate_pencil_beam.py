@@ -4,7 +4,7 @@ Phantoms are voxelised directly (`TissueGrid`), doses compared as voxel means on
 al. 1998; global, percent of the reference's maximum, above 10 %), output as the mean ratio over the axis voxels within
 5 mm of the reference's maximum, R50 and R90 on the axis.
 
-    python benchmarks/validate_engine.py --reference ../shared/reference [--algorithm pbra] [--cases '12MeV*']
+    python benchmarks/validate_pencil_beam.py --reference ../shared/reference [--algorithm pbra] [--cases '12MeV*']
 """
 
 from __future__ import annotations
