@@ -29,7 +29,8 @@ _DEPTH_FRAC = 1.25
 _HARD_ANGLE_RAD = 0.26
 _STRAGGLING_G_CM2 = 0.02
 _BUILDUP_CM, _BUILDUP_RANGE_CM = 0.7, 6.0
-_CURVATURE, _RIDGE, _DEPTH_DOSE_SIGMA = 30.0, 15.0, 0.005
+_CURVATURE, _RIDGE, _DEPTH_DOSE_SIGMA = 30.0, 30.0, 0.005
+_CORRELATED = 0.4
 _FACTOR_BOUNDS = (0.3, 1.5)
 _MODEL_SIGMA_FRAC, _FLOOR_CGY, _PROFILE_WEIGHT = 0.01, 0.006, 0.5
 _CGY = 0.01
@@ -47,6 +48,7 @@ _ROWS: tuple[tuple[str, float | None, float, float, float, str], ...] = (
     ("core_angle_rad", None, 0.02, 0.005, 0.15, "penumbra of shallow profiles"),
     ("scatter_factor", 1.0, 0.1, 0.5, 1.6, "cutout depth doses and profiles"),
     ("hard_frac", 0.2, 0.1, 0.0, 0.6, "cutout depth doses, profile tails"),
+    ("saturation_rad2", 0.25, 0.05, 0.1, 1.0, "cutout depth doses, fall-off"),
     ("edge_per_cm", 0.04, 0.03, 0.0, 0.5, "shallow dose of cutouts"),
     ("edge_angle_rad", None, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
 )
@@ -215,7 +217,7 @@ class RedefinitionObjective:
 
 def _residuals(computed: Float, curve: Curve) -> Float:
     sigma = np.sqrt(curve.sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * curve.dose) ** 2)
-    weight = _PROFILE_WEIGHT if curve.kind == "profile" else 1.0
+    weight = _CORRELATED * (_PROFILE_WEIGHT if curve.kind == "profile" else 1.0)
     return np.asarray(weight * (computed - curve.dose) / sigma)
 
 

@@ -143,6 +143,7 @@ class RedefinitionModel:
     scatter_factor : on the scattering power of ICRU 35.
     hard_frac, hard_angle_rad : part of the scattering power that comes in single wide-angle scatters, and the projected
         RMS angle of one.
+    saturation_rad2 : projected mean square slope that scattering does not exceed.
     straggling_g_cm2, detour_factor : range variance per path of collisions; factor on the one of detours.
     edge_per_cm, edge_angle_rad, edge_range_frac : electrons scattered at the insert's edge, per length of an edge 5 cm
         from the axis, in fluence of the open beam; their angular spread; largest range over that of the open beam.
@@ -162,6 +163,7 @@ class RedefinitionModel:
     scatter_factor: float
     hard_frac: float
     hard_angle_rad: float
+    saturation_rad2: float
     straggling_g_cm2: float
     detour_factor: float
     edge_per_cm: float

@@ -33,7 +33,6 @@ CUT_MEV = 0.3
 _LEAST_MEV = 0.1
 RANGE_STEP_G_CM2 = 0.005
 LEAST_CORE, LEAST_WIDE = 1e-6, 1e-5
-SLOPE_SATURATION_RAD2 = 1.0 / 3.0
 _LONGEST_AIR_STEP_CM = 20.0
 _TOP_SIGMAS = 4.0
 _AIR_STOPPING = 0.0011
@@ -50,7 +49,8 @@ class Physics:
     straggling, detour : range variance per path, g/cm²; factor on the one that detours bring (equation (7)).
     soft_frac, hard_per_power, hard_square : what stays Gaussian of the scattering; wide-angle scatters per unit of
         scattering (T ds); projected mean square of one.
-    saturation : 1 / mean square slope at which scattering no longer widens it.
+    saturation : 1 / projected mean square slope at which scattering no longer widens it.
+    obliquity : 1: paths are longer than planes are apart; 0: the small-angle theory.
     """
 
     tables: Float = attrs.field(converter=read_only, repr=False)
@@ -60,7 +60,8 @@ class Physics:
     soft_frac: float
     hard_per_power: float
     hard_square: float
-    saturation: float = 1.0 / SLOPE_SATURATION_RAD2
+    saturation: float
+    obliquity: float = 1.0
 
     @property
     def slots(self) -> int:
@@ -104,6 +105,7 @@ def make_physics(model: RedefinitionModel) -> Physics:
         soft_frac=1.0 - model.hard_frac,
         hard_per_power=0.5 * model.hard_frac / square,
         hard_square=square,
+        saturation=1.0 / model.saturation_rad2,
     )  # fmt: skip
 
 
@@ -194,6 +196,7 @@ class Electrons:
         c[kernel.RANGE_STEP] = RANGE_STEP_G_CM2
         c[kernel.SOFT_FRAC] = physics.soft_frac
         c[kernel.HARD_PER_POWER], c[kernel.HARD_SQUARE] = physics.hard_per_power, physics.hard_square
+        c[kernel.OBLIQUITY] = physics.obliquity
         return c
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QLabel, QVBoxLayout, QWidget
 
-from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, DoseTo, Normalisation, Plan, Prescription
+from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, Algorithm, DoseTo, Normalisation, Plan, Prescription
 from ert.errors import ErtError
 from ert.ui.number_edit import NumberEdit
 from ert.ui.numbers import format_quantity
@@ -22,6 +22,10 @@ NORMALISATIONS = (
     (Normalisation.D95, "Target D95%"),
     (Normalisation.POINT, "Reference point"),
     (Normalisation.FIXED_MU, "Monitor units as entered"),
+)
+_ALGORITHMS = (
+    (Algorithm.PENCIL_BEAM, "Pencil beam"),
+    (Algorithm.PBRA, "Pencil beam redefinition (PBRA)"),
 )
 _DOSE_TO = ((DoseTo.MEDIUM, "Dose to medium"), (DoseTo.WATER, "Dose to water"))
 
@@ -54,7 +58,7 @@ class PrescriptionPanel(QWidget):
         self.rule = dim_label()
         self.dose_to = combo("Dose to", list(_DOSE_TO))
         self.spacing = NumberEdit("The dose grid spacing", "cm", minimum=0.1, maximum=1.0)
-        self.engine = QLabel()
+        self.engine = combo("Algorithm", list(_ALGORITHMS))
         self.curve = QLabel()
         self._build()
         self.refresh()
@@ -94,6 +98,9 @@ class PrescriptionPanel(QWidget):
         self.dose_to.activated.connect(
             lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=self.dose_to.currentData()))
         )
+        self.engine.activated.connect(
+            lambda _n: self._apply("Algorithm", lambda p: attrs.evolve(p, algorithm=self.engine.currentData()))
+        )
         self.spacing.entered.connect(self._set_spacing)
         for edit in (self.dose, self.fractions, self.percent, self.spacing):
             edit.refused.connect(self.message.show_error)
@@ -115,7 +122,7 @@ class PrescriptionPanel(QWidget):
         self._norm_form.setRowVisible(self.percent, given.normalisation is Normalisation.ISODOSE)
         self._norm_form.setRowVisible(self.point, given.normalisation is Normalisation.POINT)
         self.rule.setText(self._rule_text(given))
-        self.engine.setText(plan.algorithm.value)
+        self.engine.setCurrentIndex(self.engine.findData(plan.algorithm))
         self.dose_to.setCurrentIndex(self.dose_to.findData(plan.dose_to))
         self.spacing.set_value(plan.dose_grid.spacing_cm)
         self.curve.setText(plan.ct_curve.name)

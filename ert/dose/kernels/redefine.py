@@ -34,8 +34,8 @@ _NORMAL = normal_table()
 
 # Places in `constants`.
 PLANE_STEP, PIXELS_PER_SLOPE, SHRINK, HALF_COUNT, FAN_SLOPE, RANGE_STEP = 0, 1, 2, 3, 4, 5
-STRAGGLING, DETOUR, SATURATION, SOFT_FRAC, HARD_PER_POWER, HARD_SQUARE = 6, 7, 8, 9, 10, 11
-CONSTANTS = 12
+STRAGGLING, DETOUR, SATURATION, SOFT_FRAC, HARD_PER_POWER, HARD_SQUARE, OBLIQUITY = 6, 7, 8, 9, 10, 11, 12
+CONSTANTS = 13
 
 # Rows of `tables`, on an even grid of residual range.
 POWER, DOSE = 0, 1
@@ -126,7 +126,7 @@ def _advance_row(
             before = cell[1] / n
             variance = cell[2] / n - before * before
             square = 0.5 * (cell[7] + cell[12]) / n
-            obliquity = min(1.0 + square, MOST_OBLIQUITY)
+            obliquity = min(1.0 + constants[OBLIQUITY] * square, MOST_OBLIQUITY)
             dose[j, i] += n * obliquity * lookup(tables[DOSE], before * per_range)
             x = (i + 0.5 - constants[HALF_COUNT]) * constants[FAN_SLOPE]
             ds = constants[PLANE_STEP] * obliquity * math.sqrt(1.0 + x * x + y * y)
