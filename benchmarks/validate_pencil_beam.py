@@ -211,8 +211,8 @@ def main() -> None:
             continue
         r = evaluate(case, arguments.reference, package, arguments.voxel, Algorithm(arguments.algorithm))
         print(
-            f"{r['case']:30s} {r['gamma33']:7.2f} {r['gamma22']:7.2f} {r['gamma42']:7.2f} {r['output']:8.4f} {r['dR50_mm']:6.2f} "
-            f"{r['dR90_mm']:6.2f} {r['seconds']:6.2f} {r['noise_pct']:6.2f}", flush=True,
+            f"{r['case']:30s} {r['gamma33']:7.2f} {r['gamma22']:7.2f} {r['gamma42']:7.2f} {r['output']:8.4f} "
+            f"{r['dR50_mm']:6.2f} {r['dR90_mm']:6.2f} {r['seconds']:6.2f} {r['noise_pct']:6.2f}", flush=True,
         )  # fmt: skip
         rows.append({k: v for k, v in r.items() if k not in ("truth", "ours")})
     if arguments.json:

@@ -17,8 +17,8 @@ MAX_BEAMS = 10
 _ACCURACY = {
     Algorithm.PENCIL_BEAM: "A pencil beam is uncertain behind small pieces of bone and air (differences of 6–15 % were "
     "measured against Monte Carlo) and knows no back-scatter.",
-    Algorithm.PBRA: "Redefinition follows electrons through bone and air, but knows no back-scatter and no electrons that "
-    "shields scatter.",
+    Algorithm.PBRA: "Redefinition follows electrons through bone and air, but knows no back-scatter and no electrons "
+    "that shields scatter.",
 }
 HOT_SPOT_PERCENT = 115.0
 _SSD_TOLERANCE_CM = 0.05

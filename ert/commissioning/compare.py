@@ -27,9 +27,7 @@ _DEPTHS = (("R90", "r90_cm"), ("R80", "r80_cm"), ("R50", "r50_cm"), ("Rp", "rp_c
 class _FieldDose:
     """Computed dose of one field in water, sampled wherever it was measured, output correction included."""
 
-    def __init__(
-        self, data: BeamData, model: BeamModel, field: Field, output: OutputCorrection | None = None
-    ) -> None:
+    def __init__(self, data: BeamData, model: BeamModel, field: Field, output: OutputCorrection | None = None) -> None:
         self._data, self._model, self._field = data, model, field
         self.fluence: Fluence = field_fluence(data, model, field)
         applicator = data.machine.applicator(field.applicator_id)

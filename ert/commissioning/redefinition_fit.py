@@ -1,4 +1,4 @@
-"""Fit of the redefinition engine: spectrum, angles, edge electrons by least squares; C(E) by regularised least squares."""
+"""Fit of the redefinition engine: Gauss–Newton for its parameters, regularised linear least squares for C(E)."""
 
 from __future__ import annotations
 
@@ -48,7 +48,6 @@ _ROWS: tuple[tuple[str, float | None, float, float, float, str], ...] = (
     ("core_angle_rad", None, 0.02, 0.005, 0.15, "penumbra of shallow profiles"),
     ("scatter_factor", 1.0, 0.1, 0.5, 1.6, "cutout depth doses and profiles"),
     ("hard_frac", 0.2, 0.1, 0.0, 0.6, "cutout depth doses, profile tails"),
-    ("saturation_rad2", 0.25, 0.05, 0.1, 1.0, "cutout depth doses, fall-off"),
     ("edge_per_cm", 0.04, 0.03, 0.0, 0.5, "shallow dose of cutouts"),
     ("edge_angle_rad", None, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
 )
@@ -59,13 +58,20 @@ SPREAD, LOWER, UPPER = (np.array([row[c] for row in _ROWS], dtype=np.float64) fo
 def start_model(model: BeamModel) -> RedefinitionModel:
     """Where the fit starts: typical values, angles of the pencil beam's fit, spectrum from the practical range."""
     reach = model.practical_range_cm
+    start = {name: value for name, value, *_ in _ROWS if value is not None}
     return RedefinitionModel(
         step_cm=min(max(reach / _STEPS_PER_RANGE, _STEP_BOUNDS_CM[0]), _STEP_BOUNDS_CM[1]),
         peak_energy_mev=0.97 * model.surface_energy_mev,
         core_angle_rad=model.source.core_angle_rad,
         edge_angle_rad=model.source.edge_angle_rad,
-        **{name: start for name, start, *_ in _ROWS if start is not None},
+        spread_above_frac=start["spread_above_frac"],
+        spread_below_frac=start["spread_below_frac"],
+        buildup_frac=start["buildup_frac"],
+        scatter_factor=start["scatter_factor"],
+        hard_frac=start["hard_frac"],
+        edge_per_cm=start["edge_per_cm"],
         hard_angle_rad=_HARD_ANGLE_RAD,
+        saturation_rad2=1.0 / 3.0,
         straggling_g_cm2=_STRAGGLING_G_CM2,
         detour_factor=1.0,
         edge_range_frac=1.0,
@@ -136,7 +142,7 @@ class RedefinitionObjective:
             self._model, made.fluence, rays, smooth, sad_cm=made.sad_cm, insert_distance_cm=made.insert_cm,
             has_edge=False,
         )  # fmt: skip
-        half = smooth.shape[1] // 2
+        half = len(made.fluence.x_cm) // 2
         return _Measured(
             field=field,
             pitch_cm=pitch,
@@ -166,7 +172,7 @@ class RedefinitionObjective:
     def closed(self, vector: Float) -> tuple[RedefinitionModel, Float]:
         """The model of a vector with C(E) and scale from the reference depth dose, and the weighted residuals."""
         redefinition = attrs.evolve(self._first, **dict(zip(NAMES, vector.tolist(), strict=True)))
-        rows = []
+        rows: list[Float] = []
         for number, measured in enumerate(self._fields):
             made, spectra = self._spectra(redefinition, measured)
             if number == 0:
@@ -180,7 +186,7 @@ class RedefinitionObjective:
 
     def _line(self, made: Field, measured: _Measured, dose: Float) -> _Line:
         return _Line(
-            depth_cm=self._first.step_cm * np.arange(len(dose)),
+            depth_cm=np.asarray(self._first.step_cm * np.arange(len(dose)), dtype=np.float64),
             x_cm=made.fluence.x_cm,
             ssd_cm=measured.field.ssd_cm,
             shift_cm=made.shift_cm,
@@ -206,13 +212,11 @@ class RedefinitionObjective:
 
     def on_fine_lattice(self, redefinition: RedefinitionModel) -> RedefinitionModel:
         """C(E) once more, from the reference field on the engine's own lattice."""
-        measured = attrs.evolve(self._fields[0], pitch_cm=PENCIL_PITCH_CM)
-        made, spectra = self._spectra(redefinition, measured)
-        coarse = self._fields[0].background
-        ratio = spectra.shape[2] // 2 - coarse.shape[1]
-        shift = (coarse.shape[1] // 2, made.fluence.x_cm.size // 2, ratio)
-        middle = coarse[:, shift[0] - 1 : shift[0] + 1].mean(axis=1)
-        return self.with_factors(redefinition, spectra, np.repeat(middle[:, None], spectra.shape[2], axis=1))
+        reference = attrs.evolve(self._fields[0], pitch_cm=PENCIL_PITCH_CM)
+        _, spectra = self._spectra(redefinition, reference)
+        half = reference.background.shape[1] // 2
+        axis = reference.background[:, half - 1 : half + 1].mean(axis=1)
+        return self.with_factors(redefinition, spectra, np.repeat(axis[:, None], spectra.shape[2], axis=1))
 
 
 def _residuals(computed: Float, curve: Curve) -> Float:
@@ -238,10 +242,11 @@ def fit_redefinition(
         for column in range(len(vector)):
             if check is not None:
                 check()
-            step = _DIFFERENCE * SPREAD[column] * (1.0 if vector[column] + SPREAD[column] < UPPER[column] else -1.0)
+            sign = 1.0 if vector[column] + SPREAD[column] < UPPER[column] else -1.0
+            step = sign * _DIFFERENCE * SPREAD[column]
             moved = vector + step * (np.arange(len(vector)) == column)
             jacobian[:, column] = (objective.closed(moved)[1] - residuals) / step
-        full = np.linalg.lstsq(jacobian / 1.0, -residuals, rcond=None)[0]
+        full = np.linalg.lstsq(jacobian, -residuals, rcond=None)[0]
         before = float(residuals @ residuals)
         for halving in range(_HALVINGS):
             trial = np.clip(vector + full * 0.5**halving, LOWER, UPPER)

@@ -66,7 +66,7 @@ def collision_stopping_power_water(energy_mev: ArrayLike) -> Float:
 
 
 def collision_range_water(energy_mev: ArrayLike) -> Float:
-    """Range in water, g/cm², of electrons that lose energy by collisions only (ESTAR collision stopping power), log-log."""
+    """Range in water, g/cm², of electrons that lose energy by collisions only (ESTAR), log-log."""
     table = water_electrons()
     return _log_log(energy_mev, table.energy_mev, table.collision_range_g_cm2)
 

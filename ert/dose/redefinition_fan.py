@@ -149,11 +149,11 @@ def fan_dose(field: Field, rays: Rays, material: Float32, check: Callable[[float
 def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, Float32]:
     """Rays and material of flat water on planes from its surface to a depth, in steps of the model."""
     step = redefinition_of(field.model).step_cm
-    depths = step * np.arange(math.ceil(depth_cm / step) + 2)
+    depths: Float = step * np.arange(math.ceil(depth_cm / step) + 2, dtype=np.float64)
     x2, y2 = field.fluence.x_cm[None, :] ** 2, field.fluence.y_cm[:, None] ** 2
     path = np.sqrt(1.0 + (x2 + y2) / field.model.source.virtual_sad_cm**2)
     rays = Rays(
-        nodes_cm=ssd_cm + depths,
+        nodes_cm=np.asarray(ssd_cm + depths, dtype=np.float64),
         depth_cm=np.ascontiguousarray(depths[:, None, None] * path[None], dtype=np.float32),
         variance_cm2=np.empty((0, 0, 0), dtype=np.float32),
         entry_cm=np.full(path.shape, ssd_cm, dtype=np.float32),

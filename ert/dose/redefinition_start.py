@@ -28,7 +28,7 @@ class Opening:
 
     Attributes
     ----------
-    beam, edge : [5, y, x]: sum, sums of x, x², y, y² (from the pixel's centre, in pixels) of the open fraction × off-axis
+    beam, edge : [5, y, x]: sum, sums of x, x², y, y² (from the centre, in pixels) of the open fraction × off-axis
         ratio, and of the edge length per area (1/cm).
     """
 
@@ -87,14 +87,15 @@ def edge_spectrum(model: RedefinitionModel, physics: Physics) -> Float:
 def _binned(energy_mev: Float, weight: Float, population: Float) -> Float:
     count, ranges = int(population[1]), collision_range_water(energy_mev)
     bins = np.minimum((ranges / population[2]).astype(np.int64), count - 1)
-    sums = np.stack([np.bincount(bins, weight * ranges**power, minlength=count) for power in range(3)])
+    rows = [np.bincount(bins, weight * ranges**power, minlength=count) for power in range(3)]
+    sums: Float = np.stack(rows).astype(np.float64)
     sums[:, sums[0] < _LEAST_SHARE * sums[0].sum()] = 0.0
     sums /= sums[0].sum()
     return sums
 
 
 def start_state(model: RedefinitionModel, physics: Physics, field: Opening) -> Float:
-    """The phase space at the insert: float64 [slot, y, x, 13] of `ert.dose.kernels.redefine`, in unit fluence × pixels."""
+    """The phase space at the insert in unit fluence × pixels: [slot, y, x, 13] of `ert.dose.kernels.redefine`."""
     ny, nx = field.beam.shape[1:]
     state = np.zeros((physics.slots, ny, nx, SUMS))
     core = int(physics.populations[0, 1])

@@ -18,9 +18,7 @@ _NORMAL = normal_table()
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _share(
-    source: Float, target: Float, along: int, across: int, is_rows: bool, size: int, span: Integer
-) -> float:
+def _share(source: Float, target: Float, along: int, across: int, is_rows: bool, size: int, span: Integer) -> float:
     """Share one pixel's electrons along one axis (equations (8)–(10)); returns those that leave the lattice.
 
     `source` holds the 13 sums; the axis is x where `is_rows` is false. `span` collects the first and last pixel met.

@@ -145,9 +145,7 @@ def _advance_row(
                 hard = min(constants[HARD_PER_POWER] * scatter, _MOST_HARD_FRAC)
                 _drift(cell, constants[SOFT_FRAC] * soft, constants, moved)
                 square = constants[HARD_SQUARE]
-                lost += _share(
-                    new, touched, reach, populations[1], j, i, hard * kept, moved, variance, square
-                )
+                lost += _share(new, touched, reach, populations[1], j, i, hard * kept, moved, variance, square)
                 kept *= 1.0 - hard
                 lost += _share(new, touched, reach, populations[0], j, i, kept, moved, variance, 0.0)
             else:

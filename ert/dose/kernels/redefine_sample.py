@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 
 METAL_G_CM3 = 7.0
 """Density from which a voxel is a shield that ends electrons (lead, tungsten, brass, low-melting alloy)."""
-_AIR = np.float32(0.0012)
+_AIR = 0.0012
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -42,8 +42,8 @@ def _mean(
                 continue
             i, j, k = int(math.floor(fx + 0.5)), int(math.floor(fy + 0.5)), int(math.floor(fz + 0.5))
             if density[k, j, i] <= METAL_G_CM3:
-                s += stopping[k, j, i]
-                t += scattering[k, j, i]
+                s += float(stopping[k, j, i])
+                t += float(scattering[k, j, i])
                 open_points += 1
     if open_points == 0:
         return 0.0, 0.0, 0.0

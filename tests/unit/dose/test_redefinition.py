@@ -25,7 +25,8 @@ def physics(energy_mev, *, bins=20, **changes):
     values = {
         "tables": np.stack([scattering_power_water(energy), np.ones(len(energy))]),
         "populations": np.array([[0.0, bins, top / bins], [bins, bins, top / bins]]),
-        "straggling": 0.0, "detour": 0.0, "soft_frac": 1.0, "hard_per_power": 0.0, "hard_square": 0.0, "saturation": 0.0,
+        "straggling": 0.0, "detour": 0.0, "soft_frac": 1.0, "hard_per_power": 0.0, "hard_square": 0.0,
+        "saturation": 0.0,
     }  # fmt: skip
     return Physics(**(values | changes))
 
