@@ -188,8 +188,8 @@ def middle_spectrum(state: Float, box: Integer, stopping: Float, per_range: floa
     Parameters
     ----------
     state, box : as in `advance`.
-    stopping, at_node : collision stopping power, and the position among the nodes of the hat functions, against residual
-        range with `per_range` points per g/cm².
+    stopping, at_node : collision stopping power, and the position among the nodes of the hat functions, against
+        residual range with `per_range` points per g/cm².
     out : [node, x], added to: electrons × obliquity × stopping power.
     """
     half = state.shape[1] // 2
