@@ -138,7 +138,7 @@ def compute(
 
 
 def gamma_pass_pct(
-    reference: np.ndarray, mean: np.ndarray, step: list[float], dose_frac: float, dta_cm: float, is_asked: np.ndarray
+    reference: np.ndarray, mean: np.ndarray, step: list[float], is_asked: np.ndarray, *, dose_frac: float, dta_cm: float
 ) -> float:
     """Percent of asked reference voxels above 10 % with gamma ≤ 1; our running means are searched every DTA / 6."""
     factors = (FINE_Z, FINE_XY, FINE_XY)
@@ -183,10 +183,10 @@ def evaluate(
     near = np.abs(centres["z"] - centres["z"][np.argmax(axis_truth)]) < 0.5
     return {
         "case": case["name"],
-        "gamma33": gamma_pass_pct(truth["dose"], mean, step, 0.03, 0.3, truth["is_matter"]),
-        "gamma22": gamma_pass_pct(truth["dose"], mean, step, 0.02, 0.2, truth["is_matter"]),
-        "gamma42": gamma_pass_pct(truth["dose"], mean, step, 0.04, 0.2, truth["is_matter"]),
-        "gamma33_with_air": gamma_pass_pct(truth["dose"], mean, step, 0.03, 0.3, truth["dose"] > 0),
+        "gamma33": gamma_pass_pct(truth["dose"], mean, step, truth["is_matter"], dose_frac=0.03, dta_cm=0.3),
+        "gamma22": gamma_pass_pct(truth["dose"], mean, step, truth["is_matter"], dose_frac=0.02, dta_cm=0.2),
+        "gamma42": gamma_pass_pct(truth["dose"], mean, step, truth["is_matter"], dose_frac=0.04, dta_cm=0.2),
+        "gamma33_with_air": gamma_pass_pct(truth["dose"], mean, step, truth["dose"] > 0, dose_frac=0.03, dta_cm=0.3),
         "output": float(axis_ours[near].mean() / axis_truth[near].mean()),
         "dR50_mm": 10 * (distal_cm(centres["z"], axis_ours, 0.5) - distal_cm(centres["z"], axis_truth, 0.5)),
         "dR90_mm": 10 * (distal_cm(centres["z"], axis_ours, 0.9) - distal_cm(centres["z"], axis_truth, 0.9)),

@@ -232,7 +232,7 @@ def fit_redefinition(
 
     Parameters
     ----------
-    model : the same energy's pencil beam, whose virtual source, off-axis ratio, photons and smoothed reference are used.
+    model : the same energy's pencil beam; its virtual source, off-axis ratio, photons and smoothed reference are used.
     """
     objective = RedefinitionObjective(data, energy, model)
     vector = objective.start

@@ -46,22 +46,22 @@ class Physics:
     ----------
     tables : [2, m]: scattering power and dose per electron against residual range in steps of `RANGE_STEP_G_CM2`.
     populations : [2, 3] first slot, slots, bin width in g/cm² of the core and the wide population.
-    straggling, detour : range variance per path, g/cm²; factor on the one that detours bring (equation (7)).
-    soft_frac, hard_per_power, hard_square : what stays Gaussian of the scattering; wide-angle scatters per unit of
+    straggling_g_cm2, detour_factor : range variance per path of collisions; factor on the one of detours (equation (7)).
+    soft_frac, hard_per_rad2, hard_rad2 : what stays Gaussian of the scattering; wide-angle scatters per unit of
         scattering (T ds); projected mean square of one.
-    saturation : 1 / projected mean square slope at which scattering no longer widens it.
-    obliquity : 1: paths are longer than planes are apart; 0: the small-angle theory.
+    saturation_per_rad2 : 1 / projected mean square slope at which scattering no longer widens it.
+    obliquity_factor : 1: paths are longer than planes are apart; 0: the small-angle theory.
     """
 
     tables: Float = attrs.field(converter=read_only, repr=False)
     populations: Float = attrs.field(converter=read_only, repr=False)
-    straggling: float
-    detour: float
+    straggling_g_cm2: float
+    detour_factor: float
     soft_frac: float
-    hard_per_power: float
-    hard_square: float
-    saturation: float
-    obliquity: float = 1.0
+    hard_per_rad2: float
+    hard_rad2: float
+    saturation_per_rad2: float
+    obliquity_factor: float = 1.0
 
     @property
     def slots(self) -> int:
@@ -100,12 +100,12 @@ def make_physics(model: RedefinitionModel) -> Physics:
             model.scale_gy_per_mu * factor * collision_stopping_power_water(held),
         ]),
         populations=np.array([[0.0, bins[0], width[0]], [bins[0], bins[1], width[1]]]),
-        straggling=model.straggling_g_cm2,
-        detour=model.detour_factor,
+        straggling_g_cm2=model.straggling_g_cm2,
+        detour_factor=model.detour_factor,
         soft_frac=1.0 - model.hard_frac,
-        hard_per_power=0.5 * model.hard_frac / square,
-        hard_square=square,
-        saturation=1.0 / model.saturation_rad2,
+        hard_per_rad2=0.5 * model.hard_frac / square,
+        hard_rad2=square,
+        saturation_per_rad2=1.0 / model.saturation_rad2,
     )  # fmt: skip
 
 
@@ -191,12 +191,12 @@ class Electrons:
         c[kernel.SHRINK] = step.near_cm / step.far_cm
         c[kernel.HALF_COUNT] = self.plane.shape[0] / 2
         c[kernel.FAN_SLOPE] = self._pitch_cm / self._virtual_cm
-        c[kernel.STRAGGLING], c[kernel.DETOUR] = physics.straggling, 4.0 / 3.0 * physics.detour
-        c[kernel.SATURATION] = physics.saturation
+        c[kernel.STRAGGLING], c[kernel.DETOUR] = physics.straggling_g_cm2, 4.0 / 3.0 * physics.detour_factor
+        c[kernel.SATURATION] = physics.saturation_per_rad2
         c[kernel.RANGE_STEP] = RANGE_STEP_G_CM2
         c[kernel.SOFT_FRAC] = physics.soft_frac
-        c[kernel.HARD_PER_POWER], c[kernel.HARD_SQUARE] = physics.hard_per_power, physics.hard_square
-        c[kernel.OBLIQUITY] = physics.obliquity
+        c[kernel.HARD_PER_POWER], c[kernel.HARD_SQUARE] = physics.hard_per_rad2, physics.hard_rad2
+        c[kernel.OBLIQUITY] = physics.obliquity_factor
         return c
 
 

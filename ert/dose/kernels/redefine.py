@@ -182,14 +182,14 @@ def advance(
 
 
 @njit(cache=True, nogil=True)
-def middle_spectrum(state: Float, box: Integer, stopping: Float, per_range: float, at_node: Float, out: Float) -> None:
+def middle_spectrum(state: Float, box: Integer, stopping: Float, per_g_cm2: float, at_node: Float, out: Float) -> None:
     """Dose of the two middle rows by electron energy, in hat functions.
 
     Parameters
     ----------
     state, box : as in `advance`.
     stopping, at_node : collision stopping power, and the position among the nodes of the hat functions, against
-        residual range with `per_range` points per g/cm².
+        residual range with `per_g_cm2` points per g/cm².
     out : [node, x], added to: electrons × obliquity × stopping power.
     """
     half = state.shape[1] // 2
@@ -200,7 +200,7 @@ def middle_spectrum(state: Float, box: Integer, stopping: Float, per_range: floa
                 n = cell[0]
                 if n <= 0.0:
                     continue
-                place = cell[1] / n * per_range
+                place = cell[1] / n * per_g_cm2
                 value = 0.5 * n * min(1.0 + 0.5 * (cell[7] + cell[12]) / n, MOST_OBLIQUITY)
                 value *= lookup(stopping, place)
                 at = min(max(lookup(at_node, place), 0.0), out.shape[0] - 1.000001)

@@ -25,15 +25,21 @@ def physics(energy_mev, *, bins=20, **changes):
     values = {
         "tables": np.stack([scattering_power_water(energy), np.ones(len(energy))]),
         "populations": np.array([[0.0, bins, top / bins], [bins, bins, top / bins]]),
-        "straggling": 0.0, "detour": 0.0, "soft_frac": 1.0, "hard_per_power": 0.0, "hard_square": 0.0,
-        "saturation": 0.0,
+        "straggling_g_cm2": 0.0, "detour_factor": 0.0, "soft_frac": 1.0, "hard_per_rad2": 0.0, "hard_rad2": 0.0,
+        "saturation_per_rad2": 0.0,
     }  # fmt: skip
     return Physics(**(values | changes))
 
 
 def full(energy_mev):
     return physics(
-        energy_mev, straggling=0.02, detour=1.0, soft_frac=0.8, hard_per_power=1.5, hard_square=0.07, saturation=4.0
+        energy_mev,
+        straggling_g_cm2=0.02,
+        detour_factor=1.0,
+        soft_frac=0.8,
+        hard_per_rad2=1.5,
+        hard_rad2=0.07,
+        saturation_per_rad2=4.0,
     )
 
 
@@ -90,7 +96,7 @@ def reference_rows():
 def test_a_single_pixel_spreads_as_fermi_eyges_theory_says(energy):
     """The table of small-angle theory in water, to the end of the range."""
     rows = [r for r in reference_rows() if r["E0_MeV"] == energy and r["z_cm"] >= 1.0]
-    electrons = point(physics(energy, obliquity=0.0), energy, 96)
+    electrons = point(physics(energy, obliquity_factor=0.0), energy, 96)
     walk(electrons, 0.5, 0.1, material(96))
     for row in rows:
         walk(electrons, 0.5, 0.1, material(96))
@@ -112,7 +118,7 @@ def test_electrons_are_neither_made_nor_forgotten():
 
 def test_mean_range_falls_by_the_path_and_its_variance_grows_by_straggling():
     """Without scattering: r loses S dz each step, its variance gains the given amount per path."""
-    electrons = point(physics(12.0, straggling=0.02), 12.0)
+    electrons = point(physics(12.0, straggling_g_cm2=0.02), 12.0)
     walk(electrons, 2.0, 0.1, material(scattering=0.0))
     sums = sum(electrons.state[k, a:b, c:d].sum(axis=(0, 1)) for k, (a, b, c, d) in enumerate(electrons.boxes))
     mean = sums[1] / sums[0]
