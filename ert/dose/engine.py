@@ -29,7 +29,6 @@ from ert.geometry.grid import VoxelGrid
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-_SAMPLES = (2, 4)
 _NODES_PER_RANGE = 28
 _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
@@ -198,10 +197,9 @@ def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Fl
         )
     nodes, tissue = traced.rays.nodes_cm, job.tissue
     to_index, offset = bev_to_index(frame, tissue.grid)
-    samples = int(np.clip(np.ceil((nodes[1] - nodes[0]) / min(tissue.grid.spacing_cm)), *_SAMPLES))
     material = sample_steps(
         tissue.relative_stopping, tissue.relative_scattering, tissue.density_g_cm3, to_index, offset,
-        job.fluence.x_cm, job.fluence.y_cm, nodes, traced.rays.first, samples, frame.sad_cm,
+        job.fluence.x_cm, job.fluence.y_cm, nodes, traced.rays.first, frame.sad_cm,
         job.model.source.virtual_sad_cm,
     )  # fmt: skip
     field = Field(

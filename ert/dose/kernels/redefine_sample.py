@@ -16,53 +16,66 @@ Float32 = NDArray[np.float32]
 METAL_G_CM3 = 7.0
 """Density from which a voxel is a shield that ends electrons (lead, tungsten, brass, low-melting alloy)."""
 _AIR = 0.0012
+_LEAST_PART = 1e-9
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _mean(
-    stopping: Float32, scattering: Float32, density: Float32, to_index: Float, offset: Float, tx: float, ty: float,
-    side: float, near: float, spacing: float, samples: int, shift: float, sad: float,
-) -> tuple[float, float, float]:  # fmt: skip
-    """Mean over 2 × 2 × samples points of one step's frustum: stopping and scattering of what is no metal, its part."""
-    s = t = 0.0
-    open_points = 0
-    for m in range(samples):
-        distance = near + (m + 0.5) / samples * spacing
-        z, virtual = sad - distance, distance - shift
-        for q in range(4):
-            x = (tx + (0.25 if q & 1 else -0.25) * side) * virtual
-            y = (ty + (0.25 if q & 2 else -0.25) * side) * virtual
-            fx = offset[0] + to_index[0, 0] * x + to_index[0, 1] * y + to_index[0, 2] * z
-            fy = offset[1] + to_index[1, 0] * x + to_index[1, 1] * y + to_index[1, 2] * z
-            fz = offset[2] + to_index[2, 0] * x + to_index[2, 1] * y + to_index[2, 2] * z
-            if not is_in_volume(stopping.shape, fx, fy, fz):
-                s += _AIR
-                t += _AIR
-                open_points += 1
-                continue
-            i, j, k = int(math.floor(fx + 0.5)), int(math.floor(fy + 0.5)), int(math.floor(fz + 0.5))
-            if density[k, j, i] <= METAL_G_CM3:
-                s += float(stopping[k, j, i])
-                t += float(scattering[k, j, i])
-                open_points += 1
-    if open_points == 0:
-        return 0.0, 0.0, 0.0
-    return s / open_points, t / open_points, open_points / (4.0 * samples)
+def _next_face(start: float, slope: float, part: float, nearest: float) -> float:
+    """Where, as part of the step, a coordinate next crosses a voxel's face; `nearest` if that is later."""
+    if abs(slope) < _LEAST_PART:
+        return nearest
+    at = start + part * slope
+    face = math.floor(at + 0.5 + _LEAST_PART) + 0.5 if slope > 0.0 else math.ceil(at - 0.5 - _LEAST_PART) - 0.5
+    found = (face - start) / slope
+    return found if part + _LEAST_PART < found < nearest else nearest
+
+
+@njit(cache=True, nogil=True)
+def _add_ray(
+    stopping: Float32, scattering: Float32, density: Float32, begin: Float, slope: Float, sums: Float
+) -> None:
+    """Add stopping and scattering × length and length outside metal along one ray, cut exactly at voxel faces."""
+    part = 0.0
+    while part < 1.0 - _LEAST_PART:
+        end = 1.0
+        for c in range(3):
+            end = _next_face(begin[c], slope[c], part, end)
+        middle, length = 0.5 * (part + end), end - part
+        part = end
+        fx, fy, fz = begin[0] + middle * slope[0], begin[1] + middle * slope[1], begin[2] + middle * slope[2]
+        if not is_in_volume(stopping.shape, fx, fy, fz):
+            sums[0] += _AIR * length
+            sums[1] += _AIR * length
+            sums[2] += length
+            continue
+        i, j, k = int(math.floor(fx + 0.5)), int(math.floor(fy + 0.5)), int(math.floor(fz + 0.5))
+        if density[k, j, i] <= METAL_G_CM3:
+            sums[0] += float(stopping[k, j, i]) * length
+            sums[1] += float(scattering[k, j, i]) * length
+            sums[2] += length
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _index(to_index: Float, offset: Float, x: float, y: float, z: float, out: Float) -> None:
+    for c in range(3):
+        out[c] = offset[c] + to_index[c, 0] * x + to_index[c, 1] * y + to_index[c, 2] * z
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def sample_steps(
     stopping: Float32, scattering: Float32, density: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
-    nodes: Float, first: int, samples: int, sad_cm: float, virtual_cm: float,
+    nodes: Float, first: int, sad_cm: float, virtual_cm: float,
 ) -> Float32:  # fmt: skip
     """Relative stopping and scattering power and open part, averaged over each step of each pixel.
+
+    Four fan lines through the quarters of the pixel, each cut exactly at the faces of the voxels it crosses; outside the
+    volume is air.
 
     Parameters
     ----------
     stopping, scattering, density : float32 [z, y, x]; to_index, offset : voxel index = to_index @ bev_cm + offset.
     x_cm, y_cm : centres of the fan's columns and rows on the isocentre plane, seen from the virtual source.
     nodes : distances of the planes from the nominal source, evenly spaced; steps before `first` are left unset.
-    samples : points along a step (× 2 × 2 across); each takes the voxel it lies in, outside the volume air.
 
     Returns
     -------
@@ -70,13 +83,22 @@ def sample_steps(
     """
     ny, nx, steps = y_cm.shape[0], x_cm.shape[0], nodes.shape[0] - 1
     out = np.empty((steps, 3, ny, nx), dtype=np.float32)
-    spacing, side = nodes[1] - nodes[0], (x_cm[1] - x_cm[0]) / virtual_cm
+    side, shift = (x_cm[1] - x_cm[0]) / virtual_cm, sad_cm - virtual_cm
+    scratch = np.empty((ny, 3, 3))
     for j in prange(ny):
+        begin, slope, sums = scratch[j, 0], scratch[j, 1], scratch[j, 2]
         for n in range(first, steps):
+            near, far = nodes[n], nodes[n + 1]
             for i in range(nx):
-                s, t, opening = _mean(
-                    stopping, scattering, density, to_index, offset, x_cm[i] / virtual_cm, y_cm[j] / virtual_cm, side,
-                    nodes[n], spacing, samples, sad_cm - virtual_cm, sad_cm,
-                )  # fmt: skip
-                out[n, 0, j, i], out[n, 1, j, i], out[n, 2, j, i] = s, t, opening
+                sums[:] = 0.0
+                for q in range(4):
+                    tx = x_cm[i] / virtual_cm + (0.25 if q & 1 else -0.25) * side
+                    ty = y_cm[j] / virtual_cm + (0.25 if q & 2 else -0.25) * side
+                    _index(to_index, offset, tx * (near - shift), ty * (near - shift), sad_cm - near, begin)
+                    _index(to_index, offset, tx * (far - shift), ty * (far - shift), sad_cm - far, slope)
+                    for c in range(3):
+                        slope[c] -= begin[c]
+                    _add_ray(stopping, scattering, density, begin, slope, sums)
+                part = max(sums[2], _LEAST_PART)
+                out[n, 0, j, i], out[n, 1, j, i], out[n, 2, j, i] = sums[0] / part, sums[1] / part, 0.25 * sums[2]
     return out
