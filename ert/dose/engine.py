@@ -15,11 +15,11 @@ from ert.domain.plan import Algorithm, DoseTo
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.combine import resample_to_grid
-from ert.dose.kernels.redefine_sample import sample_steps
+from ert.dose.kernels.redefine_sample import sample_step
 from ert.dose.kernels.trace import axis_entry, trace_fan
 from ert.dose.output import output_correction
 from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables
-from ert.dose.redefinition_fan import Field, redefinition_of
+from ert.dose.redefinition_fan import Field, Material, redefinition_of
 from ert.dose.redefinition_fan import fan_dose as redefined_fan_dose
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
@@ -195,18 +195,29 @@ def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Fl
         return fan_dose(
             job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm
         )
-    nodes, tissue = traced.rays.nodes_cm, job.tissue
-    to_index, offset = bev_to_index(frame, tissue.grid)
-    material = sample_steps(
-        tissue.relative_stopping, tissue.relative_scattering, tissue.density_g_cm3, to_index, offset,
-        job.fluence.x_cm, job.fluence.y_cm, nodes, traced.rays.first, frame.sad_cm,
-        job.model.source.virtual_sad_cm,
-    )  # fmt: skip
     field = Field(
         model=job.model, outline_cm=job.geometry.outline_cm, applicator=job.geometry.applicator, fluence=job.fluence,
         sad_cm=frame.sad_cm, insert_cm=insert_cm,
     )  # fmt: skip
-    return redefined_fan_dose(field, traced.rays, material, report)
+    return redefined_fan_dose(field, traced.rays, _material(job, traced.rays.nodes_cm), report)
+
+
+def _material(job: _Job, nodes_cm: Float) -> Material:
+    """What each step of the fan meets in the patient; the array is reused."""
+    tissue, fluence, sad_cm = job.tissue, job.fluence, job.geometry.frame.sad_cm
+    to_index, offset = bev_to_index(job.geometry.frame, tissue.grid)
+    shape = (len(fluence.y_cm), len(fluence.x_cm))
+    out, scratch = np.zeros((3, *shape), dtype=np.float32), np.empty((shape[0], 3, 3))
+
+    def step(number: int, reach: NDArray[np.int64]) -> Float32:
+        sample_step(
+            tissue.relative_stopping, tissue.relative_scattering, tissue.density_g_cm3, to_index, offset, fluence.x_cm,
+            fluence.y_cm, nodes_cm[number], nodes_cm[number + 1], reach, sad_cm, job.model.source.virtual_sad_cm,
+            scratch, out,
+        )  # fmt: skip
+        return out
+
+    return step
 
 
 def _reach_box(job: _Job, near_cm: float, far_cm: float) -> NDArray[np.int64]:

@@ -46,7 +46,7 @@ class Physics:
     ----------
     tables : [2, m]: scattering power and dose per electron against residual range in steps of `RANGE_STEP_G_CM2`.
     populations : [2, 3] first slot, slots, bin width in g/cm² of the core and the wide population.
-    straggling_g_cm2, detour_factor : range variance per path of collisions; factor on the one of detours (equation (7)).
+    straggling_g_cm2, detour_factor : range variance per path, of collisions; factor on that of detours (equation (7)).
     soft_frac, hard_per_rad2, hard_rad2 : what stays Gaussian of the scattering; wide-angle scatters per unit of
         scattering (T ds); projected mean square of one.
     saturation_per_rad2 : 1 / projected mean square slope at which scattering no longer widens it.
@@ -111,7 +111,10 @@ def make_physics(model: RedefinitionModel) -> Physics:
 
 @attrs.frozen(kw_only=True, eq=False)
 class Step:
-    """From one plane to the next; distances from the virtual source."""
+    """From one plane to the next; distances from the virtual source.
+
+    `material` is float32 [3, y, x] of `ert.dose.kernels.redefine.advance`, set where electrons are.
+    """
 
     near_cm: float
     far_cm: float
@@ -152,6 +155,14 @@ class Electrons:
         return self._boxes
 
     @property
+    def reach(self) -> Integer:
+        """First and one past the last row and column with electrons in any slot; zeros if there are none."""
+        used = self._boxes[self._boxes[:, 1] > self._boxes[:, 0]]
+        if len(used) == 0:
+            return np.zeros(4, dtype=np.int64)
+        return np.array([used[:, 0].min(), used[:, 1].max(), used[:, 2].min(), used[:, 3].max()], dtype=np.int64)
+
+    @property
     def is_spent(self) -> bool:
         """True if no electron is left."""
         return not bool(np.any(self._boxes[:, 1] > self._boxes[:, 0]))
@@ -168,8 +179,7 @@ class Electrons:
         self.plane[:] = 0.0
         if not is_active.any():
             return
-        used = boxes[is_active]
-        reach = np.array([used[:, 0].min(), used[:, 1].max(), used[:, 2].min(), used[:, 3].max()])
+        reach = self.reach
         constants = self._constants(step)
         physics = self._physics
         self._touched[:] = 0

@@ -111,13 +111,17 @@ def make_field(
     )  # fmt: skip
 
 
-def fan_dose(field: Field, rays: Rays, material: Float32, check: Callable[[float], None] | None = None) -> Float32:
+Material = Callable[[int, NDArray[np.int64]], Float32]
+"""Number of a step and the rows and columns wanted to what the step meets, [3, y, x] of `Step.material`."""
+
+
+def fan_dose(field: Field, rays: Rays, material: Material, check: Callable[[float], None] | None = None) -> Float32:
     """Dose to water, Gy/MU, on every node of the fan, without the output correction.
 
     Parameters
     ----------
     rays : planes (evenly spaced), water-equivalent depth on them, first plane needed.
-    material : float32 [step, 3, y, x] of `sample_steps`; of length 1: the same in all steps.
+    material : what the step after each plane meets.
     check : called between planes with the part done; may raise `Cancelled`.
 
     Returns
@@ -135,7 +139,7 @@ def fan_dose(field: Field, rays: Rays, material: Float32, check: Callable[[float
         step = Step(
             near_cm=float(nodes[n]) - field.shift_cm,
             far_cm=float(nodes[n + 1]) - field.shift_cm,
-            material=material[min(n, len(material) - 1)],
+            material=material(n, electrons.reach),
         )
         electrons.advance(step)
         dose[n] = electrons.plane * field.scale(float(nodes[n]))
@@ -146,7 +150,7 @@ def fan_dose(field: Field, rays: Rays, material: Float32, check: Callable[[float
     return dose
 
 
-def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, Float32]:
+def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, Material]:
     """Rays and material of flat water on planes from its surface to a depth, in steps of the model."""
     step = redefinition_of(field.model).step_cm
     depths: Float = step * np.arange(math.ceil(depth_cm / step) + 2, dtype=np.float64)
@@ -158,7 +162,8 @@ def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, F
         variance_cm2=np.empty((0, 0, 0), dtype=np.float32),
         entry_cm=np.full(path.shape, ssd_cm, dtype=np.float32),
     )
-    return rays, np.ones((1, 3, *path.shape), dtype=np.float32)
+    water = np.ones((3, *path.shape), dtype=np.float32)
+    return rays, lambda _number, _reach: water
 
 
 def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Float) -> Float:
@@ -178,6 +183,10 @@ def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Fl
         middle_spectrum(electrons.state, electrons.boxes, stopping, 1.0 / RANGE_STEP_G_CM2, at_node, found[n])
         found[n] *= field.scale(float(near))
         electrons.advance(
-            Step(near_cm=float(near) - field.shift_cm, far_cm=float(far) - field.shift_cm, material=material[0])
+            Step(
+                near_cm=float(near) - field.shift_cm,
+                far_cm=float(far) - field.shift_cm,
+                material=material(n, electrons.reach),
+            )
         )
     return found

@@ -12,6 +12,7 @@ from ert.dose.kernels.sampling import is_in_volume
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Integer = NDArray[np.int64]
 
 METAL_G_CM3 = 7.0
 """Density from which a voxel is a shield that ends electrons (lead, tungsten, brass, low-melting alloy)."""
@@ -31,9 +32,7 @@ def _next_face(start: float, slope: float, part: float, nearest: float) -> float
 
 
 @njit(cache=True, nogil=True)
-def _add_ray(
-    stopping: Float32, scattering: Float32, density: Float32, begin: Float, slope: Float, sums: Float
-) -> None:
+def _add_ray(stopping: Float32, scattering: Float32, density: Float32, begin: Float, slope: Float, sums: Float) -> None:
     """Add stopping and scattering × length and length outside metal along one ray, cut exactly at voxel faces."""
     part = 0.0
     while part < 1.0 - _LEAST_PART:
@@ -62,43 +61,35 @@ def _index(to_index: Float, offset: Float, x: float, y: float, z: float, out: Fl
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def sample_steps(
+def sample_step(
     stopping: Float32, scattering: Float32, density: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
-    nodes: Float, first: int, sad_cm: float, virtual_cm: float,
-) -> Float32:  # fmt: skip
-    """Relative stopping and scattering power and open part, averaged over each step of each pixel.
+    near_cm: float, far_cm: float, reach: Integer, sad_cm: float, virtual_cm: float, scratch: Float, out: Float32,
+) -> None:  # fmt: skip
+    """Relative stopping and scattering power and open part, averaged over the step of each pixel.
 
-    Four fan lines through the quarters of the pixel, each cut exactly at the faces of the voxels it crosses; outside the
-    volume is air.
+    Four fan lines through the quarters of the pixel, each cut exactly at the faces of the voxels it crosses; outside
+    the volume is air.
 
     Parameters
     ----------
     stopping, scattering, density : float32 [z, y, x]; to_index, offset : voxel index = to_index @ bev_cm + offset.
     x_cm, y_cm : centres of the fan's columns and rows on the isocentre plane, seen from the virtual source.
-    nodes : distances of the planes from the nominal source, evenly spaced; steps before `first` are left unset.
-
-    Returns
-    -------
-    float32 [step, 3, y, x]
+    near_cm, far_cm : the two planes, from the nominal source.
+    reach : first and one past the last row and column wanted.
+    scratch : [y, 3, 3], overwritten; out : float32 [3, y, x], written within `reach`.
     """
-    ny, nx, steps = y_cm.shape[0], x_cm.shape[0], nodes.shape[0] - 1
-    out = np.empty((steps, 3, ny, nx), dtype=np.float32)
     side, shift = (x_cm[1] - x_cm[0]) / virtual_cm, sad_cm - virtual_cm
-    scratch = np.empty((ny, 3, 3))
-    for j in prange(ny):
+    for j in prange(reach[0], reach[1]):
         begin, slope, sums = scratch[j, 0], scratch[j, 1], scratch[j, 2]
-        for n in range(first, steps):
-            near, far = nodes[n], nodes[n + 1]
-            for i in range(nx):
-                sums[:] = 0.0
-                for q in range(4):
-                    tx = x_cm[i] / virtual_cm + (0.25 if q & 1 else -0.25) * side
-                    ty = y_cm[j] / virtual_cm + (0.25 if q & 2 else -0.25) * side
-                    _index(to_index, offset, tx * (near - shift), ty * (near - shift), sad_cm - near, begin)
-                    _index(to_index, offset, tx * (far - shift), ty * (far - shift), sad_cm - far, slope)
-                    for c in range(3):
-                        slope[c] -= begin[c]
-                    _add_ray(stopping, scattering, density, begin, slope, sums)
-                part = max(sums[2], _LEAST_PART)
-                out[n, 0, j, i], out[n, 1, j, i], out[n, 2, j, i] = sums[0] / part, sums[1] / part, 0.25 * sums[2]
-    return out
+        for i in range(reach[2], reach[3]):
+            sums[:] = 0.0
+            for q in range(4):
+                tx = x_cm[i] / virtual_cm + (0.25 if q & 1 else -0.25) * side
+                ty = y_cm[j] / virtual_cm + (0.25 if q & 2 else -0.25) * side
+                _index(to_index, offset, tx * (near_cm - shift), ty * (near_cm - shift), sad_cm - near_cm, begin)
+                _index(to_index, offset, tx * (far_cm - shift), ty * (far_cm - shift), sad_cm - far_cm, slope)
+                for c in range(3):
+                    slope[c] -= begin[c]
+                _add_ray(stopping, scattering, density, begin, slope, sums)
+            part = max(sums[2], _LEAST_PART)
+            out[0, j, i], out[1, j, i], out[2, j, i] = sums[0] / part, sums[1] / part, 0.25 * sums[2]
