@@ -31,7 +31,7 @@ _DOSE_TO = ((DoseTo.MEDIUM, "Dose to medium"), (DoseTo.WATER, "Dose to water"))
 
 
 def combo(name: str, items: list[tuple[object, str]]) -> QComboBox:
-    """A combo box with data behind its texts."""
+    """A combo box with data behind its texts; Qt hands a text enumeration back as plain text."""
     box = QComboBox()
     box.setAccessibleName(name)
     for data, text in items:
@@ -92,14 +92,18 @@ class PrescriptionPanel(QWidget):
         self.target.activated.connect(lambda _n: self._set_target(self.target.currentData()))
         self.dose.entered.connect(self._set_dose)
         self.fractions.entered.connect(self._set_fractions)
-        self.normalisation.activated.connect(lambda _n: self._set_normalisation(self.normalisation.currentData()))
+        self.normalisation.activated.connect(
+            lambda _n: self._set_normalisation(Normalisation(self.normalisation.currentData()))
+        )
         self.percent.entered.connect(self._set_percent)
         self.point.activated.connect(lambda _n: self._set_point(self.point.currentData()))
         self.dose_to.activated.connect(
-            lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=self.dose_to.currentData()))
+            lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=DoseTo(self.dose_to.currentData())))
         )
         self.engine.activated.connect(
-            lambda _n: self._apply("Algorithm", lambda p: attrs.evolve(p, algorithm=self.engine.currentData()))
+            lambda _n: self._apply(
+                "Algorithm", lambda p: attrs.evolve(p, algorithm=Algorithm(self.engine.currentData()))
+            )
         )
         self.spacing.entered.connect(self._set_spacing)
         for edit in (self.dose, self.fractions, self.percent, self.spacing):
