@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.depth_dose import depth_quantities, smooth_curve
-from ert.commissioning.fit import FitResult, absolute
+from ert.commissioning.fit import FLOOR_CGY, MODEL_SIGMA_FRAC, FitResult, absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, planes_cgy
 from ert.commissioning.redefinition_model import RedefinedWater
@@ -151,8 +153,20 @@ def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: Be
     if redefinition is None:
         return report
     doses: dict[Field, _FieldDose] = {f: _RedefinedDose(data, model, f, redefinition.output) for f in fields}
-    other = attrs.evolve(_report(data, energy, fit, model, doses), parameters=redefinition.parameters)
+    other = _report(data, energy, fit, model, doses)
+    chi2 = _mean_square(other.curves)
+    other = attrs.evolve(other, parameters=redefinition.parameters, fit_chi2=chi2)
     return attrs.evolve(report, redefinition=other)
+
+
+def _mean_square(curves: Sequence[CurveComparison]) -> float:
+    """Mean squared difference of all curves over the variance the fits give each point."""
+    rows = [
+        (c.computed_cgy_per_mu - c.measured_cgy_per_mu)
+        / np.sqrt(c.sigma_cgy_per_mu**2 + FLOOR_CGY**2 + (MODEL_SIGMA_FRAC * c.measured_cgy_per_mu) ** 2)
+        for c in curves
+    ]
+    return float(np.mean(np.concatenate(rows) ** 2))
 
 
 def _report(

@@ -20,8 +20,8 @@ DEPTH_STEP_CM = 0.025
 _CUT_OFF = (1.12, 1.2)
 _LEAST_TAIL_POINTS = 40
 _MOST_ATTENUATION_PER_CM = 0.2
-_MODEL_SIGMA_FRAC = 0.01
-_FLOOR_CGY = 0.006
+MODEL_SIGMA_FRAC = 0.01
+FLOOR_CGY = 0.006
 _PROFILE_WEIGHT = 0.5
 _AIR_WEIGHT = 0.5
 
@@ -174,7 +174,7 @@ class Objective:
         closed = self.identity(p)
         rows = []
         for curve, at in self.curves:
-            sigma = np.sqrt(curve.sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * curve.dose) ** 2)
+            sigma = np.sqrt(curve.sigma**2 + FLOOR_CGY**2 + (MODEL_SIGMA_FRAC * curve.dose) ** 2)
             weight = _PROFILE_WEIGHT if curve.kind == "profile" else 1.0
             rows.append(weight * (self.curve(p, closed, at) - curve.dose) / sigma)
         rows.extend(self._air_residuals(p))

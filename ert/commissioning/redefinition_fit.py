@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from ert.commissioning.correction import absolute_fields
-from ert.commissioning.fit import absolute
+from ert.commissioning.fit import FLOOR_CGY, MODEL_SIGMA_FRAC, absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.measured import Field as MeasuredField
 from ert.domain.beam_model import BeamModel, FittedParameter, OutputCorrection, RedefinitionModel
@@ -32,7 +32,7 @@ _BUILDUP_CM, _BUILDUP_RANGE_CM = 0.7, 6.0
 _CURVATURE, _RIDGE, _DEPTH_DOSE_SIGMA = 30.0, 30.0, 0.005
 _CORRELATED = 0.4
 _FACTOR_BOUNDS = (0.3, 1.5)
-_MODEL_SIGMA_FRAC, _FLOOR_CGY, _PROFILE_WEIGHT = 0.01, 0.006, 0.5
+_PROFILE_WEIGHT = 0.5
 _CGY = 0.01
 
 _ROUNDS, _HALVINGS = 4, 3
@@ -220,7 +220,7 @@ class RedefinitionObjective:
 
 
 def _residuals(computed: Float, curve: Curve) -> Float:
-    sigma = np.sqrt(curve.sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * curve.dose) ** 2)
+    sigma = np.sqrt(curve.sigma**2 + FLOOR_CGY**2 + (MODEL_SIGMA_FRAC * curve.dose) ** 2)
     weight = _CORRELATED * (_PROFILE_WEIGHT if curve.kind == "profile" else 1.0)
     return np.asarray(weight * (computed - curve.dose) / sigma)
 
