@@ -1,6 +1,6 @@
-"""Time and memory of the pencil beam: 10 × 10 cm², 2.5 mm, a heterogeneous patient of 50 × 40 × 30 cm.
+"""Time and memory of a dose engine: 10 × 10 cm² (or --field), 2.5 mm, a heterogeneous patient of 50 × 40 × 30 cm.
 
-    python benchmarks/pencil_beam.py [--threads 1 2] [--repeats 9] [--json FILE]
+    python benchmarks/pencil_beam.py [--algorithm pbra] [--field 10] [--threads 1 2] [--repeats 9] [--json FILE]
 
 Every figure is the median of the repeats after one warm-up; each thread count runs in its own process.
 """
@@ -23,6 +23,7 @@ import numba
 import numpy as np
 
 from ert.commissioning.package import read_package
+from ert.domain.plan import Algorithm
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm
@@ -58,7 +59,7 @@ def make_patient() -> TissueGrid:
     return TissueGrid(grid=grid, density_g_cm3=arrays[0], relative_stopping=arrays[1], relative_scattering=arrays[2])
 
 
-def run(threads: int, repeats: int) -> dict[str, object]:
+def run(threads: int, repeats: int, algorithm: Algorithm, side_cm: float) -> dict[str, object]:
     """Figures of one process."""
     numba.set_num_threads(threads)
     package = read_package(resources_dir() / "demo_machine" / "package")
@@ -68,15 +69,18 @@ def run(threads: int, repeats: int) -> dict[str, object]:
         isocentre_cm=(0.0, -12.0, 0.0), gantry_deg=0.0, collimator_deg=0.0, couch_deg=0.0, patient_position="HFS",
         sad_cm=machine.sad_cm,
     )  # fmt: skip
+    applicator = next(a for a in machine.applicators if a.opening_x_cm >= side_cm and a.id != "A06")
     geometry = BeamGeometry(
-        frame=frame, outline_cm=rectangle_cm(10.0, 10.0), applicator=machine.applicator("A10"),
+        frame=frame, outline_cm=rectangle_cm(side_cm, side_cm), applicator=applicator,
         insert_distance_cm=machine.insert_distance_cm,
     )  # fmt: skip
     rows = {}
     idle_mb = None
     for energy in PHASES:
         model = package.model(energy)
-        once = partial(compute_beam_dose, tissue=tissue, geometry=geometry, model=model, dose_grid=tissue.grid)
+        once = partial(
+            compute_beam_dose, tissue=tissue, geometry=geometry, model=model, dose_grid=tissue.grid, algorithm=algorithm
+        )
         began = time.perf_counter()
         result = once()
         first = time.perf_counter() - began
@@ -103,15 +107,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--algorithm", default=Algorithm.PENCIL_BEAM.value, choices=[a.value for a in Algorithm])
+    parser.add_argument("--field", type=float, default=10.0, help="side of the square cutout at the isocentre, cm")
     parser.add_argument("--one", action="store_true", help="used for the processes of the thread counts")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     if arguments.one:
-        print(json.dumps(run(arguments.threads[0], arguments.repeats)))
+        algorithm = Algorithm(arguments.algorithm)
+        print(json.dumps(run(arguments.threads[0], arguments.repeats, algorithm, arguments.field)))
         return
     found = []
     for threads in arguments.threads:
         command = [sys.executable, __file__, "--one", "--threads", str(threads), "--repeats", str(arguments.repeats)]
+        command += ["--algorithm", arguments.algorithm, "--field", str(arguments.field)]
         environment = {**os.environ, "NUMBA_NUM_THREADS": str(threads)}
         found.append(json.loads(subprocess.run(command, check=True, capture_output=True, env=environment).stdout))
     print(f"load {os.getloadavg()[0]:.1f}")

@@ -110,6 +110,13 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def _energy(energy: EnergyReport) -> dict[str, Any]:
+    summary = _engine(energy)
+    if energy.redefinition is not None:
+        summary["pbra"] = _engine(energy.redefinition)
+    return summary
+
+
+def _engine(energy: EnergyReport) -> dict[str, Any]:
     return {
         "energy_mev": energy.energy_mev,
         "model_digest": energy.model_digest,

@@ -79,8 +79,8 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
 def _check_algorithm(name: str) -> None:
     if name not in {a.value for a in Algorithm}:
         raise Refused(
-            f"This version of ERT has no '{name}' dose engine; it has the pencil beam only.",
-            hint="Use --algorithm pencil-beam.",
+            f"This version of ERT has no '{name}' dose engine; it has {' and '.join(a.value for a in Algorithm)}.",
+            hint="Choose one of these with --algorithm.",
         )
 
 
@@ -125,6 +125,7 @@ def _beam_dose(
             model=inputs.package.model(beam.energy_mev),
             dose_grid=grid,
             dose_to=inputs.job.dose_to,
+            algorithm=Algorithm(inputs.job.algorithm),
             check=ctx.check,
         )
     except OutsideModel as refused:

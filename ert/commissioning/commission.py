@@ -12,6 +12,7 @@ from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.model import build_model
 from ert.commissioning.output_tables import output_tables
+from ert.commissioning.redefinition_model import build_redefinition
 from ert.domain.beam_model import MachinePackage
 from ert.domain.commissioning import CommissioningReport
 
@@ -56,6 +57,7 @@ def commission(
     for number, energy in enumerate(data.energies):
         fit = fit_energy(data, energy, check=check, on_step=on_step)
         model = build_model(data, energy, fit, is_demo=is_demo)
+        model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
         models.append(model)
         tables.append(
             output_tables(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +13,10 @@ from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.fit import FitResult, absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
-from ert.commissioning.model import axis_cgy, field_fluence, profile_cgy
-from ert.domain.beam_model import BeamModel
+from ert.commissioning.model import axis_cgy, field_fluence, middle_line, planes_cgy
+from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
+from ert.commissioning.redefinition_model import RedefinedWater
+from ert.domain.beam_model import BeamModel, OutputCorrection
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.dose.fluence import Fluence
 from ert.dose.output import equivalent_square_cm, output_correction, rectangle_cm
@@ -27,16 +31,24 @@ _DEPTHS = (("R90", "r90_cm"), ("R80", "r80_cm"), ("R50", "r50_cm"), ("Rp", "rp_c
 class _FieldDose:
     """Computed dose of one field in water, sampled wherever it was measured, output correction included."""
 
-    def __init__(self, data: BeamData, model: BeamModel, field: Field) -> None:
+    def __init__(self, data: BeamData, model: BeamModel, field: Field, output: OutputCorrection | None = None) -> None:
         self._data, self._model, self._field = data, model, field
         self.fluence: Fluence = field_fluence(data, model, field)
         applicator = data.machine.applicator(field.applicator_id)
         self.correction = output_correction(
-            model, rectangle_cm(field.width_cm, field.height_cm), applicator, field.ssd_cm
+            model, rectangle_cm(field.width_cm, field.height_cm), applicator, field.ssd_cm, output
         )
-
+        self._prepare()
         depths = np.linspace(0.05, model.practical_range_cm, 40)
         self.maximum_cgy = float(self.axis(depths).max())
+
+    def _prepare(self) -> None:
+        """For engines that compute all planes at once."""
+
+    def planes(self, depths_cm: Float) -> NDArray[np.float32]:
+        """Corrected dose planes, cGy/MU."""
+        planes = planes_cgy(self._data, self._model, self.fluence, self._field, depths_cm)
+        return np.asarray(planes * np.float32(self.correction))
 
     def axis(self, depths_cm: Float) -> Float:
         """Corrected depth dose on the axis, cGy/MU."""
@@ -44,7 +56,23 @@ class _FieldDose:
 
     def line(self, curve: Curve) -> Float:
         """Corrected profile, cGy/MU."""
-        return self.correction * profile_cgy(self._data, self._model, self.fluence, curve)
+        plane = self.planes(np.array([curve.depth_cm]))[0].astype(np.float64)
+        return middle_line(self._data, self._model, self.fluence, curve, plane)
+
+
+class _RedefinedDose(_FieldDose):
+    """The same by the redefinition engine."""
+
+    def _prepare(self) -> None:
+        self._planes = RedefinedWater(self._data, self._model, self._field)
+
+    def planes(self, depths_cm: Float) -> NDArray[np.float32]:
+        """Corrected dose planes, cGy/MU."""
+        return np.asarray(self._planes.planes_cgy(depths_cm) * np.float32(self.correction))
+
+    def axis(self, depths_cm: Float) -> Float:
+        """Corrected depth dose on the axis, cGy/MU."""
+        return self.correction * self._planes.axis_cgy(depths_cm)
 
 
 def gamma_along(position_cm: Float, measured: Float, computed: Float, *, dose_cgy: float, distance_cm: float) -> float:
@@ -114,8 +142,32 @@ def _identity_error_pct(model: BeamModel, dose: _FieldDose) -> float:
 
 
 def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel) -> EnergyReport:
-    """The report of one energy."""
-    doses = {f: _FieldDose(data, model, f) for f in absolute_fields(data, energy)}
+    """The report of one energy, of both engines where both were fitted."""
+    fields = absolute_fields(data, energy)
+    report = _report(data, energy, fit, model, {f: _FieldDose(data, model, f) for f in fields})
+    redefinition = model.redefinition
+    if redefinition is None:
+        return report
+    doses: dict[Field, _FieldDose] = {f: _RedefinedDose(data, model, f, redefinition.output) for f in fields}
+    other = _report(data, energy, fit, model, doses)
+    chi2 = _mean_square(other.curves)
+    other = attrs.evolve(other, parameters=redefinition.parameters, fit_chi2=chi2)
+    return attrs.evolve(report, redefinition=other)
+
+
+def _mean_square(curves: Sequence[CurveComparison]) -> float:
+    """Mean squared difference of all curves over the variance the fits give each point."""
+    rows = [
+        (c.computed_cgy_per_mu - c.measured_cgy_per_mu)
+        / np.sqrt(c.sigma_cgy_per_mu**2 + FLOOR_CGY**2 + (MODEL_SIGMA_FRAC * c.measured_cgy_per_mu) ** 2)
+        for c in curves
+    ]
+    return float(np.mean(np.concatenate(rows) ** 2))
+
+
+def _report(
+    data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel, doses: dict[Field, _FieldDose]
+) -> EnergyReport:
     curves = [(c, doses[c.field]) for c in (absolute(c, data, energy) for c in energy.curves) if c is not None]
     outputs = []
     for output in energy.outputs:

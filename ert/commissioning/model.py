@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -209,15 +211,26 @@ def output_ratios(data: BeamData, energy: EnergyData, model: BeamModel) -> list[
 
 
 def _plateaus(data: BeamData, energy: EnergyData, model: BeamModel, field: Field) -> list[tuple[float, float]]:
-    """Measured over computed dose on the plateau of each absolute profile of a field, and its standard deviation."""
-    found = []
     fluence = field_fluence(data, model, field)
+    return plateau_ratios(energy, field, model, lambda curve: profile_cgy(data, model, fluence, curve))
+
+
+def plateau_ratios(
+    energy: EnergyData, field: Field, model: BeamModel, profile: Callable[[Curve], Float]
+) -> list[tuple[float, float]]:
+    """Measured over computed dose on the plateau of each absolute profile of a field, and its standard deviation.
+
+    Parameters
+    ----------
+    profile : computed dose, cGy/MU, at the points of a measured profile.
+    """
+    found = []
     for curve in energy.curves:
         if curve.kind != "profile" or curve.field != field or not curve.is_absolute:
             continue
         use = is_plateau(curve, model.summary.r90_cm)
         if use.any():
-            computed = profile_cgy(data, model, fluence, curve)[use]
+            computed = profile(curve)[use]
             weight = (computed / curve.sigma[use]) ** 2
             ratio = float(np.average(curve.dose[use] / computed, weights=weight))
             found.append((ratio, float(weight.sum() ** -0.5)))
@@ -227,6 +240,11 @@ def _plateaus(data: BeamData, energy: EnergyData, model: BeamModel, field: Field
 def profile_cgy(data: BeamData, model: BeamModel, fluence: Fluence, curve: Curve) -> Float:
     """Computed profile, cGy/MU without the output correction: the plane's middle line, then linear along it."""
     plane = planes_cgy(data, model, fluence, curve.field, np.array([curve.depth_cm]))[0].astype(np.float64)
+    return middle_line(data, model, fluence, curve, plane)
+
+
+def middle_line(data: BeamData, model: BeamModel, fluence: Fluence, curve: Curve, plane: Float) -> Float:
+    """Values of a plane at the points of a profile."""
     rows = plane if curve.axis == "crossline" else plane.T
     half = len(rows) // 2
     # The axis lies between two rows: Lagrange weights of the four nearest, at their middle.

@@ -140,6 +140,54 @@ class OutputCorrection:
 
 
 @attrs.frozen(kw_only=True)
+class RedefinitionModel:
+    """What the redefinition engine needs beyond source and photons (docs/physics/redefinition.md).
+
+    Attributes
+    ----------
+    step_cm : distance of its planes; the dose factors hold for this one.
+    peak_energy_mev, spread_above_frac, spread_below_frac : spectrum at the insert: its peak and the relative widths of
+        the Gaussians above and below it.
+    core_angle_rad : projected angular spread at the insert, RMS.
+    scatter_factor : on the scattering power of ICRU 35.
+    hard_frac, hard_angle_rad : part of the scattering power that comes in single wide-angle scatters, and the projected
+        RMS angle of one.
+    saturation_rad2 : projected mean square slope that scattering does not exceed.
+    straggling_g_cm2, detour_factor : range variance per path of collisions; factor on the one of detours.
+    edge_per_cm, edge_angle_rad, edge_range_frac : electrons scattered at the insert's edge, per length of an edge 5 cm
+        from the axis, in fluence of the open beam; their angular spread; largest range over that of the open beam.
+    buildup_frac, buildup_cm : dose lacking at the surface until secondary electrons are in equilibrium, and the depth
+        over which it falls by e.
+    node_mev, node_factor : C(E), on evenly spaced energies.
+    scale_gy_per_mu : dose of unit fluence and unit stopping power (1 MeV cm²/g).
+    output : measured over computed output.
+    parameters : for the reader.
+    """
+
+    step_cm: float
+    peak_energy_mev: float
+    spread_above_frac: float
+    spread_below_frac: float
+    core_angle_rad: float
+    scatter_factor: float
+    hard_frac: float
+    hard_angle_rad: float
+    saturation_rad2: float
+    straggling_g_cm2: float
+    detour_factor: float
+    edge_per_cm: float
+    edge_angle_rad: float
+    edge_range_frac: float
+    buildup_frac: float
+    buildup_cm: float
+    node_mev: Float = _field_table()
+    node_factor: Float = _field_table()
+    scale_gy_per_mu: float
+    output: OutputCorrection
+    parameters: tuple[FittedParameter, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
 class BeamModel:
     """One machine's electron beam of one energy.
 
@@ -155,6 +203,7 @@ class BeamModel:
     reference_depth_cm, reference_dose_gy_per_mu : the smoothed measured depth dose the model reproduces by
         construction (self-test).
     summary, validity, parameters : for the reader; `is_demo` marks models that must never treat.
+    redefinition : for the redefinition engine; None where it was not commissioned.
     """
 
     machine_name: str
@@ -179,6 +228,7 @@ class BeamModel:
     validity: Validity
     parameters: tuple[FittedParameter, ...] = ()
     is_demo: bool = False
+    redefinition: RedefinitionModel | None = attrs.field(default=None, metadata=ADDED_LATER)
 
     @property
     def digest(self) -> str:

@@ -122,6 +122,7 @@ class EnergyReport:
     smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
     limits : what was not measured and therefore limits the model.
     acceptance : the figures above against published tolerances.
+    redefinition : the same of the redefinition engine; None where it was not fitted.
     """
 
     energy_mev: float
@@ -138,6 +139,7 @@ class EnergyReport:
     min_side_cm: float
     limits: tuple[str, ...]
     acceptance: tuple[AcceptanceTest, ...] = ()
+    redefinition: EnergyReport | None = None
 
 
 @attrs.frozen(kw_only=True)

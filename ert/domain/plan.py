@@ -43,6 +43,7 @@ class Algorithm(enum.StrEnum):
     """Dose engines."""
 
     PENCIL_BEAM = "pencil-beam"
+    PBRA = "pbra"
 
 
 @attrs.frozen(kw_only=True)

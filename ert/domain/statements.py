@@ -12,12 +12,16 @@ NORMALISATION_NAMES = {
     Normalisation.POINT: "Reference point",
     Normalisation.FIXED_MU: "Monitor units as entered",
 }
-ALGORITHM_NAMES = {Algorithm.PENCIL_BEAM: "Pencil beam"}
-ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)"}
+ALGORITHM_NAMES = {Algorithm.PENCIL_BEAM: "Pencil beam", Algorithm.PBRA: "Redefinition (PBRA)"}
+ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)", Algorithm.PBRA: "Redefinition (estimate)"}
 _TRUST = {
     Algorithm.PENCIL_BEAM: "an estimate. Behind and beside bone, air and bolus steps it may err by 5–15 %.",
+    Algorithm.PBRA: "an estimate. Behind and beside bone, air and bolus steps it may err by about 5 %.",
 }
-_LEFT_OUT = {Algorithm.PENCIL_BEAM: "It knows no back-scatter."}
+_LEFT_OUT = {
+    Algorithm.PENCIL_BEAM: "It knows no back-scatter.",
+    Algorithm.PBRA: "It knows no back-scatter, and no electrons that shields or metal scatter.",
+}
 
 
 def normalisation_sentence(plan: Plan, structures: StructureSet) -> str:

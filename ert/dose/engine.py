@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
-from ert.domain.plan import DoseTo
+from ert.domain.plan import Algorithm, DoseTo
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.combine import resample_to_grid
+from ert.dose.kernels.redefine_sample import sample_step
 from ert.dose.kernels.trace import axis_entry, trace_fan
 from ert.dose.output import output_correction
 from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scattered
+from ert.dose.redefinition_fan import Field, Material, redefinition_of
+from ert.dose.redefinition_fan import fan_dose as redefined_fan_dose
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
 from ert.dose.water import given_dose_gy_per_mu, given_point_cm
@@ -26,7 +29,6 @@ from ert.geometry.grid import VoxelGrid
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-ENGINE = f"pencil-beam {NUMERICS_VERSION}"
 _NODES_PER_RANGE = 28
 _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
@@ -44,6 +46,7 @@ class _Job:
     dose_grid: VoxelGrid
     tables: ModelTables
     fluence: Fluence
+    algorithm: Algorithm
 
 
 @attrs.frozen(kw_only=True)
@@ -60,10 +63,11 @@ def compute_beam_dose(
     dose_grid: VoxelGrid,
     request_digest: str = "",
     dose_to: DoseTo = DoseTo.MEDIUM,
+    algorithm: Algorithm = Algorithm.PENCIL_BEAM,
     progress: Callable[[float], None] | None = None,
     check: Callable[[], None] | None = None,
 ) -> DoseResult:
-    """Pencil-beam dose of one beam.
+    """Dose of one beam.
 
     Parameters
     ----------
@@ -72,14 +76,17 @@ def compute_beam_dose(
     model : of this machine and energy.
     dose_grid : where dose is wanted.
     dose_to : dose to the medium of each voxel (dose to water × S_r/ρ; Siebers et al. 2000) or to water.
+    algorithm : the engine; redefinition needs a model commissioned for it.
     progress : called with 0…1; check : may raise `Cancelled`.
 
     Raises
     ------
     OutsideModel
-        Applicator, aperture or SSD outside what was commissioned, or the axis misses the patient.
+        Applicator, aperture or SSD outside what was commissioned, the axis misses the patient, or the model was not
+        commissioned for the algorithm.
     """
     began = time.perf_counter()
+    correction = model.output if algorithm is Algorithm.PENCIL_BEAM else redefinition_of(model).output
     warnings = check_beam(model, geometry)
     ssd_cm = trace_ssd_cm(tissue, geometry)
     check_ssd(model, ssd_cm)
@@ -91,12 +98,12 @@ def compute_beam_dose(
         dose_grid=dose_grid,
         tables=model_tables(model),
         fluence=_fluence(model, geometry),
+        algorithm=algorithm,
     )
     traced = _trace(job)
-    _report(progress, check, 0.4)
-    insert_cm, sad_cm = geometry.insert_distance_cm, geometry.frame.sad_cm
-    fan = fan_dose(model, job.tables, job.fluence, traced.rays, sad_cm=sad_cm, insert_distance_cm=insert_cm)
-    fan *= np.float32(output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm))
+    _report(progress, check, 0.2)
+    fan = _fan_dose(job, traced, lambda done: _report(progress, check, 0.2 + 0.6 * done))
+    fan *= np.float32(output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm, correction))
     _report(progress, check, 0.8)
     gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
     given = given_dose_gy_per_mu(model, geometry, ssd_cm)
@@ -111,7 +118,7 @@ def compute_beam_dose(
         request_digest=request_digest,
         grid=dose_grid,
         gy_per_mu=gy_per_mu,
-        engine=ENGINE,
+        engine=f"{algorithm.value} {NUMERICS_VERSION}",
         dose_to=dose_to.value,
         ssd_cm=ssd_cm,
         given_dose_gy_per_mu=given,
@@ -153,6 +160,8 @@ def _nodes(job: _Job) -> Float:
     """Evenly spaced planes from just before the tissue grid (or the insert) to the far side of the dose grid."""
     frame = job.geometry.frame
     spacing = max(0.1, min(0.25, job.model.practical_range_cm / _NODES_PER_RANGE, *job.dose_grid.spacing_cm))
+    if job.algorithm is Algorithm.PBRA:
+        spacing = redefinition_of(job.model).step_cm
     near_cm = frame.sad_cm - frame.to_bev(job.tissue.grid.corners_cm())[:, 2].max()
     far_cm = frame.sad_cm - frame.to_bev(job.dose_grid.corners_cm())[:, 2].min()
     begin = max(near_cm - spacing, job.geometry.insert_distance_cm + _LEAST_GAP_CM)
@@ -170,7 +179,8 @@ def _trace(job: _Job) -> _Traced:
     to_index, offset = bev_to_index(frame, job.tissue.grid)
     nodes = _nodes(job)
     is_pencil = np.zeros((len(fluence.y_cm), len(fluence.x_cm)), dtype=np.bool_)
-    is_pencil[fluence.rows, fluence.columns] = True
+    if job.algorithm is Algorithm.PENCIL_BEAM:
+        is_pencil[fluence.rows, fluence.columns] = True
     steps = 1 if nodes[1] - nodes[0] <= _WIDEST_STEP_CM else 2
     shape = (len(nodes), len(fluence.y_cm), len(fluence.x_cm))
     depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
@@ -185,6 +195,38 @@ def _trace(job: _Job) -> _Traced:
     first = max(0, int((entry - nodes[0]) / (nodes[1] - nodes[0])) - 1)
     rays = Rays(nodes_cm=nodes, depth_cm=depth, variance_cm2=variance, entry_cm=ends[0], first=first)
     return _Traced(rays=rays, ends=ends)
+
+
+def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Float32:
+    """Dose to water on the fan, without the output correction, by the engine asked for."""
+    frame, insert_cm = job.geometry.frame, job.geometry.insert_distance_cm
+    if job.algorithm is Algorithm.PENCIL_BEAM:
+        return fan_dose(
+            job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm
+        )
+    field = Field(
+        model=job.model, outline_cm=job.geometry.outline_cm, applicator=job.geometry.applicator, fluence=job.fluence,
+        sad_cm=frame.sad_cm, insert_cm=insert_cm,
+    )  # fmt: skip
+    return redefined_fan_dose(field, traced.rays, _material(job, traced.rays.nodes_cm), report)
+
+
+def _material(job: _Job, nodes_cm: Float) -> Material:
+    """What each step of the fan meets in the patient; the array is reused."""
+    tissue, fluence, sad_cm = job.tissue, job.fluence, job.geometry.frame.sad_cm
+    to_index, offset = bev_to_index(job.geometry.frame, tissue.grid)
+    shape = (len(fluence.y_cm), len(fluence.x_cm))
+    out, scratch = np.zeros((3, *shape), dtype=np.float32), np.empty((shape[0], 3, 3))
+
+    def step(number: int, reach: NDArray[np.int64]) -> Float32:
+        sample_step(
+            tissue.relative_stopping, tissue.relative_scattering, tissue.density_g_cm3, to_index, offset, fluence.x_cm,
+            fluence.y_cm, nodes_cm[number], nodes_cm[number + 1], reach, sad_cm, job.model.source.virtual_sad_cm,
+            scratch, out,
+        )  # fmt: skip
+        return out
+
+    return step
 
 
 def _reach_box(job: _Job, near_cm: float, far_cm: float) -> NDArray[np.int64]:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from ert.domain.beam_model import BeamModel
+from ert.domain.beam_model import BeamModel, OutputCorrection
 from ert.domain.device import Outline
 from ert.domain.machine import Applicator
 
@@ -25,9 +25,20 @@ def rectangle_cm(width_cm: float, height_cm: float) -> Outline:
     return ((-a, -b), (a, -b), (a, b), (-a, b))
 
 
-def output_correction(model: BeamModel, outline_cm: Outline, applicator: Applicator, ssd_cm: float) -> float:
-    """Factor on the computed dose of this cutout, applicator and SSD (equation (10) of docs/physics/pencil_beam.md)."""
-    correction = model.output
+def output_correction(
+    model: BeamModel,
+    outline_cm: Outline,
+    applicator: Applicator,
+    ssd_cm: float,
+    correction: OutputCorrection | None = None,
+) -> float:
+    """Factor on the computed dose of this cutout, applicator and SSD (equation (10) of docs/physics/pencil_beam.md).
+
+    Parameters
+    ----------
+    correction : of another engine than the pencil beam; None for the pencil beam's.
+    """
+    correction = correction or model.output
 
     def side_factor(side_cm: float) -> float:
         return float(np.interp(math.log(side_cm), np.log(correction.side_cm), correction.side_factor))

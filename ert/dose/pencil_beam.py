@@ -125,13 +125,21 @@ def fan_dose(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, dose,
     )  # fmt: skip
-    _add_background(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
+    add_smooth_dose(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
     return dose
 
 
-def _add_background(
-    model: BeamModel, fluence: Fluence, rays: Rays, dose: Float32, *, sad_cm: float, insert_distance_cm: float
+def add_smooth_dose(
+    model: BeamModel,
+    fluence: Fluence,
+    rays: Rays,
+    dose: Float32,
+    *,
+    sad_cm: float,
+    insert_distance_cm: float,
+    has_edge: bool = True,
 ) -> None:
+    """Add edge electrons (`has_edge`), bremsstrahlung and what the insert lets through to the dose on the fan."""
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
     nearest = max(float(gaps[rays.first]), 0.5)
@@ -143,6 +151,8 @@ def _add_background(
     blurred = blur_maps(fluence.maps, sigmas)
     numbers = np.array([sad_cm, virtual, insert_distance_cm, FALL_STEP_CM])
     falls = background_falls(model)
+    if not has_edge:
+        falls[0] = 0.0
     add_background(
         dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), np.ascontiguousarray(falls.T), numbers
     )

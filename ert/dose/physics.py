@@ -65,6 +65,18 @@ def collision_stopping_power_water(energy_mev: ArrayLike) -> Float:
     return _log_log(energy_mev, table.energy_mev, table.collision_mev_cm2_g)
 
 
+def collision_range_water(energy_mev: ArrayLike) -> Float:
+    """Range in water, g/cm², of electrons that lose energy by collisions only (ESTAR), log-log."""
+    table = water_electrons()
+    return _log_log(energy_mev, table.energy_mev, table.collision_range_g_cm2)
+
+
+def energy_at_collision_range_water(range_g_cm2: ArrayLike) -> Float:
+    """Energy, MeV, of electrons with that range left if they lose energy by collisions only, log-log."""
+    table = water_electrons()
+    return _log_log(range_g_cm2, table.collision_range_g_cm2, table.energy_mev)
+
+
 def csda_range_water(energy_mev: ArrayLike) -> Float:
     """CSDA range in water, g/cm² (ESTAR), log-log."""
     table = water_electrons()

@@ -41,7 +41,9 @@ def model_report_pdf(report: CommissioningReport, *, software: str, printed_at: 
     )
     story = _opening(report, software)
     for energy in report.energies:
-        story += [PageBreak(), *_energy(energy)]
+        story += [PageBreak(), *_energy(energy, "pencil beam")]
+        if energy.redefinition is not None:
+            story += [PageBreak(), *_energy(energy.redefinition, "pencil beam redefinition (PBRA)")]
     story += _signatures()
     return build_pdf(story, title=f"Commissioning of {report.machine_name}", marks=marks)
 
@@ -97,7 +99,7 @@ def _percent(value: float) -> str:
     return f"{value:.1f} %"
 
 
-def _energy(energy: EnergyReport) -> list[Flowable]:
+def _energy(energy: EnergyReport, engine: str) -> list[Flowable]:
     limits = [paragraph(f"\N{BULLET} {text}.") for text in energy.limits] or [paragraph("Nothing is missing.")]
     valid = (
         f"Usable for SSD {energy.ssd_min_cm:g} to {energy.ssd_max_cm:g} cm and openings equivalent to squares of "
@@ -108,7 +110,7 @@ def _energy(energy: EnergyReport) -> list[Flowable]:
         for d in energy.depths
     ]
     story = [
-        paragraph(f"{energy.energy_mev:g} MeV", TITLE),
+        paragraph(f"{energy.energy_mev:g} MeV, {engine}", TITLE),
         paragraph(valid),
         paragraph("Not measured", HEADING),
         *limits,

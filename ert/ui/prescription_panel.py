@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QW
 from ert.app.tissue_library import CurveStanding, Standing
 from ert.domain.image import CtCurve
 from ert.domain.materials import default_ct_curve
-from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, DoseTo, Normalisation, Plan, Prescription
+from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, Algorithm, DoseTo, Normalisation, Plan, Prescription
 from ert.domain.statements import (
     ALGORITHM_NAMES,
     NORMALISATION_NAMES,
@@ -38,7 +38,7 @@ _DOSE_TO = tuple((medium, medium.phrase.capitalize()) for medium in DoseTo)
 
 
 def combo(name: str, items: list[tuple[object, str]]) -> QComboBox:
-    """A combo box with data behind its texts."""
+    """A combo box with data behind its texts; Qt hands a text enumeration back as plain text."""
     box = QComboBox()
     box.setAccessibleName(name)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -71,7 +71,7 @@ class PrescriptionPanel(QWidget):
         self.rule = dim_label()
         self.dose_to = combo("Dose to", list(_DOSE_TO))
         self.spacing = NumberEdit("The dose grid spacing", "cm", minimum=0.1, maximum=1.0)
-        self.engine = text_label()
+        self.engine = combo("Algorithm", list(ALGORITHM_NAMES.items()))
         self.curve = combo("CT curve", [])
         self.curve_state, self.trust = dim_label(), dim_label()
         self._build()
@@ -109,12 +109,19 @@ class PrescriptionPanel(QWidget):
         self.target.activated.connect(lambda _n: self._set_target(self.target.currentData()))
         self.dose.entered.connect(self._set_dose)
         self.fractions.entered.connect(self._set_fractions)
-        self.normalisation.activated.connect(lambda _n: self._set_normalisation(self.normalisation.currentData()))
+        self.normalisation.activated.connect(
+            lambda _n: self._set_normalisation(Normalisation(self.normalisation.currentData()))
+        )
         self.percent.entered.connect(self._set_percent)
         self.new_point.clicked.connect(self._add_point)
         self.point.activated.connect(lambda _n: self._set_point(self.point.currentData()))
         self.dose_to.activated.connect(
             lambda _n: self._apply("Dose to", lambda p: attrs.evolve(p, dose_to=DoseTo(self.dose_to.currentData())))
+        )
+        self.engine.activated.connect(
+            lambda _n: self._apply(
+                "Algorithm", lambda p: attrs.evolve(p, algorithm=Algorithm(self.engine.currentData()))
+            )
         )
         self.spacing.entered.connect(self._set_spacing)
         self.curve.activated.connect(lambda _n: self._set_curve(self.curve.currentData()))
@@ -140,7 +147,7 @@ class PrescriptionPanel(QWidget):
         self._norm_form.setRowVisible(self.percent, given.normalisation in _PERCENT_OF)
         self._norm_form.setRowVisible(self.point, bool(plan.points))
         self.rule.setText(normalisation_sentence(plan, self._workspace.structures))
-        self.engine.setText(ALGORITHM_NAMES[plan.algorithm])
+        self.engine.setCurrentIndex(self.engine.findData(plan.algorithm))
         self.trust.setText(algorithm_statement(plan.algorithm))
         self.dose_to.setCurrentIndex(self.dose_to.findData(plan.dose_to))
         self.spacing.set_value(plan.dose_grid.spacing_cm)

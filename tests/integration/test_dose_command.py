@@ -368,3 +368,16 @@ def test_json_on_stdout_is_the_summary_file(small, capsys):
     captured = capsys.readouterr()
     assert json.loads(captured.out) == json.loads((small / "json" / "summary.json").read_text(encoding="utf-8"))
     assert captured.err == ""
+
+
+def test_the_redefinition_engine_gives_the_same_reference_dose_and_says_who_computed_it(tmp_path):
+    make(tmp_path, beams=[beam()])
+    assert run(tmp_path, "--algorithm", "pbra") == 0
+    (one,) = json.loads((tmp_path / "out" / "summary.json").read_text(encoding="utf-8"))["beams"]
+    assert one["algorithm"] == "pbra"
+    assert one["engine"].startswith("pbra ")
+    depths = np.arange(0.3, 8.0, 0.05)
+    dose = along_axis(tmp_path / "out" / "rtdose_beam_1.dcm", depths)
+    assert dose.max() == pytest.approx(1.0, rel=0.015)
+    fall = int(dose.argmax())
+    assert np.interp(-0.5, -dose[fall:] / dose.max(), depths[fall:]) == pytest.approx(4.908, abs=0.1)

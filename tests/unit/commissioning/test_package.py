@@ -50,8 +50,23 @@ def test_every_value_of_a_model_is_in_its_digest(package):
         attrs.evolve(model, electron_gy_per_mu=table),
         attrs.evolve(model, validity=attrs.evolve(model.validity, ssd_max_cm=200.0)),
         attrs.evolve(model, is_demo=not model.is_demo),
+        attrs.evolve(model, redefinition=None),
+        attrs.evolve(model, redefinition=attrs.evolve(model.redefinition, edge_per_cm=0.0)),
     ]
-    assert len({model.digest, *(m.digest for m in others)}) == 4
+    assert len({model.digest, *(m.digest for m in others)}) == 6
+
+
+def test_a_package_of_format_1_is_read_and_keeps_its_digest(package):
+    """Written before the redefinition engine: no model has its part, and plans refer to their models by digest."""
+    models = tuple(attrs.evolve(m, redefinition=None) for m in package.models)
+    old = attrs.evolve(package, models=models)
+    tree = json.loads(package_bytes(old))
+    tree["format"] = 1
+    for model in tree["package"]["models"]:
+        assert model.pop("redefinition") is None
+    again = package_from_bytes(json.dumps(tree).encode())
+    assert again.digest == old.digest
+    assert all(m.redefinition is None for m in again.models)
 
 
 def test_newer_incomplete_and_foreign_files_are_refused(package):

@@ -1,0 +1,78 @@
+"""The redefinition engine's part of a beam model: fit, then output correction from its own doses in water."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.commissioning.correction import absolute_fields, fit_correction, measured_ratio
+from ert.commissioning.measured import BeamData, Curve, EnergyData
+from ert.commissioning.measured import Field as MeasuredField
+from ert.commissioning.model import field_fluence, middle_line, plateau_ratios
+from ert.commissioning.redefinition_fit import fit_redefinition
+from ert.domain.beam_model import BeamModel, RedefinitionModel
+from ert.dose.fluence import PENCIL_PITCH_CM
+from ert.dose.output import rectangle_cm
+from ert.dose.redefinition_fan import fan_dose, make_field, water_rays
+
+Float = NDArray[np.float64]
+_CGY = 0.01
+_DEPTH_FRAC, _TAIL_CM = 1.3, 11.0
+
+
+class RedefinedWater:
+    """Dose of one measured field in flat water, without the output correction, cGy/MU."""
+
+    def __init__(self, data: BeamData, model: BeamModel, field: MeasuredField) -> None:
+        made = make_field(
+            model,
+            rectangle_cm(field.width_cm, field.height_cm),
+            data.machine.applicator(field.applicator_id),
+            sad_cm=data.machine.sad_cm,
+            insert_distance_cm=data.machine.insert_distance_cm,
+            pitch_cm=PENCIL_PITCH_CM,
+        )
+        rays, material = water_rays(made, ssd_cm=field.ssd_cm, depth_cm=model.practical_range_cm + _TAIL_CM)
+        self._depths = rays.nodes_cm - field.ssd_cm
+        self._dose = fan_dose(made, rays, material) / np.float32(_CGY)
+
+    def planes_cgy(self, depths_cm: Float) -> NDArray[np.float32]:
+        """Planes at these depths, linear between those computed: float32 [depth, y, x]."""
+        at = np.interp(depths_cm, self._depths, np.arange(len(self._depths)))
+        low = np.minimum(at.astype(np.int64), len(self._depths) - 2)
+        part = (at - low).astype(np.float32)[:, None, None]
+        return np.asarray(self._dose[low] + part * (self._dose[low + 1] - self._dose[low]))
+
+    def profile_cgy(self, data: BeamData, model: BeamModel, field: MeasuredField, curve: Curve) -> Float:
+        """Profile at the points of a measured one."""
+        plane = self.planes_cgy(np.array([curve.depth_cm]))[0].astype(np.float64)
+        return middle_line(data, model, field_fluence(data, model, field), curve, plane)
+
+    def axis_cgy(self, depths_cm: Float) -> Float:
+        """Depth dose on the axis."""
+        half = self._dose.shape[1] // 2
+        axis = self._dose[:, half - 1 : half + 1, half - 1 : half + 1].mean(axis=(1, 2), dtype=np.float64)
+        return np.asarray(np.interp(depths_cm, self._depths, axis))
+
+
+def build_redefinition(
+    data: BeamData, energy: EnergyData, model: BeamModel, *, check: Callable[[], None] | None = None
+) -> RedefinitionModel:
+    """Fit the redefinition engine of one energy beside its pencil beam (`model`)."""
+    fitted = fit_redefinition(data, energy, model, check=check)
+    model = attrs.evolve(model, redefinition=fitted)
+    depths = np.linspace(0.0, _DEPTH_FRAC * model.practical_range_cm, 60)
+    ratios = []
+    for field in absolute_fields(data, energy):
+        if check is not None:
+            check()
+        water = RedefinedWater(data, model, field)
+        plateaus = plateau_ratios(energy, field, model, partial(water.profile_cgy, data, model, field))
+        ratio = measured_ratio(energy, field, depths, water.axis_cgy(depths), plateaus)
+        if ratio is not None:
+            ratios.append(ratio)
+    return attrs.evolve(fitted, output=fit_correction(data, ratios))

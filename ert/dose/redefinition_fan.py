@@ -1,0 +1,192 @@
+"""Dose of the redefinition engine on the fan of a beam, in a patient or in flat water."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.beam_model import BeamModel, RedefinitionModel
+from ert.domain.device import Outline
+from ert.domain.machine import Applicator
+from ert.dose.fluence import Fluence, build_fluence
+from ert.dose.kernels.redefine import middle_spectrum
+from ert.dose.pencil_beam import Rays, add_smooth_dose
+from ert.dose.physics import collision_stopping_power_water
+from ert.dose.redefinition import (
+    CUT_MEV,
+    RANGE_STEP_G_CM2,
+    Electrons,
+    Step,
+    air_steps,
+    make_physics,
+    range_grid_mev,
+    top_energy_mev,
+)
+from ert.dose.redefinition_start import opening, start_state
+from ert.errors import OutsideModel
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+
+
+def redefinition_of(model: BeamModel) -> RedefinitionModel:
+    """The model's part for this engine.
+
+    Raises
+    ------
+    OutsideModel
+        The model was commissioned for the pencil beam only.
+    """
+    if model.redefinition is None:
+        raise OutsideModel(
+            f"The beam model '{model.label}' was not commissioned for pencil beam redefinition (PBRA).",
+            hint="Commission the machine again with this version, or choose the pencil beam.",
+        )
+    return model.redefinition
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Field:
+    """A cutout of one beam model on its lattice.
+
+    Attributes
+    ----------
+    sad_cm, insert_cm : isocentre and downstream face of the insert, from the nominal source.
+    """
+
+    model: BeamModel
+    outline_cm: Outline
+    applicator: Applicator
+    fluence: Fluence
+    sad_cm: float
+    insert_cm: float
+
+    @property
+    def shift_cm(self) -> float:
+        """Nominal to virtual source."""
+        return self.sad_cm - self.model.source.virtual_sad_cm
+
+    def scale(self, distance_cm: float) -> float:
+        """Inverse square factor at a distance from the nominal source, 1 at the isocentre."""
+        return (self.model.source.virtual_sad_cm / (distance_cm - self.shift_cm)) ** 2
+
+    def electrons_at(self, distance_cm: float) -> Electrons:
+        """Electrons that left the insert and went through air to a distance from the nominal source."""
+        redefinition = redefinition_of(self.model)
+        physics = make_physics(redefinition)
+        moments = opening(
+            self.model, self.outline_cm, self.applicator, self.fluence, sad_cm=self.sad_cm,
+            insert_distance_cm=self.insert_cm,
+        )  # fmt: skip
+        electrons = Electrons(
+            start_state(redefinition, physics, moments), physics, pitch_cm=self.fluence.pitch_cm,
+            virtual_cm=self.model.source.virtual_sad_cm,
+        )  # fmt: skip
+        near = self.insert_cm - self.shift_cm
+        for step in air_steps(near, distance_cm - self.shift_cm, electrons.plane.shape):
+            electrons.advance(step)
+        return electrons
+
+
+def make_field(
+    model: BeamModel,
+    outline_cm: Outline,
+    applicator: Applicator,
+    *,
+    sad_cm: float,
+    insert_distance_cm: float,
+    pitch_cm: float,
+) -> Field:
+    """A cutout on a lattice of that pitch."""
+    fluence = build_fluence(
+        model, outline_cm, applicator, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, pitch_cm=pitch_cm
+    )
+    return Field(
+        model=model, outline_cm=outline_cm, applicator=applicator, fluence=fluence, sad_cm=sad_cm,
+        insert_cm=insert_distance_cm,
+    )  # fmt: skip
+
+
+Material = Callable[[int, NDArray[np.int64]], Float32]
+"""Number of a step and the rows and columns wanted to what the step meets, [3, y, x] of `Step.material`."""
+
+
+def fan_dose(field: Field, rays: Rays, material: Material, check: Callable[[float], None] | None = None) -> Float32:
+    """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+
+    Parameters
+    ----------
+    rays : planes (evenly spaced), water-equivalent depth on them, first plane needed.
+    material : what the step after each plane meets.
+    check : called between planes with the part done; may raise `Cancelled`.
+
+    Returns
+    -------
+    float32 [node, y, x]
+    """
+    nodes, redefinition = rays.nodes_cm, redefinition_of(field.model)
+    dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
+    electrons = field.electrons_at(float(nodes[rays.first]))
+    for n in range(rays.first, len(nodes) - 1):
+        if electrons.is_spent:
+            break
+        if check is not None:
+            check((n - rays.first) / (len(nodes) - rays.first))
+        step = Step(
+            near_cm=float(nodes[n]) - field.shift_cm,
+            far_cm=float(nodes[n + 1]) - field.shift_cm,
+            material=material(n, electrons.reach),
+        )
+        electrons.advance(step)
+        dose[n] = electrons.plane * field.scale(float(nodes[n]))
+    dose *= 1.0 - redefinition.buildup_frac * np.exp(rays.depth_cm * np.float32(-1.0 / redefinition.buildup_cm))
+    add_smooth_dose(
+        field.model, field.fluence, rays, dose, sad_cm=field.sad_cm, insert_distance_cm=field.insert_cm, has_edge=False
+    )
+    return dose
+
+
+def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, Material]:
+    """Rays and material of flat water on planes from its surface to a depth, in steps of the model."""
+    step = redefinition_of(field.model).step_cm
+    depths: Float = step * np.arange(math.ceil(depth_cm / step) + 2, dtype=np.float64)
+    x2, y2 = field.fluence.x_cm[None, :] ** 2, field.fluence.y_cm[:, None] ** 2
+    path = np.sqrt(1.0 + (x2 + y2) / field.model.source.virtual_sad_cm**2)
+    rays = Rays(
+        nodes_cm=np.asarray(ssd_cm + depths, dtype=np.float64),
+        depth_cm=np.ascontiguousarray(depths[:, None, None] * path[None], dtype=np.float32),
+        variance_cm2=np.empty((0, 0, 0), dtype=np.float32),
+        entry_cm=np.full(path.shape, ssd_cm, dtype=np.float32),
+    )
+    water = np.ones((3, *path.shape), dtype=np.float32)
+    return rays, lambda _number, _reach: water
+
+
+def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Float) -> Float:
+    """Electron dose of the middle of the field in flat water by energy, for unit scale and factors: [plane, node, x].
+
+    Planes as in `water_rays`; the mean of the two middle rows; hat functions on `node_mev`. Build-up is left out.
+    """
+    rays, material = water_rays(field, ssd_cm=ssd_cm, depth_cm=depth_cm)
+    energy = range_grid_mev(top_energy_mev(redefinition_of(field.model)))
+    stopping = collision_stopping_power_water(np.maximum(energy, CUT_MEV))
+    at_node = np.interp(energy, node_mev, np.arange(len(node_mev)))
+    found = np.zeros((len(rays.nodes_cm), len(node_mev), len(field.fluence.x_cm)))
+    electrons = field.electrons_at(ssd_cm)
+    for n, (near, far) in enumerate(zip(rays.nodes_cm, rays.nodes_cm[1:], strict=False)):
+        if electrons.is_spent:
+            break
+        middle_spectrum(electrons.state, electrons.boxes, stopping, 1.0 / RANGE_STEP_G_CM2, at_node, found[n])
+        found[n] *= field.scale(float(near))
+        electrons.advance(
+            Step(
+                near_cm=float(near) - field.shift_cm,
+                far_cm=float(far) - field.shift_cm,
+                material=material(n, electrons.reach),
+            )
+        )
+    return found
