@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import beam_data, commission, compare_machines, curve, dose, gui, mu, patients, release, site
+from ert.cli import beam_data, cache, commission, compare_machines, curve, dose, gui, mu, patients, release, site
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -43,6 +43,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     patients.add(app, wiring)
     curve.add(app, wiring)
     release.add(app, wiring)
+    cache.add(app, wiring)
     return app
 
 
