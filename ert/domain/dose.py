@@ -34,7 +34,7 @@ class DoseRequest:
 
     Its digest is the name of the dose; a dose is shown only for the request it was computed for. Of the machine it
     holds the geometry the engine uses: a package may correct that and keep its beam models.
-    Every field of plan, beam, image, machine and model is dosimetric or not; `tests/unit/domain/test_dose_request.py`
+    Every field of plan, beam, image, machine and model is dosimetric or not; `tests/unit/app/test_dose_request.py`
     says which, and fails for a field that nobody classified.
     """
 

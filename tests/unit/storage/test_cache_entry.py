@@ -14,6 +14,7 @@ from ert.storage.cache_entry import EntrySealer
 from ert.storage.cache_folder import CacheFolder
 from ert.storage.cache_local import LocalDoseCache
 from ert.storage.cache_shelf import Shelf
+from ert.storage.envelope import unseal
 from ert.storage.keys import Vault
 from tests.integration.storage import samples
 
@@ -168,5 +169,11 @@ def test_names_and_bytes_say_nothing(cache, folder, sealer):
         for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
             assert word.encode(encoding) not in everything
     assert bytes.fromhex(A) not in everything
+    with file.path.open("rb") as source:
+        header, pieces = unseal(source, file_bytes=file.size_bytes, context=sealer._context(A), kek_of=sealer._key_of)
+        packed = b"".join(pieces)
+    assert len(packed) > 1000
+    assert not any(packed[at : at + 8] in everything for at in range(0, len(packed) - 8, 8))  # nothing lies in clear
+    assert header.length > len(packed) // 2
     again = sealer.unseal(A, file.path.read_bytes())
     assert again.warnings == (warning,)  # it was in there
