@@ -65,6 +65,8 @@ class CacheSettings:
         for folder in (self.folder, self.network_folder):
             if folder and not Path(folder).is_absolute():
                 raise Refused(f"The folder '{folder}' is no absolute path.", hint="Give it from the root of its disk.")
+            if folder.encode("utf-8", "ignore").decode("utf-8") != folder or "\0" in folder:
+                raise Refused("The name of a folder has characters that cannot be written down.")
         for limit in (self.limit_gigabytes, self.network_limit_gigabytes):
             if not 1 <= limit <= MAXIMUM_LIMIT_GIGABYTES:
                 raise Refused(f"A cache must be limited to 1 to {MAXIMUM_LIMIT_GIGABYTES} GB, not {limit}.")
@@ -150,7 +152,7 @@ def _group(place: Path, name: str, kind: Any, table: Any) -> Any:  # noqa: ANN40
 
 def _toml(value: bool | int | str) -> str:
     """A TOML literal; the escapes of JSON strings are all escapes of TOML strings, but DEL must be written out."""
-    return json.dumps(value).replace("\x7f", "\\u007f")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _unreadable(place: Path, why: str) -> Refused:
