@@ -45,9 +45,9 @@ class CacheSettings:
     ----------
     is_on : keep doses at all, here and on the share.
     folder : absolute path; "" for the user's cache folder of this system.
-    limit_gigabytes : of all doses of one site there.
+    limit_gigabytes : of all doses there, of whatever site.
     network_folder : absolute path of a folder on a share; "" for none.
-    network_limit_gigabytes : of all doses of one site there.
+    network_limit_gigabytes : the same for that folder.
 
     Raises
     ------

@@ -15,7 +15,7 @@ class CacheReport:
     folder : where its files of this site lie; "" if there is none.
     size_bytes : what lies there; None if that cannot be told.
     entries : how many doses; None if that cannot be told.
-    limit_bytes : the older doses are removed beyond it.
+    limit_bytes : of the folder with all its sites; beyond it the least recently used doses are removed.
     is_working : whether doses are kept there and found.
     state : a sentence for the user.
     """

@@ -1,5 +1,8 @@
 """A folder of cached doses: files that may vanish, be replaced or be damaged by anybody at any time.
 
+``<folder>/<site id>/<64 hex digits>.ertc``; a limit holds for all sites together, so that doses of sites that are gone
+retire too. Nothing whose name does not look like this is counted or touched: the folder may hold other people's files.
+
 Truth is what lies in the folder; there is no index. Files are written under another name and renamed, without a flush:
 what a power cut leaves does not authenticate and is removed. Several processes use a folder at once without locks.
 """
@@ -9,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import stat
 import time
 import uuid
@@ -23,6 +27,9 @@ SUFFIX = ".ertc"
 UNFINISHED = ".part"
 QUARANTINED = ".bad"
 UNFINISHED_AGE_S = 3600
+_UUID = r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_SITE_NAME = re.compile(_UUID)
+_FILE_NAME = re.compile(rf"[0-9a-f]{{64}}\{SUFFIX}|{_UUID}(\{UNFINISHED}|\{QUARANTINED})")
 _AFTER_EVICTION_FRAC = 0.9
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
 
@@ -110,29 +117,28 @@ class CacheFolder:
             quarantined.unlink()
 
     def files(self) -> tuple[CacheFile, ...]:
-        """All files of ours, the least recently used first; none if the folder is not there."""
+        """All files of this site; none if the folder is not there."""
         try:
-            found = list(self._scan())
+            return tuple(_scan(self.path))
         except FileNotFoundError:
-            found = []
-        return tuple(sorted(found, key=lambda f: (f.used_s, f.path.name)))
+            return ()
 
     def shrink(self, limit_bytes: int, *, now_s: Callable[[], float] = time.time) -> bool:
-        """Keep what lies there within a limit; False if others' files, which may not be removed, stand in the way.
+        """Keep what lies there of all sites within a limit; False if files that may not be removed stand in the way.
 
         What writers left unfinished an hour ago and what was quarantined goes first; then, if there is too much, the
         least recently used entries, down to nine tenths of the limit.
         """
         kept: list[CacheFile] = []
         left: list[CacheFile] = []
-        for file in self.files():
+        for file in self._everything():
             is_old = now_s() - file.used_s > UNFINISHED_AGE_S
             is_left = file.path.suffix == QUARANTINED or (file.path.suffix == UNFINISHED and is_old)
             (left if is_left else kept).append(file)
         total = sum(f.size_bytes for f in (*kept, *(f for f in left if not _removed(f))))
         if total <= limit_bytes:
             return True
-        for file in kept:
+        for file in sorted(kept, key=lambda f: (f.used_s, f.path.name)):
             if total <= limit_bytes * _AFTER_EVICTION_FRAC:
                 break
             if file.is_entry and _removed(file):
@@ -152,18 +158,30 @@ class CacheFolder:
         else:
             self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
 
-    def _scan(self) -> Iterator[CacheFile]:
-        with os.scandir(self.path) as items:
-            for item in items:
-                if Path(item.name).suffix not in {SUFFIX, UNFINISHED, QUARANTINED}:
-                    continue
-                with contextlib.suppress(FileNotFoundError):  # another process removed it meanwhile
-                    found = item.stat(follow_symlinks=False)
-                    if not stat.S_ISDIR(found.st_mode):
-                        yield CacheFile(path=Path(item.path), size_bytes=found.st_size, used_s=found.st_mtime)
+    def _everything(self) -> Iterator[CacheFile]:
+        """The files of all sites in the folder above."""
+        try:
+            with os.scandir(self.path.parent) as items:
+                names = [i.name for i in items if _SITE_NAME.fullmatch(i.name) and i.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            return
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):  # another process cleared it meanwhile
+                yield from _scan(self.path.parent / name)
 
     def _entry(self, name: str) -> Path:
         return self.path / f"{name}{SUFFIX}"
+
+
+def _scan(folder: Path) -> Iterator[CacheFile]:
+    with os.scandir(folder) as items:
+        for item in items:
+            if not _FILE_NAME.fullmatch(item.name):
+                continue
+            with contextlib.suppress(FileNotFoundError):  # another process removed it meanwhile
+                found = item.stat(follow_symlinks=False)
+                if not stat.S_ISDIR(found.st_mode):
+                    yield CacheFile(path=Path(item.path), size_bytes=found.st_size, used_s=found.st_mtime)
 
 
 def _removed(file: CacheFile) -> bool:

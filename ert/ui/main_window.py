@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         self.curves_action = self._action("CT curves…", self.show_curves, "")
         self.materials_action = self._action("Materials…", self.show_materials, "")
         self.check_action = self._action("Verify the whole site", self.check_site, "")
+        self.settings_action = self._action("Settings…", self.show_settings, "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
@@ -121,6 +122,7 @@ class MainWindow(QMainWindow):
             self.curves_action,
             self.materials_action,
             self.check_action,
+            self.settings_action,
         ]
         site.addActions(entries)
         site.addSeparator()
@@ -246,6 +248,13 @@ class MainWindow(QMainWindow):
 
         if self.session is not None:
             self._open_library(MaterialsDialog(self.session, self))
+
+    def show_settings(self) -> None:
+        """See and change the settings of this workstation."""
+        from ert.ui.settings_dialog import SettingsDialog
+
+        if self.session is not None:
+            SettingsDialog(self.session, self).open()
 
     def _open_library(self, dialog: CurvesDialog | MaterialsDialog) -> None:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -1,4 +1,4 @@
-"""A plan opened again, here or on another workstation, gets its dose without computing. A record never comes from there."""
+"""A plan opened again, here or elsewhere, gets its dose without computing. A record never comes from a cache."""
 
 import hashlib
 import multiprocessing

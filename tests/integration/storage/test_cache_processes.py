@@ -6,7 +6,7 @@ import random
 
 from ert.storage.cache_entry import EntrySealer
 from tests.integration.storage import samples
-from tests.unit.storage.test_cache_local import bytes_there, cache_in, digest, fixed_vault
+from tests.unit.storage.test_cache_local import SITE, bytes_there, cache_in, digest, fixed_vault
 
 
 def _write_and_read(path, limit_bytes, seed, answers):
@@ -44,10 +44,9 @@ def test_eight_processes_and_vandals_get_no_wrong_dose_and_the_limit_holds(tmp_p
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
     limit = 8 * entry_bytes
-    (tmp_path / "doses").mkdir()
-    children = [
-        context.Process(target=_write_and_read, args=(tmp_path / "doses", limit, seed, answers)) for seed in range(8)
-    ]
+    folder = tmp_path / SITE
+    folder.mkdir()
+    children = [context.Process(target=_write_and_read, args=(folder, limit, seed, answers)) for seed in range(8)]
     for child in children:
         child.start()
     told = [answers.get(timeout=120) for _ in children]
@@ -56,4 +55,4 @@ def test_eight_processes_and_vandals_get_no_wrong_dose_and_the_limit_holds(tmp_p
     assert [wrong for wrong, _, _ in told] == [0] * 8
     assert sum(hits for _, hits, _ in told) > 50
     assert [trouble for _, _, trouble in told] == [""] * 8
-    assert bytes_there(tmp_path / "doses") <= limit
+    assert bytes_there(folder) <= limit

@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import resource
 import time
+import uuid
 
 import attrs
 import pytest
@@ -19,6 +20,14 @@ from ert.storage.keys import KEY_BYTES, PURPOSES, Vault
 from tests.integration.storage import samples
 
 SITE = "8b6b2f0e-1111-4000-8000-000000000001"
+
+
+@pytest.fixture
+def tmp_path(tmp_path):
+    """The folder of one site in a cache folder of this test's own."""
+    folder = tmp_path / "doses" / SITE
+    folder.mkdir(parents=True)
+    return folder
 
 
 def fixed_vault() -> Vault:
@@ -49,8 +58,8 @@ def test_the_limit_holds_on_the_disk_and_the_least_recently_used_go_first(tmp_pa
     cache = cache_in(tmp_path, limit_bytes=limit)
     for number in range(5):
         cache.put(samples.dose(digest(number), seed=number))
-    for age, file in enumerate(cache._shelf.folder.files()):  # written in order, 1000 s apart
-        os.utime(file.path, (1_000_000 + 1000 * age,) * 2)
+        path = tmp_path / f"{cache._shelf._sealer.name(digest(number))}.ertc"
+        os.utime(path, (1_000_000 + 1000 * number,) * 2)  # 1000 s apart
     assert cache.get(digest(0)) is not None  # used now: no longer the oldest
     cache.put(samples.dose(digest(5), seed=5))
     assert bytes_there(tmp_path) <= limit
@@ -71,6 +80,15 @@ def test_entries_written_by_others_count_though_this_cache_never_saw_them(tmp_pa
     assert bytes_there(tmp_path) <= 4 * entry_bytes
 
 
+def test_doses_of_sites_that_are_gone_retire_too(tmp_path, entry_bytes):
+    gone = tmp_path.parent / str(uuid.uuid4())
+    for number in range(4):
+        cache_in(gone).put(samples.dose(digest(number), seed=number))
+    cache_in(tmp_path, limit_bytes=3 * entry_bytes).put(samples.dose(digest(9)))
+    assert bytes_there(gone) + bytes_there(tmp_path) <= 3 * entry_bytes
+    assert cache_in(tmp_path).get(digest(9)) is not None
+
+
 def test_a_dose_larger_than_the_limit_is_not_kept_and_drives_nothing_out(tmp_path, entry_bytes):
     cache_in(tmp_path).put(samples.dose(digest(1)))
     small = cache_in(tmp_path, limit_bytes=entry_bytes - 1)
@@ -82,22 +100,32 @@ def test_a_dose_larger_than_the_limit_is_not_kept_and_drives_nothing_out(tmp_pat
 def test_what_was_left_unfinished_is_removed_after_an_hour_and_strangers_files_never(tmp_path):
     cache = cache_in(tmp_path)
     cache.put(samples.dose(digest(1)))
-    for name, age_s in (("old.part", 7200), ("fresh.part", 60), ("x.bad", 0), ("readme.txt", 10**7)):
+    old, fresh, bad = (f"{uuid.uuid4()}{end}" for end in (".part", ".part", ".bad"))
+    strangers = {"readme.txt", "download.part", "photo.bad", "x.ertc"}
+    for name, age_s in {old: 7200, fresh: 60, bad: 0, **dict.fromkeys(strangers, 10**7)}.items():
         (tmp_path / name).write_bytes(b"abc")
         os.utime(tmp_path / name, (time.time() - age_s,) * 2)
+    downloads = tmp_path.parent / "Downloads" / f"{uuid.uuid4()}.part"
+    downloads.parent.mkdir()
+    downloads.write_bytes(b"abc")
+    os.utime(downloads, (0, 0))
     cache.put(samples.dose(digest(2)))
-    assert {p.name for p in tmp_path.iterdir() if p.suffix != ".ertc"} == {"fresh.part", "readme.txt"}
+    kept = {p.name for p in tmp_path.iterdir()}
+    assert strangers | {fresh} <= kept
+    assert not {old, bad} & kept
     cache.clear()
-    assert [p.name for p in tmp_path.iterdir()] == ["readme.txt"]
+    assert {p.name for p in tmp_path.iterdir()} == strangers
+    assert downloads.exists()
     assert cache.get(digest(1)) is None
 
 
 def test_clearing_removes_the_folder_and_the_cache_goes_on(tmp_path):
-    cache = cache_in(tmp_path / "a" / "b")
+    place = tmp_path.parent / "a" / "b"
+    cache = cache_in(place)
     cache.put(samples.dose(digest(1)))
     assert cache.report().entries == 1
     cache.clear()
-    assert not (tmp_path / "a" / "b").exists()
+    assert not place.exists()
     assert cache.report().is_working
     cache.put(samples.dose(digest(1)))
     assert cache.get(digest(1)) == samples.dose(digest(1))
