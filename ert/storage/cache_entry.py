@@ -13,6 +13,7 @@ from __future__ import annotations
 import hmac
 import io
 import struct
+import threading
 import uuid
 from typing import Any
 
@@ -47,12 +48,14 @@ class EntrySealer:
         self._store_id = vault.store_id
         self._content_key = bytearray(_derived(vault.file_kek(vault.generation), "ert-cache", vault.store_id))
         self._name_key = bytearray(_derived(vault.index_key, "ert-cache-name", vault.store_id))
+        self._lock = threading.Lock()  # a key half overwritten must not seal anything
 
     def close(self) -> None:
         """Overwrite the keys; every later use raises `Unavailable`."""
-        for key in (self._content_key, self._name_key):
-            key[:] = bytes(len(key))
-            key.clear()
+        with self._lock:
+            for key in (self._content_key, self._name_key):
+                key[:] = bytes(len(key))
+                key.clear()
 
     def name(self, request_digest: str) -> str:
         """File name of the dose of a request, without its ending."""
@@ -121,11 +124,11 @@ class EntrySealer:
             raise _damaged("key generation")
         return self._open(self._content_key)
 
-    @staticmethod
-    def _open(key: bytearray) -> bytes:
-        if not key:
-            raise Unavailable("The site is closed.", detail="cache keys are forgotten")
-        return bytes(key)
+    def _open(self, key: bytearray) -> bytes:
+        with self._lock:
+            if not key:
+                raise Unavailable("The site is closed.", detail="cache keys are forgotten")
+            return bytes(key)
 
 
 def _document(plaintext: memoryview) -> tuple[dict[str, Any], int]:

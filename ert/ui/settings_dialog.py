@@ -9,6 +9,7 @@ import attrs
 from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
+    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -94,11 +95,11 @@ class SettingsDialog(QDialog):
     def __init__(self, session: SiteSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Settings of this workstation")
-        self.setMinimumWidth(640)
         self._session = session
         self._settings: Settings | None = None
         self._jobs_under_way = 0
         self._is_closed = False
+        self._layout = QVBoxLayout(self)
         self.message = MessageStrip()
         self.is_on = QCheckBox("Keep computed doses")
         default = str(CacheSettings().local_folder)
@@ -124,10 +125,12 @@ class SettingsDialog(QDialog):
             self.deleteLater()
 
     def _build(self) -> None:
-        layout = QVBoxLayout(self)
+        layout = self._layout
         layout.setContentsMargins(20, 16, 20, 12)
         layout.addWidget(section_title("Cache of computed doses"))
-        layout.addWidget(dim_label(_ABOUT))
+        about = dim_label(_ABOUT)
+        about.setMinimumWidth(600)
+        layout.addWidget(about)
         layout.addWidget(self.is_on)
         for title, fields in (("This workstation", self.local), ("Network folder, for all workstations", self.network)):
             layout.addSpacing(8)
@@ -156,13 +159,19 @@ class SettingsDialog(QDialog):
         try:
             self._settings = load_settings()
         except Refused as error:  # nothing is cached now, and the file is not overwritten
-            self.message.show_error(str(error))
+            self._tell(self.message.show_error, str(error))
             self.save.setEnabled(False)
         cache = CacheSettings(is_on=False) if self._settings is None else self._settings.cache
         self.is_on.setChecked(cache.is_on)
         self._enable(cache.is_on)
         self.local.fill(cache.folder, cache.limit_gigabytes)
         self.network.fill(cache.network_folder, cache.network_limit_gigabytes)
+
+    def _tell(self, show: Callable[[str], None], sentence: str) -> None:
+        """Show a message and make room for it: Qt would take that from the fields, whose text is cut then."""
+        show(sentence)
+        self._layout.activate()
+        self.resize(self.width(), max(self.height(), self._layout.totalHeightForWidth(self.width())))
 
     def submit(self) -> None:
         """Write the settings and use them; refusals are shown here."""
@@ -178,7 +187,7 @@ class SettingsDialog(QDialog):
             )
             save_settings(attrs.evolve(self._settings, cache=cache))
         except Refused as error:
-            self.message.show_error(str(error))
+            self._tell(self.message.show_error, str(error))
             return
         caches = self._session.caches
         self._run("Changing the caches", lambda _ctx: caches.apply(cache), lambda _none: self.accept())
@@ -202,9 +211,11 @@ class SettingsDialog(QDialog):
         self._show_reports(reports)
         left = sum(report.size_bytes or 0 for report in reports)
         if left:
-            self.message.show_warning(f"{left / _MEGABYTE:.1f} MB could not be removed or came back meanwhile.")
+            self._tell(
+                self.message.show_warning, f"{left / _MEGABYTE:.1f} MB could not be removed or came back meanwhile."
+            )
         else:
-            self.message.show_note("The cached doses of this site were removed.")
+            self._tell(self.message.show_note, "The cached doses of this site were removed.")
 
     def _show_reports(self, reports: tuple[CacheReport, ...]) -> None:
         for fields, report in zip((self.local, self.network), reports, strict=True):
@@ -228,5 +239,5 @@ class SettingsDialog(QDialog):
             title=title,
             can_stop=False,
             on_done=lambda value: over(lambda: on_done(value)),
-            on_failed=lambda error: over(lambda: self.message.show_error(sentence_of(error))),
+            on_failed=lambda error: over(lambda: self._tell(self.message.show_error, sentence_of(error))),
         )
