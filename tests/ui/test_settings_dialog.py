@@ -29,8 +29,8 @@ def test_settings_are_saved_used_at_once_and_the_cache_is_emptied(window, shown,
     assert dialog.local.state.text() == "Off."  # the test's gateway caches nothing
     dialog.local.folder.setText(str(tmp_path / "doses"))
     dialog.local.limit.setText("3")
-    dialog.submit()
-    qtbot.waitUntil(lambda: not dialog.isVisible(), timeout=20_000)
+    with qtbot.waitSignal(dialog.accepted, timeout=20_000):
+        dialog.submit()
     assert load_settings().cache == CacheSettings(folder=str(tmp_path / "doses"), limit_gigabytes=3)
     window.session.caches.put(samples.dose("aa" * 32))
     dialog = shown()

@@ -110,10 +110,12 @@ def test_a_plan_opened_again_finds_its_dose_on_this_workstation(planned_site, tm
     computed, shown = sha256_of(workspace), workspace.dose.plan_gy
     workspace.close()
     session.close()
-    patient_words = [b"CHESTWALL", b"ERT-DEMO", *(w.encode() for w in (session.site_name, USER))]
-    for file in (tmp_path / "doses").rglob("*"):
-        content = file.read_bytes() if file.is_file() else b""
-        assert not [w for w in patient_words if w.lower() in content.lower() + str(file.name).lower().encode()]
+    told = ["CHESTWALL", "ERT-DEMO-1", "19600101", "1960-01-01", "PTV_", session.site_name + " ", USER]
+    canaries = [word.lower().encode(encoding) for word in told for encoding in ("utf-8", "utf-16-le", "utf-16-be")]
+    files = [file for file in (tmp_path / "doses").rglob("*") if file.is_file()]
+    assert len(files) == 1
+    everything = b"".join(file.read_bytes() + file.name.encode() for file in files).lower()
+    assert [word for word in canaries if word in everything] == []
     monkeypatch.setattr(dose_service, "compute_beam_dose", lambda **_a: pytest.fail("the engine was asked"))
     session = opened(planned_site, settings, owner)
     workspace = only_plan(session)
