@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import resource
 from pathlib import Path
@@ -11,6 +12,7 @@ import platformdirs
 
 if TYPE_CHECKING:
     from ert.app.ports import SiteGateway
+    from ert.settings import CacheSettings
 
 
 def prepare_environment() -> None:
@@ -25,6 +27,18 @@ def prepare_environment() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and patient data in clear
 
 
+def cache_settings() -> CacheSettings:
+    """Where doses are cached; nowhere if the settings cannot be used: a site opens all the same."""
+    from ert.errors import Refused
+    from ert.settings import CacheSettings, load_settings
+
+    try:
+        return load_settings().cache
+    except Refused as error:
+        logging.getLogger(__name__).warning("the settings cannot be used; no dose is cached", exc_info=error)
+        return CacheSettings(is_on=False)
+
+
 class Program:
     """What the commands need from here; nothing is imported before it is asked for."""
 
@@ -34,7 +48,7 @@ class Program:
         from ert.storage.sites import Sites
 
         anchors = Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
-        return Sites(SiteOptions(anchor_folder=anchors))
+        return Sites(SiteOptions(anchor_folder=anchors, cache_settings=cache_settings))
 
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import attrs
 
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
+from ert.app.ports import DoseCache
 from ert.app.selftest import require_tested_engine
 from ert.domain.beam import Beam
 from ert.domain.beam_model import BeamModel, MachinePackage
@@ -26,6 +28,7 @@ from ert.dose.tissue import TissueGrid, build_tissue
 from ert.errors import DigestMismatch, InvalidPlan
 from ert.geometry.grid import VoxelGrid
 
+_LOG = logging.getLogger(__name__)
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
 
 
@@ -128,15 +131,25 @@ class DoseService:
     ----------
     kept : callable
         Looks a request digest up in the store; None where there is none.
+    cache : DoseCache
+        Asked last before a dose is computed. What is kept with a plan comes before it, so that a record is never
+        answered by a cache.
     """
 
     def __init__(
-        self, *, image: CtImage, structures: StructureSet, models: Models, kept: Callable[[str], DoseResult | None]
+        self,
+        *,
+        image: CtImage,
+        structures: StructureSet,
+        models: Models,
+        kept: Callable[[str], DoseResult | None],
+        cache: DoseCache,
     ) -> None:
         self._image = image
         self._structures = structures
         self._models = models
         self._kept = kept
+        self._cache = cache
         self.memory = DoseMemory()
         self._tissue: tuple[str, TissueGrid] | None = None
 
@@ -152,7 +165,9 @@ class DoseService:
         found = []
         for beam in plan.beams:
             machine, model = self._models.of_beam(beam)
-            request = dose_request(plan, beam, image=self._image, structures=self._structures, grid=grid)
+            request = dose_request(
+                plan, beam, machine=machine, image=self._image, structures=self._structures, grid=grid
+            )
             found.append(BeamRequest(beam=beam, machine=machine, model=model, request=request))
         return tuple(found)
 
@@ -178,7 +193,7 @@ class DoseService:
         return self._tissue[1]
 
     def compute(self, plan: Plan, ctx: JobContext) -> tuple[DoseResult, ...]:
-        """Doses of all beams, from memory or store where the very same request was answered before.
+        """Doses of all beams, from memory, store or cache where the very same request was answered before.
 
         Raises
         ------
@@ -194,13 +209,26 @@ class DoseService:
             ctx.check()
             result = self.memory.get(item.request.digest) or self._kept(item.request.digest)
             if result is None:
+                result = self._cached(item.request)
+            if result is None:
                 result = self._compute_one(plan, item, ctx, number / len(requests), 1 / len(requests))
+                self._cache.put(result)
             if result.request_digest != item.request.digest:
                 raise DigestMismatch("A dose came back that does not belong to what was asked for.")
             self.memory.put(result)
             results.append(result)
         ctx.progress(1.0)
         return tuple(results)
+
+    def _cached(self, request: DoseRequest) -> DoseResult | None:
+        """The dose in a cache, if it answers this request and no other."""
+        result = self._cache.get(request.digest)
+        if result is None:
+            return None
+        if (result.request_digest, result.grid, result.dose_to) != (request.digest, request.grid, request.dose_to):
+            _LOG.warning("a cached dose does not answer what was asked for; it is not used")
+            return None
+        return result
 
     def _compute_one(self, plan: Plan, item: BeamRequest, ctx: JobContext, done: float, share: float) -> DoseResult:
         ctx.progress(done, f"Preparing the patient for beam {item.beam.name}")

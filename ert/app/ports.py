@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
@@ -15,6 +16,7 @@ from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.release import MachineRelease
 from ert.domain.structure import StructureSet
+from ert.settings import CacheSettings
 
 T = TypeVar("T")
 
@@ -82,6 +84,45 @@ class PlanStore(Protocol):
 
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """A kept dose of this plan, verified; None if it was never kept."""
+
+
+class DoseCache(Protocol):
+    """Doses that may be found again. Never a record: whatever is wrong with an entry or its place, it is not there.
+
+    No method raises for trouble with the place, and all may be called from any thread.
+    """
+
+    def get(self, request_digest: str) -> DoseResult | None:
+        """The dose of a request: authentic, with the digests and on the grid it was kept with; else None."""
+
+    def put(self, result: DoseResult) -> None:
+        """Keep a dose, if that is possible."""
+
+    def clear(self) -> None:
+        """Remove all doses of this site."""
+
+    def size_bytes(self) -> int:
+        """What lies there; 0 if that cannot be told."""
+
+
+class CacheFolders(Protocol):
+    """Where doses of one site are cached; needs no keys."""
+
+    def reports(self) -> tuple[CacheReport, ...]:
+        """How each cache stands, the workstation's first."""
+
+    def clear(self) -> None:
+        """Remove all doses of this site."""
+
+
+class DoseCaches(DoseCache, Protocol):
+    """The caches of an opened site, one behind the other."""
+
+    def reports(self) -> tuple[CacheReport, ...]:
+        """How each cache stands, the workstation's first."""
+
+    def apply(self, settings: CacheSettings) -> None:
+        """Use other folders and limits from now on."""
 
 
 class MachineStore(Protocol):
@@ -155,6 +196,10 @@ class SiteStore(Protocol):
     def releases(self) -> LibraryStore[MachineRelease]:
         """Releases of machine packages."""
 
+    @property
+    def caches(self) -> DoseCaches:
+        """Caches of its doses."""
+
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""
 
@@ -189,6 +234,9 @@ class SiteGateway(Protocol):
 
     def is_site(self, path: Path) -> bool:
         """True if the folder looks like a site."""
+
+    def caches(self, path: Path) -> CacheFolders:
+        """Where doses of a site are cached, without opening it."""
 
     def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
         """Begin a new site in a folder that does not exist or is empty."""

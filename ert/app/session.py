@@ -11,7 +11,7 @@ import attrs
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.machine_service import configured, refuse_other_geometry
-from ert.app.ports import SiteGateway, SiteStore
+from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
@@ -93,6 +93,11 @@ class SiteSession:
     def user_name(self) -> str:
         """Who is signed in."""
         return self.store.user_name
+
+    @property
+    def caches(self) -> DoseCaches:
+        """Caches of its doses; unlike the store they may be used from any thread."""
+        return self.store.caches
 
     @property
     def has_demo_machine(self) -> bool:

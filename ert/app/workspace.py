@@ -65,7 +65,9 @@ class PlanWorkspace:
         self._store, self._jobs, self._stored = store, jobs, stored
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
-        self._dose_service = DoseService(image=image, structures=structures, models=models, kept=self._kept_dose)
+        self._dose_service = DoseService(
+            image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
+        )
         self._results: tuple[DoseResult, ...] = ()
         self._dose = DoseState()
         self._dose_job: Job[tuple[DoseResult, ...]] | None = None

@@ -15,6 +15,7 @@ import typer
 from ert import logs
 from ert.cli import (
     beam_data,
+    cache,
     commission,
     compare_machines,
     curve,
@@ -58,6 +59,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     curve.add(app, wiring)
     release.add(app, wiring)
     machines.add(app, wiring)
+    cache.add(app, wiring)
     return app
 
 

@@ -9,12 +9,13 @@ from numpy.typing import ArrayLike, NDArray
 from ert.domain.beam import Beam
 from ert.domain.identity import digest_of, read_only
 from ert.domain.image import CtImage
+from ert.domain.machine import Machine
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 
-NUMERICS_VERSION = 5
+NUMERICS_VERSION = 6
 """Raised with every change of a dose result; part of every dose request, so that old results retire themselves."""
 
 
@@ -31,7 +32,10 @@ def _gy(value: ArrayLike) -> NDArray[np.float32]:
 class DoseRequest:
     """Everything one beam's dose depends on, and nothing else: no MU, weight, name or colour.
 
-    Its digest is the name of the dose; a dose is shown only for the request it was computed for.
+    Its digest is the name of the dose; a dose is shown only for the request it was computed for. Of the machine it
+    holds the geometry the engine uses: a package may correct that and keep its beam models.
+    Every field of plan, beam, image, machine and model is dosimetric or not; `tests/unit/app/test_dose_request.py`
+    says which, and fails for a field that nobody classified.
     """
 
     image_digest: str
@@ -43,6 +47,9 @@ class DoseRequest:
     patient_position: str
     energy_mev: float
     applicator_id: str
+    applicator_opening_cm: tuple[float, float]
+    sad_cm: float
+    insert_distance_cm: float
     isocentre_cm: tuple[float, float, float]
     gantry_deg: float
     collimator_deg: float
@@ -58,8 +65,11 @@ class DoseRequest:
         return digest_of(self)
 
 
-def dose_request(plan: Plan, beam: Beam, *, image: CtImage, structures: StructureSet, grid: VoxelGrid) -> DoseRequest:
-    """The dose request of one beam of a plan on a dose grid."""
+def dose_request(
+    plan: Plan, beam: Beam, *, machine: Machine, image: CtImage, structures: StructureSet, grid: VoxelGrid
+) -> DoseRequest:
+    """The dose request of one beam of a plan on a dose grid; `InvalidPlan` if the machine lacks its applicator."""
+    applicator = machine.applicator(beam.applicator_id)
     overrides = tuple(
         (structures.structure(o.structure_number).shape_digest, digest_of(attrs.evolve(o.material, name="")))
         for o in plan.overrides
@@ -74,6 +84,9 @@ def dose_request(plan: Plan, beam: Beam, *, image: CtImage, structures: Structur
         patient_position=image.patient_position,
         energy_mev=beam.energy_mev,
         applicator_id=beam.applicator_id,
+        applicator_opening_cm=(applicator.opening_x_cm, applicator.opening_y_cm),
+        sad_cm=machine.sad_cm,
+        insert_distance_cm=machine.insert_distance_cm,
         isocentre_cm=beam.isocentre_cm,
         gantry_deg=beam.gantry_deg,
         collimator_deg=beam.collimator_deg,

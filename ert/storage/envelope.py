@@ -57,6 +57,7 @@ class FileKind(enum.IntEnum):
     MACHINE_PACKAGE = 4
     DICOM_ORIGINALS = 5
     DOCUMENT = 6
+    CACHED_DOSE = 7
 
 
 class Compression(enum.IntEnum):

@@ -13,10 +13,13 @@ from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
 from ert.errors import NotASite
+from ert.settings import CacheSettings
 from ert.storage import check as checking
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore
+from ert.storage.cache_entry import EntrySealer
+from ert.storage.caches import SiteCaches
 from ert.storage.database import Database
 from ert.storage.fields import FieldGuard
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
@@ -33,6 +36,11 @@ SITE_NAME_COLUMN = "name_ct"
 Clock = Callable[[], dt.datetime]
 
 
+def no_caches() -> CacheSettings:
+    """Return the settings of a workstation that keeps no doses."""
+    return CacheSettings(is_on=False)
+
+
 def utc_now() -> dt.datetime:
     """Return the time in UTC."""
     return dt.datetime.now(dt.UTC)
@@ -47,11 +55,13 @@ class SiteOptions:
     anchor_folder : where this workstation remembers the sites it saw; None remembers nothing.
     busy_timeout_ms : how long SQLite waits for a lock; a write tries for twice as long.
     clock : returns the time in UTC.
+    cache_settings : returns where doses are cached; asked whenever a site is opened.
     """
 
     anchor_folder: Path | None = None
     busy_timeout_ms: int = 30_000
     clock: Clock = field(default=utc_now)
+    cache_settings: Callable[[], CacheSettings] = no_caches
 
 
 class Site:
@@ -101,6 +111,7 @@ class Site:
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
         self._releases = releases_of(self._records)
+        self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
 
     @property
     def site_id(self) -> str:
@@ -158,6 +169,11 @@ class Site:
         return self._releases
 
     @property
+    def caches(self) -> SiteCaches:
+        """Caches of its doses."""
+        return self._caches
+
+    @property
     def records(self) -> Records:
         """Rows and files, for what is built on top within storage."""
         return self._records
@@ -190,6 +206,7 @@ class Site:
 
     def close(self) -> None:
         """Close and forget the keys."""
+        self._caches.close()
         self._records.database.close()
         self._vault.close()
 

@@ -8,10 +8,11 @@ from ert.errors import SchemaTooOld
 from ert.storage import slots
 from ert.storage.atomic import replace_file
 from ert.storage.blobs import TMP
+from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.site import Site, SiteOptions
-from ert.storage.store_file import CLINICAL, FILE_NAME
+from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
 from ert.storage.unlock import Unlocked, read_slots, slot_path, unlock_with_password, unlock_with_recovery_code
 from ert.storage.upgrade import bring_up_to_date
 from ert.storage.users import find_user, replace_key
@@ -40,6 +41,11 @@ class Sites:
     def is_site(self, path: Path) -> bool:
         """Whether the folder looks like a site."""
         return (path / FILE_NAME).is_file()
+
+    def caches(self, path: Path) -> SiteCacheFolders:
+        """Where doses of a site are cached; raises `NotASite`, `SchemaTooNew`, `StorageFailed`."""
+        store, _ = read_store_file(path)
+        return SiteCacheFolders(store.store_id, self._options.cache_settings())
 
     def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
         """Begin a new site in a folder that does not exist or is empty (`prepare_site`)."""

@@ -27,7 +27,7 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.sign_in_page import SignInPage
-from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_studio
+from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_settings, open_studio
 from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
@@ -99,6 +99,7 @@ class MainWindow(QMainWindow):
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
         self.check_action = self._action("Verify the whole site", self.check_site, "")
+        self.settings_action = self._action("Settings…", partial(self._with_session, open_settings), "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
@@ -123,6 +124,7 @@ class MainWindow(QMainWindow):
             self.curves_action,
             self.materials_action,
             self.check_action,
+            self.settings_action,
         ]
         site.addActions(entries)
         site.addSeparator()

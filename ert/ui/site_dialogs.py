@@ -48,6 +48,13 @@ def open_materials(window: MainWindow, session: SiteSession) -> None:
     _open_library(window, MaterialsDialog(session, window))
 
 
+def open_settings(window: MainWindow, session: SiteSession) -> None:
+    """See and change the settings of this workstation."""
+    from ert.ui.settings_dialog import SettingsDialog
+
+    SettingsDialog(session, window).open()
+
+
 def _open_library(window: MainWindow, dialog: CurvesDialog | MaterialsDialog) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.library_changed.connect(window.library_changed)

@@ -100,6 +100,7 @@ class Photographer:
         self.shoot("05_patients")
         yield from self.walk_import()
         yield from self.walk_plan()
+        yield from self.walk_settings()
 
     def walk_import(self):
         from ert.ui.import_dialog import ImportDialog
@@ -128,6 +129,26 @@ class Photographer:
         yield (lambda: True), 0.3
         self.shoot("07_new_plan")
         asking.reject()
+
+    def walk_settings(self):
+        from ert.ui.settings_dialog import SettingsDialog
+
+        self.window.settings_action.trigger()
+        dialog = self.window.findChild(SettingsDialog)
+        yield (lambda: not dialog.is_busy), 0.5
+        self.shoot("30_settings")
+        dialog.network.folder.setText("share/doses")
+        dialog.submit()
+        yield (lambda: True), 0.3
+        self.shoot("31_settings_refused")
+        dialog.network.folder.setText("/nowhere/share")
+        dialog.submit()
+        yield (lambda: not dialog.is_busy), 0.5
+        self.window.settings_action.trigger()
+        dialog = self.window.findChildren(SettingsDialog)[-1]
+        yield (lambda: not dialog.is_busy), 0.5
+        self.shoot("32_settings_network_away")
+        dialog.reject()
 
     def walk_plan(self):
         window = self.window

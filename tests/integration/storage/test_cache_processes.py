@@ -1,0 +1,58 @@
+"""Several processes on one cache folder, and somebody who damages, swaps, cuts and removes its files meanwhile."""
+
+import multiprocessing
+import os
+import random
+
+from ert.storage.cache_entry import EntrySealer
+from tests.integration.storage import samples
+from tests.unit.storage.test_cache_local import SITE, bytes_there, cache_in, digest, fixed_vault
+
+
+def _write_and_read(path, limit_bytes, seed, answers):
+    """One of several processes: writes, reads, damages and clears; counts wrong answers."""
+    rng = random.Random(seed)
+    cache = cache_in(path, limit_bytes=limit_bytes)
+    wrong = hits = 0
+    for _ in range(60):
+        number = rng.randrange(12)
+        found = cache.get(digest(number))
+        wrong += found is not None and found != samples.dose(digest(number), seed=number)
+        hits += found is not None
+        if found is None:
+            cache.put(samples.dose(digest(number), seed=number))
+        vandal = rng.random()
+        files = list(path.glob("*.ertc")) if vandal < 0.2 else []
+        try:
+            if files and vandal < 0.1:
+                with rng.choice(files).open("r+b") as file:
+                    file.seek(rng.randrange(1000))
+                    file.write(b"\xff\x00")
+            elif files and vandal < 0.15:
+                rng.choice(files).replace(rng.choice(files))
+            elif files and vandal < 0.18:
+                os.truncate(rng.choice(files), 100)
+            elif files:
+                rng.choice(files).unlink()
+        except FileNotFoundError:
+            pass
+    answers.put((wrong, hits, cache._trouble))
+
+
+def test_eight_processes_and_vandals_get_no_wrong_dose_and_the_limit_holds(tmp_path):
+    entry_bytes = len(EntrySealer(fixed_vault()).seal(samples.dose(digest(0))))
+    context = multiprocessing.get_context("spawn")
+    answers = context.Queue()
+    limit = 8 * entry_bytes
+    folder = tmp_path / SITE
+    folder.mkdir()
+    children = [context.Process(target=_write_and_read, args=(folder, limit, seed, answers)) for seed in range(8)]
+    for child in children:
+        child.start()
+    told = [answers.get(timeout=120) for _ in children]
+    for child in children:
+        child.join()
+    assert [wrong for wrong, _, _ in told] == [0] * 8
+    assert sum(hits for _, hits, _ in told) > 50
+    assert [trouble for _, _, trouble in told] == [""] * 8
+    assert bytes_there(folder) <= limit
