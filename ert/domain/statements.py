@@ -13,7 +13,7 @@ NORMALISATION_NAMES = {
     Normalisation.FIXED_MU: "Monitor units as entered",
 }
 ALGORITHM_NAMES = {Algorithm.PENCIL_BEAM: "Pencil beam", Algorithm.PBRA: "Redefinition (PBRA)"}
-ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)", Algorithm.PBRA: "Redefinition (estimate)"}
+ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)", Algorithm.PBRA: "Redefinition (PBRA), estimate"}
 _TRUST = {
     Algorithm.PENCIL_BEAM: "an estimate. Behind and beside bone, air and bolus steps it may err by 5–15 %.",
     Algorithm.PBRA: "an estimate. Behind and beside bone, air and bolus steps it may err by about 5 %.",

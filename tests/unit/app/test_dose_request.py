@@ -22,6 +22,7 @@ from ert.domain.beam_model import (
     MachinePackage,
     OutputCorrection,
     PhotonModel,
+    RedefinitionModel,
     SourceModel,
     Validity,
 )
@@ -30,6 +31,7 @@ from ert.domain.dose import DoseRequest
 from ert.domain.identity import digest_of
 from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Material
 from ert.domain.machine import Applicator, Machine
+from ert.domain.machine_configuration import MachineConfiguration
 from ert.domain.plan import DoseGridSpec, Goal, Normalisation, Plan, Prescription
 from ert.domain.structure import Contour, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.dose.output import rectangle_cm
@@ -49,7 +51,7 @@ CLASSES = {
     DoseGridSpec: ("spacing_cm margin_cm", ""),
     Beam: (
         "energy_mev applicator_id model_digest isocentre_cm gantry_deg collimator_deg couch_deg aperture",
-        "id number name machine_name ssd_cm target_number weight mu colour reasons",  # ssd_cm is traced, not used
+        "id number name machine_name machine_digest ssd_cm target_number weight mu colour reasons",  # ssd_cm is traced
     ),
     Aperture: ("outline_cm", "source margin_cm material thickness_cm"),  # edges are sharp, whatever the insert
     CtCurve: ("points", "name"),
@@ -71,14 +73,23 @@ CLASSES = {
     MachinePackage: ("machine models", "origin is_demo output_tables"),
     Machine: (
         "sad_cm insert_distance_cm applicators",
-        "name insert_thickness_cm insert_material energies_mev",
+        "name insert_thickness_cm insert_material energies_mev configuration",
     ),
     Applicator: ("id opening_x_cm opening_y_cm", "jaw_x_cm jaw_y_cm outer_margin_cm"),
 }
 # Of these every field is in the model's digest, also what does not reach the dose: a model is one thing.
-WHOLE = {BeamModel, SourceModel, PhotonModel, OutputCorrection, DepthDoseSummary, Validity, FittedParameter}
-# Measured outputs serve the monitor unit check and no dose.
-NO_DOSE = {"OutputTables"}
+WHOLE = {
+    BeamModel,
+    SourceModel,
+    PhotonModel,
+    OutputCorrection,
+    RedefinitionModel,
+    DepthDoseSummary,
+    Validity,
+    FittedParameter,
+}
+# Measured outputs serve the monitor unit check; a configuration says what the machine can do, not what it delivers.
+NO_DOSE = {"OutputTables", "MachineConfiguration"}
 
 
 def parts(kind):
@@ -140,6 +151,7 @@ class Case:
 @pytest.fixture(scope="module")
 def case():
     package = read_package(resources_dir() / "demo_machine" / "package")
+    package = attrs.evolve(package, machine=attrs.evolve(package.machine, configuration=MachineConfiguration()))
     beam = Beam(
         number=1, name="AP", machine_name=package.machine.name, energy_mev=12.0, applicator_id="A10",
         model_digest=package.model(12.0).digest, isocentre_cm=(0.0, 0.0, 0.0), gantry_deg=10.0, collimator_deg=5.0,
@@ -312,6 +324,10 @@ SPECIAL = {
     (DoseGridSpec, "margin_cm"): other_plan(dose_grid=DoseGridSpec(margin_cm=2.0)),
     (Beam, "applicator_id"): lambda c: with_beam(c, attrs.evolve(c.plan.beams[0], applicator_id="A15")),
     (Beam, "model_digest"): other_model,
+    (Beam, "machine_digest"): lambda c: with_beam(
+        c, attrs.evolve(c.plan.beams[0], machine_digest=c.package.machine.digest)),
+    (Machine, "configuration"): lambda c: attrs.evolve(c, package=attrs.evolve(c.package, machine=attrs.evolve(
+        c.package.machine, configuration=MachineConfiguration(treatment_machine_name="LA7")))),
     (Beam, "energy_mev"): lambda c: with_beam(c, attrs.evolve(c.plan.beams[0], energy_mev=9.0)),
     (Beam, "colour"): lambda c: with_beam(c, attrs.evolve(c.plan.beams[0], colour=(1, 2, 3))),
     (Beam, "reasons"): lambda c: with_beam(c, attrs.evolve(c.plan.beams[0], reasons=(("mu", "why"),))),
