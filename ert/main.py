@@ -30,7 +30,7 @@ class Program:
 
     def gateway(self) -> SiteGateway:
         """What makes and opens sites."""
-        from ert.storage.site import SiteOptions
+        from ert.storage.assembly import SiteOptions
         from ert.storage.sites import Sites
 
         anchors = Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
