@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 if TYPE_CHECKING:
-    from ert.app.ports import SiteGateway
+    from ert.app.ports import SiteCare, SiteGateway
 
 
 def prepare_environment() -> None:
@@ -25,6 +25,11 @@ def prepare_environment() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and patient data in clear
 
 
+def _anchor_folder() -> Path:
+    """Where this workstation remembers the sites it saw."""
+    return Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
+
+
 class Program:
     """What the commands need from here; nothing is imported before it is asked for."""
 
@@ -33,8 +38,14 @@ class Program:
         from ert.storage.assembly import SiteOptions
         from ert.storage.sites import Sites
 
-        anchors = Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
-        return Sites(SiteOptions(anchor_folder=anchors))
+        return Sites(SiteOptions(anchor_folder=_anchor_folder()))
+
+    def care(self) -> SiteCare:
+        """What checks and restores sites."""
+        from ert.storage.assembly import SiteOptions
+        from ert.storage.maintenance import SiteCare
+
+        return SiteCare(SiteOptions(anchor_folder=_anchor_folder()))
 
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window."""

@@ -13,7 +13,20 @@ from typing import Annotated
 import typer
 
 from ert import logs
-from ert.cli import beam_data, commission, compare_machines, curve, dose, gui, patients, release, site
+from ert.cli import (
+    backup,
+    beam_data,
+    check,
+    commission,
+    compare_machines,
+    curve,
+    dose,
+    gui,
+    patients,
+    release,
+    restore,
+    site,
+)
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
 from ert.errors import Cancelled, ErtError
@@ -39,6 +52,9 @@ def build(wiring: Wiring | None) -> typer.Typer:
     app.command("compare-machines")(compare_machines.compare_machines)
     gui.add(app, wiring)
     site.add(app, wiring)
+    check.add(app, wiring)
+    backup.add(app, wiring)
+    restore.add(app, wiring)
     patients.add(app, wiring)
     curve.add(app, wiring)
     release.add(app, wiring)

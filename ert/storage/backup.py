@@ -20,7 +20,7 @@ from attrs import frozen
 
 from ert.domain.backup import BackupInfo, Progress
 from ert.domain.record import Severity
-from ert.errors import BadTag, DatabaseBusy, InvalidSite, StorageFailed
+from ert.errors import BadTag, DatabaseBusy, InvalidSite, Refused, StorageFailed
 from ert.storage import backup_format as form
 from ert.storage import schema
 from ert.storage.assembly import DATABASE, SiteOptions, access_to, make_records
@@ -97,20 +97,22 @@ def begin_backup(
 
     Raises
     ------
-    InvalidSite
-        The folder holds something else, or lies in the site.
+    InvalidSite, Refused
+        The folder holds something else, or lies in the site; the site is a restored copy.
     DatabaseBusy
         Another backup is being written there.
     DiskFull, StorageFailed, BadTag
         There is no new backup.
     """
+    if records.is_restored_copy:
+        raise Refused("A restored copy is not backed up.", hint="Activate it first, or back up the site itself.")
     _prepare_folder(folder, site_root, unlocked)
     lock = lock_folder(folder)
     job = _Job(
         folder=folder,
         site_root=site_root,
         unlocked=unlocked,
-        backup_id=f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}",
+        backup_id=f"{now:%Y%m%dT%H%M%S-%fZ}",
         created=now,
         lock=lock,
     )

@@ -44,7 +44,7 @@ UNFINISHED = ".unfinished"
 FORMAT = 1
 _DOMAIN = "backup/1"
 _FOLDER_DOMAIN = "backup-folder/1"
-_ID = re.compile(r"\d{8}T\d{6}Z-[0-9a-f]{6}")
+_ID = re.compile(r"\d{8}T\d{6}-\d{6}Z")
 _SHA = re.compile(r"[0-9a-f]{64}")
 
 
