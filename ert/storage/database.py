@@ -16,7 +16,7 @@ import sqlcipher3
 
 from ert.storage.atomic import translated
 from ert.storage.opening import Access, open_connection
-from ert.storage.sqlerrors import BUSY, LOCKED, error_code, is_damage, translated_database
+from ert.storage.sqlerrors import BUSY, LOCKED, backup_error, error_code, is_damage, translated_database
 
 _BEGIN_TRIES = 6
 
@@ -95,6 +95,8 @@ class Database:
             try:
                 copy.execute(f'PRAGMA key = "{self._access.key_literal()}"')
                 source.backup(copy)
+            except sqlcipher3.Error as exc:
+                raise backup_error(exc) from exc
             finally:
                 copy.close()
         with translated("copying the database"), path.open("rb") as copied:

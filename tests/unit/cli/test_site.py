@@ -226,10 +226,9 @@ def test_check_fails_on_damage_only(tmp_path, password, capsys, severity, code):
     assert answer["findings"][0]["sentence"] == "A file is missing."
 
 
-@pytest.mark.parametrize(
-    ("word", "level", "code"), [("wrong", 4, 3), ("right", 0, 4), ("right", 1, 2), ("right", 2, 0), ("right", 5, 2)]
-)
-def test_check_has_exit_codes_of_its_own(tmp_path, password, capsys, word, level, code):
+@pytest.mark.parametrize("case", [("wrong", 4, 3), ("right", 0, 4), ("right", 1, 2), ("right", 2, 0), ("right", 5, 2)])
+def test_check_has_exit_codes_of_its_own(tmp_path, password, capsys, case):
+    word, level, code = case
     arguments = ["check", "--site", str(tmp_path), "--level", str(level), "--json", *password(word)]
     assert call(arguments, Wiring()) == code
     answer = capsys.readouterr().out
