@@ -104,8 +104,11 @@ class BackupService:
 
     def standing(self, plan: BackupPlan) -> BackupStanding:
         """How the site's backups stand now."""
+        if self._store.is_restored_copy:
+            return BackupStanding(last=None, is_due=False, finding=None)
         if plan.folder is None:
-            return BackupStanding(last=None, is_due=False, finding=_warning("This site has no backups: choose where."))
+            none = _warning("No folder for backups of this site was chosen on this computer: Site, Backups…")
+            return BackupStanding(last=None, is_due=False, finding=none)
         now = self._clock()
         try:
             newest = newest_good(self.backups(plan))

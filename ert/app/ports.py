@@ -153,6 +153,10 @@ class SiteStore(Protocol):
         """Who is signed in."""
 
     @property
+    def is_restored_copy(self) -> bool:
+        """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
+
+    @property
     def patients(self) -> PatientStore:
         """Patients and what belongs to them."""
 

@@ -107,6 +107,11 @@ class Site:
         return self._user_name
 
     @property
+    def is_restored_copy(self) -> bool:
+        """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
+        return self._records.is_restored_copy
+
+    @property
     def patients(self) -> PatientRepository:
         """Patients and what belongs to them."""
         return self._patients

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,9 +15,8 @@ from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
 from ert.domain.patient import Patient
-from ert.domain.record import Finding
 from ert.ui.command_palette import CommandPalette
-from ert.ui.dialogs import AboutDialog, FindingsDialog, UnsavedAnswer, ask_unsaved, check_summary, sentence_of
+from ert.ui.dialogs import AboutDialog, UnsavedAnswer, ask_unsaved, sentence_of
 from ert.ui.help_dialogs import show_keys
 from ert.ui.icons import icon
 from ert.ui.jobs_bridge import JobStrip
@@ -25,6 +24,7 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.sign_in_page import SignInPage
+from ert.ui.site_care import SiteCare
 from ert.ui.widgets import MessageStrip
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         self._head = QVBoxLayout()
         self._probe = ElidedLabel()
         self._is_opening = False
+        self.care = SiteCare(self, jobs, self.message)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -86,6 +87,7 @@ class MainWindow(QMainWindow):
         bar.setSizeGripEnabled(False)
         bar.addWidget(self._probe, 1)
         bar.addPermanentWidget(JobStrip(self._jobs))
+        bar.addPermanentWidget(self.care.status)
         bar.addPermanentWidget(QLabel(f"ERT {metadata.version('ert')}"))
 
     def _build_menus(self) -> None:
@@ -95,7 +97,6 @@ class MainWindow(QMainWindow):
         self.studio_action = self._action("Commissioning studio…", self.open_studio, "")
         self.curves_action = self._action("CT curves…", self.show_curves, "")
         self.materials_action = self._action("Materials…", self.show_materials, "")
-        self.check_action = self._action("Verify the whole site", self.check_site, "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
@@ -118,12 +119,13 @@ class MainWindow(QMainWindow):
             self.studio_action,
             self.curves_action,
             self.materials_action,
-            self.check_action,
         ]
         site.addActions(entries)
         site.addSeparator()
+        site.addActions(self.care.actions)
+        site.addSeparator()
         site.addActions([self.sign_out_action, self._quit])
-        for action in (*entries, self.sign_out_action):
+        for action in (*entries, *self.care.actions, self.sign_out_action):
             action.setEnabled(self.session is not None)
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -175,6 +177,7 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
+        self.care.set_session(session)
         self._refill_menus()
 
     def sign_out(self) -> None:
@@ -186,6 +189,7 @@ class MainWindow(QMainWindow):
             self.patient_page.deleteLater()
             self.patient_page = None
         session, self.session = self.session, None
+        self.care.set_session(None)
         self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site")
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
@@ -250,22 +254,6 @@ class MainWindow(QMainWindow):
     def _library_changed(self) -> None:
         if self.plan_page is not None:
             self.plan_page.workspace.library_changed()
-
-    def check_site(self) -> None:
-        """Verify database, history and files, in the background."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.submit(
-            Lane.IO,
-            lambda _ctx: session.check(),
-            title="Verifying the site",
-            on_done=self._show_check,
-            on_failed=self.show_failure,
-        )
-
-    def _show_check(self, findings: Sequence[Finding]) -> None:
-        FindingsDialog("Site check", check_summary(findings), findings, self).open()
 
     # ---- plan ----------------------------------------------------------------------------------------------------
 
