@@ -18,6 +18,7 @@ from ert.errors import Refused
 FILES_LEVEL = 3
 _MB = 1e6
 FolderArgument = Annotated[Path, typer.Argument(help="Folder of backups.")]
+LastOption = Annotated[int, typer.Option("--keep-last", min=0, help="Keep so many of the newest.")]
 DailyOption = Annotated[int, typer.Option("--keep-daily", min=0, help="Keep the newest of so many days.")]
 WeeklyOption = Annotated[int, typer.Option("--keep-weekly", min=0, help="Keep the newest of so many weeks.")]
 MonthlyOption = Annotated[int, typer.Option("--keep-monthly", min=0, help="Keep the newest of so many months.")]
@@ -52,6 +53,7 @@ def _add_backup(group: typer.Typer, wiring: Wiring | None) -> None:
         level: Annotated[
             int, typer.Option("--level", min=FILES_LEVEL, max=FULL_LEVEL, help="4 also decrypts every file.")
         ] = FILES_LEVEL,
+        keep_last: LastOption = 0,
         keep_daily: DailyOption = 0,
         keep_weekly: WeeklyOption = 0,
         keep_monthly: MonthlyOption = 0,
@@ -64,7 +66,7 @@ def _add_backup(group: typer.Typer, wiring: Wiring | None) -> None:
             return
         if site is None or to is None:
             raise typer.BadParameter("Give --site DIR and --to BACKUP_DIR, or one of list, verify, prune.")
-        rule = Retention(keep_daily=keep_daily, keep_weekly=keep_weekly, keep_monthly=keep_monthly)
+        rule = Retention(keep_last=keep_last, keep_daily=keep_daily, keep_weekly=keep_weekly, keep_monthly=keep_monthly)
         pruned = None
         with opened(wiring, site, user, password_fd) as store, progress_bar() as progress:
             info = store.start_backup(to).finish(level=level, progress=progress)
@@ -144,6 +146,7 @@ def _add_prune(group: typer.Typer, wiring: Wiring | None) -> None:
     def prune(
         folder: FolderArgument,
         *,
+        keep_last: LastOption = 0,
         keep_daily: DailyOption = 0,
         keep_weekly: WeeklyOption = 0,
         keep_monthly: MonthlyOption = 0,
@@ -152,7 +155,7 @@ def _add_prune(group: typer.Typer, wiring: Wiring | None) -> None:
         as_json: JsonOption = False,
     ) -> None:
         """Remove backups no rule keeps; the newest good one is verified first and always kept."""
-        rule = Retention(keep_daily=keep_daily, keep_weekly=keep_weekly, keep_monthly=keep_monthly)
+        rule = Retention(keep_last=keep_last, keep_daily=keep_daily, keep_weekly=keep_weekly, keep_monthly=keep_monthly)
         if rule.is_empty:
             raise Refused("Without a rule every backup would be removed.", hint="Give at least one --keep-… number.")
         name = credentials.ask_user(user)

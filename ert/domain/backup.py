@@ -57,8 +57,9 @@ class BackupInfo:
 
 @attrs.frozen(kw_only=True)
 class Retention:
-    """How many days, ISO weeks and months keep their newest backup (UTC)."""
+    """How many of the newest backups are kept, and how many days, ISO weeks and months keep their newest (UTC)."""
 
+    keep_last: int = 0
     keep_daily: int = 0
     keep_weekly: int = 0
     keep_monthly: int = 0
@@ -66,7 +67,7 @@ class Retention:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is asked for."""
-        return not (self.keep_daily or self.keep_weekly or self.keep_monthly)
+        return not (self.keep_last or self.keep_daily or self.keep_weekly or self.keep_monthly)
 
 
 @attrs.frozen(kw_only=True)
@@ -95,7 +96,7 @@ def backups_to_keep(backups: Iterable[BackupInfo], rule: Retention) -> frozenset
     """
     dated = [(b.created, b.backup_id) for b in backups if b.is_good and b.created is not None]
     dated.sort(reverse=True)
-    kept = {backup_id for _, backup_id in dated[:1]}
+    kept = {backup_id for _, backup_id in dated[: max(1, rule.keep_last)]}
     periods: tuple[tuple[int, Callable[[dt.datetime], object]], ...] = (
         (rule.keep_daily, lambda moment: moment.date()),
         (rule.keep_weekly, lambda moment: tuple(moment.isocalendar())[:2]),

@@ -10,6 +10,7 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QLineEdit,
     QSpinBox,
     QVBoxLayout,
@@ -33,7 +34,7 @@ _COLOURS = {
     BackupState.UNFINISHED: TEXT_DIM,
     BackupState.UNREADABLE: BAD,
 }
-_HEAD = ("Begun", "Files", "MB", "New MB", "Verified to level", "Id", "State")
+_HEAD = ("Id (UTC)", "Begun", "Files", "MB", "New MB", "Verified to level", "State")
 _MOST_HOURS, _MOST_KEPT = 24 * 7, 999
 _MB = 1e6
 
@@ -60,10 +61,11 @@ class BackupsDialog(QDialog):
         suggested = plan if plan.folder is not None else BackupPlan(every_hours=SUGGESTED_HOURS, rule=SUGGESTED_RULE)
         self.folder = QLineEdit("" if plan.folder is None else str(plan.folder))
         self.hours = _spin(suggested.every_hours, _MOST_HOURS, "Hours between backups", never="never")
+        self.last = _spin(suggested.rule.keep_last, _MOST_KEPT, "Newest backups to keep")
         self.daily = _spin(suggested.rule.keep_daily, _MOST_KEPT, "Days to keep")
         self.weekly = _spin(suggested.rule.keep_weekly, _MOST_KEPT, "Weeks to keep")
         self.monthly = _spin(suggested.rule.keep_monthly, _MOST_KEPT, "Months to keep")
-        self.table = FactTable("Backups", _HEAD, stretch=5)
+        self.table = FactTable("Backups", _HEAD)
         self.message = MessageStrip()
         self.verify_button = push_button("Verify", "ok", "Read the chosen backup completely and check it like the site")
         self.now_button = push_button("Back up now", "save", "Save the settings and make a backup", is_default=True)
@@ -75,7 +77,10 @@ class BackupsDialog(QDialog):
         """What the fields say."""
         text = self.folder.text().strip()
         rule = Retention(
-            keep_daily=self.daily.value(), keep_weekly=self.weekly.value(), keep_monthly=self.monthly.value()
+            keep_last=self.last.value(),
+            keep_daily=self.daily.value(),
+            keep_weekly=self.weekly.value(),
+            keep_monthly=self.monthly.value(),
         )
         return BackupPlan(folder=Path(text) if text else None, every_hours=self.hours.value(), rule=rule)
 
@@ -88,21 +93,16 @@ class BackupsDialog(QDialog):
         place.addWidget(self.folder, 1)
         place.addWidget(choose)
         schedule = QHBoxLayout()
-        for text, widget in (("every", self.hours), ("hours, while this window is open", None)):
-            schedule.addWidget(dim_label(text))
-            if widget is not None:
-                schedule.addWidget(widget)
+        _fill(schedule, "every", self.hours, "hours, while this window is open")
         schedule.addStretch(1)
         kept = QHBoxLayout()
-        for widget, text in ((self.daily, "days"), (self.weekly, "weeks"), (self.monthly, "months;")):
-            kept.addWidget(widget)
-            kept.addWidget(dim_label(text))
-        kept.addWidget(dim_label("all zero keeps every backup"))
+        _fill(kept, "the last", self.last, "and the newest of", self.daily, "days,", self.weekly, "weeks,")
+        _fill(kept, self.monthly, "months (all zero: every backup)")
         kept.addStretch(1)
         form = QFormLayout()
         form.addRow("Folder", place)
         form.addRow("Back up", schedule)
-        form.addRow("Keep the newest of", kept)
+        form.addRow("Keep", kept)
         save = push_button("Save settings", "ok", "Keep folder, schedule and rule")
         save.clicked.connect(self.save_plan)
         close = push_button("Close", "close", "Close")
@@ -200,16 +200,24 @@ class BackupsDialog(QDialog):
 def _row(info: BackupInfo) -> tuple[str, ...]:
     begun = "" if info.created is None else f"{info.created.astimezone():%Y-%m-%d %H:%M}"
     if not info.file_count and info.created is None:
-        return (begun, "", "", "", "", info.backup_id, info.state.value)
+        return (info.backup_id, begun, "", "", "", "", info.state.value)
     return (
+        info.backup_id,
         begun,
         str(info.file_count),
         f"{info.total_bytes / _MB:.1f}",
         f"{info.new_bytes / _MB:.1f}",
         str(info.verified_level),
-        info.backup_id,
         info.state.value,
     )
+
+
+def _fill(row: QHBoxLayout, *parts: str | QWidget) -> None:
+    for part in parts:
+        label = dim_label(part) if isinstance(part, str) else part
+        if isinstance(label, QLabel):
+            label.setWordWrap(False)
+        row.addWidget(label)
 
 
 def _spin(value: int, most: int, name: str, *, never: str = "") -> QSpinBox:
