@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import attrs
+
 from ert.domain.backup import BackupInfo, BackupState, Progress, Pruned, Retention, backups_to_keep, newest_good
 from ert.domain.record import Finding, Severity
 from ert.errors import BadTag, ErtError, InvalidSite, NotFound, Refused, StorageFailed, WrongKey
@@ -16,6 +18,8 @@ from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.unlock import Unlocked, unlock_with_password
+
+_LOST_FILE = "A file of this backup is missing, or was changed, cut or replaced."
 
 
 class BackupFolder:
@@ -157,7 +161,8 @@ class BackupFolder:
             blobs = form.BackupBlobs(self._folder, keys.vault)
             records = make_records(root, keys, SiteOptions(), database, blobs=blobs)
             checked = Checked(root=root, access=access, vault=keys.vault, records=records, is_site=False)
-            yield from check_site(checked, level=level, progress=progress)
+            for found in check_site(checked, level=level, progress=progress):
+                yield attrs.evolve(found, sentence=_LOST_FILE) if found.code == "CHECK-FILE" else found
         finally:
             database.close()
 

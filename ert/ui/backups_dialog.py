@@ -55,6 +55,7 @@ class BackupsDialog(QDialog):
         super().__init__(parent)
         self._session = session
         self._shown: tuple[BackupInfo, ...] = ()
+        self._damaged: set[str] = set()
         self.setWindowTitle("Backups")
         self.resize(940, 600)
         plan = backup_plan(session.store.site_id)
@@ -157,8 +158,11 @@ class BackupsDialog(QDialog):
 
     def _show(self, found: tuple[BackupInfo, ...]) -> None:
         self._shown = tuple(reversed(found))
-        rows = [_row(info) for info in self._shown]
-        self.table.show_rows(rows, [_COLOURS[info.state] for info in self._shown])
+        rows = [
+            (*_row(info)[:-1], "DAMAGED") if info.backup_id in self._damaged else _row(info) for info in self._shown
+        ]
+        colours = [BAD if info.backup_id in self._damaged else _COLOURS[info.state] for info in self._shown]
+        self.table.show_rows(rows, colours)
         self.verify_button.setEnabled(bool(rows))
         if rows:
             self.table.selectRow(0)
@@ -186,11 +190,14 @@ class BackupsDialog(QDialog):
 
     def _verified(self, backup_id: str, findings: tuple[Finding, ...]) -> None:
         wrong = [f for f in findings if f.severity is not Severity.NOTE]
+        self._damaged.discard(backup_id)
         if wrong:
+            self._damaged.add(backup_id)
             more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
             self.message.show_error(f"{backup_id} is damaged: {wrong[0].sentence} {wrong[0].subject}{more}")
         else:
             self.message.show_note(f"{backup_id} is sound: every record was verified, every file decrypted.")
+        self._show(tuple(reversed(self._shown)))
 
     def _failed(self, error: BaseException) -> None:
         self._show(())
