@@ -12,7 +12,7 @@ import attrs
 from ert.app.jobs import JobContext
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
-from ert.domain.backup import BackupInfo, Retention, is_due, is_overdue, newest_good
+from ert.domain.backup import BackupInfo, Retention, is_due, is_overdue
 from ert.domain.record import Finding, Severity
 from ert.errors import Cancelled, ErtError, Refused
 
@@ -111,7 +111,7 @@ class BackupService:
             return BackupStanding(last=None, is_due=False, finding=none)
         now = self._clock()
         try:
-            newest = newest_good(self.backups(plan))
+            newest = self._store.backups(plan.folder).newest_good()
         except ErtError as error:
             return BackupStanding(last=None, is_due=plan.every_hours > 0, finding=_warning(str(error)))
         last = None if newest is None else newest.created

@@ -126,6 +126,9 @@ class BackupShelf(Protocol):
     def backups(self) -> tuple[BackupInfo, ...]:
         """All of them, oldest first; interrupted and unreadable ones too."""
 
+    def newest_good(self) -> BackupInfo | None:
+        """The newest complete one."""
+
     def verify(self, backup_id: str, *, level: int, progress: Progress) -> tuple[Finding, ...]:
         """What is wrong with one; empty if nothing is."""
 

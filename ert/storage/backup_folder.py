@@ -65,9 +65,14 @@ class BackupFolder:
         manifest.check_code(code, self._keys().vault)
         return manifest
 
+    def newest_good(self) -> BackupInfo | None:
+        """Return the newest complete backup, None if there is none; reads no more manifests than it must."""
+        infos = (self._info(name) for name in reversed(form.backup_ids(self._folder)))
+        return next((info for info in infos if info.is_good), None)
+
     def newest(self) -> str:
         """Return the id of the newest complete backup; `NotFound` if there is none."""
-        found = newest_good(self.backups())
+        found = self.newest_good()
         if found is None:
             raise NotFound(
                 f"There is no complete backup in {self._folder}.", hint="'ert backup list' shows what there is."

@@ -93,6 +93,7 @@ class Database:
             source: Any = connection.connection.driver_connection
             copy = sqlcipher3.connect(str(path), isolation_level=None)
             try:
+                copy.execute("PRAGMA cipher_log_level = NONE")
                 copy.execute(f'PRAGMA key = "{self._access.key_literal()}"')
                 source.backup(copy)
             except sqlcipher3.Error as exc:

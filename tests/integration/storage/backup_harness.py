@@ -159,6 +159,47 @@ def run_kills(kills: int, *, seed: int, sabotage: bool) -> Tally:
     return tally
 
 
+def run_restore_kills(kills: int, *, seed: int) -> Tally:
+    """Kill restores at random moments; a folder that is there must be a complete, sound copy."""
+    rng, tally, started = random.Random(seed), Tally(), time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="ert-restore-kill-"))
+    root = samples.copied_site(folder / "site")
+    base = kill_harness._prepare(root)
+    site = samples.open_site(root)
+    for revision in range(DOSES_BEFORE):
+        site.plans.save(kill_harness.plan_at(base, revision + 1), base_revision=revision, doses=_doses(revision))
+    site.start_backup(folder / "backups").finish()
+    site.close()
+    (folder / "out").mkdir()
+    begun = time.monotonic()
+    _restore(folder, "first")
+    duration_s = time.monotonic() - begun
+    for kill in range(kills):
+        child = os.fork()
+        if child == 0:
+            try:
+                for number in range(1000):
+                    _restore(folder, f"copy-{kill}-{number}")
+            finally:
+                os._exit(1)
+        time.sleep(rng.uniform(0.1, 1.5) * duration_s)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        tally.kills += 1
+    found = sorted((folder / "out").iterdir())
+    tally.unfinished = sum(path.name.startswith(".") for path in found)
+    for path in (p for p in found if not p.name.startswith(".")):
+        tally.backups += 1
+        tally.damaged += bool(SiteCare().check(path, level=4, progress=quiet, **WHO))
+    shutil.rmtree(folder)
+    tally.seconds = round(time.monotonic() - started, 1)
+    return tally
+
+
+def _restore(folder: Path, name: str) -> None:
+    SiteCare().restore(folder / "backups", "", to=folder / "out" / name, progress=quiet, **WHO)
+
+
 def _doses(revision: int):
     return [kill_harness.dose_at(revision + 1)]
 
@@ -208,10 +249,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--live", type=int, default=0)
     parser.add_argument("--kills", type=int, default=0)
+    parser.add_argument("--restore-kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sabotage", action="store_true")
     asked = parser.parse_args()
-    tally = run_live(asked.live) if asked.live else run_kills(asked.kills, seed=asked.seed, sabotage=asked.sabotage)
+    if asked.live:
+        tally = run_live(asked.live)
+    elif asked.restore_kills:
+        tally = run_restore_kills(asked.restore_kills, seed=asked.seed)
+    else:
+        tally = run_kills(asked.kills, seed=asked.seed, sabotage=asked.sabotage)
     print(json.dumps(attrs.asdict(tally)))
     return int(bool(tally.behind or tally.damaged or tally.incomplete_revisions or tally.lost_backups))
 

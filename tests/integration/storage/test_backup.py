@@ -113,6 +113,15 @@ def test_a_second_backup_writes_only_what_is_new(site, folder, template):
     assert third.new_bytes == second.new_bytes - added[kept]
 
 
+def test_the_newest_good_one_is_found_behind_what_is_not_good(site, root, folder):
+    shelf = site.backups(folder)
+    assert shelf.newest_good() is None
+    first, second = back_up(site, folder), back_up(site, folder)
+    assert shelf.newest_good() == second
+    damage(folder / "snapshots" / second.backup_id / "manifest.json", b"{}")
+    assert shelf.newest_good() == first
+
+
 def test_nothing_readable_lies_in_a_backup(site, folder):
     back_up(site, folder)
     canary = samples.CANARY.encode()

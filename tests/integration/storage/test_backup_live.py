@@ -62,6 +62,13 @@ def test_a_backup_that_is_named_before_its_files_are_there_is_found(repository):
     assert code == 1
 
 
+def test_killed_restores_leave_no_folder_that_looks_whole_and_is_not(repository):
+    code, tally = harness(repository, "--restore-kills", "8", "--seed", "3")
+    assert (tally["kills"], tally["damaged"]) == (8, 0)
+    assert tally["unfinished"] >= 3
+    assert code == 0
+
+
 def test_a_disk_that_takes_no_more_is_told_and_costs_no_earlier_backup(repository, tmp_path):
     root = samples.copied_site(tmp_path / "site")
     site = samples.open_site(root)

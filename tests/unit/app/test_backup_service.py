@@ -11,7 +11,7 @@ import pytest
 from ert.app.backup_service import BackupPlan, BackupService
 from ert.app.jobs import JobContext
 from ert.app.tissue_library import directly
-from ert.domain.backup import BackupInfo, BackupState, Retention
+from ert.domain.backup import BackupInfo, BackupState, Retention, newest_good
 from ert.errors import Cancelled, Refused, StorageFailed
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -53,8 +53,8 @@ class Store:
 
 
 class Shelf(Store):
-    def backups(self, _folder=None):
-        return self if _folder is not None else self.found
+    def newest_good(self):
+        return newest_good(self.found)
 
 
 def service(store):
