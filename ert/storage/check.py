@@ -20,7 +20,7 @@ from attrs import frozen
 
 from ert.domain.backup import Progress
 from ert.domain.record import Finding, Severity
-from ert.errors import Cancelled, ErtError
+from ert.errors import Cancelled, DatabaseBusy, ErtError
 from ert.storage import schema
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.check_files import blocker, check_files, check_needed_files, check_slots, find_strays
@@ -94,6 +94,11 @@ def check_site(
         0 to 4, see above.
     progress : callable
         Told how far it is; may raise `Cancelled`.
+
+    Raises
+    ------
+    DatabaseBusy
+        Somebody keeps the database locked: nothing can be said.
     """
     records = checked.records
     steps: tuple[tuple[int, Callable[[], Iterator[Finding]]], ...] = (
@@ -114,7 +119,7 @@ def check_site(
         progress(0.0, "Checking the database")
         try:
             findings.extend(step())
-        except Cancelled:
+        except (Cancelled, DatabaseBusy):
             raise
         except ErtError as exc:
             findings.append(blocker(exc.code, exc.sentence, exc.detail))

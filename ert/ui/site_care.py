@@ -180,7 +180,7 @@ class SiteCare:
         if session is not self._session:
             return
         last = "never" if standing.last is None else f"{standing.last.astimezone():%Y-%m-%d %H:%M}"
-        self.status.setText(f"Last backup: {last}")
+        self.status.setText("" if session.store.is_restored_copy else f"Last backup: {last}")
         self.status.setStyleSheet(f"color: {TEXT_DIM if standing.finding is None else WARN};")
         self.status.setToolTip("" if standing.finding is None else standing.finding.sentence)
         if self._pause > 0:

@@ -222,6 +222,25 @@ def test_what_keeps_a_check_from_running(root, tmp_path):
     assert issubclass(Cancelled, ErtError)
 
 
+def test_a_database_that_somebody_keeps_locked_is_not_called_damaged(template, root):
+    care = SiteCare(SiteOptions(busy_timeout_ms=50))
+    locks = []
+
+    def lock_later(_fraction, _text):
+        if not locks:
+            connection = sqlcipher3.connect(str(root / DATABASE), isolation_level=None)
+            connection.execute(f'PRAGMA key = "{template[1]}"')
+            connection.execute("BEGIN EXCLUSIVE")
+            locks.append(connection)
+
+    with pytest.raises(DatabaseBusy):
+        care.check(root, level=2, progress=lock_later, **WHO)
+    with pytest.raises(DatabaseBusy):
+        care.check(root, level=0, progress=quiet, **WHO)
+    locks[0].close()
+    assert check(root) == ()
+
+
 def test_a_check_runs_while_others_work(root):
     site = samples.open_site(root)
     try:
