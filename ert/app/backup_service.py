@@ -125,9 +125,13 @@ class BackupService:
             finding = _warning(f"{said}; one is wanted every {plan.every_hours} hours. Look at the backup folder.")
         return BackupStanding(last=last, is_due=is_due(last, now, plan.every_hours), finding=finding)
 
+    def cancel(self) -> None:
+        """Ask what runs to stop, and let nothing begin: the site is about to be closed."""
+        self._is_closing.set()
+
     def stop(self) -> None:
         """Stop what runs and wait for it: the keys are about to be forgotten."""
-        self._is_closing.set()
+        self.cancel()
         with self._busy:
             pass
 

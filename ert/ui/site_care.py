@@ -64,6 +64,8 @@ class SiteCare:
 
     def set_session(self, session: SiteSession | None) -> None:
         """A site was opened, or left."""
+        if session is None and self._session is not None:
+            self._session.backups.cancel()
         self._session, self._told, self._pause = session, None, 0
         self.status.setText("")
         if session is None:
