@@ -40,7 +40,7 @@ _KEY_TRIES = 5
 _BLOCK = 1024 * 1024
 
 
-def no_progress(_fraction: float, _text: str) -> None:
+def no_progress(_done_frac: float, _text: str) -> None:
     """Where nobody watches."""
 
 
