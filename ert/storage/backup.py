@@ -155,7 +155,8 @@ def _prepare_folder(folder: Path, site_root: Path, unlocked: Unlocked) -> None:
             "Backups cannot lie in the site's own folder, nor around it.", hint="Choose a folder on another disk."
         )
     with translated("preparing the backup folder"):
-        is_new = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+        # A first backup killed before it had said whose folder this is leaves tmp/ alone.
+        is_new = not folder.exists() or (folder.is_dir() and {p.name for p in folder.iterdir()} <= {form.TMP})
         if is_new:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             (folder / form.TMP).mkdir(mode=0o700, exist_ok=True)

@@ -156,6 +156,13 @@ def test_a_folder_of_something_else_or_of_another_site_is_refused(site, folder, 
         stranger.close()
 
 
+def test_a_folder_whose_first_backup_was_killed_at_once_is_used(site, folder):
+    (folder / "tmp").mkdir(parents=True)
+    (folder / "tmp" / "half.part").write_bytes(b"{")
+    assert back_up(site, folder).is_good
+    assert list((folder / "tmp").iterdir()) == []
+
+
 def test_one_writer_at_a_time(site, folder):
     pending = site.start_backup(folder)
     with pytest.raises(DatabaseBusy, match="Another backup"):
