@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 if TYPE_CHECKING:
-    from ert.app.ports import SiteGateway
+    from ert.app.ports import SiteCare, SiteGateway
     from ert.settings import CacheSettings
 
 
@@ -39,16 +39,27 @@ def cache_settings() -> CacheSettings:
         return CacheSettings(is_on=False)
 
 
+def _anchor_folder() -> Path:
+    """Where this workstation remembers the sites it saw."""
+    return Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
+
+
 class Program:
     """What the commands need from here; nothing is imported before it is asked for."""
 
     def gateway(self) -> SiteGateway:
         """What makes and opens sites."""
-        from ert.storage.site import SiteOptions
+        from ert.storage.assembly import SiteOptions
         from ert.storage.sites import Sites
 
-        anchors = Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
-        return Sites(SiteOptions(anchor_folder=anchors, cache_settings=cache_settings))
+        return Sites(SiteOptions(anchor_folder=_anchor_folder(), cache_settings=cache_settings))
+
+    def care(self) -> SiteCare:
+        """What checks and restores sites."""
+        from ert.storage.assembly import SiteOptions
+        from ert.storage.maintenance import SiteCare
+
+        return SiteCare(SiteOptions(anchor_folder=_anchor_folder()))
 
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window."""

@@ -169,6 +169,7 @@ def _scenes(window: Any, scratch: Path, picture: Callable[[str], None]) -> Itera
     yield from _machines(window, picture)
     yield from _import(window, scratch, picture)
     picture("patients")
+    yield from _backups(window, scratch, picture)
     yield from _new_plan(window, picture)
     yield from _plan(window, picture)
 
@@ -217,6 +218,40 @@ def _import(window: Any, scratch: Path, picture: Callable[[str], None]) -> Itera
     picture("import-preview")
     dialog.start_import()
     yield lambda: _dialog() is None and window.patient_page.tree.model().rowCount() > 0
+
+
+def _backups(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    """The backups dialog empty, with two backups, one found damaged; the check of the site."""
+    care = window.care
+    care.backup_action.trigger()
+    yield lambda: _dialog() is not None
+    dialog = _dialog()
+    picture("backups-empty")
+    dialog.folder.setText(str(scratch / "backups"))
+    for count in (1, 2):
+        dialog.now_button.click()
+        yield lambda: dialog.table.rowCount() >= count and not window.session.jobs.active()  # noqa: B023
+    picture("backups")
+    dialog.verify()
+    yield lambda: "sound" in dialog.message.text
+    picture("backup-sound")
+    path = sorted((scratch / "backups" / "files").rglob("*.erte"))[0]
+    path.chmod(0o600)
+    path.write_bytes(path.read_bytes()[:-1])
+    dialog.verify()
+    yield lambda: "damaged" in dialog.message.text
+    picture("backup-damaged")
+    dialog.reject()
+    yield lambda: _dialog() is None
+    care.choose_check()
+    yield lambda: _dialog() is not None
+    picture("check-levels")
+    _dialog().submit()
+    yield lambda: _dialog() is not None
+    picture("check-result")
+    _dialog().reject()
+    yield lambda: _dialog() is None and not window.session.jobs.active()
+    picture("patients-backed-up")
 
 
 def _new_plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
@@ -153,6 +154,32 @@ class LibraryStore(Protocol[T]):
         """
 
 
+class PendingBackup(Protocol):
+    """A backup whose database is copied. What follows may be done by any one thread while the site is in use."""
+
+    def finish(self, *, level: int, progress: Progress) -> BackupInfo:
+        """Copy new files, verify (3: every file is compared, 4: decrypted), complete; ``progress`` may cancel."""
+
+    def discard(self) -> None:
+        """Remove what is not a backup yet; nothing after `finish`."""
+
+
+class BackupShelf(Protocol):
+    """A folder of backups of one site, its keys at hand."""
+
+    def backups(self) -> tuple[BackupInfo, ...]:
+        """All of them, oldest first; interrupted and unreadable ones too."""
+
+    def newest_good(self) -> BackupInfo | None:
+        """The newest complete one."""
+
+    def verify(self, backup_id: str, *, level: int, progress: Progress) -> tuple[Finding, ...]:
+        """What is wrong with one; empty if nothing is."""
+
+    def prune(self, rule: Retention, progress: Progress) -> Pruned:
+        """Remove what the rule does not keep; never the newest good one."""
+
+
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -171,6 +198,10 @@ class SiteStore(Protocol):
     @property
     def user_name(self) -> str:
         """Who is signed in."""
+
+    @property
+    def is_restored_copy(self) -> bool:
+        """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
 
     @property
     def patients(self) -> PatientStore:
@@ -203,13 +234,14 @@ class SiteStore(Protocol):
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""
 
-    def check(
-        self,
-        *,
-        progress: Callable[[float, str], None] | None = None,
-        stop: Callable[[], None] | None = None,
-    ) -> tuple[Finding, ...]:
-        """Verify the whole site: database, history, every file; ``stop`` may raise `Cancelled` between files."""
+    def check(self, *, level: int, progress: Progress) -> tuple[Finding, ...]:
+        """Verify the site: 0 opening, 1 database, 2 records and history, 3 every file, 4 every file's content."""
+
+    def start_backup(self, folder: Path) -> PendingBackup:
+        """Copy the database as it is now into a folder of backups; the rest is `PendingBackup.finish`."""
+
+    def backups(self, folder: Path) -> BackupShelf:
+        """The backups of this site in a folder; to be used by any one thread."""
 
     def close(self) -> None:
         """Close and forget the keys."""
@@ -246,3 +278,49 @@ class SiteGateway(Protocol):
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> SiteStore:
         """Open with the recovery code and give the administrator a new password."""
+
+
+class SiteCare(Protocol):
+    """Checks and restores sites that nobody need have open; each call asks for user and password."""
+
+    def check(
+        self,
+        site: Path,
+        *,
+        user_name: str,
+        password: str,
+        level: int,
+        progress: Progress,
+        is_quarantining: bool = False,
+    ) -> tuple[Finding, ...]:
+        """Verify a site; what keeps it from being opened is a finding, too."""
+
+    def backups(self, folder: Path) -> tuple[BackupInfo, ...]:
+        """List backups without keys: vouched for by nothing."""
+
+    def verify_backup(
+        self, folder: Path, backup_id: str, *, user_name: str, password: str, level: int, progress: Progress
+    ) -> tuple[str, tuple[Finding, ...]]:
+        """Verify a backup, "" for the newest complete one; its id and what is wrong."""
+
+    def prune(self, folder: Path, rule: Retention, *, user_name: str, password: str, progress: Progress) -> Pruned:
+        """Remove the backups that a rule does not keep."""
+
+    def restore(
+        self,
+        folder: Path,
+        backup_id: str,
+        *,
+        to: Path,
+        user_name: str,
+        password: str,
+        progress: Progress,
+        accept_damage: bool = False,
+    ) -> Restored:
+        """Restore a backup, "" for the newest complete one, into a new folder, and check all of it there."""
+
+    def activate(self, copy: Path, site: Path, *, user_name: str, password: str, reason: str) -> Path | None:
+        """Put a restored copy in the place of its site; where the former folder lies now."""
+
+    def accept_restore(self, site: Path, *, user_name: str, password: str, reason: str) -> None:
+        """Let this workstation know why a site went back in time."""

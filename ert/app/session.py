@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import attrs
 
+from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.machine_service import configured, refuse_other_geometry
@@ -27,6 +28,7 @@ from ert.domain.structure import Structure, StructureRole, StructureSet
 from ert.errors import InvalidPlan
 
 T = TypeVar("T")
+FULL_LEVEL = 4
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +63,7 @@ class SiteSession:
     models : machines of the site.
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
+    backups : copies of the site, and how they stand.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -69,6 +72,7 @@ class SiteSession:
         self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
+        self.backups = BackupService(store, self._db)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -293,13 +297,19 @@ class SiteSession:
             stored=stored,
         )
 
-    def check(self, ctx: JobContext | None = None) -> tuple[Finding, ...]:
-        """Verify the whole site; raises `Cancelled` if the job is asked to stop."""
-        job = ctx if ctx is not None else JobContext()
-        return self._db(lambda: self.store.check(progress=job.progress, stop=job.check))
+    def check(self, *, level: int = FULL_LEVEL, ctx: JobContext | None = None) -> tuple[Finding, ...]:
+        """Verify the site, to a level from 0 (opening) to 4 (every file decrypted)."""
+
+        def progress(fraction: float, text: str) -> None:
+            if ctx is not None:
+                ctx.check()
+                ctx.progress(fraction, text)
+
+        return self._db(lambda: self.store.check(level=level, progress=progress))
 
     def close(self) -> None:
-        """Close the store and forget its keys."""
+        """Close the store and forget its keys; a backup that is being made is stopped before."""
+        self.backups.stop()
         self._db(self.store.close)
 
 

@@ -14,8 +14,10 @@ import typer
 
 from ert import logs
 from ert.cli import (
+    backup,
     beam_data,
     cache,
+    check,
     commission,
     compare_machines,
     curve,
@@ -25,6 +27,7 @@ from ert.cli import (
     mu,
     patients,
     release,
+    restore,
     selftest,
     site,
 )
@@ -55,6 +58,9 @@ def build(wiring: Wiring | None) -> typer.Typer:
     app.command("selftest")(selftest.selftest)
     gui.add(app, wiring)
     site.add(app, wiring)
+    check.add(app, wiring)
+    backup.add(app, wiring)
+    restore.add(app, wiring)
     patients.add(app, wiring)
     curve.add(app, wiring)
     release.add(app, wiring)

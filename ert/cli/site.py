@@ -1,4 +1,4 @@
-"""``ert site create``, ``ert check``, ``ert list``: a site and what is in it."""
+"""``ert site create``, ``ert site accept-restore``, ``ert list``: a site and what is in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from ert.app.ports import PendingSite, SiteStore
 from ert.cli import credentials
 from ert.cli.output import print_error, print_json, print_line, print_table
 from ert.cli.wiring import Wiring
-from ert.domain.record import Finding, Severity
 from ert.errors import Refused
 
 SiteOption = Annotated[Path, typer.Option("--site", help="Folder of the site.")]
@@ -77,9 +76,27 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         else:
             print_line(f"The site '{name}' is ready in {folder}.")
 
+    _add_accept_restore(group, wiring)
     app.add_typer(group, name="site")
-    _add_check(app, wiring)
     _add_list(app, wiring)
+
+
+def _add_accept_restore(group: typer.Typer, wiring: Wiring | None) -> None:
+    @group.command("accept-restore")
+    def accept_restore(
+        site: SiteOption,
+        *,
+        reason: Annotated[str, typer.Option("--reason", help="Why the site went back; it goes into the history.")],
+        user: UserOption = None,
+        password_fd: PasswordOption = None,
+    ) -> None:
+        """Say, on a workstation that saw a later state, that a restored site is right."""
+        if not reason.strip():
+            raise Refused("A reason is needed.", hint="Give --reason TEXT.")
+        name = credentials.ask_user(user)
+        password = credentials.ask_password("Password", descriptor=password_fd)
+        need(wiring).care().accept_restore(site, user_name=name, password=password, reason=reason)
+        print_line("This workstation accepts the site as it is now; the reason is in its history.")
 
 
 def _confirm(pending: PendingSite, recovery_file: Path | None) -> None:
@@ -98,35 +115,6 @@ def _confirm(pending: PendingSite, recovery_file: Path | None) -> None:
     finally:
         if not is_done:
             pending.discard()
-
-
-def _add_check(app: typer.Typer, wiring: Wiring | None) -> None:
-    @app.command("check")
-    def check(
-        site: SiteOption, user: UserOption = None, password_fd: PasswordOption = None, as_json: JsonOption = False
-    ) -> None:
-        """Verify a whole site: database, history, every file."""
-        with opened(wiring, site, user, password_fd) as store:
-            findings = store.check()
-        blockers = [f for f in findings if f.severity is Severity.BLOCKER]
-        if as_json:
-            print_json({"site": str(site), "is_sound": not blockers, "findings": [_finding(f) for f in findings]})
-        else:
-            for finding in findings:
-                print_line(f"{finding.severity.value}: {finding.sentence}")
-            print_line("The site is sound." if not blockers else "The site is DAMAGED.")
-        if blockers:
-            print_error(f"ert: {blockers[0].sentence}")
-            raise typer.Exit(1)
-
-
-def _finding(finding: Finding) -> dict[str, str]:
-    return {
-        "severity": finding.severity.value,
-        "code": finding.code,
-        "sentence": finding.sentence,
-        "subject": finding.subject,
-    }
 
 
 def _add_list(app: typer.Typer, wiring: Wiring | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from ert.app.ports import SiteGateway
+from ert.app.ports import SiteCare, SiteGateway
 
 
 class Wiring(Protocol):
@@ -13,6 +13,9 @@ class Wiring(Protocol):
 
     def gateway(self) -> SiteGateway:
         """What makes and opens sites."""
+
+    def care(self) -> SiteCare:
+        """What checks and restores sites."""
 
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window; returns the exit code when it is closed."""

@@ -1,12 +1,14 @@
 """What this workstation remembers of a site: the last head of its history.
 
 An older copy of the whole site verifies in itself; only somebody who saw a later state can tell. The head is kept
-outside the site, in the user's profile, as ``<store id>.json``.
+outside the site, in the user's profile, as ``<store id>.json``; beside it stands why it ever went back.
 """
 
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
+import os
 import uuid
 from pathlib import Path
 
@@ -52,11 +54,26 @@ class Anchors:
             tmp.write_bytes(strictjson.dump({"seq": head.seq, "h": head.code.hex()}))
             tmp.replace(self._folder / f"{store_id}.json")
 
+    def note_restore(self, store_id: str, remembered: Head | None, found: Head, reason: str, when: dt.datetime) -> None:
+        """Note why a site went back in time, in ``<store id>.restores.jsonl``; nothing there is ever overwritten."""
+        if self._folder is None:
+            return
+        seen = None if remembered is None else {"seq": remembered.seq, "h": remembered.code.hex()}
+        line = {"utc": when.isoformat(), "reason": reason, "remembered": seen}
+        line["accepted"] = {"seq": found.seq, "h": found.code.hex()}
+        with translated("writing this workstation's memory of the site"):
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with (self._folder / f"{store_id}.restores.jsonl").open("ab") as out:
+                out.write(strictjson.dump(line) + b"\n")
+                out.flush()
+                os.fsync(out.fileno())
+
 
 def went_back(remembered: Head, found: Head) -> AuditBroken:
     """Return the error for a site whose history is not a continuation of what was seen before."""
     return AuditBroken(
         "This site's storage went back in time: this workstation has seen a later state of it.",
-        hint="If a backup was restored on purpose, an administrator must say so; otherwise call physics.",
+        hint="If a backup was restored on purpose, an administrator says so with 'ert site accept-restore'; otherwise "
+        "call physics.",
         detail=f"remembered history row {remembered.seq}, found head {found.seq}",
     )

@@ -25,6 +25,7 @@ from ert.storage.keys import Vault
 DATA = "data"
 TMP = "tmp"
 TRASH = "trash"
+QUARANTINE = "quarantine"
 SUFFIX = ".erte"
 ORPHAN_AGE_S = 24 * 3600
 TRASH_AGE_S = 30 * 24 * 3600
@@ -77,6 +78,10 @@ class BlobStore:
         self._root = root
         self._vault = vault
 
+    def place(self, stored: StoredFile) -> Path:
+        """Where a file lies."""
+        return self._root / stored.path
+
     def put(
         self, plaintext: Buffers, *, folder: Sequence[str], context: FileContext, item_size: int = 1, ordinal: int = 0
     ) -> StoredFile:
@@ -118,7 +123,7 @@ class BlobStore:
         StorageFailed
             Missing or unreadable.
         """
-        path = self._root / stored.path
+        path = self.place(stored)
         with translated("reading an encrypted file"), path.open("rb") as source:
             plaintext = self._unsealed(source, stored)
         if zlib.crc32(plaintext) != stored.crc32_plain or hashlib.sha256(plaintext).digest() != stored.content_hash:
@@ -137,7 +142,7 @@ class BlobStore:
         BadTag, StorageFailed
             Changed; missing or unreadable.
         """
-        path = self._root / stored.path
+        path = self.place(stored)
         with translated("reading an encrypted file"):
             size = path.stat().st_size
             with path.open("rb") as source:
@@ -158,6 +163,23 @@ class BlobStore:
             found = [p for p in (self._root / DATA).rglob("*") if p.is_file() and p not in known]
             found += [p for p in (self._root / TMP).iterdir() if p.is_file()]
         return tuple(sorted(found))
+
+    def quarantine(self, referenced: Iterable[str]) -> tuple[Path, ...]:
+        """Move orphans older than a day to ``quarantine/``, under the path they had; nothing there is ever removed.
+
+        Returns
+        -------
+        tuple of Path
+            What was moved, by its former place.
+        """
+        with translated("putting unused files aside"):
+            now_s = self._storage_time_s()
+            old = [p for p in self.orphans(referenced) if now_s - p.stat().st_mtime > ORPHAN_AGE_S]
+            for path in old:
+                target = self._root / QUARANTINE / path.relative_to(self._root)
+                target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                path.rename(target.with_name(f"{target.name}.{uuid.uuid4()}") if target.exists() else target)
+        return tuple(old)
 
     def sweep(self, referenced: Iterable[str]) -> tuple[Path, ...]:
         """Move orphans older than a day to ``trash/``, empty the trash of what lay there for a month.

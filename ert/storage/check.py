@@ -1,8 +1,13 @@
 """``ert check``: verify a whole site, change nothing, and say everything that is wrong.
 
-Database structure and page codes (each on a fresh connection: after a bad page they contaminate one another), foreign
-keys, the history chain, revisions without gaps, the code of every row, key slots, and every file: present, size,
-SHA-256, decrypts, CRC-32, content hash; files that no row names.
+Levels, each with all below it:
+
+0. the opening protocol and SQLite's quick check
+1. page codes, full structure, foreign keys (each on a fresh connection: after a bad page they contaminate one another)
+2. the code of every row, the history chain, revisions without gaps, files that rows need, key slots, and whether the
+   storage went back in time as far as this workstation remembers
+3. every file: present, size, SHA-256; files that no row names, and what does not belong into the folder
+4. every file decrypts, CRC-32, content hash
 """
 
 from __future__ import annotations
@@ -11,22 +16,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
+from attrs import frozen
 
+from ert.domain.backup import Progress
 from ert.domain.record import Finding, Severity
-from ert.errors import Cancelled, ErtError
+from ert.errors import Cancelled, DatabaseBusy, ErtError
 from ert.storage import schema
+from ert.storage.anchors import Anchors, went_back
+from ert.storage.check_files import blocker, check_files, check_needed_files, check_slots, find_strays
 from ert.storage.database import Database
-from ert.storage.envelope import FileKind
 from ert.storage.keys import Vault
 from ert.storage.opening import Access
-from ert.storage.records import Records, stored_file
-from ert.storage.unlock import read_slots
+from ert.storage.records import Records
+from ert.storage.restored import is_restored_copy
 
 Step = Callable[[float, str], None]
 _FILES_FROM = 0.1  # reading every file takes nearly all of the time
 EXIT_CLEAN = 0
 EXIT_FINDINGS = 1
-_PRAGMAS = ("quick_check", "cipher_integrity_check", "integrity_check", "foreign_key_check")
+FULL_LEVEL = 4
+_QUICK = ("quick_check",)
+_DEEP = ("cipher_integrity_check", "integrity_check", "foreign_key_check")
 _WITH_HISTORY = (
     schema.user,
     schema.patient,
@@ -39,18 +49,33 @@ _WITH_HISTORY = (
     schema.material,
     schema.machine_release,
 )
-_REVISIONS = (
+REVISIONS = (
     (schema.plan, schema.plan_revision),
     (schema.structure_set, schema.structure_set_revision),
     (schema.ct_curve, schema.ct_curve_revision),
     (schema.material, schema.material_revision),
     (schema.machine_release, schema.machine_release_revision),
 )
-_NEEDED_FILES = (
-    (schema.image, FileKind.CT_VOXELS),
-    (schema.machine, FileKind.MACHINE_PACKAGE),
-    (schema.dose, FileKind.DOSE),
-)
+
+
+@frozen(kw_only=True)
+class Checked:
+    """What is checked.
+
+    Attributes
+    ----------
+    root : folder that holds the database and the keys.
+    access, vault, records : of it, opened.
+    anchors : what this workstation remembers; None where that does not matter (backups, copies).
+    is_site : whether files are looked for that do not belong there.
+    """
+
+    root: Path
+    access: Access
+    vault: Vault
+    records: Records
+    anchors: Anchors | None = None
+    is_site: bool = True
 
 
 def exit_code(findings: tuple[Finding, ...]) -> int:
@@ -58,43 +83,59 @@ def exit_code(findings: tuple[Finding, ...]) -> int:
     return EXIT_CLEAN if all(f.severity is Severity.NOTE for f in findings) else EXIT_FINDINGS
 
 
-def check_site(root: Path, access: Access, vault: Vault, records: Records, step_to: Step) -> tuple[Finding, ...]:
+def check_site(
+    checked: Checked, *, level: int = FULL_LEVEL, progress: Progress = lambda _fraction, _text: None
+) -> tuple[Finding, ...]:
     """Verify a whole site and return what is wrong; empty if nothing is.
 
     Parameters
     ----------
-    step_to : told the fraction done and what comes next; may raise `Cancelled`.
+    checked : Checked
+        The site.
+    level : int
+        0 to 4, see above.
+    progress : callable
+        Told how far it is; may raise `Cancelled`.
+
+    Raises
+    ------
+    DatabaseBusy
+        Somebody keeps the database locked: nothing can be said.
     """
-    step_to(0.0, "Database")
-    steps: tuple[Callable[[], Iterator[Finding]], ...] = (
-        lambda: _check_structure(access),
-        lambda: _check_rows(records),
-        lambda: _check_history(records),
-        lambda: _check_revisions(records),
-        lambda: _check_needed_files(records),
-        lambda: _check_slots(root, vault),
-        lambda: _check_files(records, step_to),
-        lambda: _find_orphans(root, records),
+    records = checked.records
+    steps: tuple[tuple[int, Callable[[], Iterator[Finding]]], ...] = (
+        (0, lambda: _check_structure(checked.access, _QUICK)),
+        (1, lambda: _check_structure(checked.access, _DEEP)),
+        (2, lambda: _check_rows(records)),
+        (2, lambda: _check_history(records, checked.anchors)),
+        (2, lambda: _check_revisions(records)),
+        (2, lambda: check_needed_files(records, REVISIONS)),
+        (2, lambda: check_slots(checked.root, checked.vault)),
+        (3, lambda: check_files(records, is_decrypting=level >= FULL_LEVEL, progress=progress)),
+        (3, lambda: find_strays(checked.root, records) if checked.is_site else iter(())),
     )
     findings: list[Finding] = []
-    for step in steps:
+    for needed, step in steps:
+        if needed > level:
+            continue
+        progress(0.0, "Checking the database")
         try:
             findings.extend(step())
-        except Cancelled:
+        except (Cancelled, DatabaseBusy):
             raise
         except ErtError as exc:
-            findings.append(_finding(exc.code, exc.sentence, exc.detail))
+            findings.append(blocker(exc.code, exc.sentence, exc.detail))
+    progress(1.0, "")
     return tuple(findings)
 
 
-def referenced_paths(records: Records) -> tuple[str, ...]:
-    """Return the path of every file that a row names."""
-    with records.database.read() as connection:
-        return tuple(connection.execute(sa.select(schema.file.c.path)).scalars())
+def present_tables(connection: sa.Connection) -> frozenset[str]:
+    """Return the names of the tables a database has; an older one has fewer."""
+    return frozenset(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
 
 
-def _check_structure(access: Access) -> Iterator[Finding]:
-    for pragma in _PRAGMAS:
+def _check_structure(access: Access, pragmas: tuple[str, ...]) -> Iterator[Finding]:
+    for pragma in pragmas:
         database = Database(access)
         try:
             with database.read() as connection:
@@ -103,33 +144,46 @@ def _check_structure(access: Access) -> Iterator[Finding]:
             database.close()
         for row in rows:
             if tuple(row) != ("ok",):
-                yield _finding("CHECK-DATABASE", f"The database is damaged ({pragma}).", str(tuple(row))[:200])
+                yield blocker("CHECK-DATABASE", f"The database is damaged ({pragma}).", str(tuple(row))[:200])
 
 
 def _check_rows(records: Records) -> Iterator[Finding]:
     with records.database.read() as connection:
-        for table in schema.RECORD_TABLES:
+        present = present_tables(connection)
+        for table in (t for t in schema.RECORD_TABLES if t.name in present):
             for row in connection.execute(sa.select(table)).mappings():
                 try:
                     records.guard.check_row(table.name, dict(row), row_id=row["uuid"])
                 except ErtError as exc:
-                    yield _finding("CHECK-ROW", exc.sentence, exc.detail)
+                    yield blocker("CHECK-ROW", exc.sentence, exc.detail)
 
 
-def _check_history(records: Records) -> Iterator[Finding]:
+def _check_history(records: Records, anchors: Anchors | None) -> Iterator[Finding]:
     with records.database.read() as connection:
         records.trail.verify(connection)
-    yield from ()
+        remembered = None if anchors is None else anchors.remembered(records.store_id)
+        if remembered is None or records.trail.holds(connection, remembered):
+            return
+        if is_restored_copy(connection):
+            yield Finding(
+                severity=Severity.NOTE,
+                code="CHECK-RESTORED",
+                sentence="This is a restored copy that was not activated; this workstation has seen later states.",
+            )
+            return
+        error = went_back(remembered, records.trail.head(connection))
+        yield blocker("CHECK-WENT-BACK", error.sentence, error.detail)
 
 
 def _check_revisions(records: Records) -> Iterator[Finding]:
     with records.database.read() as connection:
-        for table in _WITH_HISTORY:
+        present = present_tables(connection)
+        for table in (t for t in _WITH_HISTORY if t.name in present):
             noted = _revisions(
                 connection, schema.history, "record", "record_rev", schema.history.c.record_table == table.name
             )
             yield from _compare_revisions(connection, table, noted, "history")
-        for table, kept in _REVISIONS:
+        for table, kept in (pair for pair in REVISIONS if pair[1].name in present):
             yield from _compare_revisions(connection, table, _revisions(connection, kept, table.name, "rev"), kept.name)
 
 
@@ -138,7 +192,7 @@ def _compare_revisions(
 ) -> Iterator[Finding]:
     for row_id, head in connection.execute(sa.select(table.c.uuid, table.c.rev)):
         if found.get(row_id, []) != list(range(1, head + 1)):
-            yield _finding(
+            yield blocker(
                 "CHECK-REVISIONS",
                 f"A {table.name} record has gaps in its revisions ({where}).",
                 f"{table.name} {row_id}",
@@ -154,62 +208,3 @@ def _revisions(
     for row_id, number in connection.execute(query):
         found.setdefault(row_id, []).append(number)
     return found
-
-
-def _check_needed_files(records: Records) -> Iterator[Finding]:
-    file = schema.file
-    with records.database.read() as connection:
-        query = sa.select(file.c.owner_table, file.c.owner, file.c.owner_rev, file.c.kind)
-        kept = {tuple(row) for row in connection.execute(query)}
-        needed = {
-            (table.name, row_id, 1, int(kind))
-            for table, kind in _NEEDED_FILES
-            for row_id in connection.execute(sa.select(table.c.uuid)).scalars()
-        }
-        sets = schema.structure_set_revision
-        for row_id, rev in connection.execute(sa.select(sets.c.structure_set, sets.c.rev)):
-            needed.add(("structure_set", row_id, rev, int(FileKind.CONTOURS)))
-        for table, revisions in _REVISIONS:
-            in_files = sa.select(revisions.c[table.name], revisions.c.rev).where(revisions.c.document_ct.is_(None))
-            for row_id, rev in connection.execute(in_files):
-                needed.add((table.name, row_id, rev, int(FileKind.DOCUMENT)))
-    for table_name, row_id, _, _ in sorted(needed - kept):
-        yield _finding("CHECK-FILES", f"A {table_name} record has lost its file.", f"{table_name} {row_id}")
-
-
-def _check_slots(root: Path, vault: Vault) -> Iterator[Finding]:
-    slots = read_slots(root, vault.store_id)
-    for slot in slots:
-        try:
-            slot.check_code(vault)
-        except ErtError as exc:
-            yield _finding("CHECK-SLOT", exc.sentence, exc.detail)
-    if not any(slot.kind == "recovery" for slot in slots):
-        yield _finding("CHECK-SLOT", "This site has no recovery slot: a forgotten password would lose it.", "slots")
-
-
-def _check_files(records: Records, step_to: Step) -> Iterator[Finding]:
-    with records.database.read() as connection:
-        rows = [dict(row) for row in connection.execute(sa.select(schema.file)).mappings()]
-    for number, row in enumerate(rows):
-        step_to(_FILES_FROM + (1 - _FILES_FROM) * number / len(rows), f"File {number + 1} of {len(rows)}")
-        try:
-            stored = stored_file(row, records.store_id)
-            records.blobs.check_cipher(stored)
-            records.blobs.read(stored)
-        except ErtError as exc:
-            yield _finding("CHECK-FILE", exc.sentence, f"{row['path']}: {exc.detail}")
-
-
-def _find_orphans(root: Path, records: Records) -> Iterator[Finding]:
-    for path in records.blobs.orphans(referenced_paths(records)):
-        yield Finding(
-            severity=Severity.NOTE,
-            code="CHECK-ORPHAN",
-            sentence="A file belongs to no record: a save did not finish. It does no harm and is swept after a day.",
-            subject=path.relative_to(root).as_posix(),
-        )
-
-
-def _finding(code: str, sentence: str, subject: str) -> Finding:
-    return Finding(severity=Severity.BLOCKER, code=code, sentence=sentence, subject=subject)

@@ -12,6 +12,7 @@ from attrs import frozen
 from ert.domain.identity import new_id
 from ert.errors import InvalidSite, WrongKey
 from ert.storage import recovery, schema, slots, store_file
+from ert.storage.assembly import DATABASE, SITE_NAME_COLUMN, SiteOptions, make_records
 from ert.storage.atomic import replace_file, sync_folder, translated
 from ert.storage.audit import GENESIS, write_meta
 from ert.storage.blobs import DATA, TMP, TRASH
@@ -21,7 +22,6 @@ from ert.storage.migrate import migrate
 from ert.storage.opening import Access
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.records import Records
-from ert.storage.site import DATABASE, SITE_NAME_COLUMN, SiteOptions, make_records
 from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
 from ert.storage.unlock import SLOTS, Unlocked, ring_path, slot_path
 from ert.storage.users import add_user

@@ -8,13 +8,15 @@ import random
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 import sqlcipher3
 
+from ert.storage.atomic import translated
 from ert.storage.opening import Access, open_connection
-from ert.storage.sqlerrors import BUSY, LOCKED, error_code, is_damage, translated_database
+from ert.storage.sqlerrors import BUSY, LOCKED, backup_error, error_code, is_damage, translated_database
 
 _BEGIN_TRIES = 6
 
@@ -73,6 +75,33 @@ class Database:
         give_up = 2.0 * self._access.busy_timeout_ms / 1000.0
         with self._transaction("BEGIN IMMEDIATE", give_up_after_s=give_up) as connection:
             yield connection
+
+    def copy_into(self, path: Path) -> None:
+        """Copy the database as it is at this moment into a new file under the same key (SQLite's online backup).
+
+        Colleagues may go on reading; who commits waits until the copy is complete. The file is flushed.
+
+        Raises
+        ------
+        DiskFull, StorageFailed, BadTag
+            There is no copy to use.
+        """
+        with translated("copying the database"):
+            path.touch(mode=0o600, exist_ok=False)
+        with self.read() as connection:
+            connection.exec_driver_sql("SELECT store_id FROM store_meta").all()
+            source: Any = connection.connection.driver_connection
+            copy = sqlcipher3.connect(str(path), isolation_level=None)
+            try:
+                copy.execute("PRAGMA cipher_log_level = NONE")
+                copy.execute(f'PRAGMA key = "{self._access.key_literal()}"')
+                source.backup(copy)
+            except sqlcipher3.Error as exc:
+                raise backup_error(exc) from exc
+            finally:
+                copy.close()
+        with translated("copying the database"), path.open("rb") as copied:
+            os.fsync(copied.fileno())
 
     @contextlib.contextmanager
     def _transaction(self, begin: str, *, give_up_after_s: float) -> Iterator[sa.Connection]:

@@ -41,12 +41,16 @@ _PRAGMAS: tuple[tuple[str, str, object], ...] = (
 
 @frozen(kw_only=True, repr=False)
 class Access:
-    """What opening needs: file, raw key, expected site, and how long to wait for a lock."""
+    """What opening needs: file, raw key, expected site, how long to wait for a lock, and if an older schema will do.
+
+    An older database is only ever read, checked and restored; it is worked with after it was brought up to date.
+    """
 
     path: Path
     key_literal: Callable[[], str]
     store_id: str
     busy_timeout_ms: int = 30_000
+    may_be_older: bool = False
 
 
 def probe_versions() -> tuple[tuple[int, ...], str]:
@@ -89,7 +93,7 @@ def open_connection(access: Access, *, may_migrate: bool = False) -> Any:  # noq
             _unlock(connection, literal)
             _set_pragmas(connection)
             if not may_migrate:
-                _check_identity(connection, access.store_id)
+                _check_identity(connection, access)
             connection.set_authorizer(make_authorizer(may_migrate=may_migrate))
         except BaseException:
             connection.close()
@@ -164,7 +168,7 @@ def _set_pragmas(connection: Any) -> None:  # noqa: ANN401
             )
 
 
-def _check_identity(connection: Any, store_id: str) -> None:  # noqa: ANN401
+def _check_identity(connection: Any, access: Access) -> None:  # noqa: ANN401
     application = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if application != schema.APPLICATION_ID:
@@ -172,12 +176,14 @@ def _check_identity(connection: Any, store_id: str) -> None:  # noqa: ANN401
     if not 0 < version < schema.SCHEMA_VERSION:
         check_schema_version(version)
     row = connection.execute("SELECT store_id FROM store_meta WHERE one = 1").fetchone()
-    if row is None or row[0] != store_id:
+    if row is None or row[0] != access.store_id:
         raise NotASite(
             "The database in this folder belongs to another site.",
             hint="Restore database and store.json from the same backup.",
             detail="store_id differs",
         )
+    if version < schema.SCHEMA_VERSION and access.may_be_older:
+        return
     check_schema_version(version)
 
 

@@ -17,6 +17,7 @@ from ert.storage.blobs import BlobStore, Buffers, StoredFile
 from ert.storage.database import Database
 from ert.storage.envelope import FileContext, FileKind
 from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
+from ert.storage.restored import nothing_can_be_saved
 
 Row = dict[str, Any]
 
@@ -54,6 +55,7 @@ class Records:
         self.guard = guard
         self.trail = trail
         self.actor = actor
+        self.is_restored_copy = False
         self._anchors = anchors
         self._clock = clock
 
@@ -73,7 +75,15 @@ class Records:
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Give an immediate transaction; remember the new head of the history once it is committed."""
+        """Give an immediate transaction; remember the new head of the history once it is committed.
+
+        Raises
+        ------
+        Refused
+            The site is a restored copy that was not activated.
+        """
+        if self.is_restored_copy:
+            raise nothing_can_be_saved()
         with self.database.write() as connection:
             yield connection
             head = self.trail.head(connection)

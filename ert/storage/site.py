@@ -2,66 +2,33 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Callable
 from pathlib import Path
 
-from attrs import field, frozen
-
+from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
-from ert.errors import NotASite
-from ert.settings import CacheSettings
 from ert.storage import check as checking
 from ert.storage.anchors import Anchors, went_back
-from ert.storage.audit import AuditTrail
-from ert.storage.blobs import BlobStore
+from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.backup import PendingBackup, begin_backup
+from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
+from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
-from ert.storage.fields import FieldGuard
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
-from ert.storage.opening import Access
 from ert.storage.patients import PatientRepository
 from ert.storage.plans import PlanRepository
+from ert.storage.presence import hold
 from ert.storage.records import Records
+from ert.storage.restored import is_restored_copy
 from ert.storage.unlock import Unlocked
 from ert.storage.users import user_names
 
-DATABASE = "site.db"
-SITE_NAME_COLUMN = "name_ct"
-Clock = Callable[[], dt.datetime]
-
-
-def no_caches() -> CacheSettings:
-    """Return the settings of a workstation that keeps no doses."""
-    return CacheSettings(is_on=False)
-
-
-def utc_now() -> dt.datetime:
-    """Return the time in UTC."""
-    return dt.datetime.now(dt.UTC)
-
-
-@frozen(kw_only=True)
-class SiteOptions:
-    """What does not depend on the site.
-
-    Attributes
-    ----------
-    anchor_folder : where this workstation remembers the sites it saw; None remembers nothing.
-    busy_timeout_ms : how long SQLite waits for a lock; a write tries for twice as long.
-    clock : returns the time in UTC.
-    cache_settings : returns where doses are cached; asked whenever a site is opened.
-    """
-
-    anchor_folder: Path | None = None
-    busy_timeout_ms: int = 30_000
-    clock: Clock = field(default=utc_now)
-    cache_settings: Callable[[], CacheSettings] = no_caches
+COPY_MARK = " – RESTORED COPY, READ-ONLY"
 
 
 class Site:
@@ -92,18 +59,22 @@ class Site:
         self._root = root
         self._store = unlocked.store
         self._vault = unlocked.vault
-        self._access = Access(
-            path=root / DATABASE,
-            key_literal=unlocked.vault.database_key_literal,
-            store_id=unlocked.store.store_id,
-            busy_timeout_ms=options.busy_timeout_ms,
-        )
-        self._records = make_records(root, unlocked, options, Database(self._access))
+        self._access = access_to(root, unlocked, options)
+        self._anchors = Anchors(options.anchor_folder)
+        self._unlocked = unlocked
+        self._clock = options.clock
+        self._presence = hold(root)
         try:
-            self._name = self._check_meta(Anchors(options.anchor_folder), accept_restore_reason)
+            self._records = make_records(root, unlocked, options, Database(self._access))
+        except BaseException:
+            self._presence.release()
+            raise
+        try:
+            self._name = self._check_meta(accept_restore_reason)
             self._user_name = user_names(self._records).get(unlocked.user_id, "")
         except BaseException:
             self._records.database.close()
+            self._presence.release()
             raise
         self._patients = PatientRepository(self._records)
         self._plans = PlanRepository(self._records)
@@ -137,6 +108,11 @@ class Site:
     def user_name(self) -> str:
         """Who is signed in."""
         return self._user_name
+
+    @property
+    def is_restored_copy(self) -> bool:
+        """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
+        return self._records.is_restored_copy
 
     @property
     def patients(self) -> PatientRepository:
@@ -179,71 +155,69 @@ class Site:
         return self._records
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
-        """Append to the history: reading, exporting, signing in."""
+        """Append to the history: reading, exporting, signing in; a restored copy keeps the history it came with."""
+        if self._records.is_restored_copy:
+            return
         with self._records.transaction() as connection:
             change = {"detail": detail} if detail else {}
             self._records.trail.append(connection, event, record=record, change=change)
 
     def check(
-        self,
-        *,
-        progress: Callable[[float, str], None] | None = None,
-        stop: Callable[[], None] | None = None,
+        self, *, level: int = checking.FULL_LEVEL, progress: Progress = lambda _fraction, _text: None
     ) -> tuple[Finding, ...]:
-        """Verify the whole site: database, history, rows, keys, every file (check.py)."""
+        """Verify the site: database, history, rows, keys, every file (check.py says what each level reads)."""
+        checked = checking.Checked(
+            root=self._root, access=self._access, vault=self._vault, records=self._records, anchors=self._anchors
+        )
+        return checking.check_site(checked, level=level, progress=progress)
 
-        def step(fraction: float, text: str) -> None:
-            if stop is not None:
-                stop()
-            if progress is not None:
-                progress(fraction, text)
+    def start_backup(self, folder: Path) -> PendingBackup:
+        """Copy database and keys as they are now into a backup folder; the files follow (`PendingBackup.finish`).
 
-        return checking.check_site(self._root, self._access, self._vault, self._records, step)
+        Raises
+        ------
+        InvalidSite
+            The folder holds something else, or lies in the site.
+        DatabaseBusy
+            Another backup is being written there.
+        DiskFull, StorageFailed
+            There is no new backup.
+        """
+        return begin_backup(
+            folder, site_root=self._root, unlocked=self._unlocked, records=self._records, now=self._clock()
+        )
+
+    def backups(self, folder: Path) -> BackupFolder:
+        """The backups of this site in a folder."""
+        return BackupFolder(folder, self._unlocked)
 
     def sweep(self) -> tuple[Path, ...]:
         """Move files that no row names and that are older than a day to the trash."""
-        return self._records.blobs.sweep(checking.referenced_paths(self._records))
+        return self._records.blobs.sweep(referenced_paths(self._records))
 
     def close(self) -> None:
         """Close and forget the keys."""
         self._caches.close()
         self._records.database.close()
         self._vault.close()
+        self._presence.release()
 
-    def _check_meta(self, anchors: Anchors, accept_restore_reason: str) -> str:
+    def _check_meta(self, accept_restore_reason: str) -> str:
         """Compare site row, ``store.json`` and what this workstation remembers; return the site's name."""
-        remembered = anchors.remembered(self.site_id)
+        remembered = self._anchors.remembered(self.site_id)
         with self._records.database.read() as connection:
             meta = self._records.trail.read_meta(connection)
             head = self._records.trail.head(connection)
             is_continuation = remembered is None or self._records.trail.holds(connection, remembered)
-        expected = (self._store.store_id, self._store.kind, self._store.format, self._store.epoch)
-        if (meta["store_id"], meta["kind"], meta["format"], meta["epoch"]) != expected:
-            raise NotASite(
-                "The database and the file store.json of this site do not belong together.",
-                hint="Restore both from the same backup.",
-                detail="store_meta differs from store.json",
-            )
-        if remembered is not None and not is_continuation:
+            is_copy = is_restored_copy(connection)
+        expect_same_site(meta, self._store)
+        self._records.is_restored_copy = is_copy
+        if remembered is not None and not is_continuation and not is_copy:
             if not accept_restore_reason.strip():
                 raise went_back(remembered, head)
             self.record_event("restore accepted", detail=accept_restore_reason)
+            self._anchors.note_restore(self.site_id, remembered, head, accept_restore_reason, self._clock())
         name = self._records.guard.decrypt(
             meta[SITE_NAME_COLUMN], table="store_meta", row_id="1", column=SITE_NAME_COLUMN
         )
-        return name.decode("utf-8")
-
-
-def make_records(root: Path, unlocked: Unlocked, options: SiteOptions, database: Database) -> Records:
-    """Return rows and files of a site over an open database."""
-    guard = FieldGuard(unlocked.vault)
-    return Records(
-        store_id=unlocked.store.store_id,
-        database=database,
-        blobs=BlobStore(root, unlocked.vault),
-        guard=guard,
-        trail=AuditTrail(unlocked.vault, guard, actor=unlocked.user_id, clock=options.clock),
-        anchors=Anchors(options.anchor_folder),
-        actor=unlocked.user_id,
-        clock=options.clock,
-    )
+        return name.decode("utf-8") + (COPY_MARK if is_copy else "")

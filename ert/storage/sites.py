@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ert.errors import SchemaTooOld
 from ert.storage import slots
+from ert.storage.assembly import SiteOptions
 from ert.storage.atomic import replace_file
 from ert.storage.blobs import TMP
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
-from ert.storage.site import Site, SiteOptions
+from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
 from ert.storage.unlock import Unlocked, read_slots, slot_path, unlock_with_password, unlock_with_recovery_code
 from ert.storage.upgrade import bring_up_to_date

@@ -62,6 +62,27 @@ def database_error(exc: BaseException | None) -> ErtError | BaseException:
     return found
 
 
+def backup_error(exc: sqlcipher3.Error) -> ErtError:
+    """Return the ERT error for a failed online backup, which the driver reports by its text alone."""
+    text = str(exc).lower()
+    detail = f"online backup: {text}"
+    if "full" in text:
+        return DiskFull(
+            "The disk is full: the database was not copied.", hint="Free some space, then try again.", detail=detail
+        )
+    if "malformed" in text or "not a database" in text:
+        return BadTag(
+            "The site's database is damaged; it was not copied.",
+            hint="Stop working with this site, run 'ert check' and call physics.",
+            detail=detail,
+        )
+    return StorageFailed(
+        "The database could not be copied: reading it or writing the copy failed.",
+        hint="Check both disks and the space left on them, then try again.",
+        detail=detail,
+    )
+
+
 def is_damage(exc: BaseException) -> bool:
     """Whether a connection that raised this should not be used again."""
     cause = exc.orig if isinstance(exc, sa.exc.DBAPIError) else exc

@@ -16,13 +16,14 @@ import sqlalchemy as sa
 from ert.errors import StorageFailed
 from ert.storage import schema
 from ert.storage.anchors import Anchors, went_back
+from ert.storage.assembly import DATABASE, SiteOptions, make_records
 from ert.storage.atomic import make_folders, translated, write_new_file
 from ert.storage.blobs import TMP
 from ert.storage.database import Database
 from ert.storage.migrate import migrate
 from ert.storage.opening import Access, check_schema_version
 from ert.storage.records import Records
-from ert.storage.site import DATABASE, SiteOptions, make_records
+from ert.storage.restored import is_restored_copy
 from ert.storage.unlock import Unlocked
 
 BACKUP = "backup"
@@ -73,8 +74,9 @@ def _verify(connection: sa.Connection, records: Records, anchors: Anchors, accep
     """Refuse to build on a history that is broken or older than this workstation remembers."""
     records.trail.verify(connection)
     remembered = anchors.remembered(records.store_id)
-    is_continuation = remembered is None or records.trail.holds(connection, remembered)
-    if remembered is not None and not is_continuation and not accept_restore_reason.strip():
+    if remembered is None or records.trail.holds(connection, remembered):
+        return
+    if not accept_restore_reason.strip() and not is_restored_copy(connection):
         raise went_back(remembered, records.trail.head(connection))
 
 

@@ -212,13 +212,11 @@ def _sign_in(
 
 def _finish(window: MainWindow, jobs: Jobs, dispatcher: Dispatcher) -> None:
     """Stop work, close the site, drop what nobody will see any more."""
-    from ert.app.jobs import Lane
-
     for job in jobs.active():
         job.cancel()
     session = window.session
     if session is not None:
-        jobs.call(Lane.DB, session.store.close)
+        session.close()
     jobs.shutdown()
     dispatcher.close()
     logs.stop()

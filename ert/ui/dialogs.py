@@ -16,6 +16,14 @@ from ert.ui.findings_panel import FindingsList, count_text
 from ert.ui.page_header import NOT_CLEARED
 from ert.ui.widgets import text_label
 
+_READ = (
+    "The opening and the structure of the database were",
+    "Every page of the database was",
+    "Database, records, history and keys were",
+    "Database, history and the SHA-256 of every file were",
+    "Database, history and every file were read, decrypted and",
+)
+
 
 class UnsavedAnswer(enum.Enum):
     """What to do with unsaved edits."""
@@ -63,12 +71,12 @@ class FindingsDialog(QDialog):
         layout.addWidget(buttons)
 
 
-def check_summary(findings: Sequence[Finding]) -> str:
-    """One sentence on a check of the whole site."""
+def check_summary(findings: Sequence[Finding], level: int) -> str:
+    """One sentence on a check of the site, saying what was read."""
     counts = ", ".join(count_text(findings, s) for s in Severity)
     if any(f.severity is Severity.BLOCKER for f in findings):
         return f"The site is damaged ({counts}). Change nothing, and call physics."
-    return f"Database, history and every file were read and verified: nothing is damaged ({counts})."
+    return f"{_READ[level]} verified (level {level} of {len(_READ) - 1}): nothing is damaged ({counts})."
 
 
 class AboutDialog(QDialog):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -16,9 +16,8 @@ from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
 from ert.domain.patient import Patient
-from ert.domain.record import Finding
 from ert.ui.command_palette import CommandPalette
-from ert.ui.dialogs import AboutDialog, FindingsDialog, UnsavedAnswer, ask_unsaved, check_summary
+from ert.ui.dialogs import AboutDialog, UnsavedAnswer, ask_unsaved
 from ert.ui.failures import sentence_of
 from ert.ui.help_dialogs import show_keys
 from ert.ui.icons import icon
@@ -27,6 +26,7 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.sign_in_page import SignInPage
+from ert.ui.site_care import SiteCare
 from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_settings, open_studio
 from ert.ui.widgets import MessageStrip, text_label
 
@@ -61,6 +61,7 @@ class MainWindow(QMainWindow):
         self._head = QVBoxLayout()
         self._probe = ElidedLabel()
         self._is_opening = False
+        self.care = SiteCare(self, jobs, self.message)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -88,6 +89,7 @@ class MainWindow(QMainWindow):
         bar.setContentsMargins(10, 0, 10, 0)
         bar.addWidget(self._probe, 1)
         bar.addPermanentWidget(JobStrip(self._jobs))
+        bar.addPermanentWidget(self.care.status)
         bar.addPermanentWidget(text_label(f"ERT {metadata.version('ert')}"))
 
     def _build_menus(self) -> None:
@@ -98,7 +100,6 @@ class MainWindow(QMainWindow):
         self.studio_action = self._action("Commissioning studio…", partial(self._with_session, open_studio), "")
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
-        self.check_action = self._action("Verify the whole site", self.check_site, "")
         self.settings_action = self._action("Settings…", partial(self._with_session, open_settings), "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
@@ -123,13 +124,14 @@ class MainWindow(QMainWindow):
             self.studio_action,
             self.curves_action,
             self.materials_action,
-            self.check_action,
             self.settings_action,
         ]
         site.addActions(entries)
         site.addSeparator()
+        site.addActions(self.care.actions)
+        site.addSeparator()
         site.addActions([self.sign_out_action, self._quit])
-        for action in (*entries, self.sign_out_action):
+        for action in (*entries, *self.care.actions, self.sign_out_action):
             action.setEnabled(self.session is not None)
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -187,6 +189,7 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
+        self.care.set_session(session)
         self._refill_menus()
 
     def sign_out(self) -> None:
@@ -198,6 +201,7 @@ class MainWindow(QMainWindow):
             self.patient_page.deleteLater()
             self.patient_page = None
         session, self.session = self.session, None
+        self.care.set_session(None)
         self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
@@ -238,23 +242,6 @@ class MainWindow(QMainWindow):
         """CT curves or materials of the site changed."""
         if self.plan_page is not None:
             self.plan_page.workspace.library_changed()
-
-    def check_site(self) -> None:
-        """Verify database, history and files, in the background."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.submit(
-            Lane.IO,
-            session.check,
-            title="Verifying the site",
-            on_done=self._show_check,
-            on_failed=self.show_failure,
-            on_cancelled=lambda: self.message.show_note("The check was stopped. It says nothing about the site."),
-        )
-
-    def _show_check(self, findings: Sequence[Finding]) -> None:
-        FindingsDialog("Site check", check_summary(findings), findings, self).open()
 
     # ---- plan ----------------------------------------------------------------------------------------------------
 

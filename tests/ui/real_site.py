@@ -15,8 +15,8 @@ from ert.app.session import SiteSession
 from ert.dicom.demo_patient import build_demo_patient
 from ert.domain.plan import Prescription
 from ert.settings import resources_dir
+from ert.storage.assembly import SiteOptions
 from ert.storage.passwords import KdfParameters
-from ert.storage.site import SiteOptions
 from ert.storage.sites import Sites
 from ert.storage.store_file import SANDBOX
 

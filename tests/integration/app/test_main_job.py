@@ -27,7 +27,7 @@ from ert.app.dose_service import DoseService
 from ert.app.session import SiteSession
 from ert.domain.identity import array_digest
 from ert.storage.passwords import KdfParameters
-from ert.storage.site import SiteOptions
+from ert.storage.assembly import SiteOptions
 from ert.storage.sites import Sites
 from tests.integration.app.conftest import Owner
 def never(*args, **kwargs):

@@ -19,8 +19,9 @@ from ert.domain.plan import Goal, Normalisation, Plan, Prescription
 from ert.domain.record import DicomFile
 from ert.domain.structure import Contour, PointKind, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.geometry.grid import VoxelGrid
+from ert.storage.assembly import SiteOptions
 from ert.storage.passwords import KdfParameters
-from ert.storage.site import Site, SiteOptions
+from ert.storage.site import Site
 from ert.storage.sites import Sites
 from ert.storage.store_file import SANDBOX
 

@@ -10,8 +10,8 @@ import sqlcipher3
 
 from ert.domain.record import Severity
 from ert.errors import AuditBroken, BadTag, ErtError, NotASite, Untrusted, WrongKey
+from ert.storage.assembly import DATABASE
 from ert.storage.check import exit_code
-from ert.storage.site import DATABASE
 from tests.integration.storage import samples
 
 

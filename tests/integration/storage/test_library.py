@@ -13,9 +13,9 @@ from ert.domain.image import CtCurve, CtCurvePoint, Material
 from ert.domain.library import LibraryState, SiteMaterial
 from ert.errors import BadTag, ErtError, Refused, StaleRevision
 from ert.storage import schema
+from ert.storage.assembly import DATABASE
 from ert.storage.database import Database
 from ert.storage.opening import Access
-from ert.storage.site import DATABASE
 from ert.storage.unlock import unlock_with_password
 from tests.integration.storage import samples
 

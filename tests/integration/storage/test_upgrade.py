@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from ert.errors import AuditBroken, BadTag, DiskFull, NotASite, SchemaTooOld
 from ert.storage import migrate, schema, upgrade
+from ert.storage.assembly import DATABASE
 from ert.storage.database import Database
 from ert.storage.opening import Access
-from ert.storage.site import DATABASE
 from ert.storage.unlock import unlock_with_password
 from tests.integration.storage import samples
 

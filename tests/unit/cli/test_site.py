@@ -9,7 +9,7 @@ import pytest
 from ert.cli.main import call
 from ert.domain.patient import Course, Patient
 from ert.domain.record import Finding, PlanHead, PlanStatus, Severity
-from ert.errors import Refused, WrongKey
+from ert.errors import DatabaseBusy, Refused, StorageFailed, WrongKey
 
 CODE = "1111-2222-3333"
 PATIENT = Patient(id="p1", medical_record_number="M1", family_name="Doe", birth_date=dt.date(1950, 2, 3))
@@ -97,6 +97,22 @@ class Gateway:
         return self.store
 
 
+class Care:
+    def __init__(self, findings):
+        self.findings = findings
+
+    def check(self, _site, *, user_name, password, level, progress, is_quarantining):
+        if (user_name, password) != ("anna", "right"):
+            raise WrongKey("User or password are wrong.")
+        if level == 0:
+            raise DatabaseBusy("Somebody is writing.")
+        if level == 1:
+            raise StorageFailed("The disk does not answer.")
+        assert not is_quarantining
+        progress(0.5, "half")
+        return self.findings
+
+
 class Wiring:
     def __init__(self, findings=()):
         self.made = Gateway(findings)
@@ -104,6 +120,9 @@ class Wiring:
 
     def gateway(self):
         return self.made
+
+    def care(self):
+        return Care(self.made.store.findings)
 
     def run_gui(self, *, site):
         self.started = ("gui", site)
@@ -205,6 +224,15 @@ def test_check_fails_on_damage_only(tmp_path, password, capsys, severity, code):
     answer = json.loads(capsys.readouterr().out)
     assert answer["is_sound"] is (code == 0)
     assert answer["findings"][0]["sentence"] == "A file is missing."
+
+
+@pytest.mark.parametrize("case", [("wrong", 4, 3), ("right", 0, 4), ("right", 1, 2), ("right", 2, 0), ("right", 5, 2)])
+def test_check_has_exit_codes_of_its_own(tmp_path, password, capsys, case):
+    word, level, code = case
+    arguments = ["check", "--site", str(tmp_path), "--level", str(level), "--json", *password(word)]
+    assert call(arguments, Wiring()) == code
+    answer = capsys.readouterr().out
+    assert (json.loads(answer)["level"] == 2) if code == 0 else (level == 5 or "error" in json.loads(answer))
 
 
 def test_gui_and_demo_are_started(tmp_path):

@@ -12,10 +12,10 @@ import pytest
 
 from ert.errors import BadTag, InvalidSite, NotASite, SchemaTooNew, WrongKey
 from ert.storage import keys, slots, store_file, unlock
+from ert.storage.assembly import SiteOptions
 from ert.storage.creation import prepare_site
 from ert.storage.keys import Vault
 from ert.storage.passwords import KDF_FLOOR, KdfParameters
-from ert.storage.site import SiteOptions
 from ert.storage.store_file import CLINICAL
 from tests.integration.storage import samples
 

@@ -1,0 +1,92 @@
+"""Who has a site open: a shared lock on ``site.lock`` for everybody, an exclusive one for replacing the folder.
+
+`flock` belongs to the opened file, so it outlives other descriptors of the same file being closed, and it ends with the
+process however that ends. Where a share offers no such lock, a site opens without it, but is never replaced.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from ert.errors import DatabaseBusy
+from ert.storage.atomic import storage_error
+
+SITE_LOCK = "site.lock"
+_NOT_GRANTED = {errno.EWOULDBLOCK}
+_NOT_OFFERED = {
+    errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS, errno.EPERM, errno.EACCES, errno.ENOENT,
+    errno.ENOSPC, errno.EDQUOT,
+}  # fmt: skip
+
+
+class FolderLock:
+    """One process's lock on a folder; released by `release` or by the end of the process."""
+
+    def __init__(self, handle: int | None) -> None:
+        self._handle = handle
+
+    def release(self) -> None:
+        """Give it back; more than once does no harm."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def hold(root: Path) -> FolderLock:
+    """Note that this process has the site open.
+
+    Raises
+    ------
+    DatabaseBusy
+        The site's folder is being replaced.
+    """
+    try:
+        return _locked(root / SITE_LOCK, fcntl.LOCK_SH)
+    except OSError as exc:
+        if exc.errno in _NOT_GRANTED:
+            raise DatabaseBusy(
+                "This site is being replaced by a restored backup; it was not opened.",
+                hint="Try again in a minute.",
+                detail="site.lock is held",
+            ) from exc
+        if exc.errno in _NOT_OFFERED:
+            return FolderLock(None)
+        raise storage_error(exc, "noting that the site is open") from exc
+
+
+def exclude(folder: Path, *, name: str = SITE_LOCK, busy: DatabaseBusy) -> FolderLock:
+    """Keep everybody else out of a folder.
+
+    Raises
+    ------
+    DatabaseBusy
+        `busy`: somebody has it open.
+    StorageFailed
+        The disk or share cannot lock.
+    """
+    try:
+        return _locked(folder / name, fcntl.LOCK_EX)
+    except OSError as exc:
+        if exc.errno in _NOT_GRANTED:
+            raise busy from exc
+        raise storage_error(exc, "locking the folder") from exc
+
+
+def _locked(path: Path, kind: int) -> FolderLock:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        _expect_in_place(handle, path)
+    except BaseException:
+        os.close(handle)
+        raise
+    return FolderLock(handle)
+
+
+def _expect_in_place(handle: int, path: Path) -> None:
+    """A folder that was replaced between opening and locking left us holding the lock of the old one."""
+    if os.fstat(handle).st_ino != path.stat().st_ino:
+        raise BlockingIOError(errno.EWOULDBLOCK, "the folder was replaced")

@@ -1,0 +1,38 @@
+"""Restored copies: a site out of a backup, complete and verified, in which nothing can be saved until it is activated.
+
+Whether a folder is one stands in its history, which nobody without the keys can write. Restoring raises the epoch, so
+that a site that was never restored answers without searching its history.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+from ert.errors import Refused
+from ert.storage import schema
+
+RESTORED = "restored from backup"
+ACTIVATED = "restored copy activated"
+
+
+def is_restored_copy(connection: sa.Connection) -> bool:
+    """Whether the site was restored from a backup and not activated since."""
+    if connection.execute(sa.select(schema.store_meta.c.epoch)).scalar_one() == 1:
+        return False
+    history = schema.history
+    query = sa.select(history.c.event).where(history.c.event.in_((RESTORED, ACTIVATED))).order_by(history.c.seq.desc())
+    return connection.execute(query.limit(1)).scalar_one_or_none() == RESTORED
+
+
+def may_be_activated(connection: sa.Connection) -> bool:
+    """Whether the site is a restored copy, or one whose activation was interrupted before it was moved."""
+    newest = sa.select(schema.history.c.event).order_by(schema.history.c.seq.desc()).limit(1)
+    return is_restored_copy(connection) or connection.execute(newest).scalar_one_or_none() == ACTIVATED
+
+
+def nothing_can_be_saved() -> Refused:
+    """Return the refusal of every change in a restored copy."""
+    return Refused(
+        "This is a restored copy of the site; nothing can be saved in it.",
+        hint="Sign in to the site itself, or have an administrator activate the copy with 'ert restore --activate'.",
+    )
