@@ -4,8 +4,8 @@ import attrs
 import numba
 import numpy as np
 import pytest
-from ert.commissioning.depth_dose import depth_quantities
 
+from ert.analysis.depth import depth_quantities
 from ert.domain.plan import Algorithm, DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.output import rectangle_cm
