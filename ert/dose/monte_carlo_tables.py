@@ -100,7 +100,7 @@ def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tu
     """The tuple that the kernels take; `majorant` is the largest photon attenuation (1/cm) of a scene by energy."""
     return (
         tables.electron, tables.first_moment, tables.angle, tables.brems, tables.row, 1.0 / tables.step_mev,
-        tables.photon, majorant,
+        tables.photon, majorant, tables.total,
     )  # fmt: skip
 
 

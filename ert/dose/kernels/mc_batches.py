@@ -9,7 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_random import start_history
-from ert.dose.kernels.mc_transport import follow
+from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_through_insert, start, through_insert
+from ert.dose.kernels.mc_transport import PHOTON, follow
 
 Float = NDArray[np.float64]
 STACK = 64
@@ -30,4 +31,41 @@ def run_pencil(
         p[1], p[2], p[3] = at[0], at[1], at[2]
         p[4], p[5], p[6] = direction[0], direction[1], direction[2]
         p[7], p[8] = 1.0, 0.0
-        follow(p, scene, tables, stack, score, tally, rng)
+        stack[0] = p
+        follow(p, scene, tables, stack, 1, score, tally, rng)
+
+
+@njit(cache=True, nogil=True)
+def run_beam(
+    first: int, histories: int, seed: np.uint64, source: Any, numbers: Float, metals: tuple[int, int], affine: Float,  # noqa: ANN401
+    scene: Any, tables: Any, score: Float, tally: Float,  # noqa: ANN401
+) -> None:  # fmt: skip
+    """Histories `first` … of a beam into `score` (MeV per voxel for one electron per cm² on the insert, × histories).
+
+    `metals`: media of the insert and of the target that contaminant photons come from. Tally: energy that escaped, overflow of the stack, lost before the grid, incident; MeV × weight.
+    """
+    rng = np.empty(1, dtype=np.uint64)
+    p = np.empty(9)
+    stack = np.empty((STACK, 9))
+    outline = source[0]
+    for history in range(first, first + histories):
+        start_history(rng, seed, np.uint64(history))
+        if not start(p, source, numbers, tables, metals[1], rng):
+            continue
+        tally[INCIDENT] += p[7] * p[0]
+        alive, photons = True, 0
+        if p[8] == PHOTON:
+            photon_through_insert(p, outline, numbers[2], metals[0], numbers[11], tables, tally)
+        else:
+            alive, photons = through_insert(
+                p, outline, numbers[1], numbers[2], metals[0], numbers[11], tables, stack, tally, rng
+            )
+        count = 0
+        for n in range(photons):
+            if into_grid(stack[n], affine, scene, tables, numbers[12], tally, rng):
+                stack[count] = stack[n]
+                count += 1
+        if alive and into_grid(p, affine, scene, tables, numbers[12], tally, rng):
+            stack[count] = p
+            count += 1
+        follow(p, scene, tables, stack, count, score, tally, rng)

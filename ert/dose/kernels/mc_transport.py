@@ -269,21 +269,19 @@ def _compton_electron(p: Float, k: float, x: float, stack: Float, count: int, ta
 
 
 @njit(cache=True, nogil=True)
-def follow(p: Float, scene: Any, tables: Any, stack: Float, score: Float, tally: Float, rng: State) -> None:  # noqa: ANN401
-    """Follow a particle that stands inside the grid, and all its descendants."""
-    count = 0
-    while True:
-        if p[8] == ELECTRON:
-            if p[0] > ABSORB_MEV:
-                count = electron(p, scene, tables, stack, count, score, tally, rng)
-            else:
-                _deposit(p, scene, score)
-        else:
-            count = photon(p, scene, tables, stack, count, score, tally, rng)
-        if count == 0:
-            return
+def follow(
+    p: Float, scene: Any, tables: Any, stack: Float, count: int, score: Float, tally: Float, rng: State  # noqa: ANN401
+) -> None:
+    """Follow the particles on the stack, which stand inside the grid, and all their descendants."""
+    while count > 0:
         count -= 1
         p[:] = stack[count]
+        if p[8] == PHOTON:
+            count = photon(p, scene, tables, stack, count, score, tally, rng)
+        elif p[0] > ABSORB_MEV:
+            count = electron(p, scene, tables, stack, count, score, tally, rng)
+        else:
+            _deposit(p, scene, score)
 
 
 @njit(cache=True, nogil=True)
