@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "resources" / "tables"
@@ -49,10 +50,12 @@ WEIGHT = {
 
 @functools.cache
 def gauss(count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes and weights of Gauss and Legendre on −1…1."""
     return np.polynomial.legendre.leggauss(count)
 
 
 def read_columns(name: str) -> dict[str, np.ndarray]:
+    """Columns of a CSV table of numbers."""
     with (TABLES / name).open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     return {key: np.array([float(r[key]) for r in rows]) for key in rows[0]}
@@ -70,6 +73,7 @@ def compositions() -> dict[str, dict[int, float]]:
 
 
 def kinematics(energy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Energy over rest energy, and β²."""
     tau = energy / MC2
     return tau, tau * (tau + 2) / (tau + 1) ** 2
 
@@ -87,7 +91,7 @@ def moller(energy: np.ndarray, electrons_per_g: float) -> tuple[np.ndarray, np.n
 
 
 def schiff(energy: float, k: np.ndarray, z: int) -> np.ndarray:
-    """k dσ/dk up to a constant per Z²: Schiff with intermediate screening (Koch and Motz 1959, 3BS(e))."""
+    """Energy times cross section over Z²: Schiff, intermediate screening (Koch, Motz 1959, formula 3BS(e))."""
     e0 = energy / MC2 + 1
     e = e0 - k / MC2
     x = k / MC2
@@ -95,13 +99,12 @@ def schiff(energy: float, k: np.ndarray, z: int) -> np.ndarray:
     m = 1 / ((x / (2 * e0 * e)) ** 2 + (z ** (1 / 3) / 111) ** 2)
     atan = np.arctan(b)
     first = (1 + (e / e0) ** 2 - 2 * e / (3 * e0)) * (np.log(m) + 1 - 2 / b * atan)
-    second = (e / e0) * (
-        2 / b**2 * np.log(1 + b**2) + 4 * (2 - b**2) / (3 * b**3) * atan - 8 / (3 * b**2) + 2 / 9
-    )
+    second = (e / e0) * (2 / b**2 * np.log(1 + b**2) + 4 * (2 - b**2) / (3 * b**3) * atan - 8 / (3 * b**2) + 2 / 9)
     return np.maximum(first + second, 0.0)
 
 
 def brems_shape(energy: float, k: np.ndarray, mix: dict[int, float]) -> np.ndarray:
+    """Energy of photons times cross section of a mixture, up to a constant; Z (Z + 1) counts atomic electrons."""
     return sum(w / WEIGHT[z] * z * (z + 1) * schiff(energy, k, z) for z, w in mix.items())
 
 
@@ -173,6 +176,7 @@ class Elastic:
         return np.concatenate([x, soft_x]), np.concatenate([nuclear * dx, soft * soft_dx])
 
     def first(self) -> float:
+        """First transport moment G1, cm²/g."""
         x, w = self.mixture()
         return float(np.sum(x * w))
 
@@ -214,10 +218,14 @@ def table_mean(found: np.ndarray) -> float:
 
 
 def klein_nishina(k: np.ndarray, electrons_per_g: float) -> np.ndarray:
+    """Compton scattering, cm²/g."""
     a = k / MC2
     log = np.log1p(2 * a)
-    per = 2 * np.pi * RE**2 * (
-        (1 + a) / a**2 * (2 * (1 + a) / (1 + 2 * a) - log / a) + log / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2
+    per = (
+        2
+        * np.pi
+        * RE**2
+        * ((1 + a) / a**2 * (2 * (1 + a) / (1 + 2 * a) - log / a) + log / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2)
     )
     return electrons_per_g * per
 
@@ -230,7 +238,8 @@ def pair(k: np.ndarray, mix: dict[int, float]) -> np.ndarray:
     log = np.log(2 * a)
     zeta3 = 1.2020569
     high = (
-        28 / 9 * log - 218 / 27
+        28 / 9 * log
+        - 218 / 27
         + (2 / a) ** 2 * (2 / 3 * log**3 - log**2 + (6 - np.pi**2 / 3) * log + 2 * zeta3 + np.pi**2 / 6 - 3.5)
         - (2 / a) ** 4 * (3 / 16 * log + 1 / 8)
     )
@@ -249,6 +258,7 @@ def photoelectric(k: np.ndarray, mix: dict[int, float]) -> np.ndarray:
 
 
 def log_interp(x: np.ndarray, table_x: np.ndarray, table_y: np.ndarray) -> np.ndarray:
+    """Linear in log-log, continued beyond the ends."""
     slope_low = np.log(table_y[1] / table_y[0]) / np.log(table_x[1] / table_x[0])
     slope_high = np.log(table_y[-1] / table_y[-2]) / np.log(table_x[-1] / table_x[-2])
     inside = np.exp(np.interp(np.log(x), np.log(table_x), np.log(table_y)))
@@ -258,13 +268,12 @@ def log_interp(x: np.ndarray, table_x: np.ndarray, table_y: np.ndarray) -> np.nd
 
 def cubic_log(x: np.ndarray, table_x: np.ndarray, table_y: np.ndarray) -> np.ndarray:
     """Cubic in log-log inside the table (collision losses bend at their minimum)."""
-    from scipy.interpolate import CubicSpline
-
     inside = np.exp(CubicSpline(np.log(table_x), np.log(table_y))(np.log(np.clip(x, table_x[0], table_x[-1]))))
     return np.where((x >= table_x[0]) & (x <= table_x[-1]), inside, log_interp(x, table_x, table_y))
 
 
 def build() -> dict[str, np.ndarray]:
+    """All arrays of the file."""
     energy = np.maximum(np.arange(0, LAST + STEP / 2, STEP), STEP)
     collision, radiative = (read_columns(f"{n}_stopping_MeVcm2_g.csv") for n in ("collision", "radiative"))
     mixes = compositions()
@@ -287,7 +296,7 @@ def build() -> dict[str, np.ndarray]:
         photon.append(np.stack([klein_nishina(energy, per_g), pair(energy, mix), photoelectric(energy, mix)], axis=1))
         angle.append([Elastic(e, mix).inverse(k) for e, k in zip(angle_energy, k1_at, strict=True)])
         brems.append([brems_inverse(max(e, SOFT_MEV * 1.001), mix) for e in angle_energy])
-        print(name, file=sys.stderr, flush=True)
+        sys.stderr.write(f"{name}\n")
     return {
         "version": np.array(VERSION),
         "media": np.array(list(MEDIA)),
@@ -313,13 +322,14 @@ def digest(arrays: dict[str, np.ndarray]) -> str:
 
 
 def main() -> None:
+    """Build and write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=TABLES / "monte_carlo_electrons.npz")
     arguments = parser.parse_args()
     arrays = build()
     with arguments.out.open("wb") as file:
         np.savez_compressed(file, digest=np.array(digest(arrays)), **arrays)
-    print(digest(arrays), arguments.out.stat().st_size)
+    sys.stdout.write(f"{digest(arrays)}, {arguments.out.stat().st_size} bytes\n")
 
 
 if __name__ == "__main__":

@@ -181,6 +181,7 @@ class DoseService:
             model=item.model,
             dose_grid=item.request.grid,
             dose_to=plan.dose_to,
+            algorithm=plan.algorithm,
             request_digest=item.request.digest,
             progress=lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"),
             check=ctx.check,

@@ -11,6 +11,7 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.model import build_model
+from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.domain.beam_model import MachinePackage
 from ert.domain.commissioning import CommissioningReport
 
@@ -28,6 +29,7 @@ def commission(
     *,
     energies_mev: Sequence[float] | None = None,
     is_demo: bool = False,
+    with_monte_carlo: bool = True,
     machine_name: str | None = None,
     progress: Callable[[float], None] | None = None,
     check: Callable[[], None] | None = None,
@@ -40,6 +42,7 @@ def commission(
     folder : a beam data folder (`ert.commissioning.beam_data`).
     energies_mev : only these; None for all.
     is_demo : mark machine and models as never to be used clinically.
+    with_monte_carlo : fit the Monte Carlo's source as well (most of the time it takes).
     machine_name : instead of the name in the folder.
     progress : called with 0…1; check : may raise `Cancelled`; on_step : told of every improvement of a fit.
 
@@ -55,6 +58,8 @@ def commission(
     for number, energy in enumerate(data.energies):
         fit = fit_energy(data, energy, check=check, on_step=on_step)
         model = build_model(data, energy, fit, is_demo=is_demo)
+        if with_monte_carlo:
+            model = attrs.evolve(model, monte_carlo=fit_monte_carlo(model, data.machine, check=check))
         models.append(model)
         reports.append(compare_energy(data, energy, fit, model))
         if progress is not None:

@@ -1,7 +1,7 @@
-"""The Monte Carlo's source from measured beam data: spectrum by linear inversion, the rest from the pencil beam's fit.
+"""The Monte Carlo's source from beam data: spectrum by linear inversion, the rest from the pencil beam's fit.
 
-Virtual source, angular spread and off-axis ratio are those of the pencil beam model, which come from profiles in air and
-water. The spectrum is the non-negative, smooth combination of monoenergetic depth doses, computed by the engine itself,
+Virtual source, angular spread and off-axis ratio are those of the pencil beam model, from profiles in air and water.
+The spectrum is the non-negative, smooth combination of monoenergetic depth doses, computed by the engine itself,
 that gives the reference depth dose (docs/physics/monte_carlo.md, "Spectrum"). Deterministic: fixed seeds and order.
 """
 
@@ -91,7 +91,9 @@ def _water(model: BeamModel, machine: Machine, tables: MonteCarloTables) -> _Ref
     edge = -0.5 * (side - 1) * _SIDE_CM
     surface = model.reference_ssd_cm - machine.sad_cm
     grid = VoxelGrid(
-        origin_cm=(edge, surface + 0.5 * step, edge), spacing_cm=(_SIDE_CM, step, _SIDE_CM), shape_zyx=(side, count, side)
+        origin_cm=(edge, surface + 0.5 * step, edge),
+        spacing_cm=(_SIDE_CM, step, _SIDE_CM),
+        shape_zyx=(side, count, side),
     )
     water = np.ones(grid.shape_zyx, dtype=np.float32)
     tissue = TissueGrid(grid=grid, relative_stopping=water, relative_scattering=water, density_g_cm3=water)
@@ -99,7 +101,7 @@ def _water(model: BeamModel, machine: Machine, tables: MonteCarloTables) -> _Ref
         isocentre_cm=(0.0, 0.0, 0.0), gantry_deg=0.0, collimator_deg=0.0, couch_deg=0.0, patient_position="HFS",
         sad_cm=machine.sad_cm,
     )  # fmt: skip
-    depth = (np.arange(count) + 0.5) * step
+    depth = np.asarray((np.arange(count) + 0.5) * step, dtype=np.float64)
     dose = np.interp(depth, model.reference_depth_cm, model.reference_dose_gy_per_mu)
     sigma = np.maximum(0.005 * dose.max(), np.abs(np.gradient(dose, step)) * 0.05)
     return _Reference(
@@ -118,7 +120,11 @@ def _water(model: BeamModel, machine: Machine, tables: MonteCarloTables) -> _Ref
 
 
 def _central_dose(
-    reference: _Reference, source: MonteCarloModel, tables: MonteCarloTables, seed: int, check: Callable[[], None] | None
+    reference: _Reference,
+    source: MonteCarloModel,
+    tables: MonteCarloTables,
+    seed: int,
+    check: Callable[[], None] | None,
 ) -> Float:
     """Depth dose (Gy for one electron per cm² on the insert), mean over the field's flat centre."""
     numbers = source_numbers(source, tables, reference.geometry, reference.scene.grid)
@@ -135,7 +141,7 @@ def _central_dose(
 
 
 def _smooth_ratio(depth_cm: Float, above: Float, below: Float) -> Float:
-    """`above / below` as a cubic in depth, weighted by dose, constant behind the last depth with 15 % of the maximum."""
+    """`above / below` as a cubic in depth, weighted by dose, constant behind the last 15 % of the maximum."""
     used = below > 0.15 * below.max()
     fit = np.polynomial.Polynomial.fit(depth_cm[used], above[used] / below[used], 3, w=below[used])
     return np.asarray(fit(np.minimum(depth_cm, depth_cm[used][-1])))
@@ -205,7 +211,9 @@ def fit_monte_carlo(model: BeamModel, machine: Machine, *, check: Callable[[], N
     source = _first_source(model, machine, tables, edges)
     many = 1e4  # photons to an electron: what they give is then all there is
     lit = _central_dose(reference, attrs.evolve(source, photons_per_electron=many), tables, _SEED, check) / many
-    photons = np.exp(np.polynomial.Polynomial.fit(reference.depth_cm, np.log(np.maximum(lit, 1e-30)), 3)(reference.depth_cm))
+    photons = np.exp(
+        np.polynomial.Polynomial.fit(reference.depth_cm, np.log(np.maximum(lit, 1e-30)), 3)(reference.depth_cm)
+    )
     far = model.source.virtual_sad_cm - machine.sad_cm + model.reference_ssd_cm
     ratio = (far / (far + reference.depth_cm)) ** 2
     for round_number in range(_ROUNDS):

@@ -1,7 +1,8 @@
 """Machine packages: one folder that holds a machine and its beam models as readable text, with a digest.
 
-Format 1: a folder with `machine_package.json`, an object with "format": 1, "kind", "digest" and "package".
+Format 2: a folder with `machine_package.json`, an object with "format": 1, "kind", "digest" and "package".
 The digest is `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
+Format 1, of which the models know the pencil beam only, is read as well.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 1
+FORMAT = 2
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 
@@ -68,6 +69,7 @@ def _full_rows(value: Any, key: str = "") -> Any:  # noqa: ANN401
 _ROW_FIELDS = frozenset({
     "depth_frac", "scatter_scale", "wide_frac", "electron_gy_per_mu", "reference_depth_cm", "reference_dose_gy_per_mu",
     "side_cm", "side_factor", "off_axis", "energies_mev",
+    "spectrum_edges_mev", "spectrum_share",
 })  # fmt: skip
 
 

@@ -6,8 +6,9 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ert.domain.identity import digest_of, read_only
+from ert.domain.identity import NAMED_ONLY_IF_SET, digest_of, read_only
 from ert.domain.machine import Machine
+from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.errors import OutsideModel, Refused
 
 Float = NDArray[np.float64]
@@ -146,6 +147,7 @@ class BeamModel:
     reference_depth_cm, reference_dose_gy_per_mu : the smoothed measured depth dose the model reproduces by
         construction (self-test).
     summary, validity, parameters : for the reader; `is_demo` marks models that must never treat.
+    monte_carlo : source of the Monte Carlo; None where it was not commissioned.
     """
 
     machine_name: str
@@ -170,6 +172,7 @@ class BeamModel:
     validity: Validity
     parameters: tuple[FittedParameter, ...] = ()
     is_demo: bool = False
+    monte_carlo: MonteCarloModel | None = attrs.field(default=None, metadata={NAMED_ONLY_IF_SET: True})
 
     @property
     def digest(self) -> str:

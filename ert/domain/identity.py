@@ -19,6 +19,9 @@ import numpy as np
 
 from ert.errors import Refused
 
+NAMED_ONLY_IF_SET = "ert named only if set"
+"""Metadata key of fields that were added later: where they are None the digest stays what it was without them."""
+
 
 def new_id() -> str:
     """A new random record id (UUID 4, text)."""
@@ -51,7 +54,11 @@ def _canonical(value: Any) -> Any:  # noqa: ANN401, PLR0911
     if isinstance(value, dict):
         return {str(k): _canonical(v) for k, v in value.items()}
     if attrs.has(type(value)):
-        fields = {a.name: _canonical(getattr(value, a.name)) for a in attrs.fields(type(value)) if a.eq is not False}
+        fields = {
+            a.name: _canonical(getattr(value, a.name))
+            for a in attrs.fields(type(value))
+            if a.eq is not False and not (a.metadata.get(NAMED_ONLY_IF_SET) and getattr(value, a.name) is None)
+        }
         return {"type": type(value).__name__, **fields}
     raise TypeError(f"no canonical form for {type(value).__name__}")
 

@@ -38,6 +38,7 @@ class Algorithm(enum.StrEnum):
     """Dose engines."""
 
     PENCIL_BEAM = "pencil-beam"
+    MONTE_CARLO = "monte-carlo"
 
 
 @attrs.frozen(kw_only=True)

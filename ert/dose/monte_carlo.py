@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -174,7 +173,7 @@ def simulate(
     scene = build_scene(tables, tissue, dose_grid)
     runner = BatchRunner(scene, source_numbers(model, tables, geometry, scene.grid), settings)
     is_dense = scene.density_g_cm3[scene.window] > _DENSE_G_CM3
-    began, size, rounds, done_frac = time.perf_counter(), _FIRST_BATCH, 1, 0.0
+    size, rounds, done_frac = _FIRST_BATCH, 1, 0.0
     while True:
         for done in runner.run(rounds * BATCHES, size, check):
             if progress is not None and runner.sums.histories > 0:

@@ -36,7 +36,8 @@ class Scene:
     grid : the dose grid, extended by whole voxels to hold all tissue.
     kernel : medium, transport density, shape, size and 1/size (x, y, z) as `ert.dose.kernels.mc_transport` takes them.
     tables : the tables as the kernels take them.
-    density_g_cm3, relative_stopping, patient_share : float32 [z, y, x], voxel means.
+    density_g_cm3, relative_stopping, patient_share : float32 [z, y, x], voxel means; where the tissue grid does not
+        say what is patient, all that is denser than air.
     window : slices of the dose grid within the grid.
     """
 
@@ -58,7 +59,9 @@ def media_ratios(tables: MonteCarloTables, names: tuple[str, ...]) -> Float:
     return np.column_stack([stop[index] / stop[water], scatter[index] / scatter[water]])
 
 
-def choose_media(tables: MonteCarloTables, density: Float32, stopping: Float32, scattering: Float32) -> NDArray[np.uint8]:
+def choose_media(
+    tables: MonteCarloTables, density: Float32, stopping: Float32, scattering: Float32
+) -> NDArray[np.uint8]:
     """The medium whose mass stopping and scattering ratios are nearest: air, tissues, from 2.3 g/cm³ on metals."""
     names = (*TISSUES, *METALS)
     ratios = media_ratios(tables, names)
@@ -68,7 +71,9 @@ def choose_media(tables: MonteCarloTables, density: Float32, stopping: Float32, 
     is_metal = density >= METAL_FROM_G_CM3
     mass_stop, mass_scatter = stopping / density, scattering / density
     for number, (stop, scatter) in enumerate(ratios):
-        far = ((mass_stop - stop) / _STOPPING_SCALE) ** 2 + ((mass_scatter - scatter) / _SCATTERING_SCALE / scatter) ** 2
+        far = ((mass_stop - stop) / _STOPPING_SCALE) ** 2 + (
+            (mass_scatter - scatter) / _SCATTERING_SCALE / scatter
+        ) ** 2
         better = (far < best) & (is_metal == (number >= len(TISSUES))) & (density >= AIR_BELOW_G_CM3)
         best[better], chosen[better] = far[better], index[number]
     return chosen
@@ -135,6 +140,6 @@ def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGr
         tables=kernel_tables(tables, photon_majorant(tables, largest)),
         density_g_cm3=density,
         relative_stopping=stopping,
-        patient_share=share,
+        patient_share=share if tissue.is_patient is not None else (density >= AIR_BELOW_G_CM3).astype(np.float32),
         window=window,
     )

@@ -52,7 +52,9 @@ def _irradiated_half_cm(model: MonteCarloModel, applicator: Applicator, *, sad_c
     return np.asarray(whole * far / model.virtual_sad_cm)
 
 
-def source_numbers(model: MonteCarloModel, tables: MonteCarloTables, geometry: BeamGeometry, grid: VoxelGrid) -> SourceNumbers:
+def source_numbers(
+    model: MonteCarloModel, tables: MonteCarloTables, geometry: BeamGeometry, grid: VoxelGrid
+) -> SourceNumbers:
     """Numbers for a beam on a grid."""
     sad_cm, insert_cm = geometry.frame.sad_cm, geometry.insert_distance_cm
     up, down = sad_cm - insert_cm + model.insert_thickness_cm, sad_cm - insert_cm
@@ -79,7 +81,9 @@ def source_numbers(model: MonteCarloModel, tables: MonteCarloTables, geometry: B
     )
 
 
-def _rectangles(model: MonteCarloModel, outline: Float, geometry: BeamGeometry, *, sad_cm: float, insert_cm: float) -> tuple[Float, Float]:
+def _rectangles(
+    model: MonteCarloModel, outline: Float, geometry: BeamGeometry, *, sad_cm: float, insert_cm: float
+) -> tuple[Float, Float]:
     """Rectangles (x low, x high, y low, y high) around the opening and of all that is irradiated."""
     half_x, half_y = _irradiated_half_cm(model, geometry.applicator, sad_cm=sad_cm, insert_cm=insert_cm)
     outer = np.array([-half_x, half_x, -half_y, half_y])
@@ -88,5 +92,3 @@ def _rectangles(model: MonteCarloModel, outline: Float, geometry: BeamGeometry, 
         max(low[0], -half_x), min(high[0], half_x), max(low[1], -half_y), min(high[1], half_y),
     ])  # fmt: skip
     return inner, outer
-
-

@@ -1,8 +1,6 @@
-"""Histories in batches, batches on threads: one grid for each batch in flight, the same bytes for any number of threads."""
+"""A batch of histories: every history has its own random numbers, every batch its own grid."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -10,7 +8,7 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_random import start_history
 from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_through_insert, start, through_insert
-from ert.dose.kernels.mc_transport import PHOTON, follow
+from ert.dose.kernels.mc_transport import PHOTON, Pack, follow
 
 Float = NDArray[np.float64]
 STACK = 64
@@ -18,8 +16,8 @@ STACK = 64
 
 @njit(cache=True, nogil=True)
 def run_pencil(
-    energy: float, at: Float, direction: Float, first: int, histories: int, seed: np.uint64, scene: Any,  # noqa: ANN401
-    tables: Any, score: Float, tally: Float,  # noqa: ANN401
+    energy: float, at: Float, direction: Float, first: int, histories: int, seed: np.uint64, scene: Pack,
+    tables: Pack, score: Float, tally: Float,
 ) -> None:  # fmt: skip
     """Histories of electrons that all start at one point in one direction (tests and benchmarks)."""
     rng = np.empty(1, dtype=np.uint64)
@@ -37,12 +35,13 @@ def run_pencil(
 
 @njit(cache=True, nogil=True)
 def run_beam(
-    first: int, histories: int, seed: np.uint64, source: Any, numbers: Float, metals: tuple[int, int], affine: Float,  # noqa: ANN401
-    scene: Any, tables: Any, score: Float, tally: Float,  # noqa: ANN401
+    first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: tuple[int, int], affine: Float,
+    scene: Pack, tables: Pack, score: Float, tally: Float,
 ) -> None:  # fmt: skip
     """Histories `first` … of a beam into `score` (MeV per voxel for one electron per cm² on the insert, × histories).
 
-    `metals`: media of the insert and of the target that contaminant photons come from. Tally: energy that escaped, overflow of the stack, lost before the grid, incident; MeV × weight.
+    `metals`: media of the insert and of the target that contaminant photons come from.
+    Tally: energy that escaped, overflow of the stack, lost before the grid, incident; MeV × weight.
     """
     rng = np.empty(1, dtype=np.uint64)
     p = np.empty(9)

@@ -46,8 +46,9 @@ def brems_energy_mev(energy: float, rows: Float32, at: float, rng: State) -> flo
     last = rows.shape[1] - 1
     y = uniform(rng) * last
     k = min(int(y), last - 1)
-    log = rows[row, k] + (y - k) * (rows[row, k + 1] - rows[row, k])
-    return min(SOFT_MEV * (energy / SOFT_MEV) ** log, energy)
+    low = float(rows[row, k])
+    log = low + (y - k) * (float(rows[row, k + 1]) - low)
+    return min(SOFT_MEV * math.exp(log * math.log(energy / SOFT_MEV)), energy)
 
 
 @njit(cache=True, nogil=True)
@@ -83,8 +84,9 @@ def deflection(rows: Float32, at: float, rng: State) -> float:
     if uniform(rng) < at - row:
         row += 1
     last = rows.shape[1] - 1
-    v = max(uniform(rng), max(uniform(rng), uniform(rng)))
-    y = (1.0 - v) * last
+    v = max(uniform(rng), uniform(rng), uniform(rng))
+    y = float((1.0 - v) * last)
     k = min(int(y), last - 1)
-    low = float(rows[row, k])
-    return low + (y - k) * (float(rows[row, k + 1]) - low)
+    low: float = rows[row, k]
+    found: float = low + (y - k) * (rows[row, k + 1] - low)
+    return found

@@ -10,7 +10,6 @@ photon, weights of electrons and of photons, angular spread of the photons (rad)
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import brems_energy_mev, brems_turn, deflection
 from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, on_circle, turned, uniform
-from ert.dose.kernels.mc_transport import ELECTRON, PHOTON, push
+from ert.dose.kernels.mc_transport import ELECTRON, PHOTON, Pack, push
 
 Float = NDArray[np.float64]
 LOST = 2
@@ -85,8 +84,10 @@ def _move(p: Float, s: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _emit(p: Float, down: float, medium: int, rho: float, tables: Any, stack: Float, count: int, tally: Float, rng: State) -> int:  # noqa: ANN401, E501
-    """Bremsstrahlung in the insert; the photon leaves downwards with the weight that its way through the metal leaves."""
+def _emit(
+    p: Float, down: float, medium: int, rho: float, tables: Pack, stack: Float, count: int, tally: Float, rng: State
+) -> int:
+    """Bremsstrahlung in the insert; the photon leaves downwards, its weight reduced by the metal on its way."""
     k = brems_energy_mev(p[0], tables[3][medium], tables[4][int(p[0] * tables[5])], rng)
     c, s = on_circle(rng)
     turn = turned(p[4], p[5], p[6], brems_turn(p[0], rng), c, s)
@@ -109,7 +110,7 @@ def _emit(p: Float, down: float, medium: int, rho: float, tables: Any, stack: Fl
 
 @njit(cache=True, nogil=True)
 def through_insert(
-    p: Float, outline: Float, up: float, down: float, medium: int, rho: float, tables: Any, stack: Float,  # noqa: ANN401
+    p: Float, outline: Float, up: float, down: float, medium: int, rho: float, tables: Pack, stack: Float,
     tally: Float, rng: State,
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk an electron through the insert; whether it leaves downwards, and how many photons were pushed.
@@ -146,7 +147,7 @@ def through_insert(
             whole, at_angle = tables[1][n], tables[4][n]
             left = uniform(rng) * whole
             after, is_hinge = whole - left, True
-        s = min(min(left / scatter, path / max(photons, 1e-12)), max(to_face, 0.0))
+        s = min(left / scatter, path / max(photons, 1e-12), max(to_face, 0.0))
         is_wall = False
         if s >= safe:
             safe = edge_distance(p[1], p[2], outline)
@@ -192,7 +193,7 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def into_grid(p: Float, affine: Float, scene: Any, tables: Any, air_density: float, tally: Float, rng: State) -> bool:  # noqa: ANN401
+def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_density: float, tally: Float, rng: State) -> bool:
     """From beam's eye view to grid coordinates and through the air to the grid; whether it arrives.
 
     Air before the grid: one hinge at a random place, angle exponential in 1 − cos with the mean of the whole way
@@ -221,7 +222,7 @@ def into_grid(p: Float, affine: Float, scene: Any, tables: Any, air_density: flo
 
 
 @njit(cache=True, nogil=True)
-def start(p: Float, source: Any, numbers: Float, tables: Any, target: int, rng: State) -> bool:  # noqa: ANN401
+def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng: State) -> bool:
     """A primary on the insert's upstream face; False for a history that starts nothing.
 
     Two rectangles share the histories: around the opening, and the rest of what the applicator leaves free; what the
@@ -236,7 +237,7 @@ def start(p: Float, source: Any, numbers: Float, tables: Any, target: int, rng: 
     if outer == 1 and inner[0] <= x <= inner[1] and inner[2] <= y <= inner[3]:
         return False
     number = uniform(rng)
-    n = min(max(np.searchsorted(cumulative, number, side="right") - 1, 0), len(edges) - 2)
+    n = min(max(int(np.searchsorted(cumulative, number, side="right")) - 1, 0), len(edges) - 2)
     share = (number - cumulative[n]) / max(cumulative[n + 1] - cumulative[n], 1e-300)
     p[0] = edges[n] + share * (edges[n + 1] - edges[n])
     q = (min(math.hypot(x, y) * numbers[7], numbers[6]) * 0.1) ** 2
@@ -257,7 +258,13 @@ def start(p: Float, source: Any, numbers: Float, tables: Any, target: int, rng: 
 
 @njit(cache=True, nogil=True)
 def photon_through_insert(
-    p: Float, outline: Float, down: float, medium: int, rho: float, tables: Any, tally: Float  # noqa: ANN401
+    p: Float,
+    outline: Float,
+    down: float,
+    medium: int,
+    rho: float,
+    tables: Pack,
+    tally: Float,
 ) -> None:
     """A photon straight through the insert: free where it enters and leaves in the opening, else attenuated."""
     path = (down - p[3]) / p[6]

@@ -25,6 +25,7 @@ from ert.dose.kernels.mc_events import (
 from ert.dose.kernels.mc_random import State, exponential, on_circle, turned, uniform
 
 Float = NDArray[np.float64]
+Pack = tuple[Any, ...]
 ELECTRON, PHOTON = 0.0, 1.0
 ABSORB_MEV = 0.2
 PHOTON_CUT_MEV = 0.05
@@ -69,7 +70,14 @@ def _nearest_face(x: float, i: int, size: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _hard_event(
-    p: Float, share: float, tables: Any, medium: int, stack: Float, count: int, tally: Float, rng: State  # noqa: ANN401
+    p: Float,
+    share: float,
+    tables: Pack,
+    medium: int,
+    stack: Float,
+    count: int,
+    tally: Float,
+    rng: State,
 ) -> int:
     """Møller collision (with probability `share`) or bremsstrahlung; changes energy and direction of `p`."""
     energy = p[0]
@@ -130,13 +138,14 @@ def _hinge_distance(left: float, scatter: float, slope: float, loss: float) -> f
 
 
 @njit(cache=True, nogil=True)
-def electron(p: Float, scene: Any, tables: Any, stack: Float, count: int, score: Float, tally: Float, rng: State) -> int:  # noqa: ANN401
+def electron(
+    p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
+) -> int:
     """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack."""
     medium, density, shape, size, per_cm = scene
-    at = np.empty(3, dtype=np.int64)
-    for a in range(3):
-        at[a] = voxel_of(p[1 + a], per_cm[a], shape[a])
-    i, j, k = at
+    i = voxel_of(p[1], per_cm[0], shape[0])
+    j = voxel_of(p[2], per_cm[1], shape[1])
+    k = voxel_of(p[3], per_cm[2], shape[2])
     rows, moments, inverse = tables[0], tables[1], tables[5]
     energy, weight = p[0], p[7]
     path = exponential(rng)
@@ -216,7 +225,9 @@ def _pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
 
 
 @njit(cache=True, nogil=True)
-def photon(p: Float, scene: Any, tables: Any, stack: Float, count: int, score: Float, tally: Float, rng: State) -> int:  # noqa: ANN401
+def photon(
+    p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
+) -> int:
     """Follow a photon (Woodcock): Compton, pair, photoelectric; returns the height of the stack."""
     medium, density, shape, size, per_cm = scene
     while True:
@@ -270,7 +281,14 @@ def _compton_electron(p: Float, k: float, x: float, stack: Float, count: int, ta
 
 @njit(cache=True, nogil=True)
 def follow(
-    p: Float, scene: Any, tables: Any, stack: Float, count: int, score: Float, tally: Float, rng: State  # noqa: ANN401
+    p: Float,
+    scene: Pack,
+    tables: Pack,
+    stack: Float,
+    count: int,
+    score: Float,
+    tally: Float,
+    rng: State,
 ) -> None:
     """Follow the particles on the stack, which stand inside the grid, and all their descendants."""
     while count > 0:
@@ -285,7 +303,7 @@ def follow(
 
 
 @njit(cache=True, nogil=True)
-def _deposit(p: Float, scene: Any, score: Float) -> None:  # noqa: ANN401
+def _deposit(p: Float, scene: Pack, score: Float) -> None:
     shape, per_cm = scene[2], scene[4]
     voxel = voxel_of(p[3], per_cm[2], shape[2]) * shape[1] + voxel_of(p[2], per_cm[1], shape[1])
     score[voxel * shape[0] + voxel_of(p[1], per_cm[0], shape[0])] += p[7] * p[0]

@@ -40,9 +40,7 @@ def voxel_means(
                     x = i + (c % samples + 0.5) * part - 0.5
                     hit = True
                     for a in range(3):
-                        at[a] = math.floor(
-                            affine[a, 0] * x + affine[a, 1] * y + affine[a, 2] * z + affine[a, 3] + 0.5
-                        )
+                        at[a] = math.floor(affine[a, 0] * x + affine[a, 1] * y + affine[a, 2] * z + affine[a, 3] + 0.5)
                         hit = hit and 0 <= at[a] < density.shape[2 - a]
                     if not hit:
                         rho += air_density
