@@ -147,8 +147,8 @@ def _smooth_ratio(depth_cm: Float, above: Float, below: Float) -> Float:
     return np.asarray(fit(np.minimum(depth_cm, depth_cm[used][-1])))
 
 
-def _solve(basis: Float, photons: Float, reference: _Reference) -> tuple[Float, float]:
-    """Non-negative weights of the bins and of the photons; the smoothest with nearly the least χ²."""
+def _solve(basis: Float, photons: Float, reference: _Reference) -> Float:
+    """Non-negative weights of the bins (photons fitted beside them); the smoothest with nearly the least χ²."""
     count = len(basis)
     matrix = np.vstack([basis, photons[None]]).T * reference.weight[:, None]
     wanted = reference.dose_gy_per_mu * reference.weight
@@ -161,7 +161,7 @@ def _solve(basis: Float, photons: Float, reference: _Reference) -> tuple[Float, 
         found.append((float(np.sum((matrix @ weights - wanted) ** 2)), weights))
     least = min(chi2 for chi2, _ in found)
     weights = next(w for chi2, w in reversed(found) if chi2 <= _CHI2_ALLOWANCE * least)
-    return weights[:count], float(weights[count])
+    return np.asarray(weights[:count])
 
 
 def _first_source(model: BeamModel, machine: Machine, tables: MonteCarloTables, edges: Float) -> MonteCarloModel:
@@ -217,17 +217,19 @@ def fit_monte_carlo(model: BeamModel, machine: Machine, *, check: Callable[[], N
     far = model.source.virtual_sad_cm - machine.sad_cm + model.reference_ssd_cm
     ratio = (far / (far + reference.depth_cm)) ** 2
     for round_number in range(_ROUNDS):
-        weights, bright = _solve(basis * ratio, photons, reference)
+        weights = _solve(basis * ratio, photons, reference)
         total = float(weights.sum())
         source = attrs.evolve(source, spectrum_share=weights / total, electrons_per_cm2_mu=total)
         computed = _central_dose(reference, source, tables, _SEED + 1 + round_number, check)
         ratio = _smooth_ratio(reference.depth_cm, computed, weights @ basis / total)
-    source = attrs.evolve(source, photons_per_electron=bright / total)
-    return _scaled(source, reference, computed + bright / total * photons)
+    return _scaled(source, reference, computed, photons)
 
 
-def _scaled(source: MonteCarloModel, reference: _Reference, computed: Float) -> MonteCarloModel:
-    """Electrons per MU so that the reference field's depth dose comes out, over depths above 80 % of its maximum."""
-    high = reference.dose_gy_per_mu > 0.8 * reference.dose_gy_per_mu.max()
-    scale = float(np.dot(reference.dose_gy_per_mu[high], computed[high]) / np.dot(computed[high], computed[high]))
-    return attrs.evolve(source, electrons_per_cm2_mu=scale)
+def _scaled(source: MonteCarloModel, reference: _Reference, computed: Float, photons: Float) -> MonteCarloModel:
+    """Electrons per MU and photons to an electron with which electrons and photons give the reference depth dose.
+
+    Broad beams' own bremsstrahlung is too high behind the range, so the photons of the inversion are not used.
+    """
+    matrix = np.column_stack([computed, photons]) * reference.weight[:, None]
+    (electrons, bright), _ = nnls(matrix, reference.dose_gy_per_mu * reference.weight)
+    return attrs.evolve(source, electrons_per_cm2_mu=float(electrons), photons_per_electron=float(bright / electrons))

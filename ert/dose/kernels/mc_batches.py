@@ -16,7 +16,7 @@ STACK = 64
 
 @njit(cache=True, nogil=True)
 def run_pencil(
-    energy: float, at: Float, direction: Float, first: int, histories: int, seed: np.uint64, scene: Pack,
+    energy_mev: float, at: Float, direction: Float, first: int, histories: int, seed: np.uint64, scene: Pack,
     tables: Pack, score: Float, tally: Float,
 ) -> None:  # fmt: skip
     """Histories of electrons that all start at one point in one direction (tests and benchmarks)."""
@@ -25,7 +25,7 @@ def run_pencil(
     stack = np.empty((STACK, 9))
     for history in range(first, first + histories):
         start_history(rng, seed, np.uint64(history))
-        p[0] = energy
+        p[0] = energy_mev
         p[1], p[2], p[3] = at[0], at[1], at[2]
         p[4], p[5], p[6] = direction[0], direction[1], direction[2]
         p[7], p[8] = 1.0, 0.0

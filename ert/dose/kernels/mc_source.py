@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import brems_energy_mev, brems_turn, deflection
 from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, on_circle, turned, uniform
-from ert.dose.kernels.mc_transport import ELECTRON, PHOTON, Pack, push
+from ert.dose.kernels.mc_transport import ELECTRON, PHOTON, Pack, push, rates
 
 Float = NDArray[np.float64]
 LOST = 2
@@ -85,7 +85,15 @@ def _move(p: Float, s: float) -> None:
 
 @njit(cache=True, nogil=True)
 def _emit(
-    p: Float, down: float, medium: int, rho: float, tables: Pack, stack: Float, count: int, tally: Float, rng: State
+    p: Float,
+    down_cm: float,
+    medium: int,
+    density_g_cm3: float,
+    tables: Pack,
+    stack: Float,
+    count: int,
+    tally: Float,
+    rng: State,
 ) -> int:
     """Bremsstrahlung in the insert; the photon leaves downwards, its weight reduced by the metal on its way."""
     k = brems_energy_mev(p[0], tables[3][medium], tables[4][int(p[0] * tables[5])], rng)
@@ -99,7 +107,7 @@ def _emit(
     rate = 0.0
     for q in range(3):
         rate += tables[6][medium, n, q]
-    kept = math.exp(-rate * rho * (p[3] - down) / -turn[2])
+    kept = math.exp(-rate * density_g_cm3 * (p[3] - down_cm) / -turn[2])
     tally[LOST] += p[7] * k * (1.0 - kept)
     whole = p[7]
     p[7] = whole * kept
@@ -110,12 +118,12 @@ def _emit(
 
 @njit(cache=True, nogil=True)
 def through_insert(
-    p: Float, outline: Float, up: float, down: float, medium: int, rho: float, tables: Pack, stack: Float,
-    tally: Float, rng: State,
+    p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
+    stack: Float, tally: Float, rng: State,
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk an electron through the insert; whether it leaves downwards, and how many photons were pushed.
 
-    In the metal: continuous loss by collisions, bremsstrahlung as events, random hinge; absorbed below 1 MeV.
+    In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 1 MeV.
     """
     count = 0
     opened = is_open(p[1], p[2], outline)
@@ -123,7 +131,7 @@ def through_insert(
     is_hinge = False
     path, safe = exponential(rng), edge_distance(p[1], p[2], outline)
     while True:
-        to_face = (down - p[3]) / p[6] if p[6] < 0.0 else (up - p[3]) / max(p[6], 1e-12)
+        to_face = (down_cm - p[3]) / p[6] if p[6] < 0.0 else (up_cm - p[3]) / max(p[6], 1e-12)
         if opened:
             wall = wall_distance(p[1], p[2], p[4], p[5], outline)
             _move(p, min(to_face, wall + _NUDGE_CM))
@@ -134,10 +142,8 @@ def through_insert(
         f = p[0] * tables[5]
         n = int(f)
         f -= n
-        low, high = tables[0][medium, n], tables[0][medium, n + 1]
-        scatter = (low[1] + f * (high[1] - low[1])) * rho
-        photons = (low[3] + f * (high[3] - low[3])) * rho
-        loss = tables[8][medium, n, 0] * rho
+        _, _, scatter, _, _, photons = rates(tables[0], medium, n, f, density_g_cm3)
+        loss = tables[8][medium, n, 0] * density_g_cm3
         if left <= 0.0 and is_hinge:
             c, s = on_circle(rng)
             p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2][medium], at_angle, rng), c, s)
@@ -162,14 +168,14 @@ def through_insert(
         safe, left, path = safe - s, left - s * scatter, path - s * photons
         left = 0.0 if left < 1e-12 else left
         if p[0] < _BLOCK_CUT_MEV:
-            tally[LOST] += p[7] * p[0]
-            return False, count
+            p[6] = abs(p[6])
+            break
         if is_wall:
             opened = True
         elif s >= to_face:
             break
         elif path <= 1e-12:
-            count = _emit(p, down, medium, rho, tables, stack, count, tally, rng)
+            count = _emit(p, down_cm, medium, density_g_cm3, tables, stack, count, tally, rng)
             path = exponential(rng)
     if p[6] < 0.0:
         return True, count
@@ -193,7 +199,7 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_density: float, tally: Float, rng: State) -> bool:
+def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: float, tally: Float, rng: State) -> bool:
     """From beam's eye view to grid coordinates and through the air to the grid; whether it arrives.
 
     Air before the grid: one hinge at a random place, angle exponential in 1 − cos with the mean of the whole way
@@ -206,11 +212,11 @@ def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_density: f
     far = _box_entry(p, scene[2], scene[3])
     if far > 0.0 and p[8] == ELECTRON:
         n = int(p[0] * tables[5])
-        turn = min(2.0, tables[0][0, n, 1] * air_density * far * exponential(rng))
+        turn = min(2.0, tables[0][0, n, 1] * air_g_cm3 * far * exponential(rng))
         _move(p, uniform(rng) * far)
         c, s = on_circle(rng)
         p[4], p[5], p[6] = turned(p[4], p[5], p[6], turn, c, s)
-        lost = min(p[0], (tables[8][0, n, 0] + tables[8][0, n, 1]) * air_density * far)
+        lost = min(p[0], (tables[8][0, n, 0] + tables[8][0, n, 1]) * air_g_cm3 * far)
         p[0] -= lost
         tally[LOST] += p[7] * lost
         far = _box_entry(p, scene[2], scene[3])
@@ -260,19 +266,19 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
 def photon_through_insert(
     p: Float,
     outline: Float,
-    down: float,
+    down_cm: float,
     medium: int,
-    rho: float,
+    density_g_cm3: float,
     tables: Pack,
     tally: Float,
 ) -> None:
     """A photon straight through the insert: free where it enters and leaves in the opening, else attenuated."""
-    path = (down - p[3]) / p[6]
+    path = (down_cm - p[3]) / p[6]
     enters = is_open(p[1], p[2], outline)
     _move(p, path)
     if not (enters and is_open(p[1], p[2], outline)):
         n = int(p[0] * tables[5])
         rate = tables[6][medium, n, 0] + tables[6][medium, n, 1] + tables[6][medium, n, 2]
-        kept = math.exp(-rate * rho * path)
+        kept = math.exp(-rate * density_g_cm3 * path)
         tally[LOST] += p[7] * p[0] * (1.0 - kept)
         p[7] *= kept

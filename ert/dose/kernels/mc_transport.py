@@ -36,26 +36,26 @@ _FAR = 1e30
 
 @njit(cache=True, nogil=True)
 def push(
-    stack: Float, count: int, p: Float, energy: float, turn: tuple[float, float, float], kind: float, tally: Float
+    stack: Float, count: int, p: Float, energy_mev: float, turn: tuple[float, float, float], kind: float, tally: Float
 ) -> int:
     """A new particle where `p` is, with its weight; returns the new height.
 
     A full stack loses the particle: its energy is counted as overflow, which must be zero at the end of a run.
     """
     if count >= stack.shape[0]:
-        tally[OVERFLOW] += p[7] * energy
+        tally[OVERFLOW] += p[7] * energy_mev
         return count
     q = stack[count]
-    q[0], q[1], q[2], q[3] = energy, p[1], p[2], p[3]
+    q[0], q[1], q[2], q[3] = energy_mev, p[1], p[2], p[3]
     q[4], q[5], q[6] = turn
     q[7], q[8] = p[7], kind
     return count + 1
 
 
 @njit(cache=True, nogil=True)
-def voxel_of(position: float, inverse: float, count: int) -> int:
+def voxel_of(position: float, per_cm: float, count: int) -> int:
     """Voxel index, the outer faces belong to the grid."""
-    return min(max(int(position * inverse), 0), count - 1)
+    return min(max(int(position * per_cm), 0), count - 1)
 
 
 @njit(cache=True, nogil=True)
@@ -138,6 +138,22 @@ def _hinge_distance(left: float, scatter: float, slope: float, loss: float) -> f
 
 
 @njit(cache=True, nogil=True)
+def rates(
+    rows: NDArray[np.float32], medium: int, n: int, f: float, density_g_cm3: float
+) -> tuple[float, float, float, float, float, float]:
+    """Per cm between rows n and n + 1: loss, its step, first transport moment, its step, collisions, photons.
+
+    Steps are differences over one row of the energy grid.
+    """
+    low, high = rows[medium, n], rows[medium, n + 1]
+    loss_step, scatter_step = (high[0] - low[0]) * density_g_cm3, (high[1] - low[1]) * density_g_cm3
+    return (
+        low[0] * density_g_cm3 + f * loss_step, loss_step, low[1] * density_g_cm3 + f * scatter_step, scatter_step,
+        (low[2] + f * (high[2] - low[2])) * density_g_cm3, (low[3] + f * (high[3] - low[3])) * density_g_cm3,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True)
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
@@ -148,9 +164,7 @@ def electron(
     k = voxel_of(p[3], per_cm[2], shape[2])
     rows, moments, inverse = tables[0], tables[1], tables[5]
     energy, weight = p[0], p[7]
-    path = exponential(rng)
-    left = after = at_angle = 0.0
-    is_hinge = False
+    path, left, after, at_angle, is_hinge = exponential(rng), 0.0, 0.0, 0.0, False
     iu, iv, iw = _reciprocal(p[4]), _reciprocal(p[5]), _reciprocal(p[6])
     while 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= k < shape[2]:
         voxel = (k * shape[1] + j) * shape[0] + i
@@ -158,11 +172,8 @@ def electron(
         f = energy * inverse
         n = int(f)
         f -= n
-        low, high = rows[m, n], rows[m, n + 1]
-        loss_slope, scatter_slope = (high[0] - low[0]) * rho, (high[1] - low[1]) * rho
-        loss, scatter = low[0] * rho + f * loss_slope, low[1] * rho + f * scatter_slope
-        hard = (low[2] + f * (high[2] - low[2])) * rho
-        all_hard = hard + (low[3] + f * (high[3] - low[3])) * rho
+        loss, loss_slope, scatter, scatter_slope, hard, brems = rates(rows, m, n, f, rho)
+        all_hard = hard + brems
         if left <= 0.0 and is_hinge:
             c, s = on_circle(rng)
             p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2][m], at_angle, rng), c, s)

@@ -15,7 +15,7 @@ Float32 = NDArray[np.float32]
 @njit(cache=True, nogil=True, parallel=True)
 def voxel_means(
     density: Float32, stopping: Float32, scattering: Float32, patient: NDArray[np.bool_], affine: Float,
-    samples: int, air_density: float, out: Float32, share: Float32,
+    samples: int, air_g_cm3: float, out: Float32, share: Float32,
 ) -> None:  # fmt: skip
     """Means of density, relative stopping and scattering power over voxels, and the share inside the patient.
 
@@ -43,9 +43,9 @@ def voxel_means(
                         at[a] = math.floor(affine[a, 0] * x + affine[a, 1] * y + affine[a, 2] * z + affine[a, 3] + 0.5)
                         hit = hit and 0 <= at[a] < density.shape[2 - a]
                     if not hit:
-                        rho += air_density
-                        stop += air_density
-                        scatter += air_density
+                        rho += air_g_cm3
+                        stop += air_g_cm3
+                        scatter += air_g_cm3
                         continue
                     rho += density[at[2], at[1], at[0]]
                     stop += stopping[at[2], at[1], at[0]]
