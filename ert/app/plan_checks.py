@@ -11,13 +11,19 @@ from ert.app.tissue_checks import tissue_findings
 from ert.app.tissue_library import TissueLibrary
 from ert.domain.beam import Beam
 from ert.domain.image import CtImage
-from ert.domain.plan import Normalisation, Plan
+from ert.domain.plan import Algorithm, Normalisation, Plan
 from ert.domain.record import Finding, Severity
 from ert.domain.structure import StructureSet
 from ert.domain.tissue import TissueReview
 from ert.errors import Refused
 
 MAX_BEAMS = 10
+_ACCURACY = {
+    Algorithm.PENCIL_BEAM: "A pencil beam is uncertain behind small pieces of bone and air (differences of 6–15 % were "
+    "measured against Monte Carlo) and knows no back-scatter.",
+    Algorithm.MONTE_CARLO: "Monte Carlo doses carry noise: single voxels, and with them the maximum dose, scatter by "
+    "the uncertainty stated.",
+}
 HOT_SPOT_PERCENT = 115.0
 _SSD_TOLERANCE_CM = 0.05
 _ROUNDING_CM = 1e-6
@@ -161,9 +167,4 @@ def _dose_findings(plan: Plan, dose: DoseState, *, said: frozenset[str]) -> Iter
             yield _finding(Severity.WARNING, "beam-dose", warning, plan.beam(beam.beam_number).name)
     if plan.prescription.normalisation is Normalisation.FIXED_MU:
         yield _finding(Severity.NOTE, "fixed-mu", "Monitor units are as entered; the plan is not normalised.")
-    yield _finding(
-        Severity.NOTE,
-        "accuracy",
-        f"Dose by {dose.engine}. A pencil beam is uncertain behind small pieces of bone and air (differences of 6–15 % "
-        "were measured against Monte Carlo) and knows no back-scatter.",
-    )
+    yield _finding(Severity.NOTE, "accuracy", f"Dose by {dose.engine}. {_ACCURACY[plan.algorithm]}")
