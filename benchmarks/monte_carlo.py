@@ -1,4 +1,4 @@
-"""Speed of the Monte Carlo: 10 × 10 cm in water, 2.5 mm voxels; histories a second on one and two threads, time to 2 and 1 %.
+"""Speed of the Monte Carlo: 10 × 10 cm in water, 2.5 mm voxels; histories a second, time to 2 and 1 %.
 
 Seconds of the wall clock and of the processor are both stated: a shared machine makes the former meaningless.
 

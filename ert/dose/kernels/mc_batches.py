@@ -7,8 +7,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_random import start_history
-from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_through_insert, start, through_insert
-from ert.dose.kernels.mc_transport import PHOTON, Pack, follow
+from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_in_insert, start, through_insert
+from ert.dose.kernels.mc_transport import OVERFLOW, PHOTON, Pack, follow
 
 Float = NDArray[np.float64]
 STACK = 64
@@ -45,26 +45,30 @@ def run_beam(
     """
     rng = np.empty(1, dtype=np.uint64)
     p = np.empty(9)
-    stack = np.empty((STACK, 9))
-    outline = source[0]
+    stack, metal = np.empty((STACK, 9)), np.empty((STACK, 9))
     for history in range(first, first + histories):
         start_history(rng, seed, np.uint64(history))
         if not start(p, source, numbers, tables, metals[1], rng):
             continue
         tally[INCIDENT] += p[7] * p[0]
-        alive, photons = True, 0
-        if p[8] == PHOTON:
-            photon_through_insert(p, outline, numbers[2], metals[0], numbers[11], tables, tally)
-        else:
-            alive, photons = through_insert(
-                p, outline, numbers[1], numbers[2], metals[0], numbers[11], tables, stack, tally, rng
-            )
-        count = 0
-        for n in range(photons):
-            if into_grid(stack[n], affine, scene, tables, numbers[12], tally, rng):
-                stack[count] = stack[n]
+        metal[0] = p
+        inside, count = 1, 0
+        while inside > 0:
+            inside -= 1
+            p[:] = metal[inside]
+            if p[8] == PHOTON:
+                alive, inside = photon_in_insert(
+                    p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
+                )
+            else:
+                alive, inside = through_insert(
+                    p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
+                )
+            if not alive or not into_grid(p, affine, scene, tables, numbers[12], tally, rng):
+                continue
+            if count < STACK:
+                stack[count] = p
                 count += 1
-        if alive and into_grid(p, affine, scene, tables, numbers[12], tally, rng):
-            stack[count] = p
-            count += 1
+            else:
+                tally[OVERFLOW] += p[7] * p[0]
         follow(p, scene, tables, stack, count, score, tally, rng)

@@ -15,15 +15,29 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_events import brems_energy_mev, brems_turn, deflection
+from ert.dose.kernels.mc_events import MC2, brems_energy_mev, brems_turn, compton, deflection
 from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, on_circle, turned, uniform
-from ert.dose.kernels.mc_transport import ELECTRON, PHOTON, Pack, push, rates
+from ert.dose.kernels.mc_transport import (
+    ELECTRON,
+    PHOTON,
+    PHOTON_CUT_MEV,
+    Pack,
+    compton_electron,
+    next_event,
+    pair,
+    push,
+    rates,
+    reciprocal,
+    voxel_of,
+)  # fmt: skip
 
 Float = NDArray[np.float64]
 LOST = 2
 INCIDENT = 3
 _BLOCK_CUT_MEV = 1.0
 _NUDGE_CM = 1e-7
+_AIR_BELOW_G_CM3 = 0.05
+_AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
 _FAR = 1e30
 
 
@@ -84,48 +98,64 @@ def _move(p: Float, s: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def _emit(
-    p: Float,
-    down_cm: float,
-    medium: int,
-    density_g_cm3: float,
-    tables: Pack,
-    stack: Float,
-    count: int,
-    tally: Float,
-    rng: State,
-) -> int:
-    """Bremsstrahlung in the insert; the photon leaves downwards, its weight reduced by the metal on its way."""
+def photon_in_insert(
+    p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
+    stack: Float, count: int, tally: Float, rng: State,
+) -> tuple[bool, int]:  # fmt: skip
+    """Walk a photon through the insert (Woodcock); whether it leaves downwards, and the height of the stack.
+
+    Electrons it sets free are pushed if they are worth following through metal.
+    """
+    while p[0] > PHOTON_CUT_MEV:
+        n = int(p[0] * tables[5])
+        row = tables[6][medium, n]
+        rate = (row[0] + row[1] + row[2]) * density_g_cm3
+        s = exponential(rng) / rate
+        to_face = (down_cm - p[3]) / p[6] if p[6] < 0.0 else (up_cm - p[3]) / max(p[6], 1e-12)
+        _move(p, min(s, to_face))
+        if s >= to_face:
+            if p[6] < 0.0:
+                return True, count
+            break
+        if is_open(p[1], p[2], outline):
+            continue
+        number = uniform(rng) * rate / density_g_cm3
+        if number < row[0]:
+            k, x = compton(p[0], rng)
+            if p[0] - k > _BLOCK_CUT_MEV:
+                count = compton_electron(p, k, x, stack, count, tally, rng)
+            else:
+                tally[LOST] += p[7] * (p[0] - k)
+                c, s = on_circle(rng)
+                p[4], p[5], p[6] = turned(p[4], p[5], p[6], x, c, s)
+            p[0] = k
+        elif number < row[0] + row[1] and p[0] > 2.0 * MC2:
+            return False, pair(p, stack, count, tally, rng)
+        else:
+            return False, push(stack, count, p, p[0], (p[4], p[5], p[6]), ELECTRON, tally)
+    tally[LOST] += p[7] * p[0]
+    return False, count
+
+
+@njit(cache=True, nogil=True)
+def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
+    """Bremsstrahlung of an electron in the insert."""
     k = brems_energy_mev(p[0], tables[3][medium], tables[4][int(p[0] * tables[5])], rng)
     c, s = on_circle(rng)
     turn = turned(p[4], p[5], p[6], brems_turn(p[0], rng), c, s)
     p[0] -= k
-    if turn[2] > -0.1:
-        tally[LOST] += p[7] * k
-        return count
-    n = int(k * tables[5])
-    rate = 0.0
-    for q in range(3):
-        rate += tables[6][medium, n, q]
-    kept = math.exp(-rate * density_g_cm3 * (p[3] - down_cm) / -turn[2])
-    tally[LOST] += p[7] * k * (1.0 - kept)
-    whole = p[7]
-    p[7] = whole * kept
-    count = push(stack, count, p, k, turn, PHOTON, tally)
-    p[7] = whole
-    return count
+    return push(stack, count, p, k, turn, PHOTON, tally)
 
 
 @njit(cache=True, nogil=True)
 def through_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
-    stack: Float, tally: Float, rng: State,
+    stack: Float, count: int, tally: Float, rng: State,
 ) -> tuple[bool, int]:  # fmt: skip
-    """Walk an electron through the insert; whether it leaves downwards, and how many photons were pushed.
+    """Walk an electron through the insert; whether it leaves downwards, and the height of the stack.
 
     In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 1 MeV.
     """
-    count = 0
     opened = is_open(p[1], p[2], outline)
     left = after = at_angle = 0.0
     is_hinge = False
@@ -175,7 +205,7 @@ def through_insert(
         elif s >= to_face:
             break
         elif path <= 1e-12:
-            count = _emit(p, down_cm, medium, density_g_cm3, tables, stack, count, tally, rng)
+            count = _emit(p, medium, tables, stack, count, tally, rng)
             path = exponential(rng)
     if p[6] < 0.0:
         return True, count
@@ -199,27 +229,73 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: float, tally: Float, rng: State) -> bool:
-    """From beam's eye view to grid coordinates and through the air to the grid; whether it arrives.
+def air_path(p: Float, scene: Pack) -> float:
+    """Distance through air to the first voxel of something denser, negative if the ray meets none."""
+    _, density, shape, size, per_cm = scene
+    far = _box_entry(p, shape, size)
+    if far < 0.0:
+        return -1.0
+    i = voxel_of(p[1] + far * p[4], per_cm[0], shape[0])
+    j = voxel_of(p[2] + far * p[5], per_cm[1], shape[1])
+    k = voxel_of(p[3] + far * p[6], per_cm[2], shape[2])
+    iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
+    while 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= k < shape[2]:
+        if density[(k * shape[1] + j) * shape[0] + i] > _AIR_BELOW_G_CM3:
+            return far
+        to = next_event(_FAR, _FAR, p[1], p[2], p[3], i, j, k, size, iu, iv, iw)
+        far = to[0]
+        if to[1] == 2:
+            i += 1 if iu > 0.0 else -1
+        elif to[1] == 3:
+            j += 1 if iv > 0.0 else -1
+        else:
+            k += 1 if iw > 0.0 else -1
+    return -1.0
 
-    Air before the grid: one hinge at a random place, angle exponential in 1 − cos with the mean of the whole way
-    (the Gaussian core), mean energy loss.
+
+@njit(cache=True, nogil=True)
+def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng: State) -> None:
+    """Turn an electron by what it meets on a path in air: single scatters above 1 − cos = F, the rest as a Gaussian.
+
+    F = 2π (r_e/((τ+1)β²))² N_A Σ w Z(Z+1)/A · ρ · path: Rutherford's law, of which one scatter above F is expected; the
+    rest keeps what is left of the first transport moment (the separation that Molière's theory rests on).
+    """
+    n = int(p[0] * tables[5])
+    tau = p[0] / MC2
+    strength = _AIR_RUTHERFORD * ((tau + 1.0) / (tau * (tau + 2.0))) ** 2 * air_g_cm3 * path_cm
+    cut = min(strength, 1.0)
+    soft = tables[0][0, n, 1] * air_g_cm3 * path_cm - strength * math.log(2.0 / cut)
+    c, s = on_circle(rng)
+    x = min(2.0, max(0.0, soft) * exponential(rng))
+    p[4], p[5], p[6] = turned(p[4], p[5], p[6], x, c, s)
+    wanted = strength * (1.0 / cut - 0.5)
+    number = exponential(rng)
+    while number < wanted:
+        x = 1.0 / (1.0 / cut - uniform(rng) * (1.0 / cut - 0.5))
+        c, s = on_circle(rng)
+        p[4], p[5], p[6] = turned(p[4], p[5], p[6], x, c, s)
+        number += exponential(rng)
+
+
+@njit(cache=True, nogil=True)
+def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: float, tally: Float, rng: State) -> bool:
+    """From beam's eye view to grid coordinates; electrons through the air to denser matter; whether it arrives.
+
+    Air: one hinge at a random place with the scattering and the mean energy loss of the whole way.
     """
     x, y, z, u, v, w = p[1], p[2], p[3], p[4], p[5], p[6]
     for a in range(3):
         p[1 + a] = affine[a, 0] * x + affine[a, 1] * y + affine[a, 2] * z + affine[a, 3]
         p[4 + a] = affine[a, 0] * u + affine[a, 1] * v + affine[a, 2] * w
-    far = _box_entry(p, scene[2], scene[3])
+    far = air_path(p, scene) if p[8] == ELECTRON else _box_entry(p, scene[2], scene[3])
     if far > 0.0 and p[8] == ELECTRON:
         n = int(p[0] * tables[5])
-        turn = min(2.0, tables[0][0, n, 1] * air_g_cm3 * far * exponential(rng))
-        _move(p, uniform(rng) * far)
-        c, s = on_circle(rng)
-        p[4], p[5], p[6] = turned(p[4], p[5], p[6], turn, c, s)
         lost = min(p[0], (tables[8][0, n, 0] + tables[8][0, n, 1]) * air_g_cm3 * far)
+        _move(p, uniform(rng) * far)
+        scatter_in_air(p, far, air_g_cm3, tables, rng)
         p[0] -= lost
         tally[LOST] += p[7] * lost
-        far = _box_entry(p, scene[2], scene[3])
+        far = air_path(p, scene)
     if far < 0.0:
         tally[LOST] += p[7] * p[0]
         return False
@@ -260,25 +336,3 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
     norm = 1.0 / math.sqrt(1.0 + u * u + v * v)
     p[4], p[5], p[6] = u * norm, v * norm, -norm
     return True
-
-
-@njit(cache=True, nogil=True)
-def photon_through_insert(
-    p: Float,
-    outline: Float,
-    down_cm: float,
-    medium: int,
-    density_g_cm3: float,
-    tables: Pack,
-    tally: Float,
-) -> None:
-    """A photon straight through the insert: free where it enters and leaves in the opening, else attenuated."""
-    path = (down_cm - p[3]) / p[6]
-    enters = is_open(p[1], p[2], outline)
-    _move(p, path)
-    if not (enters and is_open(p[1], p[2], outline)):
-        n = int(p[0] * tables[5])
-        rate = tables[6][medium, n, 0] + tables[6][medium, n, 1] + tables[6][medium, n, 2]
-        kept = math.exp(-rate * density_g_cm3 * path)
-        tally[LOST] += p[7] * p[0] * (1.0 - kept)
-        p[7] *= kept

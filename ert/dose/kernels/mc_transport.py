@@ -59,7 +59,8 @@ def voxel_of(position: float, per_cm: float, count: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _reciprocal(u: float) -> float:
+def reciprocal(u: float) -> float:
+    """1/u, finite."""
     return 1.0 / u if abs(u) > 1e-12 else math.copysign(1e12, u)
 
 
@@ -110,7 +111,7 @@ def _face(x: float, i: int, size: float, inverse_u: float) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _next_event(
+def next_event(
     s: float, hard: float, x: float, y: float, z: float, i: int, j: int, k: int,
     size: Float, iu: float, iv: float, iw: float,
 ) -> tuple[float, int]:  # fmt: skip
@@ -165,7 +166,7 @@ def electron(
     rows, moments, inverse = tables[0], tables[1], tables[5]
     energy, weight = p[0], p[7]
     path, left, after, at_angle, is_hinge = exponential(rng), 0.0, 0.0, 0.0, False
-    iu, iv, iw = _reciprocal(p[4]), _reciprocal(p[5]), _reciprocal(p[6])
+    iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
     while 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= k < shape[2]:
         voxel = (k * shape[1] + j) * shape[0] + i
         m, rho = medium[voxel], density[voxel]
@@ -177,7 +178,7 @@ def electron(
         if left <= 0.0 and is_hinge:
             c, s = on_circle(rng)
             p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2][m], at_angle, rng), c, s)
-            iu, iv, iw = _reciprocal(p[4]), _reciprocal(p[5]), _reciprocal(p[6])
+            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
             left, is_hinge = after, False
         elif left <= 0.0:
             if _is_local(energy, loss, p, i, j, k, size):
@@ -188,7 +189,7 @@ def electron(
             after, is_hinge = whole - left, True
         s = _hinge_distance(left, scatter, scatter_slope * inverse, loss)
         to_hard = path / all_hard if all_hard * s > path else _FAR
-        s, event = _next_event(s, to_hard, p[1], p[2], p[3], i, j, k, size, iu, iv, iw)
+        s, event = next_event(s, to_hard, p[1], p[2], p[3], i, j, k, size, iu, iv, iw)
         lost = loss * s * (1.0 - 0.5 * loss_slope * inverse * s)
         if lost >= energy - ABSORB_MEV:
             break
@@ -201,7 +202,7 @@ def electron(
             p[0] = energy
             count = _hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
             energy, path = p[0], exponential(rng)
-            iu, iv, iw = _reciprocal(p[4]), _reciprocal(p[5]), _reciprocal(p[6])
+            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
             if energy <= ABSORB_MEV:
                 break
         elif event == 2:
@@ -218,7 +219,7 @@ def electron(
 
 
 @njit(cache=True, nogil=True)
-def _pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
+def pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Two electrons share the energy evenly distributed, and two annihilation photons leave from the same point.
 
     The positron is followed as an electron.
@@ -261,7 +262,7 @@ def photon(
             k, x = compton(p[0], rng)
             kinetic = p[0] - k
             if kinetic > ABSORB_MEV:
-                count = _compton_electron(p, k, x, stack, count, tally, rng)
+                count = compton_electron(p, k, x, stack, count, tally, rng)
             else:
                 score[voxel] += p[7] * kinetic
                 c, s = on_circle(rng)
@@ -273,14 +274,14 @@ def photon(
             return count
         number -= rho * (low[1] + f * (high[1] - low[1]))
         if number < 0.0 and p[0] > 2.0 * MC2:
-            return _pair(p, stack, count, tally, rng)
+            return pair(p, stack, count, tally, rng)
         number -= rho * (low[2] + f * (high[2] - low[2]))
         if number < 0.0:
             return push(stack, count, p, p[0], (p[4], p[5], p[6]), ELECTRON, tally)
 
 
 @njit(cache=True, nogil=True)
-def _compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tally: Float, rng: State) -> int:
+def compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Push the electron of a Compton event and turn the photon; momentum is conserved."""
     u, v, w = p[4], p[5], p[6]
     c, s = on_circle(rng)
