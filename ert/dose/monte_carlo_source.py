@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import attrs
@@ -71,7 +72,8 @@ def source_numbers(
         virtual, up, down, model.core_angle_rad, model.off_axis[0], model.off_axis[1], model.off_axis_limit_cm,
         virtual / (virtual - up), chance, inner_area / (1.0 - chance), outer_area / chance if chance > 0 else 0.0,
         model.insert_density_g_cm3, AIR_DENSITY_G_CM3, photons, 1.0 / (1.0 - photons),
-        model.photons_per_electron / photons if photons > 0 else 0.0, model.photon_angle_rad,
+        model.photons_per_electron / photons if photons > 0 else 0.0, model.photon_angle_rad, model.wide_frac,
+        math.hypot(model.core_angle_rad, model.wide_angle_rad),
     ])  # fmt: skip
     return SourceNumbers(
         source=(outline, np.array([inner, outer]), model.spectrum_edges_mev, cumulative),

@@ -4,7 +4,8 @@ Beam's eye view: z rises towards the source, isocentre at z = 0, cm. Numbers of 
 source, z of the insert's upstream and downstream face, angular spread (rad), off-axis coefficients c2, c4 and their
 largest radius, scale from the upstream face to the isocentre plane, probability of the outer rectangle, weights of the
 inner and the outer rectangle, density of the insert, density of air, probability that a history is a contaminant
-photon, weights of electrons and of photons, angular spread of the photons (rad).
+photon, weights of electrons and of photons, angular spread of the photons (rad), share and spread (rad)
+of the wide component.
 """
 
 from __future__ import annotations
@@ -330,7 +331,8 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
         p[0] = brems_energy_mev(p[0], tables[3][target], tables[4][int(p[0] * tables[5])], rng)
         p[7], p[8], spread = weight * numbers[15], PHOTON, numbers[16]
     else:
-        p[7], p[8], spread = weight * numbers[14], ELECTRON, numbers[3]
+        p[7], p[8] = weight * numbers[14], ELECTRON
+        spread = numbers[18] if uniform(rng) < numbers[17] else numbers[3]
     a, b = gaussian_pair(rng)
     u, v = x / far + spread * a, y / far + spread * b
     norm = 1.0 / math.sqrt(1.0 + u * u + v * v)

@@ -22,6 +22,7 @@ SHORT = MonteCarloSettings(uncertainty_pct=0.5, max_histories=200_000)
 WATER = slab_phantom([(5.0, 1.0)], voxel_cm=0.5, width_cm=10.0)
 SOURCE = MonteCarloModel(
     electrons_per_cm2_mu=3e7, spectrum_edges_mev=[5.5, 5.9, 6.3], spectrum_share=[0.5, 0.5], core_angle_rad=0.05,
+    wide_frac=0.1, wide_angle_rad=0.1,
     virtual_sad_cm=92.0, off_axis=(0.0, 0.0), off_axis_limit_cm=10.0, photons_per_electron=0.4, photon_angle_rad=0.05,
     irradiated_margin_cm=0.5, insert_thickness_cm=1.5, insert_medium="cerrobend", insert_density_g_cm3=9.4,
     tables_digest=TABLES.digest,
