@@ -5,7 +5,8 @@ import json
 import attrs
 import pytest
 
-from ert.commissioning.package import FILE_NAME, package_bytes, package_from_bytes, read_package, write_package
+from ert.commissioning.package import FILE_NAME, FORMAT, package_bytes, package_from_bytes, read_package, write_package
+from ert.domain.identity import canonical_bytes
 from ert.errors import DigestMismatch, InvalidBeamData, SchemaTooNew
 from ert.settings import resources_dir
 
@@ -49,14 +50,22 @@ def test_every_value_of_a_model_is_in_its_digest(package):
         attrs.evolve(model, electron_gy_per_mu=table),
         attrs.evolve(model, validity=attrs.evolve(model.validity, ssd_max_cm=200.0)),
         attrs.evolve(model, is_demo=not model.is_demo),
+        attrs.evolve(model, monte_carlo=None),
     ]
-    assert len({model.digest, *(m.digest for m in others)}) == 4
+    assert len({model.digest, *(m.digest for m in others)}) == 5
+
+
+def test_a_model_without_a_monte_carlo_source_is_named_as_before_there_was_one(package):
+    """Packages of format 1 keep their digests: a field that is None and named only if set is not part of them."""
+    without = attrs.evolve(package.models[0], monte_carlo=None)
+    assert b'"monte_carlo"' not in canonical_bytes(without)
+    assert b'"monte_carlo"' in canonical_bytes(package.models[0])
 
 
 def test_newer_incomplete_and_foreign_files_are_refused(package):
     tree = json.loads(package_bytes(package))
     with pytest.raises(SchemaTooNew):
-        package_from_bytes(json.dumps({**tree, "format": 2}).encode())
+        package_from_bytes(json.dumps({**tree, "format": FORMAT + 1}).encode())
     del tree["package"]["models"][0]["source"]["virtual_sad_cm"]
     with pytest.raises(InvalidBeamData, match="damaged or incomplete"):
         package_from_bytes(json.dumps(tree).encode())

@@ -13,6 +13,7 @@ from ert.dose.monte_carlo_scene import build_scene, choose_media, media_ratios
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import monte_carlo_tables
 from ert.dose.output import rectangle_cm
+from ert.dose.tissue import TissueGrid
 from ert.errors import Cancelled, DigestMismatch, OutsideModel, Refused
 from ert.geometry.grid import VoxelGrid
 from tests.unit.dose.beams import beam, demo, slab_phantom
@@ -200,6 +201,23 @@ def test_refusals():
             tissue=WATER, geometry=beam(rectangle_cm(4.0, 4.0)), model=model(), dose_grid=far,
             algorithm=Algorithm.MONTE_CARLO,
         )  # fmt: skip
+
+
+@pytest.mark.parametrize("energy", [6.0, 20.0])
+def test_the_reference_field_of_the_demo_machine_gives_its_measured_depth_dose(energy):
+    """Mean over the flat centre of 10 × 10 against the smoothed depth dose the source was fitted to (noise 0.7 %)."""
+    used = demo().model(energy)
+    step, count = used.practical_range_cm / 15, 18
+    grid = VoxelGrid(origin_cm=(-8.5, step / 2, -8.5), spacing_cm=(1.0, step, 1.0), shape_zyx=(18, count, 18))
+    water = np.ones(grid.shape_zyx, dtype=np.float32)
+    tissue = TissueGrid(grid=grid, density_g_cm3=water, relative_stopping=water, relative_scattering=water)
+    settings = MonteCarloSettings(uncertainty_pct=0.5, max_histories=300_000)
+    result = compute(tissue, beam(), used=used, settings=settings)
+    found = result.gy_per_mu[7:11, :, 7:11].mean(axis=(0, 2))
+    fine = (np.arange(20 * count) + 0.5) * step / 20
+    wanted = np.interp(fine, used.reference_depth_cm, used.reference_dose_gy_per_mu).reshape(count, 20).mean(axis=1)
+    assert found == pytest.approx(wanted, abs=0.025 * wanted.max())
+    assert found[:9].sum() == pytest.approx(wanted[:9].sum(), rel=0.01)
 
 
 def test_it_can_be_stopped():
