@@ -20,8 +20,8 @@ ENGINE = f"monte-carlo {NUMERICS_VERSION}"
 
 
 def engine_text(statistics: DoseStatistics) -> str:
-    """Name, version and statistics, as stored, printed and exported with the dose."""
-    return f"{ENGINE} ({statistics.uncertainty_pct:.2f} %, {statistics.histories} histories, seed {statistics.seed})"
+    """Name, version and statistics, as stored, printed and exported: fits the 64 characters of a DICOM description."""
+    return f"{ENGINE}, {statistics.uncertainty_pct:.2f} %, {statistics.histories} histories"
 
 
 def monte_carlo_dose(
