@@ -30,14 +30,18 @@ HEAD = (
 )
 WORDS = """# Validation against Monte Carlo
 
-Both engines of the demo machine against EGSnrc doses of the same virtual head (noise 0.6–1.3 % of local dose in the field), numerics {version}. The machine was
-commissioned from depth doses, profiles and outputs of these fields; the two inhomogeneous phantoms (`B…`) were used for nothing.
+Both engines of the demo machine against EGSnrc doses of the same virtual head (noise 0.6–1.3 % of local dose in
+the field), numerics {version}. The machine was commissioned from depth doses, profiles and outputs of these
+fields; the two inhomogeneous phantoms (`B…`) were used for nothing.
 
-Gamma: Low et al. 1998, global, per cent of the reference's maximum, voxels of matter above 10 %. Output: computed over reference, mean over the axis voxels within
-5 mm of the maximum, and over the middle 0.3 of the field at the same depths, whose noise is several times smaller. R50 and R90 on the axis, computed minus reference.
-Goals: 2 %/2 mm in 98 % of voxels and output within 1.5 % for openings of 4 cm and more, 3 % below; R50 within 0.5 mm. **Bold** marks what misses them.
+Gamma: Low et al. 1998, global, per cent of the reference's maximum, voxels of matter above 10 %. Output:
+computed over reference, mean over the axis voxels within 5 mm of the maximum, and over the middle 0.3 of the
+field at the same depths, whose noise is several times smaller. R50 and R90 on the axis, computed minus
+reference. Goals: 2 %/2 mm in 98 % of voxels and output within 1.5 % for openings of 4 cm and more, 3 % below;
+R50 within 0.5 mm. **Bold** marks what misses them.
 
-This page is written by `tools/build_validation_page.py` from what `benchmarks/validate_pencil_beam.py` measured.
+This page is written by `tools/build_validation_page.py` from what `benchmarks/validate_pencil_beam.py`
+measured.
 """
 TITLES = {"pencil-beam": "Pencil beam", "pbra": "Redefinition (PBRA)"}
 

@@ -76,10 +76,14 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
     return summary
 
 
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
 def _check_algorithm(name: str) -> None:
     if name not in {a.value for a in Algorithm}:
         raise Refused(
-            f"This version of ERT has no '{name}' dose engine; it has {' and '.join(a.value for a in Algorithm)}.",
+            f"This version of ERT has no '{name}' dose engine; it has {_listed([a.value for a in Algorithm])}.",
             hint="Choose one of these with --algorithm.",
         )
 
@@ -105,7 +109,8 @@ def _compute(inputs: DoseInputs, ctx: JobContext) -> _Doses:
     for number, item in enumerate(planned):
         ctx.check()
         ctx.progress(0.3 + 0.5 * number / len(planned), f"Computing beam {item.beam.number}")
-        results.append(_beam_dose(inputs, item, tissue, grid, ctx))
+        part = (0.3 + 0.5 * number / len(planned), 0.5 / len(planned))
+        results.append(_beam_dose(inputs, item, tissue, grid, ctx, part=part))
     fractions = inputs.beams.fractions
     beam_gy = [plan_dose_gy([r], [p.mu], fractions) for r, p in zip(results, planned, strict=True)]
     plan_gy = plan_dose_gy(results, [p.mu for p in planned], fractions)
@@ -113,10 +118,11 @@ def _compute(inputs: DoseInputs, ctx: JobContext) -> _Doses:
 
 
 def _beam_dose(
-    inputs: DoseInputs, item: PlannedBeam, tissue: TissueGrid, grid: VoxelGrid, ctx: JobContext
-) -> DoseResult:
-    """One beam's dose per MU; a refusal names the beam."""
-    beam = item.beam
+    inputs: DoseInputs, item: PlannedBeam, tissue: TissueGrid, grid: VoxelGrid, ctx: JobContext,
+    *, part: tuple[float, float],
+) -> DoseResult:  # fmt: skip
+    """One beam's dose per MU; a refusal names the beam. `part`: where its progress begins, and its share."""
+    beam, (begin, share) = item.beam, part
     geometry = beam_geometry(beam, inputs.package.machine, patient_position=inputs.course.image.patient_position)
     try:
         return compute_beam_dose(
@@ -126,6 +132,8 @@ def _beam_dose(
             dose_grid=grid,
             dose_to=inputs.job.dose_to,
             algorithm=Algorithm(inputs.job.algorithm),
+            monte_carlo=inputs.job.monte_carlo,
+            progress=lambda f: ctx.progress(begin + f * share, f"Computing beam {beam.number}"),
             check=ctx.check,
         )
     except OutsideModel as refused:

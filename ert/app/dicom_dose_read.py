@@ -15,6 +15,7 @@ from ert.dicom.importing import ImportedCourse
 from ert.dicom.plan import ImportedPlan, read_rt_plan
 from ert.domain.beam_model import MachinePackage
 from ert.domain.image import CtCurve, DensityOverride
+from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.plan import Algorithm, DoseGridSpec, DoseTo
 from ert.domain.record import Severity
 from ert.domain.structure import Structure, StructureRole
@@ -35,6 +36,7 @@ class DicomDoseJob:
     ct_curve_file: Path | None = None
     overrides_file: Path | None = None
     dose_to: DoseTo = DoseTo.MEDIUM
+    monte_carlo: MonteCarloSettings = MonteCarloSettings()
 
 
 @attrs.frozen(kw_only=True)

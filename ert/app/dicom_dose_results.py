@@ -69,6 +69,19 @@ def beam_summary(
         "highest_dose_gy": highest_gy,
         "given_dose_gy": None if given is None else given * mu * fractions,
         "warnings": list(warnings),
+        **statistics_summary(result),
+    }
+
+
+def statistics_summary(result: DoseResult) -> dict[str, Any]:
+    """What the summary says of a Monte Carlo's noise; nothing for engines without any."""
+    if result.statistics is None:
+        return {}
+    return {
+        "uncertainty_pct": round(result.statistics.uncertainty_pct, 4),
+        "histories": result.statistics.histories,
+        "batches": result.statistics.batches,
+        "seed": result.statistics.seed,
     }
 
 

@@ -39,12 +39,18 @@ def dose(
     ct_curve: Annotated[Path | None, typer.Option("--ct-curve", help="CT curve as CSV.")] = None,
     overrides: Annotated[Path | None, typer.Option("--overrides", help="Material overrides as JSON.")] = None,
     dose_to: Annotated[DoseToName, typer.Option("--dose-to", help="Medium the dose is stated to.")] = DoseToName.MEDIUM,
+    uncertainty: Annotated[
+        float, typer.Option("--uncertainty", help="Monte Carlo: mean standard error above half maximum, %.")
+    ] = 2.0,
+    max_histories: Annotated[int, typer.Option("--max-histories", help="Monte Carlo: stop there.")] = 400_000_000,
+    seed: Annotated[int, typer.Option("--seed", help="Monte Carlo: seed of the random numbers.")] = 20_240_601,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Compute the dose of an electron RT Plan and write RT Dose, DVH and summary."""
     from ert.app.dicom_dose import compute_dicom_dose
     from ert.app.dicom_dose_read import DicomDoseJob
     from ert.app.jobs import JobContext
+    from ert.domain.monte_carlo_model import MonteCarloSettings
 
     job = DicomDoseJob(
         ct_folder=ct,
@@ -57,6 +63,7 @@ def dose(
         ct_curve_file=ct_curve,
         overrides_file=overrides,
         dose_to=DoseTo[dose_to.name],
+        monte_carlo=MonteCarloSettings(uncertainty_pct=uncertainty, max_histories=max_histories, seed=seed),
     )
     with progress_bar() as progress:
         summary = compute_dicom_dose(job, JobContext(progress))

@@ -11,6 +11,7 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.model import build_model
+from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.redefinition_model import build_redefinition
 from ert.domain.beam_model import MachinePackage
@@ -30,6 +31,7 @@ def commission(
     *,
     energies_mev: Sequence[float] | None = None,
     is_demo: bool = False,
+    with_monte_carlo: bool = True,
     machine_name: str | None = None,
     progress: Callable[[float], None] | None = None,
     check: Callable[[], None] | None = None,
@@ -42,6 +44,7 @@ def commission(
     folder : a beam data folder (`ert.commissioning.beam_data`).
     energies_mev : only these; None for all.
     is_demo : mark machine and models as never to be used clinically.
+    with_monte_carlo : fit the Monte Carlo's source as well (most of the time it takes).
     machine_name : instead of the name in the folder.
     progress : called with 0…1; check : may raise `Cancelled`; on_step : told of every improvement of a fit.
 
@@ -58,6 +61,8 @@ def commission(
         fit = fit_energy(data, energy, check=check, on_step=on_step)
         model = build_model(data, energy, fit, is_demo=is_demo)
         model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
+        if with_monte_carlo:
+            model = attrs.evolve(model, monte_carlo=fit_monte_carlo(model, data.machine, check=check))
         models.append(model)
         tables.append(
             output_tables(

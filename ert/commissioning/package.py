@@ -69,7 +69,7 @@ def _full_rows(value: Any, key: str = "") -> Any:  # noqa: ANN401
 _ROW_FIELDS = frozenset({
     "depth_frac", "scatter_scale", "wide_frac", "electron_gy_per_mu", "reference_depth_cm", "reference_dose_gy_per_mu",
     "side_cm", "side_factor", "off_axis", "energies_mev", "depth_cm", "percent_depth_dose", "rim_depth_frac",
-    "rim_gy_cm_per_mu", "node_mev", "node_factor",
+    "rim_gy_cm_per_mu", "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
 })  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from ert.domain.identity import ADDED_LATER, digest_of, read_only
 from ert.domain.machine import Machine
+from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.domain.output_tables import OutputTables
 from ert.errors import OutsideModel, Refused
 
@@ -204,6 +205,7 @@ class BeamModel:
         construction (self-test).
     summary, validity, parameters : for the reader; `is_demo` marks models that must never treat.
     redefinition : for the redefinition engine; None where it was not commissioned.
+    monte_carlo : source of the Monte Carlo; None where it was not commissioned.
     """
 
     machine_name: str
@@ -229,6 +231,7 @@ class BeamModel:
     parameters: tuple[FittedParameter, ...] = ()
     is_demo: bool = False
     redefinition: RedefinitionModel | None = attrs.field(default=None, metadata=ADDED_LATER)
+    monte_carlo: MonteCarloModel | None = attrs.field(default=None, metadata=ADDED_LATER)
 
     @property
     def digest(self) -> str:

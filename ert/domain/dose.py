@@ -10,12 +10,13 @@ from ert.domain.beam import Beam
 from ert.domain.identity import digest_of, read_only
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
+from ert.domain.monte_carlo_model import DoseStatistics
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 
-NUMERICS_VERSION = 6
+NUMERICS_VERSION = 7
 """Raised with every change of a dose result; part of every dose request, so that old results retire themselves."""
 
 
@@ -113,6 +114,7 @@ class DoseResult:
         engine has no such figure.
     seconds : wall time it took.
     warnings : sentences for the user.
+    statistics : how certain a Monte Carlo dose is; None for engines without noise.
     """
 
     request_digest: str
@@ -124,6 +126,7 @@ class DoseResult:
     given_dose_gy_per_mu: float | None = None
     seconds: float = attrs.field(default=0.0, eq=False)
     warnings: tuple[str, ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
+    statistics: DoseStatistics | None = attrs.field(default=None, eq=False)
 
     def __attrs_post_init__(self) -> None:
         if self.gy_per_mu.shape != self.grid.shape_zyx:

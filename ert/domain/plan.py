@@ -44,6 +44,7 @@ class Algorithm(enum.StrEnum):
 
     PENCIL_BEAM = "pencil-beam"
     PBRA = "pbra"
+    MONTE_CARLO = "monte-carlo"
 
 
 @attrs.frozen(kw_only=True)

@@ -12,15 +12,25 @@ NORMALISATION_NAMES = {
     Normalisation.POINT: "Reference point",
     Normalisation.FIXED_MU: "Monitor units as entered",
 }
-ALGORITHM_NAMES = {Algorithm.PENCIL_BEAM: "Pencil beam", Algorithm.PBRA: "Redefinition (PBRA)"}
-ALGORITHM_SHORT = {Algorithm.PENCIL_BEAM: "Pencil beam (estimate)", Algorithm.PBRA: "Redefinition (PBRA), estimate"}
+ALGORITHM_NAMES = {
+    Algorithm.PENCIL_BEAM: "Pencil beam",
+    Algorithm.PBRA: "Redefinition (PBRA)",
+    Algorithm.MONTE_CARLO: "Monte Carlo",
+}
+ALGORITHM_SHORT = {
+    Algorithm.PENCIL_BEAM: "Pencil beam (estimate)",
+    Algorithm.PBRA: "Redefinition (PBRA), estimate",
+    Algorithm.MONTE_CARLO: "Monte Carlo (noisy)",
+}
 _TRUST = {
     Algorithm.PENCIL_BEAM: "an estimate. Behind and beside bone, air and bolus steps it may err by 5–15 %.",
     Algorithm.PBRA: "an estimate. Behind and beside bone, air and bolus steps it may err by about 5 %.",
+    Algorithm.MONTE_CARLO: "single voxels scatter by the uncertainty stated; judge the maximum by D2%.",
 }
 _LEFT_OUT = {
     Algorithm.PENCIL_BEAM: "It knows no back-scatter.",
     Algorithm.PBRA: "It knows no back-scatter, and no electrons that shields or metal scatter.",
+    Algorithm.MONTE_CARLO: "",
 }
 
 

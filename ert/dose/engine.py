@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
+from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.plan import Algorithm, DoseTo
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.combine import resample_to_grid
 from ert.dose.kernels.redefine_sample import sample_step
 from ert.dose.kernels.trace import axis_entry, trace_fan
+from ert.dose.monte_carlo_result import monte_carlo_dose
 from ert.dose.output import output_correction
 from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scattered
 from ert.dose.redefinition_fan import Field, Material, redefinition_of
@@ -64,6 +66,7 @@ def compute_beam_dose(
     request_digest: str = "",
     dose_to: DoseTo = DoseTo.MEDIUM,
     algorithm: Algorithm = Algorithm.PENCIL_BEAM,
+    monte_carlo: MonteCarloSettings | None = None,
     progress: Callable[[float], None] | None = None,
     check: Callable[[], None] | None = None,
 ) -> DoseResult:
@@ -76,7 +79,8 @@ def compute_beam_dose(
     model : of this machine and energy.
     dose_grid : where dose is wanted.
     dose_to : dose to the medium of each voxel (dose to water × S_r/ρ; Siebers et al. 2000) or to water.
-    algorithm : the engine; redefinition needs a model commissioned for it.
+    algorithm : the engine; redefinition and Monte Carlo need a model commissioned for them.
+    monte_carlo : when Monte Carlo stops.
     progress : called with 0…1; check : may raise `Cancelled`.
 
     Raises
@@ -86,11 +90,16 @@ def compute_beam_dose(
         commissioned for the algorithm.
     """
     began = time.perf_counter()
-    correction = model.output if algorithm is Algorithm.PENCIL_BEAM else redefinition_of(model).output
+    correction = redefinition_of(model).output if algorithm is Algorithm.PBRA else model.output
     warnings = check_beam(model, geometry)
     ssd_cm = trace_ssd_cm(tissue, geometry)
     check_ssd(model, ssd_cm)
     _report(progress, check, 0.05)
+    if algorithm is Algorithm.MONTE_CARLO:
+        return monte_carlo_dose(
+            tissue=tissue, geometry=geometry, model=model, dose_grid=dose_grid, ssd_cm=ssd_cm, warnings=tuple(warnings),
+            request_digest=request_digest, dose_to=dose_to, settings=monte_carlo, progress=progress, check=check,
+        )  # fmt: skip
     job = _Job(
         tissue=tissue,
         geometry=geometry,

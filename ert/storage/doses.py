@@ -33,7 +33,7 @@ def put_doses(
         context = records.context(schema.dose, row_id, _FIRST, FileKind.DOSE)
         values = codec.array_to_buffers(dose.gy_per_mu)
         save.put(values, folder=folder, context=context, item_size=dose.gy_per_mu.itemsize)
-        content = documents.to_content(dose, omit=["gy_per_mu"])
+        content = documents.to_content(dose, omit=["gy_per_mu", "statistics"])
         rows.append(
             {
                 "uuid": row_id,
@@ -74,7 +74,7 @@ def read_dose(records: Records, plan_id: str, request_digest: str) -> DoseResult
             hint="Have the dose computed again and run 'ert check'.",
             detail=f"dose {rows[0]['uuid']}: digest",
         )
-    return documents.from_content(content, DoseResult, gy_per_mu=gy_per_mu)
+    return documents.from_content(content, DoseResult, gy_per_mu=gy_per_mu, statistics=None)
 
 
 def _kept_digests(records: Records, plan_id: str) -> set[str]:

@@ -56,7 +56,7 @@ def test_a_fit_is_watched_judged_kept_and_taken_into_the_site(studio, session, q
     choose(studio, 6.0)
     studio.start_fit()
     assert studio.stop_button.isVisible()
-    qtbot.waitUntil(lambda: studio.studio.result is not None, timeout=120_000)
+    qtbot.waitUntil(lambda: studio.studio.result is not None, timeout=300_000)
     shown = [s.cost_per_point for s in steps if s is not None]
     assert shown == sorted(shown, reverse=True)
     assert studio.acceptance.rowCount() == 9

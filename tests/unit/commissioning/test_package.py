@@ -5,7 +5,7 @@ import json
 import attrs
 import pytest
 
-from ert.commissioning.package import FILE_NAME, package_bytes, package_from_bytes, read_package, write_package
+from ert.commissioning.package import FILE_NAME, FORMAT, package_bytes, package_from_bytes, read_package, write_package
 from ert.domain.identity import canonical_bytes
 from ert.errors import DigestMismatch, InvalidBeamData, SchemaTooNew
 from ert.settings import resources_dir
@@ -52,8 +52,9 @@ def test_every_value_of_a_model_is_in_its_digest(package):
         attrs.evolve(model, is_demo=not model.is_demo),
         attrs.evolve(model, redefinition=None),
         attrs.evolve(model, redefinition=attrs.evolve(model.redefinition, edge_per_cm=0.0)),
+        attrs.evolve(model, monte_carlo=None),
     ]
-    assert len({model.digest, *(m.digest for m in others)}) == 6
+    assert len({model.digest, *(m.digest for m in others)}) == 7
 
 
 def test_a_package_of_format_1_is_read_and_keeps_its_digest(package):
@@ -69,10 +70,17 @@ def test_a_package_of_format_1_is_read_and_keeps_its_digest(package):
     assert all(m.redefinition is None for m in again.models)
 
 
+def test_a_model_without_a_monte_carlo_source_is_named_as_before_there_was_one(package):
+    """Packages of format 1 keep their digests: a field that is None and named only if set is not part of them."""
+    without = attrs.evolve(package.models[0], monte_carlo=None)
+    assert b'"monte_carlo"' not in canonical_bytes(without)
+    assert b'"monte_carlo"' in canonical_bytes(package.models[0])
+
+
 def test_newer_incomplete_and_foreign_files_are_refused(package):
     tree = json.loads(package_bytes(package))
     with pytest.raises(SchemaTooNew):
-        package_from_bytes(json.dumps({**tree, "format": 3}).encode())
+        package_from_bytes(json.dumps({**tree, "format": FORMAT + 1}).encode())
     del tree["package"]["models"][0]["source"]["virtual_sad_cm"]
     with pytest.raises(InvalidBeamData, match="damaged or incomplete"):
         package_from_bytes(json.dumps(tree).encode())

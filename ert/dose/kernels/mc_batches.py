@@ -1,0 +1,74 @@
+"""A batch of histories: every history has its own random numbers, every batch its own grid."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from ert.dose.kernels.mc_random import start_history
+from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_in_insert, start, through_insert
+from ert.dose.kernels.mc_transport import OVERFLOW, PHOTON, Pack, follow
+
+Float = NDArray[np.float64]
+STACK = 64
+
+
+@njit(cache=True, nogil=True)
+def run_pencil(
+    energy_mev: float, at: Float, direction: Float, first: int, histories: int, seed: np.uint64, scene: Pack,
+    tables: Pack, score: Float, tally: Float,
+) -> None:  # fmt: skip
+    """Histories of electrons that all start at one point in one direction (tests and benchmarks)."""
+    rng = np.empty(1, dtype=np.uint64)
+    p = np.empty(9)
+    stack = np.empty((STACK, 9))
+    for history in range(first, first + histories):
+        start_history(rng, seed, np.uint64(history))
+        p[0] = energy_mev
+        p[1], p[2], p[3] = at[0], at[1], at[2]
+        p[4], p[5], p[6] = direction[0], direction[1], direction[2]
+        p[7], p[8] = 1.0, 0.0
+        stack[0] = p
+        follow(p, scene, tables, stack, 1, score, tally, rng)
+
+
+@njit(cache=True, nogil=True)
+def run_beam(
+    first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: tuple[int, int], affine: Float,
+    scene: Pack, tables: Pack, score: Float, tally: Float,
+) -> None:  # fmt: skip
+    """Histories `first` … of a beam into `score` (MeV per voxel for one electron per cm² on the insert, × histories).
+
+    `metals`: media of the insert and of the target that contaminant photons come from.
+    Tally: energy that escaped, overflow of the stack, lost before the grid, incident; MeV × weight.
+    """
+    rng = np.empty(1, dtype=np.uint64)
+    p = np.empty(9)
+    stack, metal = np.empty((STACK, 9)), np.empty((STACK, 9))
+    for history in range(first, first + histories):
+        start_history(rng, seed, np.uint64(history))
+        if not start(p, source, numbers, tables, metals[1], rng):
+            continue
+        tally[INCIDENT] += p[7] * p[0]
+        metal[0] = p
+        inside, count = 1, 0
+        while inside > 0:
+            inside -= 1
+            p[:] = metal[inside]
+            if p[8] == PHOTON:
+                alive, inside = photon_in_insert(
+                    p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
+                )
+            else:
+                alive, inside = through_insert(
+                    p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
+                )
+            if not alive or not into_grid(p, affine, scene, tables, numbers[12], tally, rng):
+                continue
+            if count < STACK:
+                stack[count] = p
+                count += 1
+            else:
+                tally[OVERFLOW] += p[7] * p[0]
+        follow(p, scene, tables, stack, count, score, tally, rng)

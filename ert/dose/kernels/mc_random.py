@@ -1,0 +1,85 @@
+"""Random numbers by counter and directions: every history has its own stream, whoever computes it.
+
+Stream of a history: s0 = mix(seed + history · 0xD1342543DE82EF95), n-th number mix(s0 + n · 0x9E3779B97F4A7C15), with
+the finaliser of SplitMix64 (Steele, Lea, Flood 2014, OOPSLA).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+State = NDArray[np.uint64]
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_STREAM = np.uint64(0xD1342543DE82EF95)
+_M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_30, _27, _31, _11 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11)
+_UNIT = 2.0**-53
+
+
+@njit(cache=True, nogil=True)
+def mix64(z: np.uint64) -> np.uint64:
+    """Finaliser of SplitMix64."""
+    z = (z ^ (z >> _30)) * _M1
+    z = (z ^ (z >> _27)) * _M2
+    return z ^ (z >> _31)
+
+
+@njit(cache=True, nogil=True)
+def start_history(rng: State, seed: np.uint64, history: np.uint64) -> None:
+    """Put the stream at its beginning."""
+    rng[0] = mix64(seed + history * _STREAM)
+
+
+@njit(cache=True, nogil=True)
+def uniform(rng: State) -> float:
+    """The next number of the stream in [0, 1)."""
+    rng[0] += _GOLDEN
+    return np.int64(mix64(rng[0]) >> _11) * _UNIT
+
+
+@njit(cache=True, nogil=True)
+def exponential(rng: State) -> float:
+    """Exponential deviate of mean 1."""
+    return -math.log(1.0 - uniform(rng))
+
+
+@njit(cache=True, nogil=True)
+def on_circle(rng: State) -> tuple[float, float]:
+    """Cosine and sine of a uniform azimuth (von Neumann)."""
+    while True:
+        a = 2.0 * uniform(rng) - 1.0
+        b = 2.0 * uniform(rng) - 1.0
+        r = a * a + b * b
+        if 1e-12 < r <= 1.0:
+            root = 1.0 / math.sqrt(r)
+            return a * root, b * root
+
+
+@njit(cache=True, nogil=True)
+def gaussian_pair(rng: State) -> tuple[float, float]:
+    """Two independent standard normal deviates."""
+    c, s = on_circle(rng)
+    r = math.sqrt(2.0 * exponential(rng))
+    return r * c, r * s
+
+
+@njit(cache=True, nogil=True)
+def turned(u: float, v: float, w: float, x: float, c: float, s: float) -> tuple[float, float, float]:
+    """Unit vector (u, v, w) turned by the polar angle of 1 − cos = x towards the azimuth of cosine c and sine s."""
+    cos = 1.0 - x
+    sin = math.sqrt(max(0.0, x * (2.0 - x)))
+    across2 = u * u + v * v
+    if across2 < 1e-12:
+        sign = 1.0 if w > 0.0 else -1.0
+        return sin * c, sin * s, sign * cos
+    across = math.sqrt(across2)
+    f, g = sin * c / across, sin * s / across
+    a = u * cos + f * u * w - g * v
+    b = v * cos + f * v * w + g * u
+    d = w * cos - sin * c * across
+    norm = 1.5 - 0.5 * (a * a + b * b + d * d)
+    return a * norm, b * norm, d * norm

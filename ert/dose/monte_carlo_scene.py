@@ -1,0 +1,145 @@
+"""The patient as the Monte Carlo sees it: a medium and a density for every voxel of a grid around the dose grid."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.dose.kernels.mc_voxelise import voxel_means
+from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables, photon_majorant
+from ert.dose.physics import AIR_DENSITY_G_CM3
+from ert.dose.tissue import TissueGrid
+from ert.errors import Refused
+from ert.geometry.grid import VoxelGrid
+
+Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+TISSUES = ("lung", "adipose", "water", "muscle", "cartilage", "compact bone", "cortical bone", "wax")
+METALS = ("aluminium", "cerrobend", "lead", "tungsten")
+AIR_BELOW_G_CM3, METAL_FROM_G_CM3 = 0.05, 2.3
+_RATIO_ENERGY_MEV = 10.0
+_STOPPING_SCALE, _SCATTERING_SCALE = 0.01, 0.05
+_MOST_VOXELS = 60_000_000
+_MOST_SAMPLES = 4
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Scene:
+    """Voxels for the kernels.
+
+    Attributes
+    ----------
+    grid : the dose grid, extended by whole voxels to hold all tissue.
+    kernel : medium, transport density, shape, size and 1/size (x, y, z) as `ert.dose.kernels.mc_transport` takes them.
+    tables : the tables as the kernels take them.
+    density_g_cm3, relative_stopping, patient_share : float32 [z, y, x], voxel means; where the tissue grid does not
+        say what is patient, all that is denser than air.
+    window : slices of the dose grid within the grid.
+    """
+
+    grid: VoxelGrid
+    kernel: tuple[Any, ...]
+    tables: tuple[Any, ...]
+    density_g_cm3: Float32
+    relative_stopping: Float32
+    patient_share: Float32
+    window: tuple[slice, slice, slice]
+
+
+def media_ratios(tables: MonteCarloTables, names: tuple[str, ...]) -> Float:
+    """Mass stopping and scattering relative to water at 10 MeV: rows of the media, two columns."""
+    row = round(_RATIO_ENERGY_MEV / tables.step_mev)
+    water = tables.medium("water")
+    index = [tables.medium(n) for n in names]
+    stop, scatter = tables.total[:, row, 0].astype(float), tables.electron[:, row, 1].astype(float)
+    return np.column_stack([stop[index] / stop[water], scatter[index] / scatter[water]])
+
+
+def choose_media(
+    tables: MonteCarloTables, density: Float32, stopping: Float32, scattering: Float32
+) -> NDArray[np.uint8]:
+    """The medium whose mass stopping and scattering ratios are nearest: air, tissues, from 2.3 g/cm³ on metals."""
+    names = (*TISSUES, *METALS)
+    ratios = media_ratios(tables, names)
+    index = np.array([tables.medium(n) for n in names], dtype=np.uint8)
+    best = np.full(density.shape, np.inf, dtype=np.float32)
+    chosen = np.full(density.shape, tables.medium("air"), dtype=np.uint8)
+    is_metal = density >= METAL_FROM_G_CM3
+    mass_stop, mass_scatter = stopping / density, scattering / density
+    for number, (stop, scatter) in enumerate(ratios):
+        far = ((mass_stop - stop) / _STOPPING_SCALE) ** 2 + (
+            (mass_scatter - scatter) / _SCATTERING_SCALE / scatter
+        ) ** 2
+        better = (far < best) & (is_metal == (number >= len(TISSUES))) & (density >= AIR_BELOW_G_CM3)
+        best[better], chosen[better] = far[better], index[number]
+    return chosen
+
+
+def extended_grid(dose_grid: VoxelGrid, tissue: VoxelGrid) -> tuple[VoxelGrid, tuple[slice, slice, slice]]:
+    """The dose grid extended by whole voxels over all of the tissue grid, and where the dose grid lies in it.
+
+    Raises
+    ------
+    Refused
+        If that would be more voxels than memory allows.
+    """
+    corners = dose_grid.index_xyz(tissue.corners_cm())
+    shape = np.array(dose_grid.shape_zyx[::-1])
+    low = np.minimum(0, np.floor(corners.min(axis=0) + 0.5).astype(int))
+    high = np.maximum(shape, np.ceil(corners.max(axis=0) + 0.5).astype(int))
+    count = high - low
+    if int(np.prod(count)) > _MOST_VOXELS:
+        raise Refused("The Monte Carlo's grid would be too large.", hint="Choose a coarser dose grid.")
+    spacing, axes = np.asarray(dose_grid.spacing_cm), np.asarray(dose_grid.axes)
+    origin = np.asarray(dose_grid.origin_cm) + (low * spacing) @ axes
+    grid = attrs.evolve(dose_grid, origin_cm=tuple(origin), shape_zyx=tuple(count[::-1]))
+    window = [slice(-int(a), -int(a) + int(n)) for a, n in zip(low, shape, strict=True)]
+    return grid, (window[2], window[1], window[0])
+
+
+def _to_tissue_index(grid: VoxelGrid, tissue: VoxelGrid) -> Float:
+    """Affine [3, 4] from index (x, y, z) of one grid to that of another."""
+    scale = 1.0 / np.asarray(tissue.spacing_cm)
+    affine = np.empty((3, 4))
+    affine[:, :3] = scale[:, None] * (np.asarray(tissue.axes) @ np.asarray(grid.axes).T) * np.asarray(grid.spacing_cm)
+    affine[:, 3] = tissue.index_xyz(np.asarray(grid.origin_cm))
+    return affine
+
+
+def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGrid) -> Scene:
+    """Voxel means of the tissue, a medium for each, and a transport density that gives its stopping power exactly."""
+    grid, window = extended_grid(dose_grid, tissue.grid)
+    finest = min(tissue.grid.spacing_cm)
+    samples = min(_MOST_SAMPLES, max(1, math.ceil(max(grid.spacing_cm) / finest - 1e-6)))
+    is_aligned = np.allclose(_to_tissue_index(grid, tissue.grid)[:, :3], np.eye(3), atol=1e-6)
+    samples = samples if is_aligned or samples > 1 else 2
+    means = np.empty((3, *grid.shape_zyx), dtype=np.float32)
+    share = np.empty(grid.shape_zyx, dtype=np.float32)
+    patient = np.empty((0, 0, 0), dtype=np.bool_) if tissue.is_patient is None else tissue.is_patient
+    voxel_means(
+        tissue.density_g_cm3, tissue.relative_stopping, tissue.relative_scattering, patient,
+        _to_tissue_index(grid, tissue.grid), samples, AIR_DENSITY_G_CM3, means, share,
+    )  # fmt: skip
+    density, stopping, scattering = means
+    media = choose_media(tables, density, stopping, scattering)
+    stop = np.ones(len(tables.media))
+    names = (*TISSUES, *METALS)
+    stop[[tables.medium(n) for n in names]] = media_ratios(tables, names)[:, 0]
+    transport = np.where(media == tables.medium("air"), density, stopping / stop.astype(np.float32)[media])
+    transport = np.ascontiguousarray(transport, dtype=np.float32)
+    largest = np.array([transport[media == m].max(initial=0.0) for m in range(len(tables.media))])
+    size = np.asarray(grid.spacing_cm, dtype=np.float64)
+    shape = np.array(grid.shape_zyx[::-1], dtype=np.int64)
+    return Scene(
+        grid=grid,
+        kernel=(media.ravel(), transport.ravel(), shape, size, 1.0 / size),
+        tables=kernel_tables(tables, photon_majorant(tables, largest)),
+        density_g_cm3=density,
+        relative_stopping=stopping,
+        patient_share=share if tissue.is_patient is not None else (density >= AIR_BELOW_G_CM3).astype(np.float32),
+        window=window,
+    )

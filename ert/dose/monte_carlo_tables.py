@@ -1,0 +1,117 @@
+"""The Monte Carlo's tables as the kernels read them (resources/tables/monte_carlo_electrons.npz)."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from typing import Any
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.identity import read_only
+from ert.errors import DigestMismatch, SchemaTooNew
+from ert.settings import resources_dir
+
+Float32 = NDArray[np.float32]
+VERSION = 1
+FILE_NAME = "monte_carlo_electrons.npz"
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class MonteCarloTables:
+    """Per medium and energy; rows of the energy grid are `step_mev` apart from 0 (row 0 repeats row 1).
+
+    Attributes
+    ----------
+    media : names in the order of the tables.
+    electron : float32 [medium, energy, 4]: restricted stopping power (MeV cm²/g), first transport moment, collisions
+        and photons above `soft_mev` (cm²/g).
+    total : float32 [medium, energy, 2]: collision and radiative stopping power, MeV cm²/g.
+    photon : float32 [medium, energy, 3]: Compton, pair, photoelectric (cm²/g).
+    first_moment : float32 [energy]: transport moment used up between two deflections.
+    angle : float32 [medium, row, point]: 1 − cos θ at cumulative probability 1 − (1 − k/N)³.
+    brems : float32 [medium, row, point]: ln(k/soft)/ln(E/soft) at evenly spaced cumulative probability.
+    row : float32 [energy]: fractional row of `angle` and `brems`.
+    digest : of the content.
+    """
+
+    media: tuple[str, ...]
+    step_mev: float
+    soft_mev: float
+    electron: Float32
+    total: Float32
+    photon: Float32
+    first_moment: Float32
+    angle: Float32
+    brems: Float32
+    row: Float32
+    digest: str
+
+    def medium(self, name: str) -> int:
+        """Index of a medium."""
+        return self.media.index(name)
+
+
+def _digest(arrays: dict[str, NDArray[Any]]) -> str:
+    state = hashlib.sha256()
+    for name in sorted(arrays):
+        state.update(f"{name}|{arrays[name].dtype.str}|{arrays[name].shape}|".encode())
+        state.update(np.ascontiguousarray(arrays[name]).tobytes())
+    return state.hexdigest()
+
+
+@functools.cache
+def monte_carlo_tables() -> MonteCarloTables:
+    """The shipped tables.
+
+    Raises
+    ------
+    DigestMismatch
+        The file is not what `tools/build_monte_carlo_tables.py` wrote.
+    SchemaTooNew
+        Made for another version of the program.
+    """
+    with np.load(resources_dir() / "tables" / FILE_NAME) as file:
+        arrays = {name: file[name] for name in file.files if name != "digest"}
+        stated = str(file["digest"])
+    if int(arrays["version"]) != VERSION:
+        raise SchemaTooNew(f"{FILE_NAME} was made for another version of ERT.", hint="Install ERT again.")
+    if _digest(arrays) != stated:
+        raise DigestMismatch(f"{FILE_NAME} was changed after it was built.", hint="Install ERT again.")
+    step = float(arrays["step_mev"])
+    energy = np.maximum(np.arange(arrays["electron"].shape[1]) * step, step)
+    knots = arrays["angle_energy_mev"]
+    row = np.interp(np.log(energy), np.log(knots), np.arange(len(knots)))
+    row = np.minimum(row, len(knots) - 1.0 - 1e-6).astype(np.float32)
+    names = ("electron", "total", "photon", "first_moment", "angle", "brems")
+    return MonteCarloTables(
+        media=tuple(str(m) for m in arrays["media"]),
+        step_mev=step,
+        soft_mev=float(arrays["soft_mev"]),
+        row=read_only(row),
+        digest=stated,
+        **{name: read_only(arrays[name]) for name in names},
+    )
+
+
+def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tuple[Any, ...]:
+    """The tuple that the kernels take; `majorant` is the largest photon attenuation (1/cm) of a scene by energy."""
+    return (
+        tables.electron, tables.first_moment, tables.angle, tables.brems, tables.row, 1.0 / tables.step_mev,
+        tables.photon, majorant, tables.total,
+    )  # fmt: skip
+
+
+def photon_majorant(tables: MonteCarloTables, largest_density_g_cm3: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Largest attenuation (1/cm) over the media of a scene, valid between each row and the next.
+
+    Parameters
+    ----------
+    largest_density_g_cm3 : of each medium in the scene, zero where absent.
+    """
+    whole = tables.photon.astype(np.float64).sum(axis=2) * largest_density_g_cm3[:, None]
+    most = whole.max(axis=0)
+    after = np.append(most[1:], most[-1])
+    return np.asarray(np.maximum(most, after) * 1.000001)

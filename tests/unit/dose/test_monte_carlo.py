@@ -1,0 +1,233 @@
+"""The Monte Carlo engine: same bytes, energy balance, honest standard errors, physics of simple phantoms, refusals."""
+
+import attrs
+import numpy as np
+import pytest
+
+from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
+from ert.domain.plan import Algorithm, DoseTo
+from ert.dose.engine import compute_beam_dose
+from ert.dose.kernels import mc_source
+from ert.dose.monte_carlo import BATCHES, BatchRunner, relative_sigma
+from ert.dose.monte_carlo_scene import build_scene, choose_media, media_ratios
+from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_tables import monte_carlo_tables
+from ert.dose.output import rectangle_cm
+from ert.dose.tissue import TissueGrid
+from ert.errors import Cancelled, DigestMismatch, OutsideModel, Refused
+from ert.geometry.grid import VoxelGrid
+from tests.unit.dose.beams import beam, demo, slab_phantom
+
+TABLES = monte_carlo_tables()
+SHORT = MonteCarloSettings(uncertainty_pct=0.5, max_histories=200_000)
+WATER = slab_phantom([(5.0, 1.0)], voxel_cm=0.5, width_cm=10.0)
+SOURCE = MonteCarloModel(
+    electrons_per_cm2_mu=3e7, spectrum_edges_mev=[5.5, 5.9, 6.3], spectrum_share=[0.5, 0.5], core_angle_rad=0.05,
+    wide_frac=0.1, wide_angle_rad=0.1,
+    virtual_sad_cm=92.0, off_axis=(0.0, 0.0), off_axis_limit_cm=10.0, photons_per_electron=0.4, photon_angle_rad=0.05,
+    irradiated_margin_cm=0.5, insert_thickness_cm=1.5, insert_medium="cerrobend", insert_density_g_cm3=9.4,
+    tables_digest=TABLES.digest,
+)  # fmt: skip
+
+
+def model(**changes):
+    return attrs.evolve(demo().model(6.0), monte_carlo=attrs.evolve(SOURCE, **changes))
+
+
+def runner(geometry=None, tissue=WATER, *, threads=1, seed=1, source=SOURCE):
+    scene = build_scene(TABLES, tissue, tissue.grid)
+    numbers = source_numbers(source, TABLES, geometry or beam(rectangle_cm(4.0, 4.0)), scene.grid)
+    return BatchRunner(scene, numbers, MonteCarloSettings(threads=threads, seed=seed))
+
+
+def run(batches=BATCHES, histories=500, **more):
+    made = runner(**more)
+    for _ in made.run(batches, histories, None):
+        pass
+    return made.sums.run()
+
+
+def compute(tissue=WATER, geometry=None, *, used=None, settings=None, **more):
+    return compute_beam_dose(
+        tissue=tissue, geometry=geometry or beam(rectangle_cm(4.0, 4.0)), model=used or model(), dose_grid=tissue.grid,
+        algorithm=Algorithm.MONTE_CARLO, monte_carlo=settings or MonteCarloSettings(uncertainty_pct=3.0), **more,
+    )  # fmt: skip
+
+
+def test_any_number_of_threads_gives_the_same_bytes():
+    one, two, four = (run(batches=6, threads=n) for n in (1, 2, 4))
+    for other in (two, four):
+        assert one.total.tobytes() == other.total.tobytes()
+        assert one.squares.tobytes() == other.squares.tobytes()
+
+
+def test_a_run_continued_is_the_run_in_one_go():
+    whole, parts = runner(), runner(threads=2)
+    for n in (8,):
+        list(whole.run(n, 300, None))
+    for n in (3, 5):
+        list(parts.run(n, 300, None))
+    assert whole.sums.run().total.tobytes() == parts.sums.run().total.tobytes()
+
+
+@pytest.mark.parametrize("side_cm", [2.0, 10.0])
+def test_energy_in_is_energy_out(side_cm):
+    """Deposited + escaped + lost in insert and air = incident; the outer rectangle carries weights."""
+    found = run(batches=4, histories=2000, geometry=beam(rectangle_cm(side_cm, side_cm)))
+    assert found.total.sum() + found.escaped + found.lost == pytest.approx(found.incident, rel=1e-9)
+    assert found.overflow == 0
+    assert found.lost > 0
+
+
+def test_the_fluence_of_a_field_does_not_depend_on_how_histories_are_shared():
+    """Incident energy per history = fluence × area × energy (to the noise of the two rectangles)."""
+    found = run(batches=8, histories=4000, geometry=beam(rectangle_cm(3.0, 3.0)))
+    half = (5.0 * 0.95 * 92 / 87 + 0.5) * (92 - 6.5) / 92  # applicator's opening and margin on the upstream face
+    electrons = (2 * half) ** 2
+    per_electron = found.incident / (found.histories * electrons)
+    assert per_electron > 5.9  # photons add to the electrons' 5.9 MeV
+    assert per_electron == pytest.approx(5.9 + 0.4 * 1.72, rel=0.05)
+
+
+def test_standard_errors_are_the_spread_of_independent_runs():
+    """16 runs with other seeds: their spread over the standard error that the batches of each state."""
+    runs = [run(histories=400, seed=s) for s in range(16)]
+    totals = np.array([r.total for r in runs])
+    stated = np.mean([relative_sigma(r) * r.total for r in runs], axis=0)
+    used = totals.mean(axis=0) > 0.4 * totals.mean(axis=0).max()
+    ratio2 = totals.var(axis=0, ddof=1)[used] / stated[used] ** 2
+    assert used.sum() > 50
+    assert ratio2.mean() == pytest.approx(1.0, abs=0.2)
+
+
+def test_batches_are_unbiased():
+    """Two independent halves: χ² per voxel of their difference is 1, and their integrals agree."""
+    a, b = run(histories=1500, seed=11), run(histories=1500, seed=12)
+    used = a.total > 0.3 * a.total.max()
+    sigma2 = (relative_sigma(a) * a.total)[used] ** 2 + (relative_sigma(b) * b.total)[used] ** 2
+    chi2 = ((a.total - b.total)[used] ** 2 / sigma2).mean()
+    assert chi2 == pytest.approx(1.0, abs=0.25)
+    assert a.total.sum() == pytest.approx(b.total.sum(), rel=0.02)
+
+
+def test_the_engine_stops_at_the_uncertainty_and_says_what_it_did():
+    result = compute(settings=MonteCarloSettings(uncertainty_pct=3.0, seed=5))
+    statistics = result.statistics
+    assert statistics.uncertainty_pct <= 3.0
+    high = result.gy_per_mu > 0.5 * result.gy_per_mu.max()
+    assert 100 * statistics.relative_sigma[high].mean() == pytest.approx(statistics.uncertainty_pct, rel=1e-3)
+    assert result.engine.startswith("monte-carlo")
+    assert f"{statistics.histories} histories" in result.engine
+    assert statistics.seed == 5
+    assert not any("instead of" in w for w in result.warnings)
+
+
+def test_the_largest_number_of_histories_is_kept_and_told():
+    result = compute(settings=MonteCarloSettings(uncertainty_pct=0.5, max_histories=1))
+    assert "instead of 0.5 %" in result.warnings[-1]
+
+
+def test_gantry_angles_turn_the_dose():
+    """The same box of water from above and from the patient's left: the same dose, turned."""
+    cube = slab_phantom([(8.0, 1.0)], voxel_cm=0.5, width_cm=8.0, above_cm=0.0)
+    shape = cube.grid.shape_zyx
+    middle = (0.0, 4.0, 0.0)
+    source = model()
+    above = compute(cube, beam(rectangle_cm(4.0, 4.0), isocentre_cm=(0.0, 0.0, 0.0)), used=source, settings=SHORT)
+    left = compute(
+        cube, beam(rectangle_cm(4.0, 4.0), gantry_deg=90.0, isocentre_cm=(4.0, middle[1], 0.0)), used=source,
+        settings=SHORT,
+    )  # fmt: skip
+    down = above.gy_per_mu.sum(axis=(0, 2))
+    across = left.gy_per_mu.sum(axis=(0, 1))[::-1]
+    assert shape[1] == shape[2]
+    assert down[:4] == pytest.approx(across[:4], rel=0.02)
+
+
+def test_a_slab_of_lung_lengthens_the_range_by_its_missing_mass():
+    """Broad beam: depth of half dose behind 2 cm of lung (0.26 g/cm³) shifts by about 2 × (1 − 0.26) cm."""
+
+    def half_depth(slabs):
+        tissue = slab_phantom(slabs, voxel_cm=0.5, width_cm=10.0, above_cm=0.5)
+        dose = compute(tissue, beam(rectangle_cm(8.0, 8.0)), settings=SHORT).gy_per_mu
+        middle = dose.shape[0] // 2
+        along = dose[middle - 4 : middle + 4, :, middle - 4 : middle + 4].mean(axis=(0, 2))
+        begin = int(np.argmax(along))
+        k = begin + int(np.argmax(along[begin:] < along.max() / 2))
+        return 0.5 * (k - (along.max() / 2 - along[k]) / (along[k - 1] - along[k]))
+
+    shift = half_depth([(0.5, 1.0), (2.0, 0.26), (3.5, 1.0)]) - half_depth([(6.0, 1.0)])
+    assert shift == pytest.approx(2 * (1 - 0.26), abs=0.2)
+
+
+def test_dose_to_water_in_bone_is_higher_by_the_stopping_power_ratio():
+    """ICRU 46 cortical bone: S_r/ρ = 1.722/1.92 = 0.897."""
+    bone = slab_phantom([(3.0, 1.92)], voxel_cm=0.5, width_cm=6.0)
+    bone = attrs.evolve(bone, relative_stopping=bone.density_g_cm3 * np.float32(0.897))
+    doses = [compute(bone, dose_to=to, settings=SHORT).gy_per_mu for to in (DoseTo.WATER, DoseTo.MEDIUM)]
+    high = doses[0] > 0.5 * doses[0].max()
+    assert np.median(doses[0][high] / doses[1][high]) == pytest.approx(1 / 0.897, rel=0.01)
+
+
+def test_media_follow_the_ratios_of_the_curve():
+    names = ("lung", "adipose", "muscle", "cortical bone", "lead")
+    ratios = media_ratios(TABLES, names)
+    density = np.array([0.26, 0.95, 1.05, 1.92, 11.35], dtype=np.float32)
+    stop, scatter = (density * ratios[:, q].astype(np.float32) for q in range(2))
+    found = choose_media(TABLES, density, stop, scatter)
+    assert [TABLES.media[m] for m in found] == list(names)
+    thin = np.array([0.0012, 0.04], dtype=np.float32)
+    assert [TABLES.media[m] for m in choose_media(TABLES, thin, thin, thin)] == ["air", "air"]
+
+
+def test_the_outline_knows_inside_distance_and_wall():
+    square = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    assert mc_source.is_open(0.2, 0.9, square)
+    assert not mc_source.is_open(0.2, 1.1, square)
+    assert mc_source.edge_distance(0.2, 0.9, square) == pytest.approx(0.1)
+    assert mc_source.wall_distance(0.5, 0.0, 0.6, 0.0, square) == pytest.approx(0.5 / 0.6)
+    assert mc_source.wall_distance(2.0, 0.0, 0.6, 0.0, square) > 1e20
+
+
+def test_refusals():
+    with pytest.raises(OutsideModel, match="not commissioned for the Monte Carlo"):
+        compute(used=attrs.evolve(model(), monte_carlo=None))
+    with pytest.raises(DigestMismatch, match="other cross sections"):
+        compute(used=model(tables_digest="0"))
+    with pytest.raises(Refused, match="0.5 to 3 %"):
+        MonteCarloSettings(uncertainty_pct=5.0)
+    far = VoxelGrid(origin_cm=(60.0, 0.0, 0.0), spacing_cm=(0.5, 0.5, 0.5), shape_zyx=(4, 4, 4))
+    with pytest.raises(OutsideModel, match="does not reach"):
+        compute_beam_dose(
+            tissue=WATER, geometry=beam(rectangle_cm(4.0, 4.0)), model=model(), dose_grid=far,
+            algorithm=Algorithm.MONTE_CARLO,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize("energy", [6.0, 20.0])
+def test_the_reference_field_of_the_demo_machine_gives_its_measured_depth_dose(energy):
+    """Mean over the flat centre of 10 × 10 against the smoothed depth dose the source was fitted to (noise 0.7 %)."""
+    used = demo().model(energy)
+    step, count = used.practical_range_cm / 15, 18
+    grid = VoxelGrid(origin_cm=(-8.5, step / 2, -8.5), spacing_cm=(1.0, step, 1.0), shape_zyx=(18, count, 18))
+    water = np.ones(grid.shape_zyx, dtype=np.float32)
+    tissue = TissueGrid(grid=grid, density_g_cm3=water, relative_stopping=water, relative_scattering=water)
+    settings = MonteCarloSettings(uncertainty_pct=0.5, max_histories=300_000)
+    result = compute(tissue, beam(), used=used, settings=settings)
+    found = result.gy_per_mu[7:11, :, 7:11].mean(axis=(0, 2))
+    fine = (np.arange(20 * count) + 0.5) * step / 20
+    wanted = np.interp(fine, used.reference_depth_cm, used.reference_dose_gy_per_mu).reshape(count, 20).mean(axis=1)
+    assert found == pytest.approx(wanted, abs=0.025 * wanted.max())
+    assert found[:9].sum() == pytest.approx(wanted[:9].sum(), rel=0.01)
+
+
+def test_it_can_be_stopped():
+    def check():
+        nonlocal asked
+        asked += 1
+        if asked > 5:
+            raise Cancelled("Stopped on request.")
+
+    asked = 0
+    with pytest.raises(Cancelled):
+        compute(check=check)
