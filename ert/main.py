@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import resource
@@ -18,13 +19,22 @@ if TYPE_CHECKING:
 def prepare_environment() -> None:
     """Where compiled kernels are kept, and one OpenGL path for the off-screen 3D view; both before any import of them.
 
-    Compiled kernels are code: they lie in a folder only this user can write to.
+    Compiled kernels are code: they lie in a folder only this user can write to, one for each state of their sources.
     """
-    folder = Path(platformdirs.user_cache_dir("ert", appauthor=False)) / "kernels"
+    folder = Path(platformdirs.user_cache_dir("ert", appauthor=False)) / "kernels" / kernels_digest()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and patient data in clear
+
+
+def kernels_digest() -> str:
+    """Digest of the sources of all kernels: numba's cache does not notice a changed kernel that another file calls."""
+    digest = hashlib.sha256()
+    for part in ("dose", "geometry"):
+        for path in sorted((Path(__file__).parent / part / "kernels").glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def cache_settings() -> CacheSettings:

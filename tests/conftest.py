@@ -12,6 +12,8 @@ import hypothesis
 import platformdirs
 import pytest
 
+from ert.main import kernels_digest
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -20,7 +22,9 @@ def _set_environment() -> None:
     scratch = Path(tempfile.mkdtemp(prefix="ert-tests-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     (scratch / "runtime").mkdir(mode=0o700)
-    os.environ.setdefault("NUMBA_CACHE_DIR", platformdirs.user_cache_dir("ert-tests-numba"))
+    os.environ.setdefault(
+        "NUMBA_CACHE_DIR", str(Path(platformdirs.user_cache_dir("ert-tests-numba")) / kernels_digest())
+    )
     os.environ.setdefault("NUMBA_NUM_THREADS", "2")
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "1")

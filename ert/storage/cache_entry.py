@@ -63,7 +63,7 @@ class EntrySealer:
 
     def seal(self, result: DoseResult) -> bytes:
         """The entry of a dose."""
-        content = documents.to_content(result, omit=["gy_per_mu"])
+        content = documents.to_content(result, omit=["gy_per_mu", "statistics"])
         outer = {"format": FORMAT, "values_sha256": array_digest(result.gy_per_mu), "dose": content}
         text = strictjson.dump(outer)
         padded = -(-(_LENGTH.size + len(text)) // _ALIGNMENT) * _ALIGNMENT - _LENGTH.size
@@ -108,7 +108,7 @@ class EntrySealer:
             raise DigestMismatch(
                 "A cached dose is not what it says it is; it was not used.", detail="cached dose: digest"
             )
-        return documents.from_content(content, DoseResult, gy_per_mu=gy_per_mu)
+        return documents.from_content(content, DoseResult, gy_per_mu=gy_per_mu, statistics=None)
 
     def _context(self, request_digest: str) -> FileContext:
         return FileContext(

@@ -32,6 +32,7 @@ from ert.domain.identity import digest_of
 from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Material
 from ert.domain.machine import Applicator, Machine
 from ert.domain.machine_configuration import MachineConfiguration
+from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.domain.plan import DoseGridSpec, Goal, Normalisation, Plan, Prescription
 from ert.domain.structure import Contour, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.dose.output import rectangle_cm
@@ -84,6 +85,7 @@ WHOLE = {
     PhotonModel,
     OutputCorrection,
     RedefinitionModel,
+    MonteCarloModel,
     DepthDoseSummary,
     Validity,
     FittedParameter,
