@@ -85,9 +85,9 @@ def test_a_later_save_clears_the_failure(session, workspace, owner, monkeypatch)
 
 def test_a_check_of_the_site_says_how_far_it_is_and_can_be_stopped(session):
     steps = []
-    assert session.check(JobContext(lambda fraction, text: steps.append((fraction, text)))) == ()
-    assert steps[0] == (0.0, "Database")
+    assert session.check(ctx=JobContext(lambda fraction, text: steps.append((fraction, text)))) == ()
+    assert steps[0] == (0.0, "Checking the database")
     stopped = JobContext()
     stopped.cancel()
     with pytest.raises(Cancelled):
-        session.check(stopped)
+        session.check(ctx=stopped)
