@@ -34,6 +34,10 @@ _NO_POINT = (
     "The plan has no reference point. Put the crosshair where the dose is wanted and press “Point at crosshair”; "
     "then choose this normalisation."
 )
+# Not Monte Carlo: the window has no place yet for the uncertainty of a noisy dose; `ert dose` states it.
+_OFFERED: list[tuple[object, str]] = [
+    (algorithm, name) for algorithm, name in ALGORITHM_NAMES.items() if algorithm is not Algorithm.MONTE_CARLO
+]
 _DOSE_TO = tuple((medium, medium.phrase.capitalize()) for medium in DoseTo)
 
 
@@ -71,7 +75,7 @@ class PrescriptionPanel(QWidget):
         self.rule = dim_label()
         self.dose_to = combo("Dose to", list(_DOSE_TO))
         self.spacing = NumberEdit("The dose grid spacing", "cm", minimum=0.1, maximum=1.0)
-        self.engine = combo("Algorithm", list(ALGORITHM_NAMES.items()))
+        self.engine = combo("Algorithm", _OFFERED)
         self.curve = combo("CT curve", [])
         self.curve_state, self.trust = dim_label(), dim_label()
         self._build()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import attrs
 from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QLabel, QMainWindow
+from PySide6.QtWidgets import QMainWindow
 
 from ert.app.backup_service import BackupStanding
 from ert.app.jobs import Job, JobContext, Jobs, Lane
@@ -20,7 +20,7 @@ from ert.ui.check_dialog import CheckDialog
 from ert.ui.dialogs import FindingsDialog, check_summary
 from ert.ui.failures import sentence_of
 from ert.ui.theme import TEXT_DIM, WARN
-from ert.ui.widgets import MessageStrip
+from ert.ui.widgets import MessageStrip, text_label
 
 _LOOK_EVERY_MS = 60_000
 _AFTER_FAILURE_LOOKS = 15  # minutes before a failed backup is tried again by itself
@@ -46,7 +46,7 @@ class SiteCare:
         self._told: Finding | None = None
         self._pause = 0
         self.dialog: BackupsDialog | None = None
-        self.status = QLabel()
+        self.status = text_label()
         self.status.setAccessibleName("Backups")
         self.check_action = self._action("Verify the site…", self.choose_check)
         self.backup_action = self._action("Back up now…", self.back_up)

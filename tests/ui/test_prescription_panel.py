@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ert.domain.plan import DoseTo, Normalisation
+from ert.domain.plan import Algorithm, DoseTo, Normalisation
 from ert.domain.statements import normalisation_sentence
 from ert.ui.prescription_panel import PrescriptionPanel
 from ert.ui.view_state import ViewState
@@ -72,5 +72,15 @@ def test_dose_to_water_is_that_member(workspace, panel):
 
 
 def test_the_panel_says_how_far_to_trust_the_algorithm(panel):
-    assert panel.engine.text() == "Pencil beam"
+    assert panel.engine.currentText() == "Pencil beam"
     assert "may err by 5–15 %" in panel.trust.text()
+
+
+def test_no_dose_is_offered_whose_uncertainty_the_window_does_not_show(panel):
+    assert panel.engine.findData(Algorithm.MONTE_CARLO) == -1
+
+
+def test_the_algorithm_chosen_is_that_member(workspace, panel):
+    choose(panel.engine, Algorithm.PBRA)
+    assert workspace.plan.algorithm is Algorithm.PBRA
+    assert panel.engine.currentText() == "Redefinition (PBRA)"
