@@ -277,10 +277,10 @@ def _tissue(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[
         panel.assign.click()
     yield lambda: workspace.dose.is_current and workspace.tissue_reviews.review is not None
     picture("plan-overrides")
-    for name in ("show_curves", "show_materials"):
-        getattr(window, name)()
+    for action in (window.curves_action, window.materials_action):
+        action.trigger()
         yield lambda: _dialog() is not None
-        if name == "show_curves":
+        if action is window.curves_action:
             editor = _dialog().editor
             editor.name.setText("Big bore 120 kV")
             editor.scanner.setText("Big bore, room 2")
@@ -293,7 +293,7 @@ def _tissue(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[
             _dialog().submit()
             yield lambda: bool(window.session.library.curves)
         yield _always
-        picture(name.removeprefix("show_"))
+        picture("curves" if action is window.curves_action else "materials")
         _dialog().reject()
         yield lambda: _dialog() is None
     window.plan_page.prescription.curve.setCurrentIndex(0)
