@@ -105,6 +105,10 @@ class PrescriptionPanel(QWidget):
         computing_form.addRow(self.trust)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(6, 6, 6, 6)
+        layout.setSpacing(3)
+        for box_form in (form, norm_form, computing_form):  # everything has to fit 768 lines
+            box_form.setVerticalSpacing(3)
+            box_form.setContentsMargins(9, 3, 9, 3)
         layout.addWidget(self.message)
         for box in (ordered, norm, computing):
             layout.addWidget(box)
