@@ -19,6 +19,7 @@ from ert.domain.dose import DoseRequest, DoseResult, dose_request
 from ert.domain.identity import digest_of
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
+from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.output_tables import OutputTables
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
@@ -30,6 +31,7 @@ from ert.geometry.grid import VoxelGrid
 
 _LOG = logging.getLogger(__name__)
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
+_SEED_DIGITS = 15  # hexadecimal: 60 bits
 
 
 @attrs.frozen(kw_only=True)
@@ -118,10 +120,25 @@ class DoseMemory:
         with self._lock:
             self._kept[result.request_digest] = result
             self._kept.move_to_end(result.request_digest)
-            total = sum(r.gy_per_mu.nbytes for r in self._kept.values())
+            total = sum(_nbytes(r) for r in self._kept.values())
             while total > self._limit_bytes and len(self._kept) > 1:
                 _, dropped = self._kept.popitem(last=False)
-                total -= dropped.gy_per_mu.nbytes
+                total -= _nbytes(dropped)
+
+
+def _nbytes(result: DoseResult) -> int:
+    errors = 0 if result.statistics is None else result.statistics.relative_sigma.nbytes
+    return result.gy_per_mu.nbytes + errors
+
+
+def monte_carlo_settings(request: DoseRequest) -> MonteCarloSettings | None:
+    """When a beam's Monte Carlo stops, and its random numbers; None for other engines.
+
+    The seed follows from the request: the same dose always has the same noise, two beams never have.
+    """
+    if request.uncertainty_pct is None:
+        return None
+    return MonteCarloSettings(uncertainty_pct=request.uncertainty_pct, seed=int(request.digest[:_SEED_DIGITS], 16))
 
 
 class DoseService:
@@ -242,6 +259,7 @@ class DoseService:
             dose_grid=item.request.grid,
             dose_to=plan.dose_to,
             algorithm=plan.algorithm,
+            monte_carlo=monte_carlo_settings(item.request),
             request_digest=item.request.digest,
             progress=lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"),
             check=ctx.check,

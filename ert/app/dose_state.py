@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.dose import DoseResult, plan_dose_gy
+from ert.domain.dose_uncertainty import DoseUncertainty, plan_uncertainty
 from ert.domain.identity import read_only
 from ert.domain.plan import Plan
 from ert.errors import Refused
@@ -52,6 +53,7 @@ class DoseState:
     plan_gy: NDArray[np.float32] | None = attrs.field(default=None, eq=False, repr=False)
     beams: tuple[BeamDose, ...] = ()
     engine: str = ""
+    uncertainty: DoseUncertainty | None = None
     max_gy: float = 0.0
     max_point_cm: tuple[float, float, float] | None = None
 
@@ -96,6 +98,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
         plan_gy=total,
         beams=beams,
         engine=results[0].engine,
+        uncertainty=plan_uncertainty(results, mu_known, fractions, total),
         max_gy=float(total[k, j, i]),
         max_point_cm=(float(point[0]), float(point[1]), float(point[2])),
     )

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ert.domain.beam import Beam
-from ert.domain.identity import digest_of, read_only
+from ert.domain.identity import ADDED_LATER, digest_of, read_only
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import DoseStatistics
-from ert.domain.plan import Plan
+from ert.domain.plan import Algorithm, Plan
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
@@ -36,7 +36,7 @@ class DoseRequest:
     Its digest is the name of the dose; a dose is shown only for the request it was computed for. Of the machine it
     holds the geometry the engine uses: a package may correct that and keep its beam models.
     Every field of plan, beam, image, machine and model is dosimetric or not; `tests/unit/app/test_dose_request.py`
-    says which, and fails for a field that nobody classified.
+    says which, and fails for a field that nobody classified. `uncertainty_pct` is None but for Monte Carlo.
     """
 
     image_digest: str
@@ -59,6 +59,7 @@ class DoseRequest:
     algorithm: str
     dose_to: str
     numerics_version: int = NUMERICS_VERSION
+    uncertainty_pct: float | None = attrs.field(default=None, metadata=ADDED_LATER)
 
     @property
     def digest(self) -> str:
@@ -95,6 +96,7 @@ def dose_request(
         outline_cm=beam.aperture.outline_cm,
         algorithm=plan.algorithm.value,
         dose_to=plan.dose_to.value,
+        uncertainty_pct=plan.uncertainty_pct if plan.algorithm is Algorithm.MONTE_CARLO else None,
     )
 
 
@@ -131,6 +133,10 @@ class DoseResult:
     def __attrs_post_init__(self) -> None:
         if self.gy_per_mu.shape != self.grid.shape_zyx:
             raise Refused(f"A dose array has shape {self.gy_per_mu.shape}, its grid {self.grid.shape_zyx}.")
+        if self.engine.startswith(f"{Algorithm.MONTE_CARLO.value} ") and self.statistics is None:
+            raise Refused("A Monte Carlo dose without its standard errors is none.", hint="Have it computed again.")
+        if self.statistics is not None and self.statistics.relative_sigma.shape != self.grid.shape_zyx:
+            raise Refused("The standard errors of a Monte Carlo dose do not lie on its grid.")
 
 
 def plan_dose_gy(results: list[DoseResult], mu_per_fraction: list[float], fractions: int) -> NDArray[np.float32]:

@@ -105,6 +105,13 @@ class MonteCarloSettings:
             raise Refused("Histories must be above zero, seed and threads not negative.")
 
 
+def _errors(value: ArrayLike) -> NDArray[np.float32]:
+    array = np.asarray(value)
+    if array.dtype != np.float32 or not np.all(np.isfinite(array)) or np.any(array < 0):
+        raise Refused("Standard errors of a dose must be 32-bit floats, finite and not negative.")
+    return read_only(array)
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class DoseStatistics:
     """How certain a Monte Carlo dose is.
@@ -116,7 +123,7 @@ class DoseStatistics:
     histories, seed, batches : what was run.
     """
 
-    relative_sigma: NDArray[np.float32] = attrs.field(converter=read_only, repr=False)
+    relative_sigma: NDArray[np.float32] = attrs.field(converter=_errors, repr=False)
     uncertainty_pct: float
     histories: int
     seed: int

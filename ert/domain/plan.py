@@ -7,8 +7,9 @@ import enum
 import attrs
 
 from ert.domain.beam import Beam
-from ert.domain.identity import digest_of, new_id
+from ert.domain.identity import ADDED_LATER, digest_of, new_id
 from ert.domain.image import CtCurve, DensityOverride
+from ert.domain.monte_carlo_model import DEFAULT_UNCERTAINTY_PCT, LEAST_UNCERTAINTY_PCT, MOST_UNCERTAINTY_PCT
 from ert.domain.structure import PointOfInterest
 from ert.errors import InvalidPlan
 from ert.geometry.grid import Float3
@@ -107,6 +108,7 @@ class Plan:
     image_id, structure_set_id : records of the course the plan is made on.
     external_number : the structure that is the patient's outline; outside it is air.
     ct_curve, overrides, dose_to, algorithm, dose_grid : how dose is computed.
+    uncertainty_pct : how certain each beam's Monte Carlo dose shall be; no other algorithm heeds it.
     beams : in order of their numbers.
     """
 
@@ -126,10 +128,16 @@ class Plan:
     dose_to: DoseTo = attrs.field(default=DoseTo.MEDIUM, converter=DoseTo)
     dose_grid: DoseGridSpec = attrs.field(factory=DoseGridSpec)
     description: str = ""
+    uncertainty_pct: float = attrs.field(default=DEFAULT_UNCERTAINTY_PCT, metadata=ADDED_LATER)
 
     def __attrs_post_init__(self) -> None:
         if not self.name.strip():
             raise InvalidPlan("A plan needs a name.")
+        if not LEAST_UNCERTAINTY_PCT <= self.uncertainty_pct <= MOST_UNCERTAINTY_PCT:
+            raise InvalidPlan(
+                f"The Monte Carlo's uncertainty must be {LEAST_UNCERTAINTY_PCT:g} to {MOST_UNCERTAINTY_PCT:g} %, "
+                f"not {self.uncertainty_pct:g} %."
+            )
         numbers = [b.number for b in self.beams]
         if len(set(numbers)) != len(numbers):
             raise InvalidPlan(f"Plan '{self.name}' has two beams with the same number.")

@@ -5,7 +5,8 @@ index key, info ``ert-cache-name/1|<site id>``, for names. The name of an entry 
 digest, so neither name nor content says anything without the site's keys.
 
 Plaintext: u32 length of a document padded with blanks to a multiple of 64 bytes, the document (everything of the dose
-but its values, and the digest of the values), the canonical bytes of the values (codec.py).
+but its values, and the digest of the values), the canonical bytes of the values (codec.py), and for a Monte Carlo dose
+those of its standard errors, whose digest stands in the document's statistics.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from ert.domain.dose import DoseResult
 from ert.domain.identity import array_digest
 from ert.errors import BadTag, DigestMismatch, Unavailable
-from ert.storage import codec, documents, strictjson
+from ert.storage import codec, strictjson
+from ert.storage.dose_content import dose_content, dose_from, has_errors
 from ert.storage.envelope import Compression, FileContext, FileKind, Header, seal, unseal
 from ert.storage.keys import KEY_BYTES, Vault
 
@@ -63,11 +65,17 @@ class EntrySealer:
 
     def seal(self, result: DoseResult) -> bytes:
         """The entry of a dose."""
-        content = documents.to_content(result, omit=["gy_per_mu", "statistics"])
+        content = dose_content(result)
+        if not has_errors(content):
+            del content["statistics"]  # so that programs before Monte Carlo read it still
         outer = {"format": FORMAT, "values_sha256": array_digest(result.gy_per_mu), "dose": content}
         text = strictjson.dump(outer)
         padded = -(-(_LENGTH.size + len(text)) // _ALIGNMENT) * _ALIGNMENT - _LENGTH.size
-        plaintext = (_LENGTH.pack(padded) + text.ljust(padded), *codec.array_to_buffers(result.gy_per_mu))
+        arrays = (
+            [result.gy_per_mu] if result.statistics is None else [result.gy_per_mu, result.statistics.relative_sigma]
+        )
+        buffers = [piece for array in arrays for piece in codec.array_to_buffers(array)]
+        plaintext = (_LENGTH.pack(padded) + text.ljust(padded), *buffers)
         header = Header(
             kind=FileKind.CACHED_DOSE,
             compression=Compression.SHUFFLED_ZSTD,
@@ -102,13 +110,18 @@ class EntrySealer:
             raise _damaged("packing")
         plaintext = memoryview(codec.unpack(pieces, length=header.length, item_size=_ITEM_BYTES))
         outer, start = _document(plaintext)
-        gy_per_mu = codec.bytes_to_array(plaintext[start:])
         content = outer["dose"]
+        errors = None
+        if has_errors(content):
+            split = codec.array_end(plaintext, start)
+            errors = codec.bytes_to_array(plaintext[split:])
+            plaintext = plaintext[:split]
+        gy_per_mu = codec.bytes_to_array(plaintext[start:])
         if content.get("request_digest") != request_digest or array_digest(gy_per_mu) != outer["values_sha256"]:
             raise DigestMismatch(
                 "A cached dose is not what it says it is; it was not used.", detail="cached dose: digest"
             )
-        return documents.from_content(content, DoseResult, gy_per_mu=gy_per_mu, statistics=None)
+        return dose_from(content, gy_per_mu, errors)
 
     def _context(self, request_digest: str) -> FileContext:
         return FileContext(

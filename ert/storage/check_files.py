@@ -14,6 +14,7 @@ from ert.errors import ErtError
 from ert.storage import schema
 from ert.storage.atomic import translated
 from ert.storage.blobs import DATA, QUARANTINE, TMP, TRASH
+from ert.storage.dose_content import has_errors
 from ert.storage.envelope import FileKind
 from ert.storage.keys import Vault
 from ert.storage.presence import SITE_LOCK
@@ -56,6 +57,9 @@ def check_needed_files(records: Records, revision_tables: Sequence[tuple[sa.Tabl
             in_files = sa.select(revisions.c[table.name], revisions.c.rev).where(revisions.c.document_ct.is_(None))
             for row_id, rev in connection.execute(in_files):
                 needed.add((table.name, row_id, rev, int(FileKind.DOCUMENT)))
+        for row in records.rows(connection, schema.dose):
+            if has_errors(records.decrypt_document("dose", row, table=schema.dose)):
+                needed.add((schema.dose.name, row["uuid"], 1, int(FileKind.DOSE_ERRORS)))
     for table_name, row_id, _, _ in sorted(needed - kept):
         yield blocker("CHECK-FILES", f"A {table_name} record has lost its file.", f"{table_name} {row_id}")
 

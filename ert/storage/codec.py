@@ -68,6 +68,22 @@ def bytes_to_array(data: bytes | bytearray | memoryview) -> NDArray[Any]:
     return array
 
 
+def array_end(data: bytes | bytearray | memoryview, start: int) -> int:
+    """Where the canonical bytes of the array that begins at ``start`` end, when another follows.
+
+    Raises
+    ------
+    BadTag
+        If there is no array, or it would end behind the data.
+    """
+    view = memoryview(data)[start:]
+    dtype, shape, head = _array_header(view)
+    end = head + math.prod(shape) * dtype.itemsize
+    if end > len(view):
+        raise _damaged("array cut")
+    return start + end
+
+
 def _array_header(view: memoryview) -> tuple[np.dtype[Any], tuple[int, ...], int]:
     if len(view) < _LENGTH.size:
         raise _damaged("array header cut")

@@ -29,8 +29,8 @@ VERSIONS: Mapping[str, int] = {
     "course": 1,
     "ct_image": 1,
     "structure_set": 1,
-    "plan": 2,
-    "dose": 1,
+    "plan": 3,
+    "dose": 2,
     "machine": 1,
     "ct_curve": 1,
     "material": 1,
@@ -45,7 +45,21 @@ def _with_machine_version(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "beams": [{**beam, "machine_digest": ""} for beam in plan["beams"]]}
 
 
-UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version}
+def _with_uncertainty(plan: dict[str, Any]) -> dict[str, Any]:
+    """Plan 2 → 3: plans say how certain a Monte Carlo dose shall be; no plan had one before."""
+    return {**plan, "uncertainty_pct": 2.0}
+
+
+def _without_noise(dose: dict[str, Any]) -> dict[str, Any]:
+    """Dose 1 → 2: a Monte Carlo dose has statistics; no dose was kept with any before."""
+    return {**dose, "statistics": None}
+
+
+UPGRADES: Mapping[tuple[str, int], Upgrade] = {
+    ("plan", 1): _with_machine_version,
+    ("plan", 2): _with_uncertainty,
+    ("dose", 1): _without_noise,
+}
 MAXIMUM_DOCUMENT_BYTES = 32 * 1024 * 1024
 _LEVEL = 6
 

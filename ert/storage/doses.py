@@ -1,4 +1,7 @@
-"""Doses kept with plans: one encrypted file for each plan and dose request; written once, verified when read."""
+"""Doses kept with plans: one encrypted file for each plan and dose request; written once, verified when read.
+
+A Monte Carlo dose has a second file, with the standard errors.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ import sqlalchemy as sa
 from ert.domain.dose import DoseResult
 from ert.domain.identity import array_digest, new_id
 from ert.errors import DigestMismatch
-from ert.storage import codec, documents, schema
+from ert.storage import codec, schema
+from ert.storage.dose_content import dose_content, dose_from, has_errors
 from ert.storage.envelope import FileKind
 from ert.storage.records import Records, Row, Saving, the_file
 
@@ -33,14 +37,17 @@ def put_doses(
         context = records.context(schema.dose, row_id, _FIRST, FileKind.DOSE)
         values = codec.array_to_buffers(dose.gy_per_mu)
         save.put(values, folder=folder, context=context, item_size=dose.gy_per_mu.itemsize)
-        content = documents.to_content(dose, omit=["gy_per_mu", "statistics"])
+        if dose.statistics is not None:
+            errors = dose.statistics.relative_sigma
+            context = records.context(schema.dose, row_id, _FIRST, FileKind.DOSE_ERRORS)
+            save.put(codec.array_to_buffers(errors), folder=folder, context=context, item_size=errors.itemsize)
         rows.append(
             {
                 "uuid": row_id,
                 "plan": plan_id,
                 "request_digest": dose.request_digest,
                 "content_digest": array_digest(dose.gy_per_mu),
-                "document_ct": records.encrypt_document("dose", content, table=schema.dose, row_id=row_id),
+                "document_ct": records.encrypt_document("dose", dose_content(dose), table=schema.dose, row_id=row_id),
             }
         )
     return rows
@@ -74,7 +81,10 @@ def read_dose(records: Records, plan_id: str, request_digest: str) -> DoseResult
             hint="Have the dose computed again and run 'ert check'.",
             detail=f"dose {rows[0]['uuid']}: digest",
         )
-    return documents.from_content(content, DoseResult, gy_per_mu=gy_per_mu, statistics=None)
+    errors = None
+    if has_errors(content):
+        errors = codec.bytes_to_array(records.blobs.read(the_file(files, FileKind.DOSE_ERRORS)))
+    return dose_from(content, gy_per_mu, errors)
 
 
 def _kept_digests(records: Records, plan_id: str) -> set[str]:

@@ -58,6 +58,7 @@ class FileKind(enum.IntEnum):
     DICOM_ORIGINALS = 5
     DOCUMENT = 6
     CACHED_DOSE = 7
+    DOSE_ERRORS = 8
 
 
 class Compression(enum.IntEnum):

@@ -14,6 +14,7 @@ from ert.domain.beam import Beam
 from ert.domain.device import Aperture, ApertureSource
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Material
+from ert.domain.monte_carlo_model import DoseStatistics
 from ert.domain.patient import Course, Patient, Sex
 from ert.domain.plan import Goal, Normalisation, Plan, Prescription
 from ert.domain.record import DicomFile
@@ -151,6 +152,25 @@ def dose(request_digest: str = "cd" * 32, seed: int = 5) -> DoseResult:
         request_digest=request_digest, grid=grid, gy_per_mu=values, engine="pencil beam 1", dose_to="MEDIUM",
         ssd_cm=100.1, given_dose_gy_per_mu=0.0101, seconds=0.25, warnings=("a warning",),
     )  # fmt: skip
+
+
+def noisy_dose(request_digest: str = "ef" * 32, seed: int = 6) -> DoseResult:
+    """A Monte Carlo dose with its standard errors."""
+    errors = np.random.default_rng(seed + 1).random(SHAPE, dtype=np.float32)
+    statistics = DoseStatistics(
+        relative_sigma=errors, uncertainty_pct=1.9876543210123457, histories=123_456_789, seed=2**60 - 1, batches=32
+    )
+    return attrs.evolve(dose(request_digest, seed), engine="monte-carlo 7, 1.99 %", statistics=statistics)
+
+
+def same_statistics(found: DoseStatistics | None, kept: DoseStatistics | None) -> bool:
+    """Whether two doses say the same of their noise, to the last bit."""
+    if found is None or kept is None:
+        return found is kept
+    names = ("uncertainty_pct", "histories", "seed", "batches")
+    return found.relative_sigma.tobytes() == kept.relative_sigma.tobytes() and all(
+        getattr(found, name) == getattr(kept, name) for name in names
+    )
 
 
 def renamed(plan: Plan, name: str) -> Plan:

@@ -9,12 +9,15 @@ import sys
 import attrs
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from ert.app import ports
 from ert.domain.record import Severity
 from ert.domain.structure import StructureRole
-from ert.errors import DigestMismatch, ImportRejected, NotFound, StaleRevision, WrongKey
+from ert.errors import DigestMismatch, ErtError, ImportRejected, NotFound, StaleRevision, WrongKey
+from ert.storage import schema
 from ert.storage.check import exit_code
+from ert.storage.envelope import FileKind
 from tests.integration.storage import samples
 
 
@@ -158,6 +161,25 @@ def test_a_dose_is_kept_once_and_only_for_its_plan(site, root):
     assert site.plans.dose(plan.id, "cd" * 32) == samples.dose()
     assert site.plans.dose(plan.id, "00" * 32) is None
     assert site.plans.dose("another", "cd" * 32) is None
+
+
+def test_a_monte_carlo_dose_is_kept_with_its_standard_errors_or_not_read_at_all(site, root):
+    plan = samples.plan_of(samples.import_one(site))
+    kept = samples.noisy_dose()
+    before = set(root.rglob("*.erte"))
+    site.plans.save(plan, base_revision=0, doses=[kept])
+    assert len(set(root.rglob("*.erte")) - before) == 2  # values and errors
+    found = site.plans.dose(plan.id, kept.request_digest)
+    assert found == kept
+    assert samples.same_statistics(found.statistics, kept.statistics)
+    assert site.check() == ()
+    file = schema.file
+    with site.records.database.read() as connection:
+        (path,) = connection.execute(sa.select(file.c.path).where(file.c.kind == int(FileKind.DOSE_ERRORS))).scalars()
+    (root / path).unlink()
+    with pytest.raises(ErtError):
+        site.plans.dose(plan.id, kept.request_digest)
+    assert {f.code for f in site.check()} == {"CHECK-FILE"}
 
 
 def test_changed_structures_become_the_next_revision(site, root):

@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 import pytest
 
-from ert.app.dose_service import DoseService, Models
+from ert.app.dose_service import DoseService, Models, monte_carlo_settings
 from ert.commissioning.package import read_package
 from ert.domain.beam import Beam
 from ert.domain.beam_model import (
@@ -33,7 +33,7 @@ from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Ma
 from ert.domain.machine import Applicator, Machine
 from ert.domain.machine_configuration import MachineConfiguration
 from ert.domain.monte_carlo_model import MonteCarloModel
-from ert.domain.plan import DoseGridSpec, Goal, Normalisation, Plan, Prescription
+from ert.domain.plan import Algorithm, DoseGridSpec, Goal, Normalisation, Plan, Prescription
 from ert.domain.structure import Contour, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.dose.output import rectangle_cm
 from ert.geometry.grid import VoxelGrid
@@ -43,7 +43,7 @@ from tests.shapes import box
 # For each class the fields that reach the dose of one beam for one monitor unit, and those that do not.
 CLASSES = {
     Plan: (
-        "external_number ct_curve overrides beams algorithm dose_to dose_grid",
+        "external_number ct_curve overrides beams algorithm dose_to dose_grid uncertainty_pct",
         "id course_id name image_id structure_set_id prescription points goals description",
     ),
     Prescription: ("", "target_number dose_gy fractions normalisation percent point_id"),
@@ -306,6 +306,7 @@ def other_plan(**fields):
 # What cannot be changed by itself, or needs a value that makes sense.
 SPECIAL = {
     (Plan, "algorithm"): other_algorithm,
+    (Plan, "uncertainty_pct"): other_plan(algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=1.0),
     (Plan, "external_number"): other_plan(external_number=3),
     (Plan, "prescription"): lambda c: other_plan(prescription=attrs.evolve(c.plan.prescription, dose_gy=40.0))(c),
     (Plan, "ct_curve"): lambda c: other_plan(ct_curve=attrs.evolve(c.plan.ct_curve, points=c.plan.ct_curve.points[:1]
@@ -451,3 +452,34 @@ def test_the_order_of_overrides_and_the_numerics_version_are_dosimetric(case):
     assert newer.digest != request.digest
     for field in attrs.fields(DoseRequest):
         assert field.eq is not False, f"{field.name} is not in the digest"
+
+
+def test_only_a_monte_carlo_dose_depends_on_the_uncertainty_asked_for(case):
+    asked = {
+        (algorithm, wanted): other_plan(algorithm=algorithm, uncertainty_pct=wanted)(case).digest()
+        for algorithm in Algorithm
+        for wanted in (0.5, 2.0, 3.0)
+    }
+    for algorithm in Algorithm:
+        names = {asked[algorithm, wanted] for wanted in (0.5, 2.0, 3.0)}
+        assert len(names) == (3 if algorithm is Algorithm.MONTE_CARLO else 1)
+    assert asked[Algorithm.PENCIL_BEAM, 0.5] == case.digest()
+
+
+def test_each_request_has_its_own_random_numbers_and_always_the_same(case):
+    def settings(**fields):
+        service = DoseService(
+            image=case.image,
+            structures=case.structures,
+            models=Models([case.package]),
+            kept=lambda _d: None,
+            cache=None,
+        )
+        (item,) = service.requests(other_plan(**fields)(case).plan)
+        return monte_carlo_settings(item.request)
+
+    assert settings() is None
+    one = settings(algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=1.0)
+    assert one == settings(algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=1.0)
+    assert one.uncertainty_pct == 1.0
+    assert one.seed != settings(algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=1.5).seed

@@ -9,7 +9,7 @@ import pytest
 
 from ert.domain.identity import array_digest
 from ert.errors import BadTag, DigestMismatch, Unavailable, Untrusted
-from ert.storage import cache_entry
+from ert.storage import cache_entry, dose_content
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.cache_folder import CacheFolder
 from ert.storage.cache_local import LocalDoseCache
@@ -57,8 +57,37 @@ def test_a_dose_comes_back_byte_for_byte(cache):
     assert cache.get(B) is None
 
 
-def test_every_flipped_byte_is_noticed(sealer):
-    entry = bytearray(sealer.seal(samples.dose(A)))
+def test_a_monte_carlo_dose_comes_back_with_its_standard_errors(cache):
+    kept = samples.noisy_dose(A)
+    cache.put(kept)
+    found = cache.get(A)
+    assert found == kept
+    assert samples.same_statistics(found.statistics, kept.statistics)
+    assert not found.statistics.relative_sigma.flags.writeable
+
+
+def test_an_entry_without_noise_is_one_that_programs_before_monte_carlo_read(sealer, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        cache_entry.strictjson, "dump", lambda c, real=cache_entry.strictjson.dump: asked.append(c) or real(c)
+    )
+    sealer.seal(samples.dose(A))
+    assert set(asked[0]["dose"]) == {a.name for a in attrs.fields(type(samples.dose(A)))} - {"gy_per_mu", "statistics"}
+
+
+def test_standard_errors_of_another_dose_are_not_used(sealer, monkeypatch):
+    dose, other = samples.noisy_dose(A), samples.noisy_dose(A, seed=60)
+    monkeypatch.setattr(cache_entry, "dose_content", lambda _d, real=cache_entry.dose_content: {
+        **real(dose), "statistics": real(other)["statistics"]})  # fmt: skip
+    entry = sealer.seal(dose)
+    monkeypatch.undo()
+    with pytest.raises(DigestMismatch):
+        sealer.unseal(A, entry)
+
+
+@pytest.mark.parametrize("kept", [samples.dose(A), samples.noisy_dose(A)], ids=["without noise", "Monte Carlo"])
+def test_every_flipped_byte_is_noticed(sealer, kept):
+    entry = bytearray(sealer.seal(kept))
     refused = 0
     for place in range(len(entry)):
         entry[place] ^= 1 << (place % 8)
@@ -67,7 +96,7 @@ def test_every_flipped_byte_is_noticed(sealer):
         entry[place] ^= 1 << (place % 8)
         refused += 1
     assert refused == len(entry) > 1000
-    assert sealer.unseal(A, bytes(entry)) == samples.dose(A)
+    assert sealer.unseal(A, bytes(entry)) == kept
 
 
 def test_every_truncation_and_anything_appended_is_noticed(sealer):
@@ -109,13 +138,13 @@ def test_an_authentic_entry_that_lies_is_not_used(sealer, monkeypatch, spoiled):
 
 def test_an_entry_whose_values_do_not_fit_its_grid_is_not_used(sealer, monkeypatch):
     dose = samples.dose(A)
-    real = cache_entry.documents.to_content
+    real = dose_content.documents.to_content
 
     def other_grid(value, *, omit=()):
         return real(attrs.evolve(value, grid=attrs.evolve(value.grid, shape_zyx=(15, 12, 7)),
                                  gy_per_mu=np.zeros((15, 12, 7), np.float32)), omit=omit)  # fmt: skip
 
-    monkeypatch.setattr(cache_entry.documents, "to_content", other_grid)
+    monkeypatch.setattr(dose_content.documents, "to_content", other_grid)
     entry = sealer.seal(dose)
     with pytest.raises(BadTag):
         sealer.unseal(A, entry)

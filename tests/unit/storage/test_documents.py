@@ -58,6 +58,7 @@ def test_domain_values_come_back_the_same(name, value, array):
 def test_plans_of_version_1_keep_their_digest(monkeypatch):
     plan = samples.plan_of(COURSE)
     content = documents.to_content(plan)
+    assert content.pop("uncertainty_pct") == 2.0
     for beam in content["beams"]:
         assert beam.pop("machine_digest") == ""
     monkeypatch.setitem(documents.VERSIONS, "plan", 1)
