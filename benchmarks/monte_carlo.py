@@ -16,7 +16,8 @@ import numpy as np
 from ert.commissioning.package import read_package
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.dose.geometry import BeamGeometry
-from ert.dose.monte_carlo import BatchRunner, simulate
+from ert.dose.monte_carlo import simulate
+from ert.dose.monte_carlo_batches import BatchRunner
 from ert.dose.monte_carlo_scene import build_scene
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import monte_carlo_tables

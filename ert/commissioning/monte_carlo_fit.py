@@ -21,7 +21,8 @@ from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.mc_batches import run_pencil
-from ert.dose.monte_carlo import BATCHES, GY_PER_MEV_PER_G, BatchRunner
+from ert.dose.monte_carlo import GY_PER_MEV_PER_G
+from ert.dose.monte_carlo_batches import BATCHES, BatchRunner
 from ert.dose.monte_carlo_scene import Scene, build_scene
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables, monte_carlo_tables, photon_majorant

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.monte_carlo_model import MonteCarloSettings
+from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import Algorithm, DoseTo
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
@@ -69,6 +70,7 @@ def compute_beam_dose(
     monte_carlo: MonteCarloSettings | None = None,
     progress: Callable[[float], None] | None = None,
     check: Callable[[], None] | None = None,
+    watch: RunWatch | None = None,
 ) -> DoseResult:
     """Dose of one beam.
 
@@ -82,6 +84,7 @@ def compute_beam_dose(
     algorithm : the engine; redefinition and Monte Carlo need a model commissioned for them.
     monte_carlo : when Monte Carlo stops.
     progress : called with 0…1; check : may raise `Cancelled`.
+    watch : Monte Carlo: who is told about remaining time, pictures and checkpoints, and where to go on from.
 
     Raises
     ------
@@ -99,6 +102,7 @@ def compute_beam_dose(
         return monte_carlo_dose(
             tissue=tissue, geometry=geometry, model=model, dose_grid=dose_grid, ssd_cm=ssd_cm, warnings=tuple(warnings),
             request_digest=request_digest, dose_to=dose_to, settings=monte_carlo, progress=progress, check=check,
+            watch=watch,
         )  # fmt: skip
     job = _Job(
         tissue=tissue,

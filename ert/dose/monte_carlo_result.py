@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.monte_carlo_model import DoseStatistics, MonteCarloSettings
+from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import DoseTo
 from ert.dose.geometry import BeamGeometry
 from ert.dose.monte_carlo import simulate
@@ -37,6 +38,7 @@ def monte_carlo_dose(
     settings: MonteCarloSettings | None,
     progress: Callable[[float], None] | None,
     check: Callable[[], None] | None,
+    watch: RunWatch | None = None,
 ) -> DoseResult:
     """Monte Carlo dose of a beam that was found inside what the model was commissioned for.
 
@@ -60,6 +62,7 @@ def monte_carlo_dose(
         is_to_medium=dose_to is DoseTo.MEDIUM,
         progress=progress,
         check=check,
+        watch=watch,
     )
     notes: tuple[str, ...] = ()
     if statistics.uncertainty_pct > settings.uncertainty_pct:

@@ -8,7 +8,7 @@ from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.domain.plan import Algorithm, DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.kernels import mc_source
-from ert.dose.monte_carlo import BATCHES, BatchRunner, relative_sigma
+from ert.dose.monte_carlo_batches import BATCHES, BatchRunner, relative_sigma
 from ert.dose.monte_carlo_scene import build_scene, choose_media, media_ratios
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import monte_carlo_tables

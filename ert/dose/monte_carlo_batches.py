@@ -1,0 +1,160 @@
+"""Batches of histories on threads, added in order, and what their spread says about the sum."""
+
+from __future__ import annotations
+
+import math
+import os
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.domain.monte_carlo_model import MonteCarloSettings
+from ert.dose.kernels.mc_batches import run_beam
+from ert.dose.monte_carlo_scene import Scene
+from ert.dose.monte_carlo_source import SourceNumbers
+from ert.errors import Refused
+
+Float = NDArray[np.float64]
+BATCHES = 32
+"""Batches of one round; the standard error rests on at least so many, whatever the number of threads."""
+TALLIES = 4
+_SLICE = 1_000
+_POLL_S = 0.05
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Run:
+    """Sums over batches of equal size, on the grid of the scene.
+
+    Attributes
+    ----------
+    total, squares : Σ and Σ² over batches of the energy in each voxel, MeV × weight.
+    batches, histories : how many.
+    escaped, overflow, lost, incident : MeV × weight; overflow must be zero.
+    """
+
+    total: Float
+    squares: Float
+    batches: int
+    histories: int
+    escaped: float
+    overflow: float
+    lost: float
+    incident: float
+
+
+class Sums:
+    """Adds batches in the order of their numbers."""
+
+    def __init__(self, size: int) -> None:
+        self.total = np.zeros(size)
+        self.squares = np.zeros(size)
+        self.tally = np.zeros(TALLIES)
+        self.batches = 0
+        self.histories = 0
+
+    def add(self, score: Float, tally: Float, histories: int) -> None:
+        """Add a batch; its array is used up."""
+        self.total += score
+        np.multiply(score, score, out=score)
+        self.squares += score
+        self.tally += tally
+        self.batches += 1
+        self.histories += histories
+
+    def run(self) -> Run:
+        """The sums as they stand; the arrays are not copied."""
+        escaped, overflow, lost, incident = (float(v) for v in self.tally)
+        return Run(
+            total=self.total, squares=self.squares, batches=self.batches, histories=self.histories, escaped=escaped,
+            overflow=overflow, lost=lost, incident=incident,
+        )  # fmt: skip
+
+
+class BatchRunner:
+    """Runs batches of one beam on threads and adds them in order: the same bytes for any number of threads."""
+
+    def __init__(self, scene: Scene, source: SourceNumbers, settings: MonteCarloSettings) -> None:
+        self.scene, self.source, self.settings = scene, source, settings
+        self.threads = settings.threads or os.cpu_count() or 1
+        self.sums = Sums(scene.grid.size_zyx)
+        self._spare: list[Float] = []
+
+    def _batch(self, score: Float, first: int, histories: int, stop: threading.Event) -> tuple[Float, Float]:
+        """One batch in short slices, so that a stop need not wait for it; what was stopped is never added."""
+        score.fill(0.0)
+        tally = np.zeros(TALLIES)
+        for begin in range(first, first + histories, _SLICE):
+            if stop.is_set():
+                break
+            run_beam(
+                begin, min(_SLICE, first + histories - begin), np.uint64(self.settings.seed), self.source.source,
+                self.source.numbers, self.source.metals, self.source.affine, self.scene.kernel, self.scene.tables,
+                score, tally,
+            )  # fmt: skip
+        return score, tally
+
+    def run(self, batches: int, histories: int, check: Callable[[], None] | None) -> Generator[int, None, None]:
+        """Run further batches of so many histories; yields after each how many are done.
+
+        `check` is called on this thread after every batch and while waiting for one; if it raises, the threads end
+        within a slice.
+        """
+        begin, stop = self.sums.histories, threading.Event()
+        waiting: deque[Future[tuple[Float, Float]]] = deque()
+        with ThreadPoolExecutor(self.threads) as pool:
+            started = done = 0
+            try:
+                while done < batches:
+                    while started < batches and len(waiting) < self.threads:
+                        score = self._spare.pop() if self._spare else np.empty(self.scene.grid.size_zyx)
+                        first = begin + started * histories
+                        waiting.append(pool.submit(self._batch, score, first, histories, stop))
+                        started += 1
+                    _wait(waiting[0], check)
+                    score, tally = waiting.popleft().result()
+                    self.sums.add(score, tally, histories)
+                    self._spare.append(score)
+                    done += 1
+                    yield done
+            finally:
+                stop.set()
+                for future in waiting:
+                    future.cancel()
+
+
+def _wait(future: Future[tuple[Float, Float]], check: Callable[[], None] | None) -> None:
+    while True:
+        is_done = bool(wait([future], timeout=_POLL_S).done)
+        if check is not None:
+            check()
+        if is_done:
+            return
+
+
+def relative_sigma(run: Run) -> Float:
+    """Standard error over mean of each voxel, from the spread of the batches; 0 where nothing was scored."""
+    n = run.batches
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.maximum(run.squares - run.total**2 / n, 0.0) * (n / (n - 1.0))
+        return np.where(run.total > 0.0, np.sqrt(variance) / run.total, 0.0)
+
+
+def mean_uncertainty_pct(dose: Float, sigma: Float) -> float:
+    """Mean relative standard error over voxels above half of the maximum, percent (AAPM TG-105)."""
+    is_high = dose > 0.5 * dose.max(initial=0.0)
+    return 100.0 * float(sigma[is_high].mean()) if np.any(is_high) else math.inf
+
+
+def check_run(run: Run) -> None:
+    """Energy in = energy out, and nothing lost from the stack; `Refused` otherwise."""
+    if run.overflow > 0.0:
+        raise Refused("The Monte Carlo lost particles; the dose was thrown away.", hint="Report this as a defect.")
+    found = float(run.total.sum()) + run.escaped + run.lost
+    if abs(found - run.incident) > 1e-9 * run.incident:
+        raise Refused("The Monte Carlo's energy balance failed; the dose was thrown away.", hint="Report this.")
