@@ -12,6 +12,7 @@ class Changes:
     plan: bool = False
     dose: bool = False
     progress: bool = False
+    picture: bool = False
     dvh: bool = False
     saved: bool = False
     structures: bool = False

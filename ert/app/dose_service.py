@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from ert.app.dose_grid import dose_grid
+from ert.app.final_dose import FinalWatch
 from ert.app.jobs import JobContext
 from ert.app.ports import DoseCache
 from ert.app.selftest import require_tested_engine
@@ -20,6 +21,7 @@ from ert.domain.identity import digest_of
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloSettings
+from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.output_tables import OutputTables
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
@@ -209,8 +211,23 @@ class DoseService:
             self._tissue = (key, tissue)
         return self._tissue[1]
 
-    def compute(self, plan: Plan, ctx: JobContext) -> tuple[DoseResult, ...]:
+    def remembered(self, plan: Plan) -> tuple[DoseResult, ...] | None:
+        """Doses of all beams of a plan that has some, if every one is in memory; raises as `requests` does."""
+        return _all_of([self.memory.get(item.request.digest) for item in self.requests(plan)])
+
+    def found(self, plan: Plan) -> tuple[DoseResult, ...] | None:
+        """Doses of all beams, if none would have to be computed."""
+        found = _all_of([self._known(item.request) for item in self.requests(plan)])
+        for result in found or ():
+            self.memory.put(result)
+        return found
+
+    def compute(self, plan: Plan, ctx: JobContext, watch: FinalWatch | None = None) -> tuple[DoseResult, ...]:
         """Doses of all beams, from memory, store or cache where the very same request was answered before.
+
+        Parameters
+        ----------
+        watch : follows the beams that a Monte Carlo computes.
 
         Raises
         ------
@@ -224,18 +241,23 @@ class DoseService:
         results = []
         for number, item in enumerate(requests):
             ctx.check()
-            result = self.memory.get(item.request.digest) or self._kept(item.request.digest)
+            result = self._known(item.request)
             if result is None:
-                result = self._cached(item.request)
-            if result is None:
-                result = self._compute_one(plan, item, ctx, number / len(requests), 1 / len(requests))
+                share = (number / len(requests), 1 / len(requests))
+                result = self._compute_one(plan, item, ctx, share, None if watch is None else watch.watch(number))
                 self._cache.put(result)
             if result.request_digest != item.request.digest:
                 raise DigestMismatch("A dose came back that does not belong to what was asked for.")
             self.memory.put(result)
             results.append(result)
+            if watch is not None:
+                watch.finished(number, result)
         ctx.progress(1.0)
         return tuple(results)
+
+    def _known(self, request: DoseRequest) -> DoseResult | None:
+        """The answer to a request from memory, store or cache."""
+        return self.memory.get(request.digest) or self._kept(request.digest) or self._cached(request)
 
     def _cached(self, request: DoseRequest) -> DoseResult | None:
         """The dose in a cache, if it answers this request and no other."""
@@ -247,7 +269,10 @@ class DoseService:
             return None
         return result
 
-    def _compute_one(self, plan: Plan, item: BeamRequest, ctx: JobContext, done: float, share: float) -> DoseResult:
+    def _compute_one(
+        self, plan: Plan, item: BeamRequest, ctx: JobContext, part: tuple[float, float], watch: RunWatch | None
+    ) -> DoseResult:
+        done, share = part
         ctx.progress(done, f"Preparing the patient for beam {item.beam.name}")
         tissue = self.tissue(plan)
         ctx.check()
@@ -261,6 +286,14 @@ class DoseService:
             algorithm=plan.algorithm,
             monte_carlo=monte_carlo_settings(item.request),
             request_digest=item.request.digest,
-            progress=lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"),
+            progress=(lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"))
+            if watch is None
+            else None,
             check=ctx.check,
+            watch=watch,
         )
+
+
+def _all_of(found: Sequence[DoseResult | None]) -> tuple[DoseResult, ...] | None:
+    there = tuple(result for result in found if result is not None)
+    return there if len(there) == len(found) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -21,6 +22,7 @@ class DoseStatus(enum.StrEnum):
 
     NONE = "none"
     COMPUTING = "computing"
+    PREVIEW = "preview"
     CURRENT = "current"
     STALE = "stale"
     FAILED = "failed"
@@ -39,11 +41,46 @@ class BeamDose:
 
 
 @attrs.frozen(kw_only=True)
+class DosePreview:
+    """A picture to plan by that is not the plan's dose: another engine's, or of a Monte Carlo that is not finished.
+
+    It has none of the fields of a dose, so that nothing that reports, exports, keeps or approves doses takes it.
+
+    Attributes
+    ----------
+    preview_gy : float32 [z, y, x] on the grid.
+    preview_beams_gy : of each beam, in the plan's order.
+    preview_mu : monitor units the picture is drawn for; the plan states none until its dose is there.
+    engine : that most of the picture comes from.
+    uncertainty_pct : of an unfinished Monte Carlo.
+    """
+
+    grid: VoxelGrid
+    preview_gy: NDArray[np.float32] = attrs.field(eq=False, repr=False)
+    preview_beams_gy: tuple[NDArray[np.float32], ...] = attrs.field(eq=False, repr=False)
+    preview_mu: tuple[float, ...]
+    engine: str
+    uncertainty_pct: float | None = None
+
+
+@attrs.frozen(kw_only=True)
+class FinalRun:
+    """How far the computation of the final dose is."""
+
+    beam_name: str = ""
+    histories: int = 0
+    uncertainty_pct: float | None = None
+    remaining_s: float | None = None
+
+
+@attrs.frozen(kw_only=True)
 class DoseState:
     """What a screen may show of the dose.
 
     ``plan_gy`` is the dose of the plan only while ``status`` is CURRENT. Otherwise it is the last one computed, kept
-    so that a screen can draw it greyed and hatched; tables, reports and export must not use it.
+    so that a screen can draw it greyed and hatched; tables, reports and export must not use it. While ``status`` is
+    PREVIEW there is no such dose but a ``preview``, and ``final_run`` says how far the plan's own dose is, if it is
+    being computed.
     """
 
     status: DoseStatus = DoseStatus.NONE
@@ -56,11 +93,41 @@ class DoseState:
     uncertainty: DoseUncertainty | None = None
     max_gy: float = 0.0
     max_point_cm: tuple[float, float, float] | None = None
+    preview: DosePreview | None = None
+    final_run: FinalRun | None = None
 
     @property
     def is_current(self) -> bool:
         """True if the dose belongs to the plan on screen."""
         return self.status is DoseStatus.CURRENT
+
+    @property
+    def is_outdated(self) -> bool:
+        """True if what can be drawn belongs to an earlier state of the plan."""
+        return self.picture is not None and self.status not in (DoseStatus.CURRENT, DoseStatus.PREVIEW)
+
+    @property
+    def picture(self) -> tuple[NDArray[np.float32], VoxelGrid] | None:
+        """What views draw, marked as what it is: the dose, or its preview."""
+        if self.plan_gy is not None and self.grid is not None:
+            return self.plan_gy, self.grid
+        return None if self.preview is None else (self.preview.preview_gy, self.preview.grid)
+
+    @property
+    def picture_engine(self) -> str:
+        """The engine the picture is of; empty without one."""
+        return self.engine if self.plan_gy is not None or self.preview is None else self.preview.engine
+
+
+def _monitor_units(plan: Plan) -> list[float]:
+    mu = [b.mu for b in plan.beams]
+    if any(m is None for m in mu):
+        raise Refused("A beam has no monitor units; the plan dose cannot be stated.")
+    return [float(m) for m in mu if m is not None]
+
+
+def _beam_gy(result: DoseResult, factor: float) -> NDArray[np.float32]:
+    return read_only((result.gy_per_mu.astype(np.float64) * factor).astype(np.float32))
 
 
 def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
@@ -71,10 +138,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
     Refused
         If a beam has no monitor units.
     """
-    mu = [b.mu for b in plan.beams]
-    if any(m is None for m in mu):
-        raise Refused("A beam has no monitor units; the plan dose cannot be stated.")
-    mu_known = [float(m) for m in mu if m is not None]
+    mu_known = _monitor_units(plan)
     fractions = plan.prescription.fractions
     total = read_only(plan_dose_gy(list(results), mu_known, fractions))
     grid = results[0].grid
@@ -83,7 +147,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
     beams = tuple(
         BeamDose(
             beam_number=beam.number,
-            gy=read_only((result.gy_per_mu.astype(np.float64) * (m * fractions)).astype(np.float32)),
+            gy=_beam_gy(result, m * fractions),
             mu=m,
             ssd_cm=result.ssd_cm,
             given_dose_gy=None if result.given_dose_gy_per_mu is None else result.given_dose_gy_per_mu * m * fractions,
@@ -102,3 +166,23 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
         max_gy=float(total[k, j, i]),
         max_point_cm=(float(point[0]), float(point[1]), float(point[2])),
     )
+
+
+def preview_state(plan: Plan, results: Sequence[DoseResult], *, message: str) -> DoseState:
+    """What is shown of a plan by another engine than its own, for the monitor units of that engine's dose.
+
+    Raises
+    ------
+    Refused
+        If a beam has no monitor units.
+    """
+    mu_known = _monitor_units(plan)
+    fractions = plan.prescription.fractions
+    preview = DosePreview(
+        grid=results[0].grid,
+        preview_gy=read_only(plan_dose_gy(list(results), mu_known, fractions)),
+        preview_beams_gy=tuple(_beam_gy(r, m * fractions) for r, m in zip(results, mu_known, strict=True)),
+        preview_mu=tuple(mu_known),
+        engine=results[0].engine,
+    )
+    return DoseState(status=DoseStatus.PREVIEW, message=message, preview=preview)

@@ -35,11 +35,11 @@ class Evaluation:
         self.dvhs = ()
 
     def start(self, plan: Plan, dose: DoseState) -> None:
-        """Compute the histograms of all contoured structures for a current dose."""
+        """Compute the histograms of all contoured structures for a current dose or its preview."""
         self.clear()
-        if dose.plan_gy is None or dose.grid is None:
+        if dose.picture is None:
             return
-        gy, grid = dose.plan_gy, dose.grid
+        gy, grid = dose.picture
         wanted = [s for s in self._structures.structures if s.contours]
         question = self._question
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-
-import attrs
 
 from ert.app.beam_tools import BeamTools
 from ert.app.changes import Changes
+from ert.app.dose_follower import DoseFollower
 from ert.app.dose_service import DoseService, Models
-from ert.app.dose_state import BeamDose, DoseState, DoseStatus, dose_state
+from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
-from ert.app.jobs import Job, JobContext, Jobs, Lane
+from ert.app.jobs import Jobs, Lane
 from ert.app.mu_check import MuChecker
-from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.app.plan_checks import plan_findings
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
@@ -29,9 +26,6 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
-from ert.errors import ErtError, Refused
-
-SETTLE_S = 0.15  # further edits within this time join the same computation
 
 
 class PlanWorkspace:
@@ -68,15 +62,16 @@ class PlanWorkspace:
         self._dose_service = DoseService(
             image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
         )
-        self._results: tuple[DoseResult, ...] = ()
-        self._dose = DoseState()
-        self._dose_job: Job[tuple[DoseResult, ...]] | None = None
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self._mu_checker = MuChecker(models, patient_position=image.patient_position)
         self._is_saving = False
         self._save_error: BaseException | None = None
+        self._follower = DoseFollower(
+            service=self._dose_service, jobs=jobs, session=self._session, structures=structures,
+            evaluation=self.evaluation, publish=self._publish,
+        )  # fmt: skip
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
@@ -131,12 +126,17 @@ class PlanWorkspace:
     @property
     def dose(self) -> DoseState:
         """The dose and whether it belongs to what is on screen."""
-        return self._dose
+        return self._follower.state
 
     @property
     def dvhs(self) -> tuple[Dvh, ...]:
         """Dose–volume histograms of the current dose; empty unless the dose is current."""
-        return self.evaluation.dvhs if self._dose.status is DoseStatus.CURRENT else ()
+        return self.evaluation.dvhs if self.dose.is_current else ()
+
+    @property
+    def shown_dvhs(self) -> tuple[Dvh, ...]:
+        """Histograms for the screen: of the current dose, or of the interactive engine's preview of it."""
+        return self.evaluation.dvhs if self.dose.status in (DoseStatus.CURRENT, DoseStatus.PREVIEW) else ()
 
     def metric(self, structure_number: int, metric: str) -> float | None:
         """A metric such as ``D95%`` of the current dose; None unless its histogram is there.
@@ -146,7 +146,7 @@ class PlanWorkspace:
         Refused
             If the metric is not understood.
         """
-        if self._dose.status is not DoseStatus.CURRENT:
+        if not self.dose.is_current:
             return None
         return self.evaluation.metric(structure_number, metric, prescription_gy=self.plan.prescription.dose_gy)
 
@@ -158,7 +158,7 @@ class PlanWorkspace:
             structures=self.structures,
             image=self.image,
             models=self.models,
-            dose=self._dose,
+            dose=self.dose,
             library=self.library,
             releases=self.releases,
             review=self.tissue_reviews.review,
@@ -170,7 +170,7 @@ class PlanWorkspace:
     @property
     def mu_checks(self) -> tuple[BeamMuCheck, ...]:
         """Monitor units of each beam checked by hand; empty unless the dose is current."""
-        return self._mu_checker.checks(self.plan, self._dose)
+        return self._mu_checker.checks(self.plan, self.dose)
 
     def subscribe(self, listener: Callable[[Changes], None]) -> Callable[[], None]:
         """Be told of changes; returns the function that ends it."""
@@ -206,130 +206,38 @@ class PlanWorkspace:
 
     def _plan_changed(self) -> None:
         self.tissue_reviews.follow(self.plan)
-        self._take_known_dose()
+        self._follower.plan_changed()
         self._publish(Changes(plan=True, dose=True))
-        if self._dose.status is DoseStatus.STALE:
+        if self.dose.status is DoseStatus.STALE:
             self.compute_dose()
 
     # ---- dose ----------------------------------------------------------------------------------------------------
 
-    def _take_known_dose(self) -> None:
-        """Show the dose if every beam's is in memory; otherwise mark what is shown as out of date."""
-        try:
-            requests = self._dose_service.requests(self.plan) if self.plan.beams else ()
-        except Refused as error:
-            self._cancel_job()
-            self._mark(DoseStatus.FAILED, str(error))
-            return
-        known = [self._dose_service.memory.get(r.request.digest) for r in requests]
-        found = tuple(r for r in known if r is not None)
-        if requests and len(found) == len(requests):
-            self._cancel_job()
-            self._adopt(found)
-        elif not requests:
-            self._cancel_job()
-            self._results, self._dose = (), DoseState()
-        else:
-            self._mark(DoseStatus.STALE, "The plan was edited after this dose was computed.")
-
-    def _mark(self, status: DoseStatus, message: str) -> None:
-        self._session.replace(without_monitor_units(self.plan))
-        self.evaluation.clear()
-        self._dose = attrs.evolve(self._dose, status=status, message=message, fraction=0.0)
-
     def compute_dose(self) -> None:
         """Compute what is missing on the dose lane; a computation under way for an older state is cancelled."""
-        plan = self.plan
-        if not plan.beams:
-            return
-        self._cancel_job()
+        self._follower.compute()
 
-        def work(ctx: JobContext) -> tuple[DoseResult, ...]:
-            _settle(ctx)
-            return self._dose_service.compute(plan, ctx)
-
-        self._dose_job = self._jobs.submit(
-            Lane.DOSE,
-            work,
-            title=f"Dose of {plan.name}",
-            on_done=lambda results: self._dose_arrived(plan, results),
-            on_failed=lambda error: self._dose_failed(plan, error),
-            on_cancelled=lambda: self._dose_cancelled(plan),
-            on_progress=lambda fraction, text: self._dose_progress(plan, fraction, text),
-        )
-        self._dose = attrs.evolve(self._dose, status=DoseStatus.COMPUTING, fraction=0.0, message="Computing dose")
-        self._publish(Changes(dose=True))
+    def compute_final_dose(self) -> None:
+        """Compute the plan's own dose where it is too slow to follow the edits; raises `Refused` without a preview."""
+        self._follower.compute_final()
 
     def cancel_dose(self) -> None:
-        """Stop the computation under way; the dose stays out of date until it is asked for again."""
-        self._cancel_job()
-        if self._dose.status is DoseStatus.COMPUTING:
-            self._mark(DoseStatus.STALE, "The computation was cancelled.")
-            self._publish(Changes(dose=True))
-
-    def _cancel_job(self) -> None:
-        if self._dose_job is not None:
-            self._dose_job.cancel()
-            self._dose_job = None
-
-    def _is_current_job(self, plan: Plan) -> bool:
-        return self._dose_job is not None and without_monitor_units(plan) == without_monitor_units(self.plan)
-
-    def _dose_arrived(self, plan: Plan, results: tuple[DoseResult, ...]) -> None:
-        if not self._is_current_job(plan):
-            return  # an answer to a question nobody asks any more
-        self._dose_job = None
-        self._adopt(results)
-        self._publish(Changes(plan=True, dose=True))
-
-    def _dose_failed(self, plan: Plan, error: BaseException) -> None:
-        if not self._is_current_job(plan):
-            return
-        self._dose_job = None
-        sentence = str(error) if isinstance(error, ErtError) else "The dose engine failed; see the log."
-        self._mark(DoseStatus.FAILED, sentence)
-        self._publish(Changes(dose=True))
-
-    def _dose_cancelled(self, plan: Plan) -> None:
-        if self._is_current_job(plan):
-            self.cancel_dose()
-
-    def _dose_progress(self, plan: Plan, fraction: float, text: str) -> None:
-        if self._is_current_job(plan):
-            self._dose = attrs.evolve(self._dose, fraction=fraction, message=text)
-            self._publish(Changes(progress=True))
-
-    def _adopt(self, results: tuple[DoseResult, ...]) -> None:
-        """Normalise and show doses that answer exactly the plan's requests."""
-        self._results = results
-        try:
-            plan = with_monitor_units(self.plan, results, structures=self.structures)
-        except Refused as error:
-            self._mark(DoseStatus.FAILED, str(error))
-            return
-        self._session.replace(plan)
-        self._dose = dose_state(plan, results)
-        self.evaluation.start(plan, self._dose)
+        """Stop the computation under way; what there is stays, marked as what it is, until a dose is asked for."""
+        self._follower.cancel()
 
     def beam_dose(self, number: int) -> BeamDose | None:
         """The current dose of one beam; None unless the plan's dose is current."""
-        if self._dose.status is not DoseStatus.CURRENT:
-            return None
-        return next((b for b in self._dose.beams if b.beam_number == number), None)
+        return self._follower.beam_dose(number)
 
     def wait_for_dose(self, pump: Callable[[], None], timeout_s: float = 600.0) -> None:
-        """Run the owner's queue until the dose is current or failed (command line, tests).
+        """Run the owner's queue until the plan's own dose is current or failed (command line, tests).
 
         Raises
         ------
         Refused
             With the reason, if the dose could not be computed; or if time ran out.
         """
-        end_s = time.monotonic() + timeout_s
-        while self._dose.status in (DoseStatus.COMPUTING, DoseStatus.STALE) and time.monotonic() < end_s:
-            pump()
-        if self._dose.status is not DoseStatus.CURRENT:
-            raise Refused(self._dose.message or "There is no dose.")
+        self._follower.wait(pump, timeout_s)
 
     # ---- keeping -------------------------------------------------------------------------------------------------
 
@@ -352,8 +260,8 @@ class PlanWorkspace:
         on_failed : called with the error: `StaleRevision`, `DiskFull`, `StorageFailed`, `DatabaseBusy`, one of
             `Untrusted` for a damaged site, or a fault of ours.
         """
-        plan, base, doses = self.plan, self.revision, self._results
-        kept = doses if self._dose.status is DoseStatus.CURRENT else ()
+        plan, base = self.plan, self.revision
+        kept = self._follower.results if self.dose.is_current else ()
         self._is_saving = True
 
         def saved(stored: StoredPlan) -> None:
@@ -382,7 +290,7 @@ class PlanWorkspace:
 
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
-        self._cancel_job()
+        self._follower.stop()
         self.evaluation.clear()
         self.tissue_reviews.clear()
         self._listeners.clear()
@@ -390,11 +298,3 @@ class PlanWorkspace:
     def _publish(self, changes: Changes) -> None:
         for listener in list(self._listeners):
             listener(changes)
-
-
-def _settle(ctx: JobContext) -> None:
-    """Wait a moment, so that a burst of edits costs one computation."""
-    end_s = time.monotonic() + SETTLE_S
-    while time.monotonic() < end_s:
-        ctx.check()
-        time.sleep(0.01)

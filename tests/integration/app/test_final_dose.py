@@ -1,0 +1,122 @@
+"""A Monte Carlo plan is followed by a preview; its own dose comes on request, and only that leaves the program."""
+
+import attrs
+import numpy as np
+import pytest
+
+from ert.app.dose_state import DoseStatus
+from ert.app.plan_output import plan_report
+from ert.domain.dose import DoseResult
+from ert.domain.plan import Algorithm, DoseGridSpec, Goal, with_beam
+from ert.errors import ExportRejected, InvalidPlan, Refused
+
+
+@pytest.fixture
+def planned(workspace, owner, beam):
+    """One beam on a coarse grid, computed by Monte Carlo to 3 %; the preview is there."""
+    workspace.apply(
+        "Plan",
+        lambda plan: attrs.evolve(
+            with_beam(plan, beam), algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=3.0,
+            dose_grid=DoseGridSpec(spacing_cm=1.0, margin_cm=2.0),
+        ),
+    )  # fmt: skip
+    owner.until(lambda: workspace.dose.status is DoseStatus.PREVIEW)
+    return workspace
+
+
+def until_histograms(workspace, owner):
+    owner.until(lambda: workspace.shown_dvhs)
+
+
+def test_edits_are_followed_by_the_interactive_engine_and_nothing_takes_its_dose_for_the_plans(planned, owner):
+    state = planned.dose
+    assert state.picture_engine.startswith("pencil-beam")
+    assert state.plan_gy is None
+    assert not state.is_current
+    assert planned.plan.beams[0].mu is None
+    until_histograms(planned, owner)
+    assert planned.dvhs == ()
+    assert planned.mu_checks == ()
+    assert planned.metric(planned.plan.prescription.target_number, "Mean") is None
+    assert any(f.code == "dose-preview" for f in planned.findings)
+    with pytest.raises(ExportRejected, match="no dose that belongs to the plan"):
+        plan_report(planned, planned.shown_dvhs)
+    # 50 Gy are 90 % of the given dose, also in the picture.
+    mu = state.preview.preview_mu[0]
+    known = planned._dose_service.remembered(attrs.evolve(planned.plan, algorithm=Algorithm.PENCIL_BEAM))
+    assert state.preview.preview_gy == pytest.approx(known[0].gy_per_mu * np.float32(mu * 25), rel=1e-6)
+    assert 0.9 * known[0].given_dose_gy_per_mu * mu * 25 == pytest.approx(50.0, rel=0.51 / mu)
+
+
+def test_the_final_dose_is_the_plans_with_its_errors_and_comes_back_from_the_store(session, planned, owner):
+    seen = []
+    planned.subscribe(lambda changes: seen.append(planned.dose) if changes.progress else None)
+    planned.compute_final_dose()
+    assert planned.dose.status is DoseStatus.PREVIEW
+    planned.apply("Goal", lambda p: attrs.evolve(
+        p, goals=(Goal(structure_number=p.prescription.target_number, metric="D95%", comparison=">=", value=95.0,
+                       unit="%"),)))  # fmt: skip
+    planned.wait_for_dose(owner.pump)  # a goal asks for no other dose: the run went on
+    final = planned.dose
+    assert final.is_current and final.preview is None and final.final_run is None
+    assert final.engine.startswith("monte-carlo")
+    assert final.uncertainty.mean_pct <= 3.0
+    assert any(s.final_run is not None and s.final_run.histories > 0 for s in seen)
+    assert 0.0 < float(final.uncertainty.sigma_gy.max()) < final.max_gy
+    assert planned.plan.beams[0].mu == round(planned.plan.beams[0].mu)
+    saved = []
+    planned.save(on_saved=lambda: saved.append(True))
+    owner.until(lambda: saved)
+    planned.close()
+    again = session.open_plan(planned.plan.id)
+    owner.until(lambda: again.dose.status is not DoseStatus.COMPUTING)
+    assert again.dose.is_current  # kept with the plan: nothing was simulated
+    assert np.array_equal(again.dose.plan_gy, final.plan_gy)
+    assert np.array_equal(again.dose.uncertainty.sigma_gy, final.uncertainty.sigma_gy)
+    assert again.dose.uncertainty.mean_pct == final.uncertainty.mean_pct
+    again.close()
+
+
+def test_an_edit_ends_the_run_and_undo_brings_the_finished_dose_back(planned, owner):
+    planned.wait_for_dose(owner.pump)
+    before = planned.dose.plan_gy
+    planned.apply("Turn", lambda p: with_beam(p, attrs.evolve(p.beams[0], gantry_deg=p.beams[0].gantry_deg + 5.0)))
+    assert planned.dose.is_outdated
+    owner.until(lambda: planned.dose.status is DoseStatus.PREVIEW)
+    planned.compute_final_dose()
+    planned.undo()
+    assert planned.dose.is_current
+    assert np.array_equal(planned.dose.plan_gy, before)
+
+
+def test_a_cancelled_run_leaves_a_picture_that_is_no_dose(planned, owner):
+    planned.apply("Finer", lambda p: attrs.evolve(p, uncertainty_pct=0.5))
+    owner.until(lambda: planned.dose.status is DoseStatus.PREVIEW)
+    planned.compute_final_dose()
+    owner.until(lambda: planned.dose.preview.uncertainty_pct is not None)
+    planned.cancel_dose()
+    owner.until(lambda: planned.dose.final_run is None)
+    state = planned.dose
+    assert state.status is DoseStatus.PREVIEW
+    assert state.preview.uncertainty_pct > 0.5
+    assert state.picture_engine == "monte-carlo not finished"
+    assert not isinstance(state.preview, DoseResult)
+    assert planned.plan.beams[0].mu is None
+    assert planned.dvhs == ()
+    with pytest.raises(ExportRejected):
+        plan_report(planned, ())
+
+
+def test_the_wanted_uncertainty_is_refused_outside_its_range(planned):
+    for wrong in (0.49, 3.01, -1.0):
+        with pytest.raises(InvalidPlan, match=r"0.5 to 3 %"):
+            planned.apply("Uncertainty", lambda p, wrong=wrong: attrs.evolve(p, uncertainty_pct=wrong))
+    assert planned.plan.uncertainty_pct == 3.0
+
+
+def test_a_plan_that_follows_its_edits_has_no_final_dose_to_ask_for(workspace, owner, beam):
+    workspace.apply("Add beam", lambda plan: with_beam(plan, beam))
+    workspace.wait_for_dose(owner.pump)
+    with pytest.raises(Refused, match="begins from a preview"):
+        workspace.compute_final_dose()
