@@ -155,14 +155,15 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
         )
         for beam, result, m in zip(plan.beams, results, mu_known, strict=True)
     )
+    uncertainty = plan_uncertainty(results, mu_known, fractions, total)
     return DoseState(
         status=DoseStatus.CURRENT,
         fraction=1.0,
         grid=grid,
         plan_gy=total,
         beams=beams,
-        engine=results[0].engine,
-        uncertainty=plan_uncertainty(results, mu_known, fractions, total),
+        engine=results[0].engine if uncertainty is None else uncertainty.engine_text(results[0].engine),
+        uncertainty=uncertainty,
         max_gy=float(total[k, j, i]),
         max_point_cm=(float(point[0]), float(point[1]), float(point[2])),
     )

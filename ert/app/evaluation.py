@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import evaluate_metric
 from ert.app.changes import Changes
@@ -14,17 +16,27 @@ from ert.domain.image import CtImage
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
 
+_Found = tuple[tuple[Dvh, ...], dict[int, tuple[Dvh, Dvh]]]
+
 
 class Evaluation:
-    """Keeps the histograms of the current dose; they vanish with it."""
+    """Keeps the histograms of the dose or its preview; they vanish with it.
+
+    Attributes
+    ----------
+    dvhs : of every contoured structure.
+    bands : of a Monte Carlo dose, by structure: the histograms of the dose one standard error lower and one higher in
+        all voxels at once. Errors of different voxels hardly go together, so this is an outer bound.
+    """
 
     def __init__(
         self, *, image: CtImage, structures: StructureSet, jobs: Jobs, publish: Callable[[Changes], None]
     ) -> None:
         self._image, self._structures, self._jobs, self._publish = image, structures, jobs, publish
-        self._job: Job[tuple[Dvh, ...]] | None = None
+        self._job: Job[_Found] | None = None
         self._question = 0
         self.dvhs: tuple[Dvh, ...] = ()
+        self.bands: dict[int, tuple[Dvh, Dvh]] = {}
 
     def clear(self) -> None:
         """Forget the histograms and stop computing."""
@@ -32,7 +44,7 @@ class Evaluation:
             self._job.cancel()
             self._job = None
         self._question += 1
-        self.dvhs = ()
+        self.dvhs, self.bands = (), {}
 
     def start(self, plan: Plan, dose: DoseState) -> None:
         """Compute the histograms of all contoured structures for a current dose or its preview."""
@@ -40,16 +52,21 @@ class Evaluation:
         if dose.picture is None:
             return
         gy, grid = dose.picture
+        sigma_gy = dose.uncertainty.sigma_gy if dose.is_current and dose.uncertainty is not None else None
         wanted = [s for s in self._structures.structures if s.contours]
         question = self._question
 
-        def work(ctx: JobContext) -> tuple[Dvh, ...]:
-            found = []
+        def work(ctx: JobContext) -> _Found:
+            found, bands = [], {}
+            edges = None if sigma_gy is None else (np.maximum(gy - sigma_gy, 0.0), gy + sigma_gy)
             for number, structure in enumerate(wanted):
                 ctx.check()
                 ctx.progress(number / len(wanted), structure.name)
                 found.append(compute_dvh(structure, gy, grid))
-            return tuple(found)
+                if edges is not None:
+                    low, high = edges
+                    bands[structure.number] = (compute_dvh(structure, low, grid), compute_dvh(structure, high, grid))
+            return tuple(found), bands
 
         self._job = self._jobs.submit(
             Lane.IO,
@@ -57,14 +74,14 @@ class Evaluation:
             title=f"Histograms of {plan.name}",
             supersedes="dvh",
             can_stop=False,  # a plot that waits for ever helps nobody
-            on_done=lambda dvhs: self._arrived(question, dvhs),
+            on_done=lambda found: self._arrived(question, found),
         )
 
-    def _arrived(self, question: int, dvhs: tuple[Dvh, ...]) -> None:
+    def _arrived(self, question: int, found: _Found) -> None:
         if question != self._question:
             return  # finished before it could be cancelled: histograms of a dose that is no longer shown
         self._job = None
-        self.dvhs = dvhs
+        self.dvhs, self.bands = found
         self._publish(Changes(dvh=True))
 
     def metric(self, structure_number: int, metric: str, *, prescription_gy: float) -> float | None:

@@ -68,6 +68,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         findings=workspace.findings,
         mu_checks=workspace.mu_checks,
         engine=dose.engine,
+        uncertainty="" if dose.uncertainty is None else dose.uncertainty.sentence,
         software=f"ERT {metadata.version('ert')}",
         digests=(
             ("Plan", plan.digest),
@@ -75,6 +76,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
             *((f"Machine {name}", machine.digest) for name, machine in sorted(machines.items())),
             *(("Beam model", digest) for digest in models),
             ("Dose", array_digest(dose.plan_gy)),
+            *([] if dose.uncertainty is None else [("Standard errors", array_digest(dose.uncertainty.sigma_gy))]),
         ),
         is_demo=any(workspace.models.of_beam(b)[1].is_demo for b in plan.beams),
     )

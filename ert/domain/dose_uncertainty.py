@@ -31,6 +31,10 @@ class DoseUncertainty:
     mean_pct: float
     histories: int
 
+    def engine_text(self, engine: str) -> str:
+        """The engine's name and version with the plan's statistics in place of one beam's."""
+        return f"{engine.split(',', 1)[0]}, {self.mean_pct:.2f} %, {self.histories} histories"
+
     @property
     def sentence(self) -> str:
         """What is said wherever the dose is stated."""

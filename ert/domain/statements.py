@@ -20,7 +20,7 @@ ALGORITHM_NAMES = {
 ALGORITHM_SHORT = {
     Algorithm.PENCIL_BEAM: "Pencil beam (estimate)",
     Algorithm.PBRA: "Redefinition (PBRA), estimate",
-    Algorithm.MONTE_CARLO: "Monte Carlo (noisy)",
+    Algorithm.MONTE_CARLO: "Monte Carlo",
 }
 _TRUST = {
     Algorithm.PENCIL_BEAM: "an estimate. Behind and beside bone, air and bolus steps it may err by 5–15 %.",

@@ -97,7 +97,8 @@ class PlanReport:
     plan, revision, status, saved_by, saved_at : as recorded; revision 0 and no time for a plan never saved.
     machines : by name.
     dose_gy : float32 [z, y, x] on ``dose_grid``, whole course.
-    digests : (what, SHA-256) of plan, image, models, dose.
+    uncertainty : how certain a Monte Carlo dose is; empty for engines without noise.
+    digests : (what, SHA-256) of plan, image, models, dose and its standard errors.
     is_demo : a machine marked as demo was used.
     """
 
@@ -120,6 +121,7 @@ class PlanReport:
     findings: tuple[Finding, ...] = ()
     mu_checks: tuple[BeamMuCheck, ...] = ()
     engine: str
+    uncertainty: str = ""
     digests: tuple[tuple[str, str], ...] = ()
     software: str = attrs.field(factory=lambda: f"ERT {metadata.version('ert')}")
     is_demo: bool

@@ -86,6 +86,7 @@ def _opening(report: PlanReport) -> list[Flowable]:
                 ),
                 ("Normalisation", normalisation_sentence(plan, report.structures)),
                 ("Dose calculation", algorithm_statement(algorithm_of_engine(report.engine))),
+                *([("Uncertainty", report.uncertainty)] if report.uncertainty else []),
                 ("All doses are", report.plan.dose_to.phrase),
                 (
                     "CT image",

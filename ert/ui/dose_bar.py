@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
 from ert.domain.statements import ALGORITHM_SHORT, algorithm_of_engine, algorithm_statement
+from ert.ui.dose_words import final_run_text, preview_name
 from ert.ui.icons import icon
 from ert.ui.numbers import format_quantity
 from ert.ui.page_header import ElidedLabel
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _LOOKS = {
     "none": ("note", TEXT_DIM, "No dose"),
     "current": ("ok", GOOD, "Dose up to date"),
+    "preview": ("stale", WARN, "PREVIEW"),
     "computing": ("stale", WARN, "Computing"),
     "stale": ("warning", WARN, "OUT OF DATE"),
     "failed": ("stop", BAD, "No dose"),
@@ -41,6 +43,11 @@ class DoseBar(QWidget):
         self.progress = QProgressBar()
         self.cancel = push_button("Cancel", "cancel", "Stop computing the dose")
         self.compute = push_button("Compute", "compute", "Compute the dose of the plan as it is now")
+        self.final = push_button(
+            "Final dose",
+            "compute",
+            "Compute the plan's own dose by Monte Carlo; any edit of the plan ends it  (Shift+F5)",
+        )
         self._build()
         state.dose_display_changed.connect(self.refresh)
         self.refresh()
@@ -64,6 +71,7 @@ class DoseBar(QWidget):
         self.progress.setAccessibleName("Dose computation progress")
         self.cancel.clicked.connect(self._workspace.cancel_dose)
         self.compute.clicked.connect(self._workspace.compute_dose)
+        self.final.clicked.connect(self._workspace.compute_final_dose)
         self.status.setMinimumWidth(110)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
@@ -78,6 +86,7 @@ class DoseBar(QWidget):
         layout.addWidget(self.progress)
         layout.addWidget(self.cancel)
         layout.addWidget(self.compute)
+        layout.addWidget(self.final)
 
     def _set_absolute(self, *, is_absolute: bool) -> None:
         if self._state.dose_display.is_absolute != is_absolute:
@@ -99,17 +108,22 @@ class DoseBar(QWidget):
         self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
         self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
         self.status.set_full_text(self._status_text(text))
-        is_computing = dose.status == "computing"
+        is_computing = dose.status == "computing" or dose.final_run is not None
         self.progress.setVisible(is_computing)
         self.cancel.setVisible(is_computing)
         self.progress.setValue(round(dose.fraction * 100))
         self.compute.setVisible(dose.status in ("stale", "failed") and bool(plan.beams))
+        self.final.setVisible(dose.status == "preview" and dose.final_run is None)
 
     def _status_text(self, text: str) -> str:
         dose = self._workspace.dose
+        if dose.final_run is not None:
+            return final_run_text(dose.final_run, dose.message, wanted_pct=self._workspace.plan.uncertainty_pct)
+        if dose.status == "preview":
+            return f"{text}: {dose.message}"
         if dose.status == "computing":
             shown = dose.message if dose.message.startswith(("Dose", "Preparing")) else text
-            return f"OUT OF DATE: {shown}" if dose.plan_gy is not None else shown
+            return f"OUT OF DATE: {shown}" if dose.is_outdated else shown
         if dose.status in ("failed", "stale") and dose.message:
             return f"{text}: {dose.message}"
         if dose.status == "none" and not self._workspace.plan.beams:
@@ -119,12 +133,21 @@ class DoseBar(QWidget):
     def _show_algorithm(self) -> None:
         """What made the dose on screen, also an old one, and how far to trust it."""
         dose = self._workspace.dose
-        has_dose = dose.plan_gy is not None
-        self.algorithm.setVisible(has_dose)
-        if has_dose:
-            algorithm = algorithm_of_engine(dose.engine)
-            self.algorithm.setText(ALGORITHM_SHORT[algorithm])
-            self.algorithm.setToolTip(plain_tip(f"{algorithm_statement(algorithm)}\nComputed by {dose.engine}."))
+        engine = dose.picture_engine
+        self.algorithm.setVisible(bool(engine))
+        if not engine:
+            return
+        algorithm = algorithm_of_engine(engine)
+        said = [algorithm_statement(algorithm), f"Computed by {engine}."]
+        text = ALGORITHM_SHORT[algorithm]
+        if dose.preview is not None and dose.plan_gy is None:
+            said.append("A preview: it is not the plan's dose, and is not reported, exported or kept.")
+            text = preview_name(dose.preview)
+        elif dose.uncertainty is not None:
+            said.append(dose.uncertainty.sentence)
+            text = f"{text}, ± {format_quantity(dose.uncertainty.mean_pct, 1, '%')}"
+        self.algorithm.setText(text)
+        self.algorithm.setToolTip(plain_tip("\n".join(said)))
 
     def _show_maximum(self) -> None:
         dose, plan = self._workspace.dose, self._workspace.plan

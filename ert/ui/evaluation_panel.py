@@ -42,7 +42,7 @@ class MetricTableModel(QAbstractTableModel):
         evaluate = workspace.evaluation.metric
         self._rows = [
             (dvh, [evaluate(dvh.structure_number, name, prescription_gy=prescribed_gy) for name in _DOSE_METRICS])
-            for dvh in workspace.dvhs
+            for dvh in workspace.shown_dvhs
         ]
         self.endResetModel()
 

@@ -78,3 +78,24 @@ def wash_table(levels: tuple[IsodoseLevel, ...], *, top_percent: float, threshol
         table[:, channel] = np.interp(steps, percents, values).round()
     table[:, 3] = np.where(steps >= threshold_percent, 255, 0)
     return table
+
+
+_UNCERTAINTY: tuple[Colour, ...] = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (248, 149, 64), (240, 249, 33))
+
+
+def uncertainty_table() -> NDArray[np.uint8]:
+    """Colours of the map of standard errors for 256 even steps, dark to light, so that grey vision reads it, too.
+
+    Five points of the colour map "plasma" (matplotlib, CC0), joined by straight lines in RGB.
+
+    Returns
+    -------
+    ndarray
+        uint8 (256, 4): red, green, blue, and 255, but 0 for the first: nothing to show.
+    """
+    table = np.full((256, 4), 255, dtype=np.uint8)
+    at = np.linspace(0, 255, len(_UNCERTAINTY))
+    for channel in range(3):
+        table[:, channel] = np.interp(np.arange(256), at, [c[channel] for c in _UNCERTAINTY]).round()
+    table[0, 3] = 0
+    return table

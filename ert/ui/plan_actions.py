@@ -52,10 +52,15 @@ class PlanActions(QObject):
         )
         self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
         self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
+        self.final = make("Final dose", "compute", workspace.compute_final_dose, key="Shift+F5")
         self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
         self.previous_beam = make("Previous beam", "beam", lambda: page.step_beam(-1), key="[")
         self.lines = make("Isodose lines", "isodose", state.toggle_lines, key="I", is_checkable=True)
         self.wash = make("Colour wash", "wash", state.toggle_wash, key="W", is_checkable=True)
+        self.uncertainty = make(
+            "Uncertainty map", "uncertainty", state.toggle_uncertainty, key="U", is_checkable=True,
+            tip="Show the standard error of each voxel of a Monte Carlo dose",
+        )  # fmt: skip
         self.structures = make("Structures", "structures", state.toggle_structures, key="S", is_checkable=True)
         self.beams = make("Beams", "beam", state.toggle_beams, key="B", is_checkable=True)
         self.unit = make("Percent or Gy", "isodose", state.toggle_unit, key="%")
@@ -98,7 +103,7 @@ class PlanActions(QObject):
             (self.back,),
             (self.undo, self.redo, self.save),
             (self.export, self.report),
-            (self.lines, self.wash, self.structures, self.beams, self.fit),
+            (self.lines, self.wash, self.uncertainty, self.structures, self.beams, self.fit),
         )
         for group in groups:
             bar.addActions(list(group))
@@ -133,10 +138,12 @@ class PlanActions(QObject):
                 self.previous_beam,
                 None,
                 self.compute,
+                self.final,
             ],
             "&View": [
                 self.lines,
                 self.wash,
+                self.uncertainty,
                 self.structures,
                 self.beams,
                 self.unit,
@@ -165,14 +172,26 @@ class PlanActions(QObject):
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
         has_dose = workspace.dose.status == "current"
         can_export = has_dose and not workspace.is_dirty
-        why = "save the plan first" if has_dose else "there is no dose that is up to date"
+        is_preview = workspace.dose.status == "preview"
+        lacking = (
+            "the dose is a preview, compute the final dose" if is_preview else "there is no dose that is up to date"
+        )
+        why = "save the plan first" if has_dose else lacking
         self.export.setEnabled(can_export)
         self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
         self.report.setEnabled(can_export)
         self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
         self.mu_sheets.setEnabled(has_dose)
-        self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose)
-        idle = "The dose is up to date" if has_dose else "The plan has no beam"
+        self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose and not is_preview)
+        idle = "The plan has no beam"
+        if has_dose or is_preview:
+            idle = "The dose is up to date" if has_dose else "The preview is up to date"
+        is_running = workspace.dose.final_run is not None
+        self.final.setEnabled(is_preview and not is_running)
+        self.final.setToolTip("Compute the plan's own dose by Monte Carlo  (Shift+F5)")
+        has_map = has_dose and workspace.dose.uncertainty is not None
+        self.uncertainty.setEnabled(has_map)
+        self.uncertainty.setChecked(has_map and state.dose_display.has_uncertainty)
         self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
         self.lines.setChecked(state.dose_display.has_lines)
         self.wash.setChecked(state.dose_display.has_wash)

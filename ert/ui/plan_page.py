@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
     from ert.ui.plots import DvhPlot
 
+_PREVIEW_TITLE = "PREVIEW by the interactive engine"
 _TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 
@@ -198,7 +199,7 @@ class PlanPage(QWidget):
             self.isodoses.model.refresh()
             self.isodoses.refresh()
             self.views.refresh()
-        elif changes.dose:
+        elif changes.dose or changes.picture:
             self.views.refresh_dose()
         if changes.plan or changes.tissue:
             self.overrides.refresh()
@@ -227,14 +228,21 @@ class PlanPage(QWidget):
         if self.dvh is None:
             return
         dose = self.workspace.dose
-        texts = {"current": "Computing histograms", "none": "No dose", "failed": "No dose"}
+        texts = {
+            "current": "Computing histograms",
+            "preview": "Computing histograms",
+            "none": "No dose",
+            "failed": "No dose",
+        }
         self.dvh.show_dvhs(
-            self.workspace.dvhs,
+            self.workspace.shown_dvhs,
             prescribed_gy=self.workspace.plan.prescription.dose_gy,
             is_absolute=self.state.dose_display.is_absolute,
             hidden=self.state.visibility.hidden_structures,
             dose_name=self.workspace.plan.dose_to.phrase.capitalize(),
             message=texts.get(str(dose.status), "Dose is out of date"),
+            bands=self.workspace.evaluation.bands if dose.is_current else {},
+            title="" if dose.is_current else _PREVIEW_TITLE,
         )
 
     def _pointed(self, point: Float3 | None) -> None:
@@ -253,6 +261,9 @@ class PlanPage(QWidget):
     # ---- actions -------------------------------------------------------------------------------------------------
 
     def _propose(self, target_number: int) -> None:
+        if self.workspace.dose.final_run is not None:
+            self.message.show_warning("The final dose is being computed. Cancel it, or wait, then propose a beam.")
+            return
         plan, tools = self.workspace.plan, self.workspace.tools
         self._jobs.submit(
             Lane.DOSE,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ _MAX_POINTS = 400
 _GREY = QColor(130, 130, 130)
 _NEAR_PX = 14.0
 _LEGEND_RIGHT = 0.8
+_BAND_ALPHA = 70
 
 
 def thinned(dvh: Dvh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -49,6 +50,7 @@ class DvhPlot(QWidget):
         self._plot: Any = pg.PlotWidget(background=BASE)
         self._plot.setAccessibleName("Dose-volume histogram")
         self._curves: dict[int, Any] = {}
+        self._bands: list[Any] = []
         self._dvhs: tuple[Dvh, ...] = ()
         self._prescribed_gy = 1.0
         self._is_absolute = True
@@ -86,6 +88,8 @@ class DvhPlot(QWidget):
         hidden: frozenset[int],
         dose_name: str = "Dose",
         message: str = "",
+        bands: Mapping[int, tuple[Dvh, Dvh]] | None = None,
+        title: str = "",
     ) -> None:
         """Show histograms, in Gy or in percent of the prescription.
 
@@ -93,27 +97,47 @@ class DvhPlot(QWidget):
         ----------
         dose_name : what the dose is stated to, for the axis.
         message : explains an empty plot.
+        bands : by structure, histograms of the dose one standard error lower and higher everywhere.
+        title : what the histograms are of, if not of the plan's dose.
         """
-        for curve in self._curves.values():
-            self._plot.removeItem(curve)
-        self._curves = {}
+        for item in (*self._curves.values(), *self._bands):
+            self._plot.removeItem(item)
+        self._curves, self._bands = {}, []
         self._dvhs = tuple(d for d in dvhs if d.structure_number not in hidden)
         self._prescribed_gy, self._is_absolute = prescribed_gy, is_absolute
         top_gy = 1.1 * prescribed_gy
         for dvh in self._dvhs:
             dose_gy, volume = thinned(dvh)
             pen = pg.mkPen(QColor(*dvh.colour), width=1.6)
+            if bands is not None and dvh.structure_number in bands:
+                self._add_band(QColor(*dvh.colour), *bands[dvh.structure_number])
             self._curves[dvh.structure_number] = self._plot.plot(self._shown(dose_gy), volume, pen=pen, antialias=True)
             top_gy = max(top_gy, 1.02 * dvh.max_gy)
         self._plot.setLabel("bottom", dose_name, units="Gy" if is_absolute else "%")
         self._plot.setXRange(0, float(self._shown(np.array([top_gy]))[0]), padding=0)
         self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
-        self._message.setText("" if self._dvhs else message)
-        self._message.setPos(float(self._shown(np.array([top_gy]))[0]) / 2, 55)
+        self._message.setText(title if self._dvhs else message, color=WARN if self._dvhs else TEXT_DIM)
+        self._message.setPos(float(self._shown(np.array([top_gy]))[0]) / 2, 100 if self._dvhs else 55)
         self.legend.show_names(self._dvhs)
         self._place_legend()
         QTimer.singleShot(0, self, self._place_legend)  # axes take their room with the next turn of the loop
         self._hide_readout()
+
+    def _add_band(self, colour: QColor, low: Dvh, high: Dvh) -> None:
+        """Fill what lies between two histograms, faintly, below the lines."""
+        faint = QColor(colour)
+        faint.setAlpha(_BAND_ALPHA)
+        edges = []
+        for dvh in (low, high):
+            dose_gy, volume = thinned(dvh)
+            edges.append(self._plot.plot(self._shown(dose_gy), volume, pen=pg.mkPen(faint, width=0.8)))
+        band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(faint))
+        self._plot.addItem(band)
+        self._bands += [*edges, band]
+
+    def band_count(self) -> int:
+        """How many bands are drawn."""
+        return sum(isinstance(item, pg.FillBetweenItem) for item in self._bands)
 
     def _place_legend(self) -> None:
         left, right = self._plot.getViewBox().viewRange()[0]

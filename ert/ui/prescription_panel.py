@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QW
 from ert.app.tissue_library import CurveStanding, Standing
 from ert.domain.image import CtCurve
 from ert.domain.materials import default_ct_curve
+from ert.domain.monte_carlo_model import LEAST_UNCERTAINTY_PCT, MOST_UNCERTAINTY_PCT
 from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, Algorithm, DoseTo, Normalisation, Plan, Prescription
 from ert.domain.statements import (
     ALGORITHM_NAMES,
@@ -34,10 +35,6 @@ _NO_POINT = (
     "The plan has no reference point. Put the crosshair where the dose is wanted and press “Point at crosshair”; "
     "then choose this normalisation."
 )
-# Not Monte Carlo: the window has no place yet for the uncertainty of a noisy dose; `ert dose` states it.
-_OFFERED: list[tuple[object, str]] = [
-    (algorithm, name) for algorithm, name in ALGORITHM_NAMES.items() if algorithm is not Algorithm.MONTE_CARLO
-]
 _DOSE_TO = tuple((medium, medium.phrase.capitalize()) for medium in DoseTo)
 
 
@@ -75,7 +72,14 @@ class PrescriptionPanel(QWidget):
         self.rule = dim_label()
         self.dose_to = combo("Dose to", list(_DOSE_TO))
         self.spacing = NumberEdit("The dose grid spacing", "cm", minimum=0.1, maximum=1.0)
-        self.engine = combo("Algorithm", _OFFERED)
+        self.engine = combo("Algorithm", list(ALGORITHM_NAMES.items()))
+        self.uncertainty = NumberEdit(
+            "The Monte Carlo's uncertainty",
+            "%",
+            decimals=1,
+            minimum=LEAST_UNCERTAINTY_PCT,
+            maximum=MOST_UNCERTAINTY_PCT,
+        )
         self.curve = combo("CT curve", [])
         self.curve_state, self.trust = dim_label(), dim_label()
         self._build()
@@ -98,6 +102,7 @@ class PrescriptionPanel(QWidget):
         computing = QGroupBox("Dose calculation")
         computing_form = QFormLayout(computing)
         computing_form.addRow("Algorithm", self.engine)
+        computing_form.addRow("Uncertainty", self.uncertainty)
         computing_form.addRow("Stated as", self.dose_to)
         computing_form.addRow("Grid spacing", self.spacing)
         computing_form.addRow("CT curve", self.curve)
@@ -113,7 +118,7 @@ class PrescriptionPanel(QWidget):
         for box in (ordered, norm, computing):
             layout.addWidget(box)
         layout.addStretch(1)
-        self._norm_form = norm_form
+        self._norm_form, self._computing_form = norm_form, computing_form
         self.target.activated.connect(lambda _n: self._set_target(self.target.currentData()))
         self.dose.entered.connect(self._set_dose)
         self.fractions.entered.connect(self._set_fractions)
@@ -131,9 +136,12 @@ class PrescriptionPanel(QWidget):
                 "Algorithm", lambda p: attrs.evolve(p, algorithm=Algorithm(self.engine.currentData()))
             )
         )
+        self.uncertainty.entered.connect(
+            lambda value: self._apply("Uncertainty", lambda p: attrs.evolve(p, uncertainty_pct=value))
+        )
         self.spacing.entered.connect(self._set_spacing)
         self.curve.activated.connect(lambda _n: self._set_curve(self.curve.currentData()))
-        for edit in (self.dose, self.fractions, self.percent, self.spacing):
+        for edit in (self.dose, self.fractions, self.percent, self.uncertainty, self.spacing):
             edit.refused.connect(self.message.show_error)
 
     def refresh(self) -> None:
@@ -156,6 +164,8 @@ class PrescriptionPanel(QWidget):
         self._norm_form.setRowVisible(self.point, bool(plan.points))
         self.rule.setText(normalisation_sentence(plan, self._workspace.structures))
         self.engine.setCurrentIndex(self.engine.findData(plan.algorithm))
+        self.uncertainty.set_value(plan.uncertainty_pct)
+        self._computing_form.setRowVisible(self.uncertainty, plan.algorithm is Algorithm.MONTE_CARLO)
         self.trust.setText(algorithm_statement(plan.algorithm))
         self.dose_to.setCurrentIndex(self.dose_to.findData(plan.dose_to))
         self.spacing.set_value(plan.dose_grid.spacing_cm)

@@ -46,13 +46,18 @@ def density_text(workspace: PlanWorkspace, hu: float, numbers: Container[int]) -
 def dose_text(workspace: PlanWorkspace, point_cm: Float3) -> str:
     """Dose in Gy and percent; says so where there is none that belongs to the plan."""
     dose = workspace.dose
-    if dose.status != "current" or dose.plan_gy is None or dose.grid is None:
+    if dose.picture is None or dose.is_outdated:
         return "dose –"
-    gy = dose_at(dose.plan_gy, dose.grid, point_cm)
+    gy = dose_at(*dose.picture, point_cm)
     if gy is None:
         return "outside dose grid"
     percent = 100.0 * gy / workspace.plan.prescription.dose_gy
-    return f"{format_quantity(gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')}, {workspace.plan.dose_to.phrase})"
+    error, name = "", "" if dose.is_current else "preview "
+    if dose.is_current and dose.uncertainty is not None and dose.grid is not None:
+        sigma_gy = dose_at(dose.uncertainty.sigma_gy, dose.grid, point_cm)
+        error = "" if sigma_gy is None else f" ± {format_quantity(sigma_gy, 2, 'Gy')}"
+    amount = f"{format_quantity(gy, 2, 'Gy')}{error}"
+    return f"{name}{amount} ({format_quantity(percent, 1, '%')}, {workspace.plan.dose_to.phrase})"
 
 
 def probe_text(workspace: PlanWorkspace, sections: Sections, point_cm: Float3) -> str:

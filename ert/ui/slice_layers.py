@@ -14,14 +14,19 @@ from ert.domain.structure import Structure
 from ert.errors import ErtError
 from ert.ui.beam_shapes import beam_shape, cut_by_plane
 from ert.ui.dose_plane import DosePlane, dose_plane
-from ert.ui.isodose import GREY, IsodoseLevel, wash_table
+from ert.ui.isodose import GREY, IsodoseLevel, uncertainty_table, wash_table
 from ert.ui.painting import grey_image, path_of, wash_image
 from ert.ui.sections import Sections
 from ert.ui.slice_geometry import SliceGeometry
 from ert.ui.view_state import DoseDisplay
 
 if TYPE_CHECKING:
+    from ert.app.dose_state import DoseState
     from ert.app.workspace import PlanWorkspace
+
+MAP_FROM_FRAC = 0.1
+MAP_TOP_PCT = 6.0  # twice the largest uncertainty a plan may ask for
+MAP_OPACITY_FRAC = 0.55
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -90,16 +95,20 @@ def override_legend(
 
 
 def dose_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
-    """Wash and isodose lines of the plan's dose on a slice; None where there is nothing to show."""
+    """Wash, or map of standard errors, and isodose lines on a slice; None where there is nothing to show."""
     dose = workspace.dose
-    if dose.plan_gy is None or dose.grid is None or not (display.has_lines or display.has_wash):
+    has_map = display.has_uncertainty and dose.is_current and dose.uncertainty is not None
+    if dose.picture is None or not (display.has_lines or display.has_wash or has_map):
         return None
-    plane = dose_plane(dose.plan_gy, dose.grid, geometry, index)
+    plane = dose_plane(*dose.picture, geometry, index)
     if plane is None:
         return None
-    is_stale = dose.status != "current"
+    is_stale = dose.is_outdated
     prescribed_gy = workspace.plan.prescription.dose_gy
-    wash = _wash(plane, display, prescribed_gy, is_stale=is_stale) if display.has_wash else None
+    if has_map:
+        wash = uncertainty_map(dose, plane, geometry, index)
+    else:
+        wash = _wash(plane, display, prescribed_gy, is_stale=is_stale) if display.has_wash else None
     rows, columns = plane.gy.shape
     rect = QRectF(
         plane.origin[0] - plane.step[0] / 2, plane.origin[1] - plane.step[1] / 2,
@@ -107,6 +116,20 @@ def dose_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, di
     )  # fmt: skip
     lines = _isodose_lines(plane, display, prescribed_gy) if display.has_lines else ()
     return DoseLayer(wash=wash, wash_rect=rect, lines=lines, is_stale=is_stale)
+
+
+def uncertainty_map(dose: DoseState, plane: DosePlane, geometry: SliceGeometry, index: int) -> QImage | None:
+    """Standard error over dose on a slice, where the dose is above a tenth of its maximum."""
+    if dose.uncertainty is None or dose.grid is None:
+        return None
+    sigma = dose_plane(dose.uncertainty.sigma_gy, dose.grid, geometry, index)
+    if sigma is None:
+        return None
+    is_dosed = plane.gy > MAP_FROM_FRAC * dose.max_gy
+    lowest_shown = np.float32(MAP_TOP_PCT / 255.0)  # step 0 of the colours is transparent
+    percent = np.maximum(100.0 * sigma.gy / np.maximum(plane.gy, np.float32(1e-6)), lowest_shown)
+    shown = np.where(is_dosed, percent, 0.0).astype(np.float32)
+    return wash_image(shown, uncertainty_table(), top_gy=MAP_TOP_PCT, opacity_frac=MAP_OPACITY_FRAC)
 
 
 def _wash(plane: DosePlane, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool) -> QImage | None:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QTransform
 
-from ert.ui.isodose import GREY, wash_table
+from ert.ui.dose_words import preview_name
+from ert.ui.isodose import GREY, uncertainty_table, wash_table
 from ert.ui.numbers import format_number, format_quantity
 from ert.ui.painting import draw_plate, plate_rect
-from ert.ui.slice_layers import IsodoseLine
+from ert.ui.slice_layers import MAP_TOP_PCT, IsodoseLine
 from ert.ui.view_state import WINDOW_PRESETS, DoseDisplay, ViewState
+
+if TYPE_CHECKING:
+    from ert.app.dose_state import DoseState
 
 LETTER = QColor("#ffe08a")
 TEXT = QColor("#e8ecef")
 CROSSHAIR = QColor(120, 230, 255, 170)
 STALE_PLATE = QColor(110, 66, 0, 225)
+PREVIEW_PLATE = QColor(38, 62, 92, 230)
 MARGIN = 6.0
 _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
@@ -136,33 +144,52 @@ def draw_colour_bar(
     painter: QPainter, rect: QRectF, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool
 ) -> None:
     """Dose colours with their values and unit, at the lower right, clear of the letter at the edge's middle."""
-    if rect.height() < _BAR_MIN_VIEW_HEIGHT or not display.levels:
+    if not display.levels:
         return
     top_percent = max(level.percent for level in display.levels)
+    table = wash_table(display.levels, top_percent=top_percent, threshold_percent=0.0)
+    if is_stale:
+        table[:, :3] = table[:, :3].mean(axis=1, keepdims=True).astype(table.dtype)
+    scale, decimals = (prescribed_gy / 100.0, 1) if display.is_absolute else (1.0, 0)
+    marks = [
+        (level.percent / top_percent, format_number(scale * level.percent, decimals))
+        for level in sorted(display.levels, key=lambda item: -item.percent)
+    ]
+    _draw_bar(painter, rect, table, unit="Gy" if display.is_absolute else "%", marks=marks)
+
+
+def draw_uncertainty_bar(painter: QPainter, rect: QRectF) -> None:
+    """Colours of the map of standard errors, in percent of the local dose."""
+    marks = [
+        (pct / MAP_TOP_PCT, f"{'≥ ' if pct == MAP_TOP_PCT else ''}{pct:g}") for pct in (MAP_TOP_PCT, 4.0, 2.0, 0.0)
+    ]
+    _draw_bar(painter, rect, uncertainty_table(), unit="1 σ, % of local dose", marks=marks)
+
+
+def _draw_bar(
+    painter: QPainter, rect: QRectF, table: NDArray[np.uint8], *, unit: str, marks: Sequence[tuple[float, str]]
+) -> None:
+    """A column of 256 colours; ``marks`` are heights (0 below, 1 above) and texts, from above."""
+    if rect.height() < _BAR_MIN_VIEW_HEIGHT:
+        return
     bar = QRectF(
         rect.right() - MARGIN - _BAR_WIDTH, rect.center().y() + 40.0, _BAR_WIDTH, rect.height() / 2 - 40.0 - 30.0
     )
-    table = wash_table(display.levels, top_percent=top_percent, threshold_percent=0.0)
     column = table[::-1, :].copy()
-    if is_stale:
-        column[:, :3] = column[:, :3].mean(axis=1, keepdims=True).astype(column.dtype)
     picture = QImage(column.data, 1, 256, 4, QImage.Format.Format_RGBA8888).copy()
     painter.drawImage(bar, picture)
     painter.setPen(QPen(QColor(0, 0, 0, 160), 1.0))
     painter.drawRect(bar)
     font = QFont(painter.font())
     font.setPointSizeF(max(font.pointSizeF() - 1.5, 6.5))
-    unit = "Gy" if display.is_absolute else "%"
     right_bottom = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignBottom
     draw_plate(painter, unit, QPointF(bar.right(), bar.top() - 4), align=right_bottom, colour=TEXT, font=font)
     last_y = -1e9
-    for level in sorted(display.levels, key=lambda item: -item.percent):
-        y = bar.bottom() - bar.height() * level.percent / top_percent
+    for height_frac, text in marks:
+        y = bar.bottom() - bar.height() * height_frac
         if y - last_y < 14.0:  # noqa: PLR2004
             continue
         last_y = y
-        value = prescribed_gy * level.percent / 100.0 if display.is_absolute else level.percent
-        text = format_number(value, 1 if display.is_absolute else 0)
         draw_plate(painter, text, QPointF(bar.left() - 2, y), align=Qt.AlignmentFlag.AlignRight, colour=TEXT, font=font)
 
 
@@ -209,11 +236,17 @@ def draw_override_legend(painter: QPainter, rect: QRectF, entries: Sequence[tupl
         bottom = drawn.top() - 2
 
 
-def draw_stale_plate(painter: QPainter, rect: QRectF, text: str) -> None:
-    """The words that keep an old dose from being taken for the plan's."""
+def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> None:
+    """The words that keep an old dose, or a preview, from being taken for the plan's; nothing over the plan's own."""
+    if dose.is_outdated:
+        text, plate = "OUT OF DATE", STALE_PLATE
+    elif dose.status == "preview" and dose.preview is not None:
+        text, plate = f"PREVIEW\n{preview_name(dose.preview)}", PREVIEW_PLATE
+    else:
+        return
     font = QFont(painter.font())
     font.setBold(True)
     font.setPointSizeF(font.pointSizeF() + 0.5)
     at = QPointF(rect.right() - MARGIN, rect.top() + MARGIN)
     align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
-    draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=STALE_PLATE)
+    draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=plate)

@@ -42,7 +42,6 @@ _FINAL_DELAY_MS = 130
 _ZOOM_STEP = 1.15
 _MAX_ZOOM = 40.0
 _FAST_STEP = 5
-_STALE_TEXT = "OUT OF DATE"
 
 
 class SliceView(QWidget):
@@ -120,8 +119,7 @@ class SliceView(QWidget):
     @property
     def is_dose_stale(self) -> bool:
         """True if a dose is drawn that is not this plan's current one."""
-        dose = self._workspace.dose
-        return dose.plan_gy is not None and dose.status != "current"
+        return self._workspace.dose.is_outdated
 
     def refresh(self) -> None:
         """Draw everything again: plan, dose or settings changed."""
@@ -246,15 +244,7 @@ class SliceView(QWidget):
             column, row = self.geometry_.display_of(state.crosshair_cm)
             overlay.draw_crosshair(painter, rect, self.to_view().map(QPointF(column, row)))
             overlay.draw_points(painter, self._points_here())
-        has_dose = self._workspace.dose.plan_gy is not None
-        if has_dose and not state.visibility.is_bare:
-            overlay.draw_colour_bar(
-                painter,
-                rect,
-                state.dose_display,
-                self._workspace.plan.prescription.dose_gy,
-                is_stale=self.is_dose_stale,
-            )
+        self._draw_colours(painter, rect)
         geometry, index = self.geometry_, self.slice_index
         position = format_number(geometry.position_cm(index), 2)
         place = f"{geometry.position_name} {position} cm   {index + 1}/{geometry.slice_count}"
@@ -264,11 +254,21 @@ class SliceView(QWidget):
             legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
             overlay.draw_override_legend(painter, rect, legend)
         overlay.draw_letters(painter, rect, geometry.edge_names())
-        if self.is_dose_stale:
-            overlay.draw_stale_plate(painter, rect, _STALE_TEXT)
+        overlay.draw_state_plate(painter, rect, self._workspace.dose)
         if self.hasFocus():
             painter.setPen(QPen(QColor(ACCENT), 1.0))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+
+    def _draw_colours(self, painter: QPainter, rect: QRectF) -> None:
+        """What the colours mean."""
+        dose, display = self._workspace.dose, self._state.dose_display
+        if dose.picture is None or self._state.visibility.is_bare:
+            return
+        if display.has_uncertainty and dose.is_current and dose.uncertainty is not None:
+            overlay.draw_uncertainty_bar(painter, rect)
+            return
+        prescribed_gy = self._workspace.plan.prescription.dose_gy
+        overlay.draw_colour_bar(painter, rect, display, prescribed_gy, is_stale=self.is_dose_stale)
 
     def _points_here(self) -> list[tuple[str, QPointF]]:
         """Reference points that lie within this slice's thickness, in view coordinates."""

@@ -29,6 +29,7 @@ class DoseDisplay:
     threshold_percent: float = 10.0
     opacity_frac: float = 0.35
     is_absolute: bool = False
+    has_uncertainty: bool = False  # the map of a Monte Carlo dose's standard errors takes the place of the wash
 
 
 @attrs.frozen(kw_only=True)
@@ -102,6 +103,10 @@ class ViewState(QObject):
     def toggle_lines(self) -> None:
         """Show or hide the isodose lines."""
         self.set_dose_display(attrs.evolve(self.dose_display, has_lines=not self.dose_display.has_lines))
+
+    def toggle_uncertainty(self) -> None:
+        """Show the standard errors of a Monte Carlo dose in place of the colour wash, or the wash again."""
+        self.set_dose_display(attrs.evolve(self.dose_display, has_uncertainty=not self.dose_display.has_uncertainty))
 
     def toggle_unit(self) -> None:
         """Switch between percent and Gy, everywhere."""

@@ -236,6 +236,7 @@ class FakeWorkspace:
         )
 
     plan = property(lambda self: self._session.plan)
+    shown_dvhs = property(lambda self: self.dvhs)
     undo_label = property(lambda self: self._session.undo_label)
     redo_label = property(lambda self: self._session.redo_label)
 
@@ -261,6 +262,9 @@ class FakeWorkspace:
 
     def compute_dose(self) -> None:
         self.dose_calls.append("compute")
+
+    def compute_final_dose(self) -> None:
+        self.dose_calls.append("final")
 
     def cancel_dose(self) -> None:
         self.dose_calls.append("cancel")
@@ -320,6 +324,7 @@ class FakeEvaluation:
 
     def __init__(self, dvhs: tuple[Dvh, ...]) -> None:
         self.dvhs = dvhs
+        self.bands: dict = {}
 
     def metric(self, structure_number, metric, *, prescription_gy):
         for dvh in self.dvhs:

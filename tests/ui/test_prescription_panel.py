@@ -76,8 +76,18 @@ def test_the_panel_says_how_far_to_trust_the_algorithm(panel):
     assert "may err by 5–15 %" in panel.trust.text()
 
 
-def test_no_dose_is_offered_whose_uncertainty_the_window_does_not_show(panel):
-    assert panel.engine.findData(Algorithm.MONTE_CARLO) == -1
+def test_the_uncertainty_wanted_is_asked_for_monte_carlo_only_and_refused_outside_its_range(workspace, panel):
+    assert panel.uncertainty.isHidden()
+    choose(panel.engine, Algorithm.MONTE_CARLO)
+    assert workspace.plan.algorithm is Algorithm.MONTE_CARLO
+    assert not panel.uncertainty.isHidden()
+    assert panel.uncertainty.text() == "2.0 %"
+    for typed, kept in (("1.0", 1.0), ("0.4", 1.0), ("3.1", 1.0), ("3", 3.0), ("0.5", 0.5)):
+        panel.uncertainty.setText(typed)
+        panel.uncertainty.setModified(True)
+        panel.uncertainty.editingFinished.emit()
+        assert workspace.plan.uncertainty_pct == kept
+        assert bool(panel.message.text) == (float(typed) != kept)
 
 
 def test_the_algorithm_chosen_is_that_member(workspace, panel):

@@ -2,13 +2,19 @@
 
 import attrs
 import numpy as np
+import pydicom
+import pypdfium2
 import pytest
 
 from ert.app.dose_state import DoseStatus
+from ert.app.export_service import export_plan
+from ert.app.jobs import JobContext
 from ert.app.plan_output import plan_report
-from ert.domain.dose import DoseResult
+from ert.domain.dose import NUMERICS_VERSION, DoseResult
+from ert.domain.identity import array_digest
 from ert.domain.plan import Algorithm, DoseGridSpec, Goal, with_beam
 from ert.errors import ExportRejected, InvalidPlan, Refused
+from ert.reports.plan_report import plan_report_pdf
 
 
 @pytest.fixture
@@ -49,7 +55,7 @@ def test_edits_are_followed_by_the_interactive_engine_and_nothing_takes_its_dose
     assert 0.9 * known[0].given_dose_gy_per_mu * mu * 25 == pytest.approx(50.0, rel=0.51 / mu)
 
 
-def test_the_final_dose_is_the_plans_with_its_errors_and_comes_back_from_the_store(session, planned, owner):
+def test_the_final_dose_is_the_plans_with_its_errors_and_comes_back_from_the_store(session, planned, owner, tmp_path):
     seen = []
     planned.subscribe(lambda changes: seen.append(planned.dose) if changes.progress else None)
     planned.compute_final_dose()
@@ -59,7 +65,8 @@ def test_the_final_dose_is_the_plans_with_its_errors_and_comes_back_from_the_sto
                        unit="%"),)))  # fmt: skip
     planned.wait_for_dose(owner.pump)  # a goal asks for no other dose: the run went on
     final = planned.dose
-    assert final.is_current and final.preview is None and final.final_run is None
+    assert final.is_current
+    assert (final.preview, final.final_run) == (None, None)
     assert final.engine.startswith("monte-carlo")
     assert final.uncertainty.mean_pct <= 3.0
     assert any(s.final_run is not None and s.final_run.histories > 0 for s in seen)
@@ -68,6 +75,19 @@ def test_the_final_dose_is_the_plans_with_its_errors_and_comes_back_from_the_sto
     saved = []
     planned.save(on_saved=lambda: saved.append(True))
     owner.until(lambda: saved)
+    owner.until(lambda: planned.dvhs)
+    report = plan_report(planned, planned.dvhs)
+    assert report.engine == f"monte-carlo {NUMERICS_VERSION}, {final.uncertainty.mean_pct:.2f} %, " + (
+        f"{final.uncertainty.histories} histories"
+    )
+    pages = pypdfium2.PdfDocument(plan_report_pdf(report))
+    text = "".join(page.get_textpage().get_text_range() for page in pages).replace("\r\n", "")
+    assert f"Statistical uncertainty {final.uncertainty.mean_pct:.1f} %" in text
+    assert array_digest(final.uncertainty.sigma_gy) in text
+    export_plan(session, planned, tmp_path / "dicom", JobContext())
+    doses = [pydicom.dcmread(path) for path in (tmp_path / "dicom").rglob("*dose*.dcm")]
+    assert doses
+    assert all(f", {final.uncertainty.mean_pct:.2f} %, " in ds.SeriesDescription for ds in doses)
     planned.close()
     again = session.open_plan(planned.plan.id)
     owner.until(lambda: again.dose.status is not DoseStatus.COMPUTING)

@@ -39,6 +39,7 @@ def test_errors_of_different_beams_add_as_variances():
     assert found.mean_pct == pytest.approx((0.5 / 15 + 0.16 / 8) / 2 * 100, rel=1e-6)
     assert found.histories == 2000
     assert found.sentence.startswith("Statistical uncertainty 2.7 % (one standard deviation")
+    assert found.engine_text("monte-carlo 7, 1.99 %, 1000 histories") == "monte-carlo 7, 2.67 %, 2000 histories"
     assert not found.sigma_gy.flags.writeable
 
 

@@ -1,0 +1,37 @@
+"""What is said of a dose that is not the plan's own yet."""
+
+from __future__ import annotations
+
+import math
+
+from ert.app.dose_state import DosePreview, FinalRun
+from ert.domain.plan import Algorithm
+from ert.domain.statements import ALGORITHM_NAMES, ALGORITHM_SHORT, algorithm_of_engine
+from ert.ui.numbers import format_quantity
+
+
+def preview_name(preview: DosePreview) -> str:
+    """What a preview is of, for example ``Monte Carlo, unfinished (4.1 %)``."""
+    algorithm = algorithm_of_engine(preview.engine)
+    if algorithm is not Algorithm.MONTE_CARLO:
+        return ALGORITHM_SHORT[algorithm]
+    pct = preview.uncertainty_pct
+    reached = "" if pct is None else f" ({format_quantity(pct, 1, '%')})"
+    return f"{ALGORITHM_NAMES[algorithm]}, unfinished{reached}"
+
+
+def final_run_text(run: FinalRun, message: str, *, wanted_pct: float) -> str:
+    """How far a final dose is: uncertainty reached and wanted, and the time it will still take."""
+    if run.uncertainty_pct is None:
+        return message
+    reached = f"Monte Carlo of beam {run.beam_name}: {format_quantity(run.uncertainty_pct, 1, '%')}"
+    text = f"{reached} of {format_quantity(wanted_pct, 1, '%')} reached"
+    return text if run.remaining_s is None else f"{text}, {duration_text(run.remaining_s)} left"
+
+
+def duration_text(seconds: float) -> str:
+    """A time to wait: whole seconds, from two minutes on whole minutes."""
+    minute_s = 60.0
+    if seconds < 2 * minute_s:
+        return f"{math.ceil(max(seconds, 1.0))} s"
+    return f"{math.ceil(seconds / minute_s)} min"
