@@ -18,6 +18,7 @@ from ert.domain.plan import Algorithm, Plan
 INTERIM_ALGORITHM = Algorithm.PENCIL_BEAM
 PREVIEW_MESSAGE = "Press “Final dose” to compute the plan's own dose."
 _PICTURE_INTERVAL_S = 1.5
+_MOST_NOISE_PCT = 15.0
 
 
 def is_slow(plan: Plan) -> bool:
@@ -71,8 +72,14 @@ class FinalWatch:
         return RunWatch(
             report=report,
             wants_picture=lambda: time.monotonic() - self._drawn_s >= _PICTURE_INTERVAL_S,
-            picture=lambda partial: self._draw(number, partial.preview_gy_per_mu, partial),
+            picture=lambda partial: self._draw_partial(number, partial),
         )
+
+    def _draw_partial(self, number: int, partial: PartialDose) -> None:
+        """Show what a beam has found so far, unless it is mostly noise: then the last picture says more."""
+        self._drawn_s = time.monotonic()
+        if partial.uncertainty_pct <= _MOST_NOISE_PCT:
+            self._draw(number, partial.preview_gy_per_mu, partial)
 
     def finished(self, number: int, result: DoseResult) -> None:
         """A beam's dose is there."""
@@ -91,4 +98,3 @@ class FinalWatch:
             engine=f"{Algorithm.MONTE_CARLO.value} not finished",
             uncertainty_pct=None if partial is None else partial.uncertainty_pct,
         )
-        self._drawn_s = time.monotonic()

@@ -67,7 +67,7 @@ class DoseBar(QWidget):
         self.gy_button.clicked.connect(lambda: self._set_absolute(is_absolute=True))
         self.algorithm.setObjectName("dim")
         self.progress.setRange(0, 100)
-        self.progress.setFixedWidth(130)
+        self.progress.setFixedWidth(90)
         self.progress.setAccessibleName("Dose computation progress")
         self.cancel.clicked.connect(self._workspace.cancel_dose)
         self.compute.clicked.connect(self._workspace.compute_dose)

@@ -7,7 +7,7 @@ import math
 from ert.app.dose_state import DosePreview, FinalRun
 from ert.domain.plan import Algorithm
 from ert.domain.statements import ALGORITHM_NAMES, ALGORITHM_SHORT, algorithm_of_engine
-from ert.ui.numbers import format_quantity
+from ert.ui.numbers import format_number, format_quantity
 
 
 def preview_name(preview: DosePreview) -> str:
@@ -24,8 +24,7 @@ def final_run_text(run: FinalRun, message: str, *, wanted_pct: float) -> str:
     """How far a final dose is: uncertainty reached and wanted, and the time it will still take."""
     if run.uncertainty_pct is None:
         return message
-    reached = f"Monte Carlo of beam {run.beam_name}: {format_quantity(run.uncertainty_pct, 1, '%')}"
-    text = f"{reached} of {format_quantity(wanted_pct, 1, '%')} reached"
+    text = f"{format_number(run.uncertainty_pct, 1)} % of {format_quantity(wanted_pct, 1, '%')}"
     return text if run.remaining_s is None else f"{text}, {duration_text(run.remaining_s)} left"
 
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
     from ert.ui.plots import DvhPlot
 
-_PREVIEW_TITLE = "PREVIEW by the interactive engine"
+_PREVIEW_TITLE = "PREVIEW"
 _TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 

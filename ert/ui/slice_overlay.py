@@ -30,6 +30,7 @@ _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
 _BAR_MIN_VIEW_HEIGHT = 260.0
 NARROW_PX = 400.0
+_WIDE_PX = 640.0
 _LEGEND_MIN_VIEW_HEIGHT = 180.0
 _LEGEND_GAP_PX = 26.0
 _NAME_PLATE = QColor(0, 0, 0, 170)
@@ -241,7 +242,8 @@ def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> None:
     if dose.is_outdated:
         text, plate = "OUT OF DATE", STALE_PLATE
     elif dose.status == "preview" and dose.preview is not None:
-        text, plate = f"PREVIEW\n{preview_name(dose.preview)}", PREVIEW_PLATE
+        name = "" if rect.width() < _WIDE_PX else f"\n{preview_name(dose.preview)}"
+        text, plate = f"PREVIEW{name}", PREVIEW_PLATE
     else:
         return
     font = QFont(painter.font())

@@ -86,7 +86,7 @@ def test_a_run_says_what_it_reached_what_is_wanted_and_how_long_it_takes_and_can
     run = FinalRun(beam_name="AP", histories=1000, uncertainty_pct=3.46, remaining_s=34.2)
     as_preview(workspace, engine="monte-carlo not finished", uncertainty_pct=3.5, run=run)
     bar = shown_bar(workspace, qtbot)
-    assert bar.status.toolTip() == "Monte Carlo of beam AP: 3.5 % of 2.0 % reached, 35 s left"
+    assert bar.status.toolTip() == "3.5 % of 2.0 %, 35 s left"
     assert bar.final.isHidden()
     assert not bar.progress.isHidden()
     bar.cancel.click()
