@@ -146,7 +146,11 @@ class PlanWorkspace:
         Refused
             If the metric is not understood.
         """
-        if not self.dose.is_current:
+        return self.shown_metric(structure_number, metric) if self.dose.is_current else None
+
+    def shown_metric(self, structure_number: int, metric: str) -> float | None:
+        """A metric of the histograms on the screen, which may be a preview's; raises as `metric` does."""
+        if not self.shown_dvhs:
             return None
         return self.evaluation.metric(structure_number, metric, prescription_gy=self.plan.prescription.dose_gy)
 

@@ -263,6 +263,9 @@ class FakeWorkspace:
     def compute_dose(self) -> None:
         self.dose_calls.append("compute")
 
+    def shown_metric(self, structure_number, metric):
+        return self.evaluation.metric(structure_number, metric, prescription_gy=self.plan.prescription.dose_gy)
+
     def compute_final_dose(self) -> None:
         self.dose_calls.append("final")
 
