@@ -16,6 +16,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.release import MachineRelease
+from ert.domain.second_check import KeptSecondCheck, SecondCheck
 from ert.domain.structure import StructureSet
 from ert.settings import CacheSettings
 
@@ -85,6 +86,12 @@ class PlanStore(Protocol):
 
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """A kept dose of this plan, verified; None if it was never kept."""
+
+    def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
+        """Keep a second check with the revision it was made on; raises `DigestMismatch` if that has other content."""
+
+    def second_checks(self, plan_id: str) -> tuple[KeptSecondCheck, ...]:
+        """Every second check of a plan, oldest first."""
 
 
 class DoseCache(Protocol):

@@ -31,6 +31,7 @@ VERSIONS: Mapping[str, int] = {
     "structure_set": 1,
     "plan": 3,
     "dose": 2,
+    "second_check": 1,
     "machine": 1,
     "ct_curve": 1,
     "material": 1,

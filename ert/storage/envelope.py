@@ -58,7 +58,8 @@ class FileKind(enum.IntEnum):
     DICOM_ORIGINALS = 5
     DOCUMENT = 6
     CACHED_DOSE = 7
-    DOSE_ERRORS = 8
+    DOSE_ERRORS = 10
+    SECOND_CHECK = 11
 
 
 class Compression(enum.IntEnum):

@@ -11,11 +11,13 @@ from ert.domain.dose import DoseResult
 from ert.domain.identity import new_id
 from ert.domain.plan import Plan
 from ert.domain.record import PlanHead, PlanStatus, StoredPlan
+from ert.domain.second_check import KeptSecondCheck, SecondCheck
 from ert.errors import BadTag, DigestMismatch, NotFound, StaleRevision
 from ert.storage import documents, schema
 from ert.storage.doses import insert_doses, put_doses, read_dose
 from ert.storage.envelope import FileKind
 from ert.storage.records import Records, Row, Saving, the_file
+from ert.storage.second_checks import add_second_check, read_second_checks
 from ert.storage.users import user_names
 
 _NAME = "plan"
@@ -103,6 +105,17 @@ class PlanRepository:
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """Return a kept dose of this plan, verified; None if it was never kept."""
         return read_dose(self._records, plan_id, request_digest)
+
+    def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
+        """Keep a second check with the revision it was made on; `DigestMismatch` if that has another content."""
+        with self._records.database.read() as connection:
+            course = self._records.row(connection, schema.course, plan.course_id)
+        folder = (course["patient"], course["uuid"], plan.id)
+        add_second_check(self._records, check, plan_id=plan.id, revision=revision, folder=folder)
+
+    def second_checks(self, plan_id: str) -> tuple[KeptSecondCheck, ...]:
+        """Return every second check of a plan, oldest first, verified."""
+        return read_second_checks(self._records, plan_id)
 
     def _check_base(self, plan: Plan, base_revision: int) -> tuple[str, str, str]:
         """Refuse early what the transaction would refuse; return the folder of the plan's files."""

@@ -173,9 +173,14 @@ class Saving:
         self.files: list[StoredFile] = []
         self.was_commit_tried = False
 
-    def put(self, plaintext: Buffers, *, folder: Sequence[str], context: FileContext, item_size: int = 1) -> StoredFile:
-        """Write one file; its place among those of the same owner and kind is the order of the calls."""
-        ordinal = sum(1 for stored in self.files if stored.context == context)
+    def put(
+        self, plaintext: Buffers, *, folder: Sequence[str], context: FileContext, item_size: int = 1, after: int = 0
+    ) -> StoredFile:
+        """Write one file; its place among those of the same owner and kind is the order of the calls.
+
+        ``after`` is how many the owner has of that kind already.
+        """
+        ordinal = after + sum(1 for stored in self.files if stored.context == context)
         stored = self._records.blobs.put(
             plaintext, folder=folder, context=context, item_size=item_size, ordinal=ordinal
         )

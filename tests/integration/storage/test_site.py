@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from ert.app import ports
 from ert.domain.record import Severity
+from ert.domain.second_check import CheckTolerances, ComparedValue, Light, SecondCheck
 from ert.domain.structure import StructureRole
 from ert.errors import DigestMismatch, ErtError, ImportRejected, NotFound, StaleRevision, WrongKey
 from ert.storage import schema
@@ -180,6 +181,36 @@ def test_a_monte_carlo_dose_is_kept_with_its_standard_errors_or_not_read_at_all(
     with pytest.raises(ErtError):
         site.plans.dose(plan.id, kept.request_digest)
     assert {f.code for f in site.check()} == {"CHECK-FILE"}
+
+
+def a_check(plan, pass_pct=97.5):
+    value = ComparedValue(
+        subject="PTV", quantity="D95%", first_gy=47.1, second_gy=46.0, difference_pct=-2.2, light=Light.GREEN
+    )
+    return SecondCheck(
+        plan_digest=plan.digest, first_engine="monte-carlo 7", second_engine="pbra 7", gamma_reference="monte-carlo 7",
+        gamma_pass_pct=pass_pct, gamma_mean_ratio=0.4, gamma_points=1234, tolerances=CheckTolerances(), values=(value,),
+    )  # fmt: skip
+
+
+def test_second_checks_are_kept_with_the_revision_they_were_made_on(site, root):
+    plan = samples.plan_of(samples.import_one(site))
+    site.plans.save(plan, base_revision=0)
+    assert site.plans.second_checks(plan.id) == ()
+    for pass_pct in (97.5, 91.0):
+        site.plans.add_second_check(plan, 1, a_check(plan, pass_pct))
+    second = samples.renamed(plan, "b")
+    with pytest.raises(DigestMismatch, match="another state"):
+        site.plans.add_second_check(second, 1, a_check(second))
+    site.plans.save(second, base_revision=1)
+    site.plans.add_second_check(second, 2, a_check(second, 80.0))
+    kept = site.plans.second_checks(plan.id)
+    assert [(k.revision, k.check.gamma_pass_pct) for k in kept] == [(1, 97.5), (1, 91.0), (2, 80.0)]
+    assert kept[0].check == a_check(plan)
+    assert [k.check.light for k in kept] == [Light.GREEN, Light.AMBER, Light.RED]
+    assert {k.made_by for k in kept} == {site.user_name}
+    assert site.plans.load(plan.id).plan == second
+    assert site.check() == ()
 
 
 def test_changed_structures_become_the_next_revision(site, root):
