@@ -65,6 +65,11 @@ def plan_findings(
         *_dose_findings(plan, dose, said=frozenset(f.sentence for f in tissue)),
         *mu_findings(mu_checks),
     ]
+    return by_severity(found)
+
+
+def by_severity(found: Sequence[Finding]) -> tuple[Finding, ...]:
+    """Findings in order: blockers, warnings, notes."""
     order = {Severity.BLOCKER: 0, Severity.WARNING: 1, Severity.NOTE: 2}
     return tuple(sorted(found, key=lambda f: order[f.severity]))
 

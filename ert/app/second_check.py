@@ -30,14 +30,13 @@ class Comparison:
 
     Attributes
     ----------
-    first_gy, second_gy : float32 [z, y, x].
+    first, second : the doses, with grid and uncertainty.
     gamma : at the points of the reference that `check` names; NaN where nothing was compared.
     """
 
     plan: Plan
-    grid: VoxelGrid
-    first_gy: NDArray[np.float32] = attrs.field(repr=False)
-    second_gy: NDArray[np.float32] = attrs.field(repr=False)
+    first: DoseState
+    second: DoseState
     gamma: GammaResult
     check: SecondCheck
 
@@ -53,7 +52,6 @@ def compare_engines(
     structures: StructureSet,
     engines: tuple[Algorithm, Algorithm],
     ctx: JobContext,
-    tolerances: CheckTolerances | None = None,
 ) -> Comparison:
     """Compute a plan by two engines, for the plan's own monitor units, and compare; on the dose lane.
 
@@ -72,11 +70,16 @@ def compare_engines(
         asked = attrs.evolve(plan, algorithm=algorithm)
         states.append(dose_state(asked, service.compute(asked, ctx)))
     ctx.check()
-    return compared(plan, structures, states[0], states[1], tolerances or CheckTolerances())
+    return compared(plan, structures, states[0], states[1])
 
 
 def compared(
-    plan: Plan, structures: StructureSet, first: DoseState, second: DoseState, tolerances: CheckTolerances
+    plan: Plan,
+    structures: StructureSet,
+    first: DoseState,
+    second: DoseState,
+    *,
+    tolerances: CheckTolerances | None = None,
 ) -> Comparison:
     """The comparison of two doses of a plan.
 
@@ -90,9 +93,10 @@ def compared(
     """
     if first.plan_gy is None or second.plan_gy is None or first.grid is None or first.grid != second.grid:
         raise Refused("Two doses on one grid are needed for a comparison.")
+    limits = tolerances or CheckTolerances()
     is_first_reference = first.uncertainty is not None and second.uncertainty is None
     reference, evaluated = (first, second) if is_first_reference else (second, first)
-    gamma = _gamma(reference, evaluated, first.grid, tolerances)
+    gamma = _gamma(reference, evaluated, first.grid, limits)
     check = SecondCheck(
         plan_digest=plan.digest,
         first_engine=first.engine,
@@ -101,12 +105,10 @@ def compared(
         gamma_pass_pct=gamma.pass_rate_pct,
         gamma_mean_ratio=gamma.mean_ratio,
         gamma_points=gamma.points,
-        tolerances=tolerances,
-        values=tuple(_values(plan, structures, (first.plan_gy, second.plan_gy), first.grid, tolerances)),
+        tolerances=limits,
+        values=tuple(_values(plan, structures, (first.plan_gy, second.plan_gy), first.grid, limits)),
     )
-    return Comparison(
-        plan=plan, grid=first.grid, first_gy=first.plan_gy, second_gy=second.plan_gy, gamma=gamma, check=check
-    )
+    return Comparison(plan=plan, first=first, second=second, gamma=gamma, check=check)
 
 
 def _gamma(reference: DoseState, evaluated: DoseState, grid: VoxelGrid, tolerances: CheckTolerances) -> GammaResult:

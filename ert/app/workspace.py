@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ert.app.beam_tools import BeamTools
 from ert.app.changes import Changes
+from ert.app.check_book import CheckBook
 from ert.app.dose_follower import DoseFollower
 from ert.app.dose_service import DoseService, Models
 from ert.app.dose_state import BeamDose, DoseState, DoseStatus
@@ -13,7 +14,7 @@ from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
 from ert.app.jobs import Jobs, Lane
 from ert.app.mu_check import MuChecker
-from ert.app.plan_checks import plan_findings
+from ert.app.plan_checks import by_severity, plan_findings
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
@@ -38,6 +39,7 @@ class PlanWorkspace:
     library : CT curves and materials of the site.
     releases : which of its machine packages are released.
     tissue_reviews : what the plan's overrides come to.
+    checks : its second checks.
     """
 
     def __init__(
@@ -71,6 +73,10 @@ class PlanWorkspace:
         self._follower = DoseFollower(
             service=self._dose_service, jobs=jobs, session=self._session, structures=structures,
             evaluation=self.evaluation, publish=self._publish,
+        )  # fmt: skip
+        self.checks = CheckBook(
+            plans=store.plans, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
+            publish=self._publish,
         )  # fmt: skip
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
@@ -157,7 +163,7 @@ class PlanWorkspace:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What the plan checks have to say now."""
-        return plan_findings(
+        found = plan_findings(
             self.plan,
             structures=self.structures,
             image=self.image,
@@ -170,6 +176,7 @@ class PlanWorkspace:
             mu_checks=self.mu_checks,
             clearance=self.tools.clearance,
         )
+        return by_severity((*found, *self.checks.findings(self.plan, self.dose)))
 
     @property
     def mu_checks(self) -> tuple[BeamMuCheck, ...]:
@@ -210,6 +217,7 @@ class PlanWorkspace:
 
     def _plan_changed(self) -> None:
         self.tissue_reviews.follow(self.plan)
+        self.checks.stop()
         self._follower.plan_changed()
         self._publish(Changes(plan=True, dose=True))
         if self.dose.status is DoseStatus.STALE:
@@ -295,6 +303,7 @@ class PlanWorkspace:
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
         self._follower.stop()
+        self.checks.stop()
         self.evaluation.clear()
         self.tissue_reviews.clear()
         self._listeners.clear()

@@ -53,6 +53,9 @@ class PlanActions(QObject):
         self.add_beam = make("Add beam", "add", page.beams.add_button.click, key="Ctrl+B")
         self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
         self.final = make("Final dose", "compute", workspace.compute_final_dose, key="Shift+F5")
+        self.second_check = make(
+            "Second check…", "ok", self._second_check, tip="Compare the plan's dose with another engine's"
+        )
         self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
         self.previous_beam = make("Previous beam", "beam", lambda: page.step_beam(-1), key="[")
         self.lines = make("Isodose lines", "isodose", state.toggle_lines, key="I", is_checkable=True)
@@ -128,7 +131,18 @@ class PlanActions(QObject):
             for n, (name, window_hu, level_hu) in enumerate(WINDOW_PRESETS, start=1)
         ]
         return {
-            "&Plan": [self.save, self.save_as, None, self.export, self.report, self.mu_sheets, None, self.back],
+            "&Plan": [
+                self.save,
+                self.save_as,
+                None,
+                self.export,
+                self.report,
+                self.mu_sheets,
+                None,
+                self.second_check,
+                None,
+                self.back,
+            ],
             "&Edit": [
                 self.undo,
                 self.redo,
@@ -182,6 +196,7 @@ class PlanActions(QObject):
         self.report.setEnabled(can_export)
         self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
         self.mu_sheets.setEnabled(has_dose)
+        self.second_check.setEnabled(has_dose)
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose and not is_preview)
         idle = "The plan has no beam"
         if has_dose or is_preview:
@@ -272,6 +287,9 @@ class PlanActions(QObject):
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
             on_failed=self._failed,
         )
+
+    def _second_check(self) -> None:
+        self._page.show_second_check()
 
     def _mu_sheets(self) -> None:
         name = f"{self._page.workspace.plan.name} monitor units.pdf".replace("/", "-")

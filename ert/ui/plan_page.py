@@ -35,6 +35,7 @@ from ert.ui.widgets import MessageStrip
 if TYPE_CHECKING:
     from ert.app.session import SiteSession
     from ert.app.workspace import PlanWorkspace
+    from ert.ui.compare_window import CompareWindow
     from ert.ui.plots import DvhPlot
 
 _PREVIEW_TITLE = "PREVIEW"
@@ -96,6 +97,7 @@ class PlanPage(QWidget):
         self.message, self.not_saved = MessageStrip(), MessageStrip()
         self._shown_save_error: BaseException | None = None
         self.dvh: DvhPlot | None = None
+        self.compare_window: CompareWindow | None = None
         self.actions_ = PlanActions(self)
         self._pending = Changes()
         self._pointer: Float3 | None = None
@@ -279,6 +281,16 @@ class PlanPage(QWidget):
             can_stop=False,
         )
 
+    def show_second_check(self) -> None:
+        """Open the window that compares the plan's dose with another engine's, and begin."""
+        from ert.ui.compare_window import CompareWindow
+
+        if self.compare_window is not None:
+            self.compare_window.close_window()
+        self.compare_window = CompareWindow(self.workspace, self.state, self)
+        self.compare_window.show()
+        self.compare_window.start()
+
     def step_beam(self, count: int) -> None:
         """Choose the next or previous beam."""
         numbers = [b.number for b in self.workspace.plan.beams]
@@ -314,6 +326,8 @@ class PlanPage(QWidget):
     def close_page(self) -> None:
         """Stop listening and free what the views hold."""
         self._unsubscribe()
+        if self.compare_window is not None:
+            self.compare_window.close_window()
         self._flush.stop()
         self.views.close_views()
 

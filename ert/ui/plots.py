@@ -117,7 +117,9 @@ class DvhPlot(QWidget):
         self._plot.setXRange(0, float(self._shown(np.array([top_gy]))[0]), padding=0)
         self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
         self._message.setText(title if self._dvhs else message, color=WARN if self._dvhs else TEXT_DIM)
-        self._message.setPos(float(self._shown(np.array([top_gy]))[0]) / 2, 100 if self._dvhs else 55)
+        self._message.setAnchor((0, 1) if self._dvhs else (0.5, 0.5))
+        at = (0.02, 3.0) if self._dvhs else (0.5, 55.0)
+        self._message.setPos(at[0] * float(self._shown(np.array([top_gy]))[0]), at[1])
         self.legend.show_names(self._dvhs)
         self._place_legend()
         QTimer.singleShot(0, self, self._place_legend)  # axes take their room with the next turn of the loop

@@ -164,7 +164,7 @@ def draw_uncertainty_bar(painter: QPainter, rect: QRectF) -> None:
     marks = [
         (pct / MAP_TOP_PCT, f"{'≥ ' if pct == MAP_TOP_PCT else ''}{pct:g}") for pct in (MAP_TOP_PCT, 4.0, 2.0, 0.0)
     ]
-    _draw_bar(painter, rect, uncertainty_table(), unit="1 σ, % of local dose", marks=marks)
+    _draw_bar(painter, rect, uncertainty_table(), unit="1 σ, %", marks=marks)
 
 
 def _draw_bar(

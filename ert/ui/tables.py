@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QAbstractTableModel, Qt
+from PySide6.QtCore import QAbstractItemModel, Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView
 
 
-def result_table(model: QAbstractTableModel, name: str, *, stretch: int) -> QTableView:
+def result_table(model: QAbstractItemModel, name: str, *, stretch: int) -> QTableView:
     """A compact table; the column ``stretch`` takes the room that is left."""
     table = QTableView()
     table.setModel(model)

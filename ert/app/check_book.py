@@ -1,0 +1,139 @@
+"""The second checks of an open plan: made on the dose lane, kept with the saved revision, told in the plan's checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from ert.app.changes import Changes
+from ert.app.dose_service import DoseService
+from ert.app.dose_state import DoseState
+from ert.app.jobs import Job, JobContext, Jobs, Lane
+from ert.app.ports import PlanStore
+from ert.app.second_check import Comparison, compare_engines
+from ert.domain.plan import Algorithm, Plan
+from ert.domain.record import Finding, Severity, StoredPlan
+from ert.domain.second_check import KeptSecondCheck, Light
+from ert.domain.structure import StructureSet
+from ert.errors import ErtError, Refused
+
+_WORDS = {
+    Light.GREEN: (Severity.NOTE, "within tolerance"),
+    Light.AMBER: (Severity.WARNING, "outside tolerance, within the action limit: say why, or correct it"),
+    Light.RED: (Severity.WARNING, "outside the action limit: find out why before the plan is used"),
+}
+
+
+class CheckBook:
+    """Second checks of one plan.
+
+    Parameters
+    ----------
+    plans : PlanStore
+        Used on the database lane.
+    publish : callable
+        Told when a check was kept.
+
+    Attributes
+    ----------
+    kept : of all revisions, oldest first.
+    problem : why they could not be read; empty if they could.
+    not_kept : why the last comparison was not kept; empty if it was.
+    """
+
+    def __init__(
+        self,
+        *,
+        plans: PlanStore,
+        jobs: Jobs,
+        service: DoseService,
+        structures: StructureSet,
+        plan_id: str,
+        publish: Callable[[Changes], None],
+    ) -> None:
+        self._plans, self._jobs, self._service, self._structures = plans, jobs, service, structures
+        self._plan_id, self._publish = plan_id, publish
+        self._job: Job[Comparison] | None = None
+        self.kept: tuple[KeptSecondCheck, ...] = ()
+        self.problem = self.not_kept = ""
+        self._read()
+
+    def _read(self) -> None:
+        try:
+            self.kept = self._jobs.call(Lane.DB, lambda: self._plans.second_checks(self._plan_id))
+        except ErtError as error:  # the plan itself is sound, and can be looked at; the finding stops it
+            self.problem = str(error)
+
+    def compare(
+        self,
+        plan: Plan,
+        engines: tuple[Algorithm, Algorithm],
+        *,
+        on_done: Callable[[Comparison], None],
+        on_failed: Callable[[BaseException], None],
+        on_cancelled: Callable[[], None],
+        on_progress: Callable[[float, str], None],
+    ) -> None:
+        """Compute a plan that has monitor units by two engines; an edit of the plan stops it."""
+        self.stop()
+
+        def work(ctx: JobContext) -> Comparison:
+            return compare_engines(self._service, plan, self._structures, engines, ctx)
+
+        self._job = self._jobs.submit(
+            Lane.DOSE,
+            work,
+            title=f"Second check of {plan.name}",
+            on_done=on_done,
+            on_failed=on_failed,
+            on_cancelled=on_cancelled,
+            on_progress=on_progress,
+        )
+
+    def stop(self) -> None:
+        """Stop the comparison under way."""
+        if self._job is not None:
+            self._job.cancel()
+            self._job = None
+
+    def keep(self, comparison: Comparison, stored: StoredPlan) -> None:
+        """Keep a comparison as the second check of a saved revision.
+
+        Raises
+        ------
+        Refused
+            It was not of the plan's own engine, or not of that revision.
+        """
+        check = comparison.check
+        if not check.first_engine.startswith(f"{stored.plan.algorithm.value} "):
+            raise Refused("A comparison of two other engines is no second check of the plan; it is not kept.")
+        if check.plan_digest != stored.plan.digest:
+            raise Refused(
+                "The plan was edited since it was saved; the check is not kept.", hint="Save it, check again."
+            )
+        self._jobs.call(Lane.DB, lambda: self._plans.add_second_check(stored.plan, stored.revision, check))
+        self._read()
+        self._publish(Changes(plan=True))
+
+    def findings(self, plan: Plan, dose: DoseState) -> Iterator[Finding]:
+        """What the checks say of the plan as it is; nothing while it has no dose of its own."""
+        if self.problem:
+            yield Finding(severity=Severity.BLOCKER, code="second-check-unreadable", sentence=self.problem)
+        if not dose.is_current:
+            return
+        valid = [k for k in self.kept if k.check.plan_digest == plan.digest and _is_of(k, dose)]
+        if valid:
+            check, by = valid[-1].check, f"{valid[-1].made_by}, {valid[-1].made_at:%Y-%m-%d %H:%M}"
+            severity, words = _WORDS[check.light]
+            sentence = f"Second check by {check.second_engine.split(',')[0]}: {check.gamma_text}; {words} ({by})."
+            yield Finding(severity=severity, code="second-check", sentence=sentence)
+        elif self.kept:
+            sentence = f"The second check was made on another state of the plan (revision {self.kept[-1].revision})."
+            yield Finding(severity=Severity.WARNING, code="second-check-stale", sentence=sentence)
+        else:
+            sentence = "No other engine has checked this plan yet (menu Plan, Second check…)."
+            yield Finding(severity=Severity.NOTE, code="second-check-none", sentence=sentence)
+
+
+def _is_of(kept: KeptSecondCheck, dose: DoseState) -> bool:
+    """A check holds only for the very dose it compared: engine, its version and, for Monte Carlo, its statistics."""
+    return kept.check.first_engine == dose.engine
