@@ -23,6 +23,7 @@ from ert.geometry.grid import VoxelGrid
 from ert.ui.failures import sentence_of
 from ert.ui.gamma_view import GammaView
 from ert.ui.numbers import format_number
+from ert.ui.page_header import PageHeader
 from ert.ui.sections import Sections
 from ert.ui.slice_view import SliceView
 from ert.ui.tables import result_table
@@ -61,13 +62,25 @@ class ComparedDose:
 class CompareWindow(QWidget):
     """A window of its own; it shows the state of the plan that was compared, and says if the plan has changed since."""
 
-    def __init__(self, workspace: PlanWorkspace, state: ViewState, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        workspace: PlanWorkspace,
+        state: ViewState,
+        *,
+        site_text: str,
+        user_name: str,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle(f"Second check of {workspace.plan.name}, {workspace.patient.display_name}")
+        title = f"Second check of {workspace.plan.name}"
+        self.setWindowTitle(title)
+        is_demo = any(p.is_demo for p in workspace.models.packages)
+        self.header = PageHeader(site_text=site_text, user_name=user_name, is_demo=is_demo)
+        self.header.show_patient(workspace.patient, f"{workspace.course.name}  ·  {title}")
         self._workspace = workspace
         self.state = ViewState(state.crosshair_cm, self)
-        self.state.set_dose_display(state.dose_display)
+        self.state.set_dose_display(attrs.evolve(state.dose_display, has_uncertainty=False))
         self.first, self.second = QComboBox(), QComboBox()
         self.run = push_button("Compare", "compute", "Compute both doses where they are not known, and compare them")
         self.cancel = push_button("Cancel", "cancel", "Stop the comparison")
@@ -116,10 +129,15 @@ class CompareWindow(QWidget):
         whole.addWidget(judged)
         whole.setSizes([360, 300])
         whole.setChildrenCollapsible(False)
+        body = QVBoxLayout()
+        body.setContentsMargins(9, 6, 9, 9)
+        body.addLayout(bar)
+        body.addWidget(self.message)
+        body.addWidget(whole, 1)
         layout = QVBoxLayout(self)
-        layout.addLayout(bar)
-        layout.addWidget(self.message)
-        layout.addWidget(whole, 1)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.header)
+        layout.addLayout(body, 1)
 
     # ---- comparing -----------------------------------------------------------------------------------------------
 
@@ -224,7 +242,13 @@ class CompareWindow(QWidget):
                 image=workspace.image, structures=workspace.structures, models=workspace.models, plan=comparison.plan,
                 dose=dose,
             )  # fmt: skip
-            self.views.insertWidget(place, SliceView(shown, self.state, _AXIAL, sections=sections))
+            named = QWidget()
+            column = QVBoxLayout(named)
+            column.setContentsMargins(0, 0, 0, 0)
+            column.setSpacing(2)
+            column.addWidget(text_label(f"{('First', 'Second')[place]}: {dose.engine}"))
+            column.addWidget(SliceView(shown, self.state, _AXIAL, sections=sections), 1)
+            self.views.insertWidget(place, named)
         self.views.setSizes([1, 1, 1])
 
     def _show_fate(self) -> None:

@@ -50,7 +50,7 @@ def workspace(qapp):
 
 @pytest.fixture
 def window(workspace):
-    made = CompareWindow(workspace, ViewState((4.5, -8.0, 0.0)))
+    made = CompareWindow(workspace, ViewState((4.5, -8.0, 0.0)), site_text="Site", user_name="User")
     made.show()
     yield made
     made.close_window()  # it deletes itself
