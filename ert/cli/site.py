@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ert.app.permissions import demand
 from ert.app.ports import PendingSite, SiteStore
 from ert.cli import credentials
 from ert.cli.output import print_error, print_json, print_line, print_table
 from ert.cli.wiring import Wiring
+from ert.domain.account import Right
 from ert.errors import Refused
 
 SiteOption = Annotated[Path, typer.Option("--site", help="Folder of the site.")]
@@ -39,6 +41,7 @@ def opened(wiring: Wiring | None, path: Path, user: str | None, descriptor: int 
     name = credentials.ask_user(user)
     store = gateway.open(path, user_name=name, password=credentials.ask_password("Password", descriptor=descriptor))
     with closing(store):
+        demand(store.account, Right.VIEW, "work with this site")
         yield store
 
 
