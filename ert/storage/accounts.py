@@ -175,7 +175,7 @@ class AccountRepository:
         slot = self._slot_of(user_id)
         signing = None if slot is None else slots.signing_key(slot, current)
         if signing is None:
-            raise WrongKey("The present password is wrong.", hint="Check whether Caps Lock is on.", detail="slot")
+            raise _wrong_own_password()
         return self._replace_password(
             user_id, new, event="password changed", must_change_password=False, signing=signing
         )
@@ -195,11 +195,11 @@ class AccountRepository:
         """
         slot = self._slot_of(self._unlocked.user_id)
         if slot is None or open_slot(slot, password, self._unlocked.store) is None:
-            raise wrong_password()
+            raise _wrong_own_password()
         with self._records.database.read() as connection:
             user = read_user(self._records, connection, self._unlocked.user_id)
         if created_of(slot) < user.slots_since:
-            raise wrong_password()
+            raise _wrong_own_password()
         return user.account
 
     def admit(self) -> Account:
@@ -335,3 +335,7 @@ def _key_change(before: User, after: User) -> dict[str, str]:
     if before.public_ed25519 == after.public_ed25519:
         return {}
     return {"public_ed25519_before": before.public_ed25519.hex(), "public_ed25519": after.public_ed25519.hex()}
+
+
+def _wrong_own_password() -> WrongKey:
+    return WrongKey("This password is wrong.", hint="Check whether Caps Lock is on.", detail="own slot")
