@@ -8,6 +8,7 @@ from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QDialog, QLabel, QMessageBox, QVBoxLayout
 
+from ert.app.session import SiteSession
 from ert.domain.account import Grant
 from ert.settings import SessionSettings, Settings, save_settings
 from ert.ui.covers import LOCKED_TITLE, Cover
@@ -44,6 +45,16 @@ def unlock(window, qtbot, password):
     )
 
 
+def beside(window, path, work):
+    """Do something in another session on the same site."""
+    name, password = real_site.USER, real_site.PASSWORD
+    session = SiteSession.open(real_site.gateway(), window._jobs, path, user_name=name, password=password)
+    try:
+        work(session)
+    finally:
+        session.close()
+
+
 def test_the_lock_hides_every_window_and_gives_all_of_it_back(window, plan, qtbot):
     note = QDialog(window)
     note.setWindowTitle("Jane Doe")
@@ -57,11 +68,12 @@ def test_the_lock_hides_every_window_and_gives_all_of_it_back(window, plan, qtbo
         (cover,) = [c for c in host.findChildren(Cover) if c.parent() is host]
         assert cover.geometry() == host.rect()
         assert host.windowTitle() == LOCKED_TITLE
-        colours = {host.grab().toImage().pixelColor(x, 1).name() for x in range(0, host.width(), 7)}
+        seen = host.grab().toImage()
+        colours = {seen.pixelColor(x, 1).name() for x in range(0, host.width(), 7)}
         assert len(colours) == 1
     window.resize(1100, 720)
     qtbot.wait(1)
-    assert window.findChildren(Cover)[0].geometry() == window.rect()
+    assert [c.geometry() for c in window.findChildren(Cover) if c.parent() is window] == [window.rect()]
     window._show_plan_title()  # a dose that arrives writes the title again
     assert window.windowTitle() == LOCKED_TITLE
     unlock(window, qtbot, real_site.PASSWORD)
@@ -133,7 +145,7 @@ def test_somebody_else_signs_in_after_the_edits_were_kept(window, plan, qtbot):
         assert first.revision == 1
         assert session.open_plan(first.plan_id).plan.description != "not saved yet"
 
-    real_site.in_session(before.site_path, check)
+    beside(window, before.site_path, check)
 
 
 def test_edits_that_cannot_be_kept_keep_the_lock(window, plan, qtbot):
@@ -181,7 +193,7 @@ def test_a_disabled_account_is_out_at_the_next_look_and_its_edits_are_kept(windo
         session.accounts.add("anna", password=FIRST, grant=Grant(is_administrator=True))
         session.accounts.disable(me)
 
-    real_site.in_session(path, disable)
+    beside(window, path, disable)
     assert window.session is not None
     window.control.watch.revalidate()
     qtbot.waitUntil(lambda: window.session is None, timeout=20_000)
@@ -199,7 +211,7 @@ def test_rights_that_were_taken_away_grey_the_menus_at_the_next_look(window, qtb
         session.accounts.add("anna", password=FIRST, grant=Grant(is_administrator=True))
         session.accounts.set_grant(me, Grant())
 
-    real_site.in_session(window.session.site_path, demote)
+    beside(window, window.session.site_path, demote)
     window.control.watch.revalidate()
     qtbot.waitUntil(lambda: not window.control.users_action.isEnabled(), timeout=20_000)
     assert not window.add_machine_action.isEnabled()
@@ -212,7 +224,7 @@ def test_a_password_that_was_reset_locks_and_has_to_be_changed(window, qtbot):
     def reset(session):
         session.accounts.reset_password(me, FIRST)
 
-    real_site.in_session(window.session.site_path, reset)
+    beside(window, window.session.site_path, reset)
     window.control.watch.revalidate()
     qtbot.waitUntil(lambda: window.control.is_locked, timeout=20_000)
     unlock(window, qtbot, FIRST)
