@@ -30,8 +30,9 @@ class CurveComparison:
 
     Attributes
     ----------
-    kind : "depth_dose" or "profile"; position_cm is depth or the off-axis position.
-    axis, depth_cm : of a profile ("crossline", "inline"); empty and NaN for a depth dose.
+    kind : "depth_dose", "profile" or "check" (a line of a phantom check); position_cm is depth or off-axis position.
+    axis, depth_cm : of a profile ("crossline", "inline"); empty and NaN for a depth dose. Of a check's line the
+        coordinate that runs ("x", "y", "depth").
     measured_cgy_per_mu, sigma_cgy_per_mu, computed_cgy_per_mu : at position_cm.
     gamma_2_2_pct, gamma_3_3_pct : percent of points above 10 % of the curve's maximum with gamma ≤ 1; the dose
         criterion is a part of the field's maximum dose (global), the distance lies along the curve.
@@ -85,6 +86,25 @@ class OutputComparison:
         return 100.0 * (self.computed_cgy_per_mu / self.measured_cgy_per_mu - 1.0)
 
 
+@attrs.frozen(kw_only=True)
+class CheckComparison:
+    """One phantom check: measured against computed along its lines.
+
+    Attributes
+    ----------
+    kind : "oblique" (oblique incidence or an irregular surface) or "heterogeneous".
+    phantom : what was irradiated and how, in words.
+    curves : of kind "check"; empty where the engine refused the case.
+    refusal : the engine's sentence; empty otherwise.
+    """
+
+    name: str
+    kind: str
+    phantom: str
+    curves: tuple[CurveComparison, ...]
+    refusal: str = ""
+
+
 class Verdict(enum.StrEnum):
     """Outcome of an acceptance test."""
 
@@ -121,6 +141,7 @@ class EnergyReport:
         maximum (self-test; must stay below 0.1).
     smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
     limits : what was not measured and therefore limits the model.
+    checks : phantoms other than flat water at right angles; no part of the fit.
     acceptance : the figures above against published tolerances.
     redefinition : the same of the redefinition engine; None where it was not fitted.
     """
@@ -138,6 +159,7 @@ class EnergyReport:
     ssd_max_cm: float
     min_side_cm: float
     limits: tuple[str, ...]
+    checks: tuple[CheckComparison, ...] = ()
     acceptance: tuple[AcceptanceTest, ...] = ()
     redefinition: EnergyReport | None = None
 

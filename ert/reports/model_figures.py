@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.domain.commissioning import CurveComparison
+from ert.domain.commissioning import CheckComparison, CurveComparison
 
 Float = NDArray[np.float64]
 _THRESHOLD = 0.1
+SHIFT_CM = 0.2
+"""How far the computed line of a phantom check may be shifted: the position of the phantom."""
+_SHIFT_STEP_CM = 0.01
 
 
 @attrs.frozen(kw_only=True)
@@ -82,3 +86,21 @@ def worst_points(curves: Sequence[CurveComparison], count: int = 10) -> list[Wor
                     )
                 )
     return sorted(points, key=lambda p: -abs(p.difference_pct))[:count]
+
+
+def check_top_cgy(check: CheckComparison) -> float:
+    """The largest measured dose of a check, cGy/MU."""
+    return max((float(c.measured_cgy_per_mu.max()) for c in check.curves), default=math.nan)
+
+
+def worst_after_shift_pct(curve: CurveComparison, top_cgy: float) -> float:
+    """Largest difference along a line, percent of `top_cgy`, when each point may look up to 2 mm to either side.
+
+    Computed minus measured, of the points measured above 10 % of `top_cgy`; nan where there is none.
+    """
+    shifts = np.arange(-SHIFT_CM, SHIFT_CM + _SHIFT_STEP_CM / 2, _SHIFT_STEP_CM)
+    at = curve.position_cm[:, None] + shifts[None, :]
+    near = np.interp(at, curve.position_cm, curve.computed_cgy_per_mu) - curve.measured_cgy_per_mu[:, None]
+    low, high = near.min(axis=1), near.max(axis=1)
+    left = np.where(low > 0, low, np.minimum(high, 0.0))[curve.measured_cgy_per_mu >= _THRESHOLD * top_cgy]
+    return 100.0 * float(left[np.argmax(np.abs(left))]) / top_cgy if len(left) else math.nan

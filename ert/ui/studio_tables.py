@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from ert.domain.commissioning import EnergyReport, Verdict
+from ert.domain.commissioning import AcceptanceTest, EnergyReport, Verdict
 from ert.domain.model_difference import PackageDifference
 from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
 
@@ -55,18 +55,26 @@ class FactTable(QTableWidget):
                 self.setItem(number, place, item)
 
 
+def _by_test(report: EnergyReport) -> list[tuple[str, AcceptanceTest]]:
+    """The tests of every engine of a report, test by test."""
+    engines = [("pencil beam", report), ("PBRA", report.redefinition)]
+    columns = [[(name, t) for t in of.acceptance] for name, of in engines if of is not None]
+    return [row for rows in zip(*columns, strict=True) for row in rows]
+
+
 class AcceptanceTable(FactTable):
     """Published tolerances against what was found."""
 
     def __init__(self) -> None:
-        super().__init__("Acceptance tests", ("Test", "What", "Tolerance", "Worst", "Where", "Verdict"), stretch=4)
+        head = ("Test", "What", "Tolerance", "Engine", "Worst", "Where", "Verdict")
+        super().__init__("Acceptance tests", head, stretch=5)
 
     def show_report(self, report: EnergyReport | None) -> None:
-        """Show the tests of one energy."""
-        tests = () if report is None else report.acceptance
+        """Show the tests of one energy, the engines below each other."""
+        tests = [] if report is None else _by_test(report)
         self.show_rows(
-            [(t.number, t.description, t.tolerance, t.found, t.where, t.verdict.value) for t in tests],
-            [_VERDICT_COLOURS[t.verdict] for t in tests],
+            [(t.number, t.description, t.tolerance, name, t.found, t.where, t.verdict.value) for name, t in tests],
+            [_VERDICT_COLOURS[t.verdict] for _, t in tests],
         )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ert.domain.beam_model import FittedParameter
 from ert.domain.commissioning import (
+    CheckComparison,
     CommissioningReport,
     CurveComparison,
     DepthComparison,
@@ -68,6 +69,29 @@ def report():
         ssd_max_cm=115.0,
         min_side_cm=2.0,
         limits=("no cutout was measured",),
+        checks=(
+            CheckComparison(
+                name="Bone bar",
+                kind="heterogeneous",
+                phantom="A10 open SSD 100, water, compact bone",
+                curves=(
+                    curve(
+                        kind="check",
+                        axis="x",
+                        depth_cm=float("nan"),
+                        name="Bone bar, along x at y 0 cm",
+                        computed_cgy_per_mu=TRAPEZOID * 1.04,
+                    ),
+                ),
+            ),
+            CheckComparison(
+                name="Far",
+                kind="oblique",
+                phantom="A10 open SSD 130, water",
+                curves=(),
+                refusal="The distance is 130.0 cm.",
+            ),
+        ),
     )
     return CommissioningReport(
         machine_name="Test linac", origin="synthetic", package_digest="b" * 64, is_demo=True, energies=(energy,)
@@ -109,7 +133,7 @@ def test_the_report_says_what_was_measured_and_what_was_computed():
         assert "DEMO MACHINE – NOT FOR CLINICAL USE" in text
     everything = " ".join(pages)
     for wanted in ("4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm", "no cutout was measured", "b" * 64,
-                   "virtual_sad_cm", "93.0 %", "10.00 / 10.00", "1.20 / 1.20"):  # fmt: skip
+                   "virtual_sad_cm", "93.0 %", "Check: Bone bar (heterogeneous)", "compact bone", "Worst, 2 mm allowed", "+4.00 %", "Refused by the engine: The distance is 130.0 cm.", "10.00 / 10.00", "1.20 / 1.20"):  # fmt: skip
         assert wanted in everything, wanted
 
 
