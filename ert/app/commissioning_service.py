@@ -11,8 +11,8 @@ from typing import Any
 
 from ert.commissioning.commission import commission
 from ert.commissioning.package import write_package
+from ert.domain.acceptance import AcceptanceTest
 from ert.domain.commissioning import (
-    AcceptanceTest,
     CheckComparison,
     CommissioningReport,
     CurveComparison,

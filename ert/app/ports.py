@@ -199,6 +199,9 @@ class SiteStore(Protocol):
     def user_name(self) -> str:
         """Who is signed in."""
 
+    def confirm_password(self, password: str) -> object:
+        """Check the password of who is signed in; `WrongKey` if it is wrong."""
+
     @property
     def is_restored_copy(self) -> bool:
         """Whether it is a backup that was restored but not activated: nothing can be saved in it."""

@@ -13,15 +13,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ert.domain.commissioning import (
-    AcceptanceTest,
-    CheckComparison,
-    CurveComparison,
-    DepthComparison,
-    EnergyReport,
-    OutputComparison,
-    Verdict,
-)
+from ert.domain.acceptance import AcceptanceTest, Verdict
+from ert.domain.commissioning import CheckComparison, CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.reports.model_figures import check_top_cgy, profile_figures, worst_after_shift_pct
 
 REFERENCE_PCT = 0.5

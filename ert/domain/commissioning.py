@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import math
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ert.domain.acceptance import AcceptanceTest
 from ert.domain.beam_model import FittedParameter
 from ert.domain.identity import read_only
 
@@ -105,32 +105,6 @@ class CheckComparison:
     refusal: str = ""
 
 
-class Verdict(enum.StrEnum):
-    """Outcome of an acceptance test."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_MEASURED = "not measured"
-
-
-@attrs.frozen(kw_only=True)
-class AcceptanceTest:
-    """One row of the acceptance table.
-
-    Attributes
-    ----------
-    number, description, tolerance : as in the source (AAPM MPPG 5.b Table 10) or the project's own goals.
-    found : the worst figure with its unit; where : the field or curve it belongs to.
-    """
-
-    number: str
-    description: str
-    tolerance: str
-    found: str
-    where: str
-    verdict: Verdict
-
-
 @attrs.frozen(kw_only=True)
 class EnergyReport:
     """Everything the report says about one energy.
@@ -162,6 +136,12 @@ class EnergyReport:
     checks: tuple[CheckComparison, ...] = ()
     acceptance: tuple[AcceptanceTest, ...] = ()
     redefinition: EnergyReport | None = None
+
+
+def engines_of(report: EnergyReport) -> tuple[tuple[str, EnergyReport], ...]:
+    """Name and report of every engine of one energy."""
+    both = (("pencil beam", report), ("PBRA", report.redefinition))
+    return tuple((name, of) for name, of in both if of is not None)
 
 
 @attrs.frozen(kw_only=True)

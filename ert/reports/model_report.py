@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
-from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport, Verdict
+from ert.domain.acceptance import Verdict
+from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport
 from ert.reports.model_figures import SHIFT_CM, check_top_cgy, profile_figures, worst_after_shift_pct, worst_points
 from ert.reports.page import (
     ALARM,

@@ -25,7 +25,7 @@ from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy
-from ert.storage.unlock import Unlocked
+from ert.storage.unlock import Unlocked, unlock_with_password
 from ert.storage.users import user_names
 
 COPY_MARK = " – RESTORED COPY, READ-ONLY"
@@ -108,6 +108,10 @@ class Site:
     def user_name(self) -> str:
         """Who is signed in."""
         return self._user_name
+
+    def confirm_password(self, password: str) -> object:
+        """Check the password of who is signed in; raises `WrongKey`."""
+        return unlock_with_password(self._root, login=self.user_name, password=password).user_id
 
     @property
     def is_restored_copy(self) -> bool:

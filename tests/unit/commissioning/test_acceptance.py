@@ -5,14 +5,8 @@ import numpy as np
 import pytest
 
 from ert.commissioning.acceptance import acceptance_tests
-from ert.domain.commissioning import (
-    CheckComparison,
-    CurveComparison,
-    DepthComparison,
-    EnergyReport,
-    OutputComparison,
-    Verdict,
-)
+from ert.domain.acceptance import Verdict
+from ert.domain.commissioning import CheckComparison, CurveComparison, DepthComparison, EnergyReport, OutputComparison
 
 REFERENCE = "A10 open SSD 100"
 POSITION = np.linspace(-8, 8, 321)

@@ -132,8 +132,11 @@ def test_the_report_says_what_was_measured_and_what_was_computed():
         assert "Machine Test linac" in text
         assert "DEMO MACHINE – NOT FOR CLINICAL USE" in text
     everything = " ".join(pages)
-    for wanted in ("4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm", "no cutout was measured", "b" * 64,
-                   "virtual_sad_cm", "93.0 %", "Check: Bone bar (heterogeneous)", "compact bone", "Worst, 2 mm allowed", "+4.00 %", "Refused by the engine: The distance is 130.0 cm.", "10.00 / 10.00", "1.20 / 1.20"):  # fmt: skip
+    for wanted in (
+        "4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm", "no cutout was measured", "b" * 64, "virtual_sad_cm",
+        "93.0 %", "Check: Bone bar (heterogeneous)", "compact bone", "Worst, 2 mm allowed", "+4.00 %",
+        "Refused by the engine: The distance is 130.0 cm.", "10.00 / 10.00", "1.20 / 1.20",
+    ):  # fmt: skip
         assert wanted in everything, wanted
 
 
