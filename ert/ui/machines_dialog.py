@@ -26,6 +26,7 @@ from ert.errors import Refused
 from ert.ui.failures import sentence_of
 from ert.ui.machine_form import MachineForm
 from ert.ui.machine_tables import ApplicatorTable, Column, ConfigurationTable, JawTable, MaterialTable, number_text
+from ert.ui.mu_levels_form import MuLevelsForm
 from ert.ui.release_dialog import ReleaseDialog
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
@@ -80,7 +81,7 @@ class MachinesDialog(QDialog):
         self.machines = QListWidget()
         self.head, self.facts = text_label(), dim_label()
         self.message = MessageStrip()
-        self.form = MachineForm()
+        self.form, self.mu_levels = MachineForm(), MuLevelsForm()
         self.applicators, self.jaws, self.materials = ApplicatorTable(), JawTable(), MaterialTable()
         self.models = ConfigurationTable("Beam models", _MODEL_COLUMNS)
         self.versions = ConfigurationTable("Versions", _VERSION_COLUMNS)
@@ -112,6 +113,7 @@ class MachinesDialog(QDialog):
             (_page(_BOX_TEXT, self.applicators), "Applicators"),
             (_page(_JAW_TEXT, self.jaws, self._row_buttons(self.jaws)), "Jaws"),
             (_page("What cutouts are made of.", self.materials, self._row_buttons(self.materials)), "Cutouts"),
+            (self.mu_levels, "MU check"),
             (_page("Fixed by commissioning.", self.models), "Beam models"),
             (_page(_VERSION_TEXT, self.versions), "Versions"),
         )
@@ -161,6 +163,7 @@ class MachinesDialog(QDialog):
     def _connect(self) -> None:
         self.machines.currentRowChanged.connect(self._choose)
         self.form.changed.connect(self._edited)
+        self.mu_levels.changed.connect(self._edited)
         for table in (self.applicators, self.jaws, self.materials):
             table.itemChanged.connect(self._edited)
         self.import_button.clicked.connect(self._choose_package)
@@ -219,8 +222,7 @@ class MachinesDialog(QDialog):
             f"{machine.insert_thickness_cm:g} cm {machine.insert_material}, ends at {machine.insert_distance_cm:g} cm"
             f" · {package.origin or 'origin not stated'}"
         )
-        self.form.show_machine(machine)
-        for table in (self.applicators, self.jaws, self.materials):
+        for table in (self.form, self.mu_levels, self.applicators, self.jaws, self.materials):
             table.show_machine(machine)
         self.models.show_rows([_model_row(package, n) for n in range(len(package.models))])
         versions = self._session.models.versions(machine.name)
@@ -248,13 +250,12 @@ class MachinesDialog(QDialog):
         """What the fields hold; raises `Refused`."""
         if self._package is None:
             raise Refused("There is no machine.")
-        return self.form.into(
-            MachineConfiguration(
-                applicators=self.applicators.settings(),
-                jaws=self.jaws.settings(),
-                block_materials=self.materials.settings(),
-            )
+        tables = MachineConfiguration(
+            applicators=self.applicators.settings(),
+            jaws=self.jaws.settings(),
+            block_materials=self.materials.settings(),
         )
+        return self.mu_levels.into(self.form.into(tables))
 
     # ---- what is done --------------------------------------------------------------------------------------------
 
