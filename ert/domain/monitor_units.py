@@ -11,7 +11,7 @@ from ert.errors import Refused
 
 PUBLISHED_LEVELS = "usual levels of AAPM TG-114 (Stern et al. 2011) and TG-71 (Gibbons et al. 2014)"
 _ROUNDING_MU = 0.5
-_LARGEST_LEVEL = 100.0
+_LARGEST_PCT, _LARGEST_MU = 100.0, 1000.0
 
 
 class FactorSource(enum.StrEnum):
@@ -152,9 +152,10 @@ class ActionLevels:
     def __attrs_post_init__(self) -> None:
         numbers = {a.name: getattr(self, a.name) for a in attrs.fields(ActionLevels) if a.name != "source"}
         for name, value in numbers.items():
-            if not (math.isfinite(value) and 0 < value <= _LARGEST_LEVEL):
+            largest = _LARGEST_PCT if name.endswith("_pct") else _LARGEST_MU
+            if not (math.isfinite(value) and 0 < value <= largest):
                 raise Refused(
-                    f"The action level {name} is {value:g}; it must be above 0 and at most {_LARGEST_LEVEL:g}.",
+                    f"The action level {name} is {value:g}; it must be above 0 and at most {largest:g}.",
                     hint="Correct the machine's configuration.",
                 )
         if self.investigate_pct > self.action_pct or self.ways_investigate_pct > self.ways_action_pct:
