@@ -15,7 +15,7 @@ import numpy as np
 
 from ert.domain.acceptance import AcceptanceTest, Verdict
 from ert.domain.commissioning import CheckComparison, CurveComparison, DepthComparison, EnergyReport, OutputComparison
-from ert.reports.model_figures import check_top_cgy, profile_figures, worst_after_shift_pct
+from ert.reports.model_figures import check_top_cgy, worst_after_shift_pct
 
 REFERENCE_PCT = 0.5
 GAMMA_PASS_PCT = 95.0
@@ -125,7 +125,7 @@ def _profiles(curves: list[CurveComparison]) -> AcceptanceTest:
 
 
 def _inside_pct(curve: CurveComparison) -> float:
-    width = profile_figures(curve.position_cm, curve.measured_cgy_per_mu).width_cm
+    width = math.nan if curve.measured_edges is None else curve.measured_edges.width_cm
     if math.isnan(width):
         return math.nan
     inside = np.abs(curve.position_cm) < _INSIDE * width
@@ -138,11 +138,11 @@ def _inside_pct(curve: CurveComparison) -> float:
 
 
 def _penumbras(curves: list[CurveComparison]) -> AcceptanceTest:
-    values = []
-    for curve in curves:
-        measured = profile_figures(curve.position_cm, curve.measured_cgy_per_mu).penumbra_cm
-        computed = profile_figures(curve.position_cm, curve.computed_cgy_per_mu).penumbra_cm
-        values.append((10.0 * (computed - measured), curve.name))
+    values = [
+        (10.0 * (c.computed_edges.penumbra_cm - c.measured_edges.penumbra_cm), c.name)
+        for c in curves
+        if c.measured_edges is not None and c.computed_edges is not None
+    ]
     return _row("internal 3", "penumbra 80\N{EN DASH}20 % to R90", values, PENUMBRA_MM, "mm")
 
 

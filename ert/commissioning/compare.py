@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.analysis.depth import depth_quantities, smooth_curve
+from ert.analysis.profile import width_and_penumbra_cm
 from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.fit import FitResult, absolute
@@ -19,7 +20,7 @@ from ert.commissioning.phantom_check import compare_check
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
 from ert.commissioning.redefinition_model import RedefinedWater
 from ert.domain.beam_model import BeamModel, OutputCorrection
-from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
+from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison, ProfileEdges
 from ert.domain.plan import Algorithm
 from ert.dose.fluence import Fluence
 from ert.dose.output import equivalent_square_cm, output_correction, rectangle_cm
@@ -83,6 +84,7 @@ def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
     else:
         computed = dose.line(curve)
     measured = curve.dose
+    is_profile = curve.kind == "profile"
     return CurveComparison(
         name=curve.name,
         file=curve.file,
@@ -102,7 +104,14 @@ def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
         gamma_3_3_pct=gamma_along(
             curve.position_cm, measured, computed, dose_cgy=0.03 * dose.maximum_cgy, distance_cm=0.3
         ),
+        measured_edges=_edges(curve.position_cm, measured) if is_profile else None,
+        computed_edges=_edges(curve.position_cm, computed) if is_profile else None,
     )
+
+
+def _edges(position_cm: Float, dose: Float) -> ProfileEdges:
+    width_cm, penumbra_cm = width_and_penumbra_cm(position_cm, dose)
+    return ProfileEdges(width_cm=width_cm, penumbra_cm=penumbra_cm)
 
 
 def _depths(data: BeamData, energy: EnergyData, fit: FitResult, dose: _FieldDose) -> tuple[DepthComparison, ...]:

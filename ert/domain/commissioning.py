@@ -25,6 +25,14 @@ def _row_field() -> Float:
 
 
 @attrs.frozen(kw_only=True)
+class ProfileEdges:
+    """Field width at 50 % and penumbra 80–20 % (mean of both sides), relative to the axis; nan where there are none."""
+
+    width_cm: float
+    penumbra_cm: float
+
+
+@attrs.frozen(kw_only=True)
 class CurveComparison:
     """One measured curve and the computed one at the same points.
 
@@ -36,6 +44,7 @@ class CurveComparison:
     measured_cgy_per_mu, sigma_cgy_per_mu, computed_cgy_per_mu : at position_cm.
     gamma_2_2_pct, gamma_3_3_pct : percent of points above 10 % of the curve's maximum with gamma ≤ 1; the dose
         criterion is a part of the field's maximum dose (global), the distance lies along the curve.
+    measured_edges, computed_edges : of a profile; None for all else.
     """
 
     name: str
@@ -52,6 +61,8 @@ class CurveComparison:
     computed_cgy_per_mu: Float = _row_field()
     gamma_2_2_pct: float
     gamma_3_3_pct: float
+    measured_edges: ProfileEdges | None = None
+    computed_edges: ProfileEdges | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -19,14 +19,6 @@ _SHIFT_STEP_CM = 0.01
 
 
 @attrs.frozen(kw_only=True)
-class ProfileFigures:
-    """Field width at 50 % and penumbra 80–20 % (mean of both sides) of a profile, relative to its value on the axis."""
-
-    width_cm: float
-    penumbra_cm: float
-
-
-@attrs.frozen(kw_only=True)
 class WorstPoint:
     """One measured point; difference = computed minus measured in per cent of the curve's measured maximum."""
 
@@ -35,33 +27,6 @@ class WorstPoint:
     measured_cgy_per_mu: float
     computed_cgy_per_mu: float
     difference_pct: float
-
-
-def _crossing(position_cm: Float, dose: Float, level: float) -> float:
-    """First position, going outward, where a falling curve reaches a level; NaN if it never does."""
-    below = np.flatnonzero(dose < level)
-    if not len(below) or below[0] == 0:
-        return float("nan")
-    i = int(below[0])
-    share = (dose[i - 1] - level) / (dose[i - 1] - dose[i])
-    return float(position_cm[i - 1] + share * (position_cm[i] - position_cm[i - 1]))
-
-
-def profile_figures(position_cm: Float, dose: Float) -> ProfileFigures:
-    """Width and penumbra of a profile measured on both sides of the axis, or on one side from the axis outward."""
-    axis = float(np.interp(0.0, position_cm, dose))
-    widths, penumbras = [], []
-    for side in (1.0, -1.0):
-        outward = position_cm * side >= 0
-        if np.count_nonzero(outward) < 3:  # noqa: PLR2004 - a profile of one side only
-            continue
-        order = np.argsort(position_cm[outward] * side)
-        x, y = (position_cm[outward] * side)[order], dose[outward][order]
-        widths.append(_crossing(x, y, 0.5 * axis))
-        penumbras.append(_crossing(x, y, 0.2 * axis) - _crossing(x, y, 0.8 * axis))
-    if not widths:
-        return ProfileFigures(width_cm=float("nan"), penumbra_cm=float("nan"))
-    return ProfileFigures(width_cm=2 * float(np.mean(widths)), penumbra_cm=float(np.mean(penumbras)))
 
 
 def worst_points(curves: Sequence[CurveComparison], count: int = 10) -> list[WorstPoint]:

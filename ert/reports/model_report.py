@@ -11,7 +11,7 @@ from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
 from ert.domain.acceptance import Verdict
 from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport
-from ert.reports.model_figures import SHIFT_CM, check_top_cgy, profile_figures, worst_after_shift_pct, worst_points
+from ert.reports.model_figures import SHIFT_CM, check_top_cgy, worst_after_shift_pct, worst_points
 from ert.reports.page import (
     ALARM,
     DEMO_MARK,
@@ -217,20 +217,13 @@ def _profiles(energy: EnergyReport) -> list[Flowable]:
     rows: list[tuple[str, ...]] = []
     bad: list[int] = []
     for curve in energy.curves:
-        measured = profile_figures(curve.position_cm, curve.measured_cgy_per_mu)
-        computed = profile_figures(curve.position_cm, curve.computed_cgy_per_mu)
-        is_profile = curve.kind == "profile"
+        measured, computed = curve.measured_edges, curve.computed_edges
+        edges = ("", "")
+        if measured is not None and computed is not None:
+            edges = (_pair(measured.width_cm, computed.width_cm), _pair(measured.penumbra_cm, computed.penumbra_cm))
         if curve.gamma_3_3_pct < _PASS_PCT:
             bad.append(len(rows))
-        rows.append(
-            (
-                curve.name,
-                _percent(curve.gamma_3_3_pct),
-                _percent(curve.gamma_2_2_pct),
-                _pair(measured.width_cm, computed.width_cm) if is_profile else "",
-                _pair(measured.penumbra_cm, computed.penumbra_cm) if is_profile else "",
-            )
-        )
+        rows.append((curve.name, _percent(curve.gamma_3_3_pct), _percent(curve.gamma_2_2_pct), *edges))
     head = ("Curve", "Gamma 3 %/3 mm", "Gamma 2 %/2 mm", "Width 50 % cm meas. / comp.", "Penumbra 80\N{EN DASH}20 cm")
     return [paragraph("Curves", HEADING), table(head, rows, widths=(2.4, 0.9, 0.9, 1.2, 1.2), alarm_rows=bad)]
 

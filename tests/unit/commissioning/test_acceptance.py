@@ -4,13 +4,26 @@ import attrs
 import numpy as np
 import pytest
 
+from ert.analysis.profile import width_and_penumbra_cm
 from ert.commissioning.acceptance import acceptance_tests
 from ert.domain.acceptance import Verdict
-from ert.domain.commissioning import CheckComparison, CurveComparison, DepthComparison, EnergyReport, OutputComparison
+from ert.domain.commissioning import (
+    CheckComparison,
+    CurveComparison,
+    DepthComparison,
+    EnergyReport,
+    OutputComparison,
+    ProfileEdges,
+)
 
 REFERENCE = "A10 open SSD 100"
 POSITION = np.linspace(-8, 8, 321)
 TRAPEZOID = np.clip((6.0 - np.abs(POSITION)) / 2.0, 0.0, 1.0)  # 100 % to 4 cm, penumbra 80–20 % 1.2 cm, width 10 cm
+
+
+def edges(dose):
+    width_cm, penumbra_cm = width_and_penumbra_cm(POSITION, dose)
+    return ProfileEdges(width_cm=width_cm, penumbra_cm=penumbra_cm)
 
 
 def profile(computed, *, name="A10 4x4 SSD 100, crossline at 1 cm", depth_cm=1.0, gamma=100.0, sigma=0.0):
@@ -18,7 +31,7 @@ def profile(computed, *, name="A10 4x4 SSD 100, crossline at 1 cm", depth_cm=1.0
         name=name, file="p.csv", kind="profile", axis="crossline", depth_cm=depth_cm, applicator_id="A10", cutout="4x4",
         ssd_cm=100.0, position_cm=POSITION, measured_cgy_per_mu=TRAPEZOID,
         sigma_cgy_per_mu=np.full(len(POSITION), sigma), computed_cgy_per_mu=computed, gamma_2_2_pct=gamma,
-        gamma_3_3_pct=gamma,
+        gamma_3_3_pct=gamma, measured_edges=edges(TRAPEZOID), computed_edges=edges(computed),
     )  # fmt: skip
 
 
