@@ -8,7 +8,8 @@ from ert.app.changes import Changes
 from ert.app.dose_service import DoseService
 from ert.app.dose_state import DoseState
 from ert.app.jobs import Job, JobContext, Jobs, Lane
-from ert.app.ports import PlanStore
+from ert.app.permissions import guarded
+from ert.app.ports import SiteStore
 from ert.app.second_check import Comparison, compare_engines
 from ert.domain.plan import Algorithm, Plan
 from ert.domain.record import Finding, Severity, StoredPlan
@@ -23,12 +24,13 @@ _WORDS = {
 }
 
 
+@guarded
 class CheckBook:
     """Second checks of one plan.
 
     Parameters
     ----------
-    plans : PlanStore
+    store : SiteStore
         Used on the database lane.
     publish : callable
         Told when a check was kept.
@@ -43,14 +45,14 @@ class CheckBook:
     def __init__(
         self,
         *,
-        plans: PlanStore,
+        store: SiteStore,
         jobs: Jobs,
         service: DoseService,
         structures: StructureSet,
         plan_id: str,
         publish: Callable[[Changes], None],
     ) -> None:
-        self._plans, self._jobs, self._service, self._structures = plans, jobs, service, structures
+        self._store, self._jobs, self._service, self._structures = store, jobs, service, structures
         self._plan_id, self._publish = plan_id, publish
         self._job: Job[Comparison] | None = None
         self.kept: tuple[KeptSecondCheck, ...] = ()
@@ -59,7 +61,7 @@ class CheckBook:
 
     def _read(self) -> None:
         try:
-            self.kept = self._jobs.call(Lane.DB, lambda: self._plans.second_checks(self._plan_id))
+            self.kept = self._jobs.call(Lane.DB, lambda: self._store.plans.second_checks(self._plan_id))
         except ErtError as error:  # the plan itself is sound, and can be looked at; the finding stops it
             self.problem = str(error)
 
@@ -110,7 +112,7 @@ class CheckBook:
             raise Refused(
                 "The plan was edited since it was saved; the check is not kept.", hint="Save it, check again."
             )
-        self._jobs.call(Lane.DB, lambda: self._plans.add_second_check(stored.plan, stored.revision, check))
+        self._jobs.call(Lane.DB, lambda: self._store.plans.add_second_check(stored.plan, stored.revision, check))
         self._read()
         self._publish(Changes(plan=True))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from ert.app.dose_state import DoseStatus
 from ert.app.goal_status import GoalStatus, judge
 from ert.app.machine_checks import machines_of
+from ert.app.permissions import guarded
 from ert.app.point_doses import PointDose, point_doses
 from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
@@ -23,6 +24,7 @@ from ert.reports.plan_report import patient_line, plan_report_pdf
 REPORT_METRICS = ("D95%", "D50%", "D2%", "Mean", "Max")
 
 
+@guarded
 def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.datetime | None = None) -> PlanReport:
     """Everything a report or picture of the plan shows.
 
@@ -116,6 +118,7 @@ def _point_row(row: PointDose, beam_count: int) -> PointRow:
     )
 
 
+@guarded
 def finished_report(workspace: PlanWorkspace) -> PlanReport:
     """What goes on paper, with histograms; on the workspace's thread.
 
@@ -148,6 +151,7 @@ def write_report(report: PlanReport, path: Path) -> Path:
     return path
 
 
+@guarded
 def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | None = None) -> Path:
     """Write the monitor units of each beam, checked by hand, as PDF; returns the path.
 
@@ -177,6 +181,7 @@ def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | 
     return path
 
 
+@guarded
 def write_pictures(workspace: PlanWorkspace, folder: Path) -> tuple[Path, ...]:
     """Write PNG pictures of the plan; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -15,6 +15,7 @@ from ert.app.dose_service import DoseService, Models
 from ert.app.dose_state import DoseState, DoseStatus, dose_state
 from ert.app.jobs import JobContext, Lane
 from ert.app.normalise import with_monitor_units
+from ert.app.permissions import guarded
 from ert.app.session import SiteSession
 from ert.domain.beam import Beam
 from ert.domain.dvh import Dvh
@@ -117,6 +118,7 @@ class _Share(JobContext):
         self._whole.check()
 
 
+@guarded
 def sum_plans(session: SiteSession, plan_ids: Sequence[str], ctx: JobContext) -> PlanSum:
     """Add the doses of saved plans, computing what is not kept; for the dose lane.
 

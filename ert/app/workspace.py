@@ -14,6 +14,7 @@ from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
 from ert.app.jobs import Jobs, Lane
 from ert.app.mu_check import MuChecker
+from ert.app.permissions import guarded
 from ert.app.plan_checks import by_severity, plan_findings
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
@@ -29,6 +30,7 @@ from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
 
 
+@guarded
 class PlanWorkspace:
     """An open plan.
 
@@ -75,13 +77,11 @@ class PlanWorkspace:
             evaluation=self.evaluation, publish=self._publish,
         )  # fmt: skip
         self.checks = CheckBook(
-            plans=store.plans, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
+            store=store, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
             publish=self._publish,
         )  # fmt: skip
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
-
-    # ---- state ---------------------------------------------------------------------------------------------------
 
     @property
     def plan(self) -> Plan:
