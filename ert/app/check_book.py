@@ -116,24 +116,25 @@ class CheckBook:
         self._read()
         self._publish(Changes(plan=True))
 
-    def findings(self, plan: Plan, dose: DoseState) -> Iterator[Finding]:
-        """What the checks say of the plan as it is; nothing while it has no dose of its own."""
-        if self.problem:
-            yield Finding(severity=Severity.BLOCKER, code="second-check-unreadable", sentence=self.problem)
-        if not dose.is_current:
-            return
-        valid = [k for k in self.kept if k.check.plan_digest == plan.digest and _is_of(k, dose)]
-        if valid:
-            check, by = valid[-1].check, f"{valid[-1].made_by}, {valid[-1].made_at:%Y-%m-%d %H:%M}"
-            severity, words = _WORDS[check.light]
-            sentence = f"Second check by {check.second_engine.split(',')[0]}: {check.gamma_text}; {words} ({by})."
-            yield Finding(severity=severity, code="second-check", sentence=sentence)
-        elif self.kept:
-            sentence = f"The second check was made on another state of the plan (revision {self.kept[-1].revision})."
-            yield Finding(severity=Severity.WARNING, code="second-check-stale", sentence=sentence)
-        else:
-            sentence = "No other engine has checked this plan yet (menu Plan, Second check…)."
-            yield Finding(severity=Severity.NOTE, code="second-check-none", sentence=sentence)
+
+def second_check_findings(book: CheckBook, plan: Plan, dose: DoseState) -> Iterator[Finding]:
+    """What the checks say of the plan as it is; nothing while it has no dose of its own."""
+    if book.problem:
+        yield Finding(severity=Severity.BLOCKER, code="second-check-unreadable", sentence=book.problem)
+    if not dose.is_current:
+        return
+    valid = [k for k in book.kept if k.check.plan_digest == plan.digest and _is_of(k, dose)]
+    if valid:
+        check, by = valid[-1].check, f"{valid[-1].made_by}, {valid[-1].made_at:%Y-%m-%d %H:%M}"
+        severity, words = _WORDS[check.light]
+        sentence = f"Second check by {check.second_engine.split(',')[0]}: {check.gamma_text}; {words} ({by})."
+        yield Finding(severity=severity, code="second-check", sentence=sentence)
+    elif book.kept:
+        sentence = f"The second check was made on another state of the plan (revision {book.kept[-1].revision})."
+        yield Finding(severity=Severity.WARNING, code="second-check-stale", sentence=sentence)
+    else:
+        sentence = "No other engine has checked this plan yet (menu Plan, Second check…)."
+        yield Finding(severity=Severity.NOTE, code="second-check-none", sentence=sentence)
 
 
 def _is_of(kept: KeptSecondCheck, dose: DoseState) -> bool:

@@ -55,7 +55,6 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "CheckBook.compare": (Right.VIEW, "compare dose engines"),
     "CheckBook.stop": (Right.OWN_SESSION, "stop computing dose"),
     "CheckBook.keep": (Right.PLAN, "keep a second check"),
-    "CheckBook.findings": (Right.VIEW, "look at second checks"),
     "sum_plans": (Right.VIEW, "add plans up"),
     # what comes in and goes out
     "ImportService.scan": (Right.PLAN, "import a patient"),

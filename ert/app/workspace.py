@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ert.app.beam_tools import BeamTools
 from ert.app.changes import Changes
-from ert.app.check_book import CheckBook
+from ert.app.check_book import CheckBook, second_check_findings
 from ert.app.dose_follower import DoseFollower
 from ert.app.dose_service import DoseService, Models
 from ert.app.dose_state import BeamDose, DoseState, DoseStatus
@@ -176,7 +176,7 @@ class PlanWorkspace:
             mu_checks=self.mu_checks,
             clearance=self.tools.clearance,
         )
-        return by_severity((*found, *self.checks.findings(self.plan, self.dose)))
+        return by_severity((*found, *second_check_findings(self.checks, self.plan, self.dose)))
 
     @property
     def mu_checks(self) -> tuple[BeamMuCheck, ...]:
