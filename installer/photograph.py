@@ -307,6 +307,42 @@ def _tissue(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[
     yield lambda: workspace.dose.is_current
 
 
+def _monte_carlo(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    """Preview, final dose under way and done, its uncertainty as a map, the second check; on a coarse grid."""
+    import attrs
+
+    from ert.domain.plan import Algorithm
+
+    page = window.plan_page
+    workspace, engine = page.workspace, page.prescription.engine
+    spec = attrs.evolve(workspace.plan.dose_grid, spacing_cm=0.6)
+    workspace.apply("Coarse", lambda p: attrs.evolve(p, dose_grid=spec, uncertainty_pct=3.0))
+    tabs.setCurrentWidget(page.prescription)
+    engine.setCurrentIndex(engine.findData(Algorithm.MONTE_CARLO))
+    engine.activated.emit(0)
+    yield lambda: workspace.dose.status == "preview" and bool(workspace.shown_dvhs)
+    picture("monte-carlo-preview")
+    page.dose_bar.final.click()
+    yield lambda: workspace.dose.is_current or workspace.dose.preview.uncertainty_pct is not None
+    picture("monte-carlo-running")
+    yield lambda: workspace.dose.is_current and bool(workspace.evaluation.bands)
+    picture("monte-carlo-final")
+    page.actions_.uncertainty.trigger()
+    yield _always
+    picture("monte-carlo-uncertainty")
+    page.actions_.uncertainty.trigger()
+    workspace.save()
+    yield lambda: not workspace.is_dirty
+    page.show_second_check()
+    yield lambda: page.compare_window.comparison is not None
+    yield _always
+    picture("second-check")
+    page.compare_window.close()
+    for _ in range(2):
+        workspace.undo()
+    yield lambda: workspace.dose.is_current
+
+
 def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     from ert.domain.plan import with_beam
     from ert.ui.dialogs import FaultDialog
@@ -325,6 +361,7 @@ def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  
         yield _always
         picture(f"plan-{tabs.tabText(index).lower()}")
     yield from _tissue(window, tabs, picture)
+    yield from _monte_carlo(window, tabs, picture)
     tabs.setCurrentIndex(0)
     window.plan_page.judgement.setCurrentIndex(1)
     yield _always

@@ -29,5 +29,6 @@ def window(qtbot, tmp_path):
     session.close()
     made.close()
     made.deleteLater()
+    qtbot.wait(1)  # deleted now: its timers must not ring in another test
     jobs.shutdown()
     dispatcher.close()
