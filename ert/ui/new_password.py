@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ert.domain.password import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
@@ -31,6 +31,7 @@ class NewPassword(QWidget):
         layout.setSpacing(1)
         for label in self.rules:
             layout.addWidget(label)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)  # a squeezed rule cannot be read
         for line in (self.password, self.again):
             line.textChanged.connect(self._check)
             line.returnPressed.connect(self.entered)
