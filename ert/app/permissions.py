@@ -38,6 +38,7 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "SiteSession.close": (Right.OWN_SESSION, "sign out"),
     # an open plan
     "PlanWorkspace.metric": (Right.VIEW, "look at dose"),
+    "sum_plans": (Right.VIEW, "add up plans"),
     "judge": (Right.VIEW, "look at goals"),
     "PlanWorkspace.beam_dose": (Right.VIEW, "look at dose"),
     "PlanWorkspace.compute_dose": (Right.VIEW, "compute dose"),

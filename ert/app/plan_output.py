@@ -11,13 +11,14 @@ from ert.app.dose_state import DoseStatus
 from ert.app.goal_status import GoalStatus, judge
 from ert.app.machine_checks import machines_of
 from ert.app.permissions import guarded
+from ert.app.point_doses import PointDose, point_doses
 from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
 from ert.errors import ExportRejected, StorageFailed
 from ert.reports.mu_sheet import mu_sheet_pdf
 from ert.reports.pictures import plan_pictures
-from ert.reports.plan_content import BeamLine, GoalRow, MetricRow, PlanReport
+from ert.reports.plan_content import BeamLine, GoalRow, MetricRow, PlanReport, PointRow
 from ert.reports.plan_report import patient_line, plan_report_pdf
 
 REPORT_METRICS = ("D95%", "D50%", "D2%", "Mean", "Max")
@@ -67,6 +68,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         dvhs=dvhs,
         metrics=tuple(_metric_rows(workspace, dvhs)),
         goals=tuple(_goal_row(judge(workspace, goal)) for goal in plan.goals),
+        points=tuple(_point_row(row, len(plan.beams)) for row in point_doses(plan, dose)),
         findings=workspace.findings,
         mu_checks=workspace.mu_checks,
         engine=dose.engine,
@@ -98,6 +100,20 @@ def _goal_row(status: GoalStatus) -> GoalRow:
     state = {None: f"NOT JUDGED: {status.problem}", True: "MET", False: "VIOLATED"}[status.is_met]
     text = f"{status.structure_name} {goal.metric} {goal.comparison} {goal.value:g} {goal.unit}"
     return GoalRow(goal=text, value=reached, state=state)
+
+
+def _point_row(row: PointDose, beam_count: int) -> PointRow:
+    if row.total_gy is None:
+        return PointRow(
+            name=row.point.name, position_cm=row.point.position_cm, total=row.problem,
+            beams=("\N{EN DASH}",) * beam_count,
+        )  # fmt: skip
+    return PointRow(
+        name=row.point.name,
+        position_cm=row.point.position_cm,
+        total=f"{row.total_gy:.2f}",
+        beams=tuple(f"{gy:.2f}" for gy in row.beams_gy),
+    )
 
 
 @guarded
