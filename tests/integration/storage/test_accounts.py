@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import shutil
+import threading
 
 import pytest
 
@@ -388,3 +390,45 @@ def test_users_of_a_site_from_before_levels_are_administrators(root):
     read = documents.read_document("user", data)
     assert (read["level"], read["is_administrator"], read["is_disabled"]) == ("elevated", True, False)
     assert sorted(read["features"]) == sorted(f.value for f in Feature)
+
+
+def test_two_administrators_cannot_remove_each_other_at_once(gateway, root, site):
+    anna = with_anna(gateway, root, site, Grant(is_administrator=True))
+    me, together, said = site.account.id, threading.Barrier(2), []
+
+    def demote(name, password, other):
+        mine = gateway.open(root, user_name=name, password=password)
+        together.wait(timeout=30)
+        try:
+            mine.accounts.set_grant(other, Grant())
+            said.append("done")
+        except Refused as error:
+            said.append(error.sentence)
+        mine.close()
+
+    pair = [
+        threading.Thread(target=demote, args=(samples.LOGIN, samples.PASSWORD, anna.id)),
+        threading.Thread(target=demote, args=(ANNA, OWN, me)),
+    ]
+    for thread in pair:
+        thread.start()
+    for thread in pair:
+        thread.join(timeout=60)
+    assert sorted("last administrator" in sentence for sentence in said) == [False, True]
+    assert sum(a.grant.is_administrator for a in site.accounts.accounts()) == 1
+
+
+def test_neither_names_nor_passwords_lie_in_the_folder_or_the_profile(gateway, root, site, clock, caplog):
+    anna = with_anna(gateway, root, site)
+    site.accounts.reset_password(anna.id, FIRST)
+    fail(gateway, root, clock, times=2)
+    site.accounts.disable(anna.id)
+    site.close()
+    everything = b"".join(
+        p.read_bytes() for folder in (root, root.parent / "profile") for p in folder.rglob("*") if p.is_file()
+    )
+    assert len(everything) > 100_000
+    for secret in (ANNA, ANNA.casefold(), FIRST, OWN, samples.LOGIN, samples.PASSWORD):
+        for form in (secret.encode(), secret.encode("utf-16-le"), base64.b64encode(secret.encode()).rstrip(b"=")[:-1]):
+            assert form not in everything
+        assert secret not in caplog.text
