@@ -23,6 +23,7 @@ from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import replace_file, sync_folder, translated
 from ert.storage.blobs import TMP
+from ert.storage.fields import normalised
 from ert.storage.passwords import KDF_FLOOR, check_password
 from ert.storage.records import Records
 from ert.storage.slots import Slot
@@ -71,11 +72,13 @@ class AccountRepository:
         """
         name = checked_name(name)
         check_password(password)
-        self._refuse_taken(name)
         account = Account(id=new_id(), name=name, grant=grant, must_change_password=True)
         slot = self._new_slot(account, password, created=self._clock())
         with self._records.transaction() as connection:
-            known = {user.account.id for user in read_users(self._records, connection)}
+            users = [user.account for user in read_users(self._records, connection)]
+            if any(normalised(user.name) == normalised(name) for user in users):
+                raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
+            known = {user.id for user in users}
             self._remove_slots(lambda s: s.login_tag == slot.login_tag and s.user_id not in known)
             add_user(
                 self._records,
@@ -307,13 +310,6 @@ class AccountRepository:
                 if slot.kind == slots.PASSWORD and is_meant(slot):
                     slot_path(self._root, slot).unlink(missing_ok=True)
             sync_folder(self._root / SLOTS)
-
-    def _refuse_taken(self, name: str) -> None:
-        try:
-            find_user(self._records, name)
-        except NotFound:
-            return
-        raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
 
     def _refuse_last(self, connection: sa.Connection, before: Account, after: Account) -> None:
         """Keep one enabled administrator; asked under the write lock, so that two cannot remove each other."""

@@ -63,5 +63,7 @@ class NewPassword(QWidget):
         for label, (name, is_met) in zip(self.rules, password_parts(password), strict=True):
             label.setText(f"{'✓' if is_met else '○'}  {name}")
             label.setStyleSheet(f"color: {GOOD if is_met else TEXT_DIM};")
-        mark_invalid(self.again, is_invalid=bool(self.again.text()) and self.again.text() != password)
+        differs = bool(self.again.text()) and self.again.text() != password
+        mark_invalid(self.again, is_invalid=differs)
+        self.again.setToolTip("The two passwords differ." if differs else "")
         self.changed.emit()

@@ -195,3 +195,11 @@ class SessionControl:
 
 def _joined(sentence: str, kept: StoredPlan) -> str:
     return f"{sentence} Unsaved edits were kept as plan '{kept.plan.name}'.".strip()
+
+
+def sign_out(session: SiteSession) -> None:
+    """Note it in the history and close the site, which also happens where nothing can be noted."""
+    try:
+        session.accounts.record("signed out")
+    finally:
+        session.close()
