@@ -38,7 +38,6 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "SiteSession.close": (Right.OWN_SESSION, "sign out"),
     # an open plan
     "PlanWorkspace.metric": (Right.VIEW, "look at dose"),
-    "sum_plans": (Right.VIEW, "add up plans"),
     "judge": (Right.VIEW, "look at goals"),
     "PlanWorkspace.beam_dose": (Right.VIEW, "look at dose"),
     "PlanWorkspace.compute_dose": (Right.VIEW, "compute dose"),
@@ -51,6 +50,7 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "PlanWorkspace.redo": (Right.PLAN, "edit a plan"),
     "PlanWorkspace.save": (Right.PLAN, "save a plan"),
     "PlanWorkspace.close": (Right.OWN_SESSION, "close a plan"),
+    "sum_plans": (Right.VIEW, "add plans up"),
     # what comes in and goes out
     "ImportService.scan": (Right.PLAN, "import a patient"),
     "ImportService.import_selection": (Right.PLAN, "import a patient"),

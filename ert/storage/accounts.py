@@ -50,6 +50,7 @@ class AccountRepository:
 
     def __init__(self, root: Path, unlocked: Unlocked, records: Records, clock: Callable[[], dt.datetime]) -> None:
         self._root, self._unlocked, self._records, self._clock = root, unlocked, records, clock
+        self._slots_since = unlocked.slot_created
 
     def accounts(self) -> tuple[Account, ...]:
         """Return all accounts by name."""
@@ -60,7 +61,10 @@ class AccountRepository:
     def account(self, user_id: str) -> Account:
         """Return one account as it is now; raises `NotFound`."""
         with self._records.database.read() as connection:
-            return read_user(self._records, connection, user_id).account
+            user = read_user(self._records, connection, user_id)
+        if user_id == self._unlocked.user_id:
+            self._slots_since = max(self._slots_since, user.slots_since)
+        return user.account
 
     def add(self, name: str, *, password: str, grant: Grant) -> Account:
         """Add an account with a one-time password.
@@ -188,8 +192,8 @@ class AccountRepository:
         slot = self._slot_of(self._unlocked.user_id)
         return "" if slot is None else slot.mark
 
-    def confirm(self, password: str) -> Account:
-        """Check the signed-in user's password against the slot of today; return the account as it is now.
+    def confirm(self, password: str) -> None:
+        """Check the signed-in user's password against the slot of today; from any thread, reads no row.
 
         Raises
         ------
@@ -197,13 +201,9 @@ class AccountRepository:
             It is wrong, or the account has no slot any more.
         """
         slot = self._slot_of(self._unlocked.user_id)
-        if slot is None or open_slot(slot, password, self._unlocked.store) is None:
+        is_old = slot is not None and created_of(slot) < self._slots_since
+        if slot is None or is_old or open_slot(slot, password, self._unlocked.store) is None:
             raise _wrong_own_password()
-        with self._records.database.read() as connection:
-            user = read_user(self._records, connection, self._unlocked.user_id)
-        if created_of(slot) < user.slots_since:
-            raise _wrong_own_password()
-        return user.account
 
     def admit(self) -> Account:
         """Return the account of who opened the site, its slot compared with its row.

@@ -37,7 +37,7 @@ PlanWorkspace.metric PlanWorkspace.beam_dose PlanWorkspace.compute_dose PlanWork
 PlanWorkspace.subscribe PlanWorkspace.library_changed PlanWorkspace.apply PlanWorkspace.undo PlanWorkspace.redo
 PlanWorkspace.save
 ImportService.scan ImportService.import_selection import_everything
-export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge sum_plans
+sum_plans export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge
 TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history TissueLibrary.starting_curve
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
 ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing
