@@ -17,6 +17,7 @@ from ert.app.machine_service import configured, refuse_other_geometry
 from ert.app.permissions import guarded
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
+from ert.app.release_desk import ReleaseDesk
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package, write_package
@@ -68,6 +69,7 @@ class SiteSession:
     models : machines of the site.
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
+    release_desk : where one is looked at and signed.
     backups : copies of the site, and how they stand.
     accounts : who may do what, and the own account.
     """
@@ -78,6 +80,7 @@ class SiteSession:
         self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
+        self.release_desk = ReleaseDesk(store, self._db, self.releases)
         self.backups = BackupService(store, self._db)
         self.accounts = AccountService(store, self._db)
 
