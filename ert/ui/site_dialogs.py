@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 
 from ert.app.session import SiteSession
-from ert.domain.account import Right, source_of
-from ert.ui.widgets import MessageStrip
+from ert.domain.account import Right
+from ert.ui.only_looking import say_if_only_looking
 
 if TYPE_CHECKING:
     from ert.ui.curve_dialog import CurvesDialog
@@ -23,7 +23,7 @@ def open_machines(window: MainWindow, session: SiteSession) -> None:
     dialog = MachinesDialog(session, window)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.machines_changed.connect(window.machines_changed)
-    _say_if_only_looking(dialog.message, session)
+    say_if_only_looking(dialog.message, session.account, Right.CONFIGURE, "changing it")
     dialog.open()
 
 
@@ -58,17 +58,8 @@ def open_settings(window: MainWindow, session: SiteSession) -> None:
     SettingsDialog(session, window).open()
 
 
-def _say_if_only_looking(strip: MessageStrip, session: SiteSession) -> None:
-    """Say before anything is typed that it could not be saved."""
-    if Right.CONFIGURE not in session.account.rights:
-        strip.show_note(
-            f"You can look at everything here; changing it needs {source_of(Right.CONFIGURE)}, which an administrator "
-            "of this site can give you."
-        )
-
-
 def _open_library(window: MainWindow, session: SiteSession, dialog: CurvesDialog | MaterialsDialog) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.library_changed.connect(window.library_changed)
-    _say_if_only_looking(dialog.message, session)
+    say_if_only_looking(dialog.message, session.account, Right.CONFIGURE, "changing it")
     dialog.open()
