@@ -11,7 +11,7 @@ import pytest
 
 from ert.domain.account import FIRST_GRANT, Feature, Grant, Level
 from ert.errors import InvalidSite, NotPermitted, Refused, SignInLocked, WrongKey
-from ert.storage import documents, schema
+from ert.storage import documents, schema, users
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import FOLDER, Attempts, Failures, wait_before_next_s
 from ert.storage.sites import Sites
@@ -459,3 +459,29 @@ def test_neither_names_nor_passwords_lie_in_the_folder_or_the_profile(gateway, r
         for form in (secret.encode(), secret.encode("utf-16-le"), base64.b64encode(secret.encode()).rstrip(b"=")[:-1]):
             assert form not in everything
         assert secret not in caplog.text
+
+
+def test_a_site_of_version_three_opens_with_its_administrator_in_every_right(tmp_path):
+    root = tmp_path / "old"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "SCHEMA_VERSION", 3)
+        patch.setattr(schema, "MIGRATION_HEAD", "0003")
+        patch.setattr(documents, "VERSIONS", dict(documents.VERSIONS) | {"user": 1})
+        patch.setattr(
+            users, "_content",
+            lambda _account, *, public_ed25519, **_: {
+                "level": "administrator", "public_ed25519": public_ed25519.hex(),
+            },
+        )  # fmt: skip
+        code = samples.make_site(root)
+    opened = samples.open_site(root)
+    assert opened.account.grant == FIRST_GRANT
+    seen = [event for event, _, _ in events(opened)]
+    assert seen == ["site created", "user added", "database brought up to date", "password slot noted", "signed in"]
+    assert [f.code for f in opened.check()] == []
+    opened.close()
+    again = samples.sites().recover(root, recovery_code=code, user_name=samples.LOGIN, new_password=OWN)
+    assert again.account.grant == FIRST_GRANT
+    again.close()
+    with pytest.raises(WrongKey):
+        samples.open_site(root)
