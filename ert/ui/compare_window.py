@@ -23,7 +23,7 @@ from ert.geometry.grid import VoxelGrid
 from ert.ui.failures import sentence_of
 from ert.ui.gamma_view import GammaView
 from ert.ui.numbers import format_number
-from ert.ui.page_header import PageHeader
+from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.sections import Sections
 from ert.ui.slice_view import SliceView
 from ert.ui.tables import result_table
@@ -246,10 +246,12 @@ class CompareWindow(QWidget):
             column = QVBoxLayout(named)
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(2)
-            column.addWidget(text_label(f"{('First', 'Second')[place]}: {dose.engine}"))
+            name = ElidedLabel()
+            name.set_full_text(f"{('First', 'Second')[place]}: {dose.engine}")
+            column.addWidget(name)
             column.addWidget(SliceView(shown, self.state, _AXIAL, sections=sections), 1)
             self.views.insertWidget(place, named)
-        self.views.setSizes([1, 1, 1])
+        self.views.setSizes([1000, 1000, 1000])
 
     def _show_fate(self) -> None:
         """Whether the comparison on screen is of the plan as it is, and kept."""
