@@ -35,7 +35,7 @@ def only_plan(session):
 
 
 def sha256_of(workspace):
-    return [hashlib.sha256(r.gy_per_mu.tobytes()).hexdigest() for r in workspace._results]
+    return [hashlib.sha256(r.gy_per_mu.tobytes()).hexdigest() for r in workspace._follower.results]
 
 
 @pytest.fixture
@@ -132,7 +132,7 @@ def test_what_is_kept_with_the_plan_comes_before_any_cache(planned_site, tmp_pat
     session = opened(planned_site, settings, owner)
     workspace = only_plan(session)
     workspace.wait_for_dose(owner.pump)
-    (kept,) = workspace._results
+    (kept,) = workspace._follower.results
     workspace.apply("Rename", lambda plan: attrs.evolve(plan, description="with dose"))
     workspace.save()
     owner.until(lambda: not workspace.is_dirty)
@@ -143,7 +143,7 @@ def test_what_is_kept_with_the_plan_comes_before_any_cache(planned_site, tmp_pat
     assert caches.get(kept.request_digest) is not None
     again = only_plan(session)
     again.wait_for_dose(owner.pump)
-    assert again._results[0] == kept
+    assert again._follower.results[0] == kept
     again.close()
     session.close()
 
@@ -167,7 +167,7 @@ def test_an_answer_to_another_question_is_not_used(planned_site, owner, tmp_path
     session = opened(planned_site, CacheSettings(is_on=False), owner)
     workspace = only_plan(session)
     workspace.wait_for_dose(owner.pump)
-    (right,) = workspace._results
+    (right,) = workspace._follower.results
     other = {
         "grid": attrs.evolve(right.grid, origin_cm=tuple(v + 0.1 for v in right.grid.origin_cm)),
         "request_digest": "0" * 64,
@@ -179,7 +179,7 @@ def test_an_answer_to_another_question_is_not_used(planned_site, owner, tmp_path
     workspace.compute_dose()
     workspace.wait_for_dose(owner.pump)
     assert service._cache.asked == 1
-    assert workspace._results == (right,)
+    assert workspace._follower.results == (right,)
     assert service._cache.put_back == [right]
     workspace.close()
     session.close()
