@@ -38,13 +38,13 @@ METALS_G_CM3 = {"cerrobend": 9.4, "lead": 11.35, "tungsten": 19.3}
 _SEED = 7
 _BINS, _LOW, _HIGH = 32, 0.20, 1.16
 _PER_BIN, _PARTS = 24_000, 4
-_HISTORIES = (480_000, 480_000, 5_760_000)
+_HISTORIES = (480_000, 480_000, 3_840_000)
 _PHOTON_HISTORIES = 480_000
 _CENTRE_CM = 1.5
 _SIDE_CM, _STEPS_PER_RANGE = 0.5, 50
 _LEAST_RATIO_SIGMA = 1e-4
 _SMOOTHNESS = np.geomspace(1e-4, 1.0, 13)
-_CHI2_ALLOWANCE = 1.05
+_CHI2_ALLOWANCE = 1.2
 
 
 @attrs.frozen(kw_only=True)
