@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from ert.analysis.depth import depth_quantities, smooth_curve
 from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
-from ert.commissioning.fit import FitResult, absolute
+from ert.commissioning.fit import FitResult
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, middle_line, planes_cgy
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
 from ert.commissioning.redefinition_model import RedefinedWater
+from ert.commissioning.reference import absolute
 from ert.domain.beam_model import BeamModel, OutputCorrection
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
 from ert.dose.fluence import Fluence

@@ -3,6 +3,7 @@
 A folder with `machine_package.json`, an object with "format", "kind", "digest" and "package". The digest is
 `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
 Format 2 added the machine's configuration; in a package of format 1 it is the default, and the digest stays the same.
+Format 3 added how edge electrons and the width of the wide component depend on depth; without them they are as before.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 2
+FORMAT = 3
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 
@@ -69,7 +70,8 @@ def _full_rows(value: Any, key: str = "") -> Any:  # noqa: ANN401
 _ROW_FIELDS = frozenset({
     "depth_frac", "scatter_scale", "wide_frac", "electron_gy_per_mu", "reference_depth_cm", "reference_dose_gy_per_mu",
     "side_cm", "side_factor", "off_axis", "energies_mev", "depth_cm", "percent_depth_dose", "rim_depth_frac",
-    "rim_gy_cm_per_mu", "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
+    "rim_gy_cm_per_mu", "edge_depth_frac", "edge_share", "wide_shape",
+    "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
 })  # fmt: skip
 
 
