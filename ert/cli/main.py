@@ -30,6 +30,7 @@ from ert.cli import (
     restore,
     selftest,
     site,
+    user,
 )
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
@@ -66,6 +67,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     release.add(app, wiring)
     machines.add(app, wiring)
     cache.add(app, wiring)
+    user.add(app, wiring)
     return app
 
 

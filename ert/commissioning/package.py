@@ -2,8 +2,9 @@
 
 A folder with `machine_package.json`, an object with "format", "kind", "digest" and "package". The digest is
 `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
-Format 2 added the machine's configuration; in a package of format 1 it is the default, and the digest stays the same.
-Format 3 added how edge electrons and the width of the wide component depend on depth; without them they are as before.
+Format 2 added the machine's configuration, format 3 the acceptance tables, format 4 how edge electrons and the width of
+the wide component depend on depth; in a package of an earlier format they have their defaults, and the digest stays the
+same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 3
+FORMAT = 4
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLay
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
+from ert.domain.account import Right
 from ert.domain.patient import Patient
 from ert.ui.command_palette import CommandPalette
 from ert.ui.dialogs import AboutDialog, UnsavedAnswer, ask_unsaved
@@ -25,6 +26,7 @@ from ert.ui.jobs_bridge import JobStrip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
+from ert.ui.session_control import SessionControl
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
 from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_settings, open_studio
@@ -62,6 +64,7 @@ class MainWindow(QMainWindow):
         self._probe = ElidedLabel()
         self._is_opening = False
         self.care = SiteCare(self, jobs, self.message)
+        self.control = SessionControl(self, jobs)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -130,9 +133,9 @@ class MainWindow(QMainWindow):
         site.addSeparator()
         site.addActions(self.care.actions)
         site.addSeparator()
-        site.addActions([self.sign_out_action, self._quit])
-        for action in (*entries, *self.care.actions, self.sign_out_action):
-            action.setEnabled(self.session is not None)
+        site.addActions([*self.control.actions, self.sign_out_action, self._quit])
+        for action in (*entries, *self.care.actions, *self.control.actions, self.sign_out_action):
+            action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
                 menu = bar.addMenu(title)
@@ -143,6 +146,19 @@ class MainWindow(QMainWindow):
                         menu.addAction(entry)
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.palette_action, self._keys, self._about])
+
+    def _may(self, action: QAction) -> bool:
+        """Whether an entry is of use; the services decide, menus only say so beforehand."""
+        needed = {
+            self.add_machine_action: Right.CONFIGURE,
+            self.studio_action: Right.CONFIGURE,
+            self.control.users_action: Right.ADMINISTER,
+        }
+        return self.session is not None and needed.get(action, Right.OWN_SESSION) in self.session.account.rights
+
+    def rights_changed(self) -> None:
+        """What the user may do is different now."""
+        self._refill_menus()
 
     def _with_session(self, opens: Callable[[MainWindow, SiteSession], None]) -> None:
         if self.session is not None:
@@ -190,21 +206,32 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
         self.care.set_session(session)
+        self.control.set_session(session)
         self._refill_menus()
 
     def sign_out(self) -> None:
         """Close the site, after asking about unsaved edits."""
-        if self.session is None or not self.leave_plan(self.sign_out):
+        if self.session is not None and self.leave_plan(self.sign_out):
+            self.leave_site()
+
+    def leave_site(self, sentence: str = "") -> None:
+        """Close the site as it is, unsaved edits taken care of before; say why at the sign-in."""
+        if self.session is None:
             return
+        if self.plan_page is not None:
+            self._close_plan_page(self.plan_page)
         if self.patient_page is not None:
             self._pages.removeWidget(self.patient_page)
             self.patient_page.deleteLater()
             self.patient_page = None
         session, self.session = self.session, None
         self.care.set_session(None)
+        self.control.set_session(None)
         self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
+        if sentence:
+            self.sign_in.message.show_note(sentence)
         self._pages.setCurrentWidget(self.sign_in)
         self.setWindowTitle("ERT")
         self._refill_menus()
