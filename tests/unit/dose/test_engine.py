@@ -9,7 +9,7 @@ from ert.analysis.depth import depth_quantities
 from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose, trace_ssd_cm
 from ert.dose.output import rectangle_cm
-from ert.dose.water import given_point_cm, line_dose_gy_per_mu
+from ert.dose.water import axis_depth_dose_gy_per_mu, given_point_cm, line_dose_gy_per_mu
 from ert.errors import Cancelled, OutsideModel
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.resample import sample_at
