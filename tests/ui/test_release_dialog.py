@@ -8,6 +8,8 @@ from ert.app.release_book import ReleaseState
 from ert.app.session import SiteSession
 from ert.commissioning.package import read_package, write_package
 from ert.domain.acceptance import AcceptanceTest, EnergyAcceptance, Verdict
+from ert.domain.account import Grant
+from ert.errors import NotPermitted
 from ert.settings import resources_dir
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.machines_dialog import MachinesDialog
@@ -123,6 +125,21 @@ def test_the_next_version_is_compared_with_the_released_one(qtbot, session, tmp_
     older = machines.open_release()  # of the chosen version, while its comparison is still computed
     assert older.view.standing.entry.value.version == 1
     older.reject()
+
+
+def test_who_may_not_release_can_look_only(qtbot, session, tmp_path):
+    session.accounts.add("anna", password="Neutron-1932!", grant=Grant(is_administrator=True))
+    machines, dialog = shown(qtbot, session, tmp_path, clinical(origin="measured"), "first")
+    dialog.reject()
+    session.accounts.set_grant(session.account.id, Grant())
+    dialog = machines.open_release()
+    assert dialog.message.text == "You can look; releasing needs the level Elevated."
+    dialog.words.setPlainText(WORDS)
+    dialog.password.setText(real_site.PASSWORD)
+    dialog.accept_short.setChecked(True)
+    assert not dialog.sign_button.isEnabled()
+    with pytest.raises(NotPermitted, match="release a machine"):
+        session.release_desk.sign(dialog.view, statement=WORDS, password=real_site.PASSWORD, is_short_accepted=True)
 
 
 def test_a_demo_machine_cannot_be_signed(qtbot, session):
