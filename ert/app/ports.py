@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -10,6 +11,7 @@ from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
+from ert.domain.draft import DraftsFound
 from ert.domain.image import CtImage
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.patient import Course, Patient
@@ -76,8 +78,8 @@ class PlanStore(Protocol):
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = ()) -> StoredPlan:
-        """Save a new revision with the doses computed for it, in one transaction.
+    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+        """Save a new revision with the doses computed for it, in one transaction; ``reason`` is for the history.
 
         ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
         another one.
@@ -152,6 +154,35 @@ class LibraryStore(Protocol[T]):
 
         Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
         """
+
+
+class DraftJournal(Protocol):
+    """The unsaved edits of one open plan, on this workstation; used by one thread at a time."""
+
+    def keep(self, plan: Plan, *, base_revision: int, labels: Sequence[str]) -> dt.datetime | None:
+        """Keep the plan as it is with what was edited; when, or None where no drafts are kept.
+
+        Raises `DiskFull` or `StorageFailed` if this workstation could not.
+        """
+
+    def clear(self) -> None:
+        """Nothing is unsaved any more."""
+
+    def close(self) -> None:
+        """The plan was closed: what is unsaved was given up."""
+
+
+class DraftStore(Protocol):
+    """Unsaved edits on this workstation; may be used from any one thread."""
+
+    def begin(self) -> DraftJournal:
+        """The journal of a plan that was opened."""
+
+    def left_over(self) -> DraftsFound:
+        """The drafts of this user whose programs ended without saving them."""
+
+    def discard(self, draft_id: str) -> None:
+        """Remove one of them."""
 
 
 class PendingBackup(Protocol):
@@ -230,6 +261,10 @@ class SiteStore(Protocol):
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def drafts(self) -> DraftStore:
+        """Unsaved edits on this workstation."""
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""

@@ -18,6 +18,7 @@ from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
 from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
+from ert.storage.drafts import Drafts
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.patients import PatientRepository
@@ -83,6 +84,8 @@ class Site:
         self._materials = materials_of(self._records)
         self._releases = releases_of(self._records)
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
+        folder = None if options.draft_folder is None else options.draft_folder / self.site_id
+        self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
 
     @property
     def site_id(self) -> str:
@@ -148,6 +151,11 @@ class Site:
     def caches(self) -> SiteCaches:
         """Caches of its doses."""
         return self._caches
+
+    @property
+    def drafts(self) -> Drafts:
+        """Unsaved edits on this workstation."""
+        return self._drafts
 
     @property
     def records(self) -> Records:
