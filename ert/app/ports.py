@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.domain.activity import Activity, RevisionInfo
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
@@ -156,6 +157,16 @@ class LibraryStore(Protocol[T]):
         """
 
 
+class ActivityLog(Protocol):
+    """The history of a site, for reading."""
+
+    def entries(self, *, limit: int, record: str = "", before: int | None = None) -> tuple[Activity, ...]:
+        """Rows, newest first, each verified; of one record if it is named, with a number below ``before``."""
+
+    def revisions(self, plan_id: str) -> tuple[RevisionInfo, ...]:
+        """The revisions of a plan, newest first, without their content."""
+
+
 class DraftJournal(Protocol):
     """The unsaved edits of one open plan, on this workstation; used by one thread at a time."""
 
@@ -261,6 +272,10 @@ class SiteStore(Protocol):
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def activity(self) -> ActivityLog:
+        """Its history, for reading."""
 
     @property
     def drafts(self) -> DraftStore:

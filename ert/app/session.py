@@ -12,6 +12,7 @@ from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.machine_service import configured, refuse_other_geometry
+from ert.app.plan_history import PlanHistory
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
@@ -64,6 +65,7 @@ class SiteSession:
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
     backups : copies of the site, and how they stand.
+    history : revisions of its plans, and who did what.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -73,6 +75,8 @@ class SiteSession:
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
         self.backups = BackupService(store, self._db)
+        self.history = PlanHistory(store, self._db)
+        self._is_list_noted = False
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -116,6 +120,9 @@ class SiteSession:
 
     def _patients(self) -> tuple[PatientRow, ...]:
         store = self.store
+        if not self._is_list_noted:  # once for each sign-in: the list is read again after every change
+            store.record_event("patients listed")
+            self._is_list_noted = True
         return tuple(
             PatientRow(patient=p, courses=tuple(self._course_row(c) for c in store.patients.courses(p.id)))
             for p in store.patients.patients()
@@ -162,9 +169,9 @@ class SiteSession:
         """The original CT files of an image."""
         return self._db(lambda: tuple(self.store.patients.ct_files(image_id)))
 
-    def record_event(self, event: str, *, record: str) -> None:
+    def record_event(self, event: str, *, record: str, detail: str = "") -> None:
         """Note in the site's history what was done with a record."""
-        self._db(lambda: self.store.record_event(event, record=record))
+        self._db(lambda: self.store.record_event(event, record=record, detail=detail))
 
     def set_roles(self, course_id: str, roles: Mapping[int, StructureRole]) -> StructureSet:
         """Change what structures are to the planner, by number; stored as the structure set's next revision."""
@@ -267,11 +274,19 @@ class SiteSession:
         if any(h.name == name for h in self._db(lambda: self.store.plans.heads(course_id))):
             raise InvalidPlan(f"This course has a plan named '{name}' already.", hint="Choose another name.")
 
-    def open_plan(self, plan_id: str, ctx: JobContext | None = None) -> PlanWorkspace:
-        """Read a plan with image and structures; its kept doses are shown if they still belong to it."""
+    def open_plan(
+        self, plan_id: str, ctx: JobContext | None = None, *, revision: int | None = None, is_read_only: bool = False
+    ) -> PlanWorkspace:
+        """Read a plan with image and structures; its kept doses are shown if they still belong to it.
+
+        Parameters
+        ----------
+        revision : which one; the newest by default. Edits of an earlier one cannot be saved without a conflict.
+        is_read_only : show it as it was saved, without any change.
+        """
         progress = ctx.progress if ctx is not None else _no_progress
         progress(0.0, "Reading plan")
-        stored = self._db(lambda: self.store.plans.load(plan_id))
+        stored = self._db(lambda: self.store.plans.load(plan_id, revision))
         store = self.store
         course = self._db(lambda: store.patients.course(stored.plan.course_id))
         patient = self._db(lambda: store.patients.patient(course.patient_id))
@@ -279,7 +294,7 @@ class SiteSession:
         structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
         progress(0.4, "Reading CT")
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
-        self.record_event("opened", record=plan_id)
+        self.record_event("viewed" if is_read_only else "opened", record=plan_id, detail=f"revision {stored.revision}")
         progress(1.0)
         if ctx is not None:
             ctx.check()
@@ -295,6 +310,7 @@ class SiteSession:
             structures=structures,
             models=self.models,
             stored=stored,
+            is_read_only=is_read_only,
         )
 
     def check(self, *, level: int = FULL_LEVEL, ctx: JobContext | None = None) -> tuple[Finding, ...]:

@@ -20,7 +20,6 @@ class RevisionInfo:
 
     plan_id: str
     revision: int
-    name: str
     status: PlanStatus
     saved_by: str
     saved_at: dt.datetime

@@ -166,8 +166,9 @@ class PlanRepository:
                 detail=f"base {base_revision}, no head",
             )
         when = dt.datetime.fromisoformat(head["updated_utc"]).astimezone()
+        who = self._names.get(head["saved_by"], "A colleague")
         return StaleRevision(
-            f"{self._names.get(head['saved_by'], 'A colleague')} saved revision {head['rev']} of this plan at {when:%H:%M:%S} on "
+            f"{who} saved revision {head['rev']} of this plan at {when:%H:%M:%S} on "
             f"{when:%Y-%m-%d}; your edits began with revision {base_revision}. Nothing was overwritten.",
             hint="Compare both, then take theirs, save yours on top of it, or save yours as a new plan.",
             detail=f"plan {head['uuid']} base {base_revision} head {head['rev']}",

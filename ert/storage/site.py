@@ -10,6 +10,7 @@ from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
 from ert.storage import check as checking
+from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
 from ert.storage.backup import PendingBackup, begin_backup
@@ -79,6 +80,7 @@ class Site:
             raise
         self._patients = PatientRepository(self._records)
         self._plans = PlanRepository(self._records)
+        self._activity = ActivityLog(self._records, self._patients)
         self._machines = MachineRepository(self._records)
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
@@ -151,6 +153,11 @@ class Site:
     def caches(self) -> SiteCaches:
         """Caches of its doses."""
         return self._caches
+
+    @property
+    def activity(self) -> ActivityLog:
+        """Its history, for reading."""
+        return self._activity
 
     @property
     def drafts(self) -> Drafts:

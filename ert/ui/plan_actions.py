@@ -245,9 +245,14 @@ class PlanActions(QObject):
 
         page = self._page
         report = finished_report(page.workspace)  # here: the plan may be edited while it is written
+
+        def work(_ctx: JobContext) -> Path:
+            page.session.record_event("report written", record=report.plan.id, detail=f"revision {report.revision}")
+            return write_report(report, path)
+
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: write_report(report, path),
+            work,
             title="Writing the report",
             can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
@@ -266,9 +271,14 @@ class PlanActions(QObject):
 
         page = self._page
         workspace = page.workspace
+
+        def work(_ctx: JobContext) -> Path:
+            page.session.record_event("hand-check sheets written", record=workspace.plan.id)
+            return write_mu_sheets(workspace, path)
+
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: write_mu_sheets(workspace, path),
+            work,
             title="Writing the hand-check sheets",
             on_done=lambda written: page.message.show_note(f"The hand-check sheets were written to {written}."),
             on_failed=self._failed,
