@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from ert.domain.activity import Activity, RevisionInfo
+from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
-from ert.domain.draft import DraftsFound
 from ert.domain.image import CtImage
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.patient import Course, Patient
@@ -75,6 +73,9 @@ class PlanStore(Protocol):
 
     def heads(self, course_id: str) -> tuple[PlanHead, ...]:
         """The newest revisions of all plans of a course."""
+
+    def head(self, plan_id: str) -> PlanHead:
+        """The newest revision of a plan, without its content."""
 
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
@@ -155,45 +156,6 @@ class LibraryStore(Protocol[T]):
 
         Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
         """
-
-
-class ActivityLog(Protocol):
-    """The history of a site, for reading."""
-
-    def entries(self, *, limit: int, record: str = "", before: int | None = None) -> tuple[Activity, ...]:
-        """Rows, newest first, each verified; of one record if it is named, with a number below ``before``."""
-
-    def revisions(self, plan_id: str) -> tuple[RevisionInfo, ...]:
-        """The revisions of a plan, newest first, without their content."""
-
-
-class DraftJournal(Protocol):
-    """The unsaved edits of one open plan, on this workstation; used by one thread at a time."""
-
-    def keep(self, plan: Plan, *, base_revision: int, labels: Sequence[str]) -> dt.datetime | None:
-        """Keep the plan as it is with what was edited; when, or None where no drafts are kept.
-
-        Raises `DiskFull` or `StorageFailed` if this workstation could not.
-        """
-
-    def clear(self) -> None:
-        """Nothing is unsaved any more."""
-
-    def close(self) -> None:
-        """The plan was closed: what is unsaved was given up."""
-
-
-class DraftStore(Protocol):
-    """Unsaved edits on this workstation; may be used from any one thread."""
-
-    def begin(self) -> DraftJournal:
-        """The journal of a plan that was opened."""
-
-    def left_over(self) -> DraftsFound:
-        """The drafts of this user whose programs ended without saving them."""
-
-    def discard(self, draft_id: str) -> None:
-        """Remove one of them."""
 
 
 class PendingBackup(Protocol):
@@ -280,6 +242,10 @@ class SiteStore(Protocol):
     @property
     def drafts(self) -> DraftStore:
         """Unsaved edits on this workstation."""
+
+    @property
+    def people(self) -> People:
+        """Who has which plan open."""
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""

@@ -53,3 +53,13 @@ class Activity:
     revision: int | None
     subject: str
     detail: str
+
+
+@attrs.frozen(kw_only=True)
+class Presence:
+    """Somebody who has a plan open."""
+
+    user: str
+    host: str
+    plan_id: str
+    since: dt.datetime

@@ -28,23 +28,29 @@ _MAXIMUM_BYTES = 64 * 1024 * 1024
 
 
 class LiveFile:
-    """One file while its writer lives. Every method may raise `OSError`."""
+    """One file while its writer lives. Every method may raise `OSError`.
+
+    Attributes
+    ----------
+    live_id : its random id.
+    """
 
     def __init__(self, shelf: LiveShelf, live_id: str, lock: FolderLock) -> None:
-        self._shelf, self._id, self._lock = shelf, live_id, lock
+        self.live_id = live_id
+        self._shelf, self._lock = shelf, lock
 
     def write(self, content: bytes) -> None:
         """Replace the content; it is on the disk when this returns."""
-        self._shelf.write(self._id, content)
+        self._shelf.write(self.live_id, content)
 
     def clear(self) -> None:
         """Remove the content; the lock stays."""
-        self._shelf.path(self._id).unlink(missing_ok=True)
+        self._shelf.path(self.live_id).unlink(missing_ok=True)
 
     def close(self) -> None:
         """Remove it and give the lock up."""
         try:
-            self._shelf.remove(self._id)
+            self._shelf.remove(self.live_id)
         finally:
             self._lock.release()
 

@@ -34,6 +34,12 @@ class PlanRepository:
             rows = self._records.rows(connection, schema.plan, schema.plan.c.course == course_id)
         return tuple(self._head(row) for row in rows)
 
+    def head(self, plan_id: str) -> PlanHead:
+        """Return the newest revision of a plan, without its content; `NotFound` if there is no such plan."""
+        with self._records.database.read() as connection:
+            row = self._records.row(connection, schema.plan, plan_id)
+        return self._head(row)
+
     def revisions(self, plan_id: str) -> tuple[StoredPlan, ...]:
         """Return every revision of a plan, oldest first."""
         table = schema.plan_revision

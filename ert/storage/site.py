@@ -23,6 +23,7 @@ from ert.storage.drafts import Drafts
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.patients import PatientRepository
+from ert.storage.people import People
 from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
@@ -88,6 +89,7 @@ class Site:
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
+        self._people = People(root, unlocked.vault, user_name=self._user_name, clock=options.clock)
 
     @property
     def site_id(self) -> str:
@@ -165,6 +167,11 @@ class Site:
         return self._drafts
 
     @property
+    def people(self) -> People:
+        """Who has which plan open."""
+        return self._people
+
+    @property
     def records(self) -> Records:
         """Rows and files, for what is built on top within storage."""
         return self._records
@@ -212,6 +219,7 @@ class Site:
 
     def close(self) -> None:
         """Close and forget the keys."""
+        self._people.close()
         self._caches.close()
         self._records.database.close()
         self._vault.close()
