@@ -76,6 +76,11 @@ class PlanKeeping:
             return f"Edited since r{self.stored.revision}{kept}"
         return f"Saved r{self.stored.revision} {self.stored.saved_at.astimezone():%H:%M:%S}"
 
+    @property
+    def has_edits(self) -> bool:
+        """True if somebody edited the plan since it was saved; values that follow from the dose do not count."""
+        return bool(self._labels)
+
     # ---- draft ---------------------------------------------------------------------------------------------------
 
     def edited(self, label: str) -> None:

@@ -25,6 +25,7 @@ from ert.ui.jobs_bridge import JobStrip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
+from ert.ui.record_care import RecordCare
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
 from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_settings, open_studio
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self._probe = ElidedLabel()
         self._is_opening = False
         self.care = SiteCare(self, jobs, self.message)
+        self.records = RecordCare(self)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -128,10 +130,12 @@ class MainWindow(QMainWindow):
         ]
         site.addActions(entries)
         site.addSeparator()
+        site.addActions(self.records.actions)
+        site.addSeparator()
         site.addActions(self.care.actions)
         site.addSeparator()
         site.addActions([self.sign_out_action, self._quit])
-        for action in (*entries, *self.care.actions, self.sign_out_action):
+        for action in (*entries, *self.records.actions, *self.care.actions, self.sign_out_action):
             action.setEnabled(self.session is not None)
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -190,6 +194,7 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
         self.care.set_session(session)
+        self.records.set_session(session)
         self._refill_menus()
 
     def sign_out(self) -> None:
@@ -202,6 +207,7 @@ class MainWindow(QMainWindow):
             self.patient_page = None
         session, self.session = self.session, None
         self.care.set_session(None)
+        self.records.set_session(None)
         self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
@@ -255,17 +261,18 @@ class MainWindow(QMainWindow):
             Lane.IO,
             lambda ctx: session.open_plan(plan_id, ctx),
             title="Opening the plan",
-            on_done=self._show_plan,
+            on_done=self.show_workspace,
             on_failed=self.show_failure,
             on_cancelled=self._opening_stopped,
         )
 
-    def _show_plan(self, workspace: PlanWorkspace) -> None:
+    def show_workspace(self, workspace: PlanWorkspace) -> None:
+        """A plan was opened: show it."""
         from ert.ui.plan_page import PlanPage
 
         self._is_opening = False
         session = self.session
-        if session is None:
+        if session is None or self.plan_page is not None:
             workspace.close()
             return
         page = self.plan_page = PlanPage(workspace, session, with_3d=self._with_3d)
@@ -273,6 +280,7 @@ class MainWindow(QMainWindow):
         page.probed.connect(self._probe.set_full_text)
         page.plan_shown.connect(self._show_plan_title)
         page.materials_wanted.connect(self.materials_action.trigger)
+        page.keeper.look_wanted.connect(lambda revision: self.records.look_at(workspace.plan.id, revision))
         page.saved_as.connect(lambda plan_id: self._show_instead(page, plan_id))
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
@@ -355,5 +363,6 @@ class MainWindow(QMainWindow):
         if not self.leave_plan(self.close):
             event.ignore()
             return
+        self.records.close_looks()
         remember_geometry(self.saveGeometry())
         event.accept()
