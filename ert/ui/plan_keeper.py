@@ -19,7 +19,6 @@ from ert.ui.conflict_dialog import Choice, ConflictDialog
 from ert.ui.failures import sentence_of
 
 if TYPE_CHECKING:
-    from ert.app.ports import SiteStore
     from ert.ui.plan_page import PlanPage
 
 _TICK_MS = 500
@@ -146,35 +145,31 @@ class PlanKeeper(QObject):
 
     def look(self) -> None:
         """See who else has the plan open, and whether somebody saved it."""
-        plan_id, store, jobs = self._workspace.plan.id, self._session.store, self._session.jobs
         if self._is_looking:
             return  # the share hangs: what was asked will be answered, or not
         self._is_looking = True
-
-        def newest(_ctx: JobContext) -> tuple[PlanHead, ...]:
-            return _newest(store, plan_id)
-
-        def found(others: tuple[Presence, ...]) -> None:
-            self._show_others(others)
-            jobs.submit(
-                Lane.DB,
-                newest,
-                title="Looking for a newer revision",
-                can_stop=False,
-                on_done=self._show_head,
-                on_failed=self._not_found,
-            )
+        plan_id, people = self._workspace.plan.id, self._session.store.people
 
         def who(_ctx: JobContext) -> tuple[Presence, ...]:
-            return store.people.others(plan_id)
+            return people.others(plan_id)
 
-        jobs.submit(
-            Lane.NET,
-            who,
-            title="Presence",
-            can_stop=False,
-            on_done=found,
-            on_failed=self._not_found,
+        self._session.jobs.submit(
+            Lane.NET, who, title="Presence", can_stop=False, on_done=self._look_further, on_failed=self._not_found
+        )
+
+    def _look_further(self, others: tuple[Presence, ...]) -> None:
+        self._show_others(others)
+        plan_id, plans = self._workspace.plan.id, self._session.store.plans
+
+        def newest(_ctx: JobContext) -> tuple[PlanHead, ...]:
+            try:
+                return (plans.head(plan_id),)
+            except ErtError:
+                return ()  # while the site does not answer; every save tells that better
+
+        title = "Looking for a newer revision"
+        self._session.jobs.submit(
+            Lane.DB, newest, title=title, can_stop=False, on_done=self._show_head, on_failed=self._not_found
         )
 
     def _looked(self) -> None:
@@ -274,11 +269,3 @@ class PlanKeeper(QObject):
         if not self._is_idle:
             plan_id, people = self._workspace.plan.id, self._session.store.people
             self._session.jobs.submit(Lane.NET, lambda _ctx: people.leave(plan_id), title="Presence", can_stop=False)
-
-
-def _newest(store: SiteStore, plan_id: str) -> tuple[PlanHead, ...]:
-    """The newest revision; nothing while the site does not answer, which every save tells better."""
-    try:
-        return (store.plans.head(plan_id),)
-    except ErtError:
-        return ()
