@@ -190,9 +190,13 @@ class PlanKeeper(QObject):
             )
         self._page.plan_shown.emit()
 
-    def _show_head(self, head: PlanHead) -> None:
-        """Somebody saved: say so before the edits here collide with it."""
+    def _show_head(self, found: tuple[PlanHead, ...]) -> None:
         self._looked()
+        for head in found:
+            self._compare_head(head)
+
+    def _compare_head(self, head: PlanHead) -> None:
+        """Somebody saved: say so before the edits here collide with it."""
         workspace = self._workspace
         if (
             not self._timer.isActive()
