@@ -27,6 +27,9 @@ class People(Protocol):
     def enter(self, plan_id: str) -> None:
         """Show that this user has a plan open."""
 
+    def beat(self) -> None:
+        """Show that this process still lives; several times a minute."""
+
     def leave(self, plan_id: str) -> None:
         """The plan was closed."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -43,7 +43,7 @@ class Conflict:
     @property
     def contested(self) -> frozenset[str]:
         """Keys of what both changed, also where one changed a part of what the other removed."""
-        mine, theirs = ({c.key for c in many} for many in (self.my_changes, self.their_changes))
+        mine, theirs = ({c.key for c in many if not c.is_derived} for many in (self.my_changes, self.their_changes))
         return frozenset(
             a for own, other in ((mine, theirs), (theirs, mine)) for a in own for b in other if _is_same_part(a, b)
         )
@@ -79,8 +79,13 @@ class PlanHistory:
         """What differs between two states of a plan."""
         return plan_difference(before, after, structures=self._structure_names(after))
 
-    def conflict(self, mine: Plan, *, base_revision: int) -> Conflict:
-        """What a colleague saved since a revision, and what was edited here since."""
+    def conflict(self, mine: Plan, *, base_revision: int, structures: Mapping[int, str] | None = None) -> Conflict:
+        """What a colleague saved since a revision, and what was edited here since.
+
+        ``structures`` are the names that are known here; without them they are read from the site.
+        """
+        if structures is not None:
+            self._names[mine.structure_set_id] = dict(structures)
         base, theirs = self.plan(mine.id, base_revision), self.plan(mine.id)
         return Conflict(
             base=base,
@@ -152,7 +157,12 @@ def refuse_same(old: StoredPlan, now: Plan) -> None:
 
 def restore_reason(revision: int) -> str:
     """What the history says of a restored revision."""
-    return f"restored revision {revision}"
+    return f"restored r{revision}"
+
+
+def kept_reason(theirs: StoredPlan) -> str:
+    """What the history says of a plan that was saved on top of a colleague's revision."""
+    return f"kept on top of r{theirs.revision} by {theirs.saved_by}"
 
 
 def activity_csv(entries: Sequence[Activity]) -> str:

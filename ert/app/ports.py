@@ -208,6 +208,10 @@ class SiteStore(Protocol):
         """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
 
     @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be saved in its folder, as a sentence; empty if it can."""
+
+    @property
     def patients(self) -> PatientStore:
         """Patients and what belongs to them."""
 

@@ -14,7 +14,7 @@ import attrs
 from ert.domain.beam import Beam
 from ert.domain.device import Aperture
 from ert.domain.image import CtCurve, DensityOverride
-from ert.domain.plan import DoseGridSpec, Goal, Plan, Prescription
+from ert.domain.plan import DoseGridSpec, Goal, Normalisation, Plan, Prescription
 from ert.domain.structure import PointOfInterest
 
 NOTHING = "–"
@@ -32,6 +32,7 @@ class Change:
     what : for example ``Gantry``.
     before, after : with units; ``–`` where there is nothing.
     is_dosimetric : whether it may change dose or monitor units.
+    is_derived : it follows from other values and was typed by nobody.
     """
 
     key: str
@@ -40,6 +41,7 @@ class Change:
     before: str
     after: str
     is_dosimetric: bool
+    is_derived: bool = False
 
     @property
     def sentence(self) -> str:
@@ -52,6 +54,7 @@ class _Field:
     what: str
     text: Text
     is_dosimetric: bool = True
+    is_derived: bool = False
 
 
 def _number(decimals: int, unit: str = "") -> Text:
@@ -126,10 +129,10 @@ BEAM_FIELDS: Mapping[str, _Field] = {
     "gantry_deg": _Field("Gantry", _DEG),
     "collimator_deg": _Field("Collimator", _DEG),
     "couch_deg": _Field("Couch", _DEG),
-    "ssd_cm": _Field("SSD", _CM),
+    "ssd_cm": _Field("SSD", _CM, is_derived=True),
     "target_number": _Field("Target", _plain),
     "weight": _Field("Weight", _number(3)),
-    "mu": _Field("Monitor units", _number(1, "MU")),
+    "mu": _Field("Monitor units", _number(1, "MU"), is_derived=True),
     "colour": _Field("Colour", _colour, is_dosimetric=False),
     "reasons": _Field("Reasons", _notes, is_dosimetric=False),
 }
@@ -160,6 +163,7 @@ def plan_difference(before: Plan, after: Plan, *, structures: Mapping[int, str] 
 class _Comparison:
     def __init__(self, before: Plan, after: Plan, structures: Mapping[int, str]) -> None:
         self._before, self._after, self._structures = before, after, structures
+        self._has_fixed_mu = after.prescription.normalisation is Normalisation.FIXED_MU
         self._points = {p.id: p.name for p in (*before.points, *after.points)}
 
     def changes(self) -> Iterator[Change]:
@@ -179,6 +183,9 @@ class _Comparison:
             old, new = getattr(a, name), getattr(b, name)
             if old != new:
                 before, after = self._text(name, field, old), self._text(name, field, new)
+                is_derived = field.is_derived and not (name == "mu" and self._has_fixed_mu)
+                if before == after and is_derived:
+                    continue
                 if before == after:  # a difference below what is usually shown is still one
                     before, after = repr(old), repr(new)
                 yield Change(
@@ -188,6 +195,7 @@ class _Comparison:
                     before=before,
                     after=after,
                     is_dosimetric=field.is_dosimetric,
+                    is_derived=is_derived,
                 )
 
     def _text(self, name: str, field: _Field, value: Any) -> str:  # noqa: ANN401

@@ -20,10 +20,12 @@ from ert.storage import documents
 from ert.storage.envelope import FileKind
 from ert.storage.keys import Vault
 from ert.storage.live_files import LiveFile, LiveShelf
+from ert.storage.share_locks import NO_LOCKS, LockWatch
 
 SESSIONS = "sessions"
 SUFFIX = ".here"
 _NAME = "presence"
+_LOOKS_UNTIL_REMOVED = 12  # a minute at the window's pace: four beats that did not come
 _LOG = logging.getLogger(__name__)
 
 
@@ -39,31 +41,61 @@ class People:
         Who is signed in here.
     clock : callable
         Returns the time in UTC.
+    on_broken_locks : callable
+        Called once with a sentence when colleagues show that the share does not lock (share_locks.py).
     """
 
-    def __init__(self, root: Path, vault: Vault, *, user_name: str, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        vault: Vault,
+        *,
+        user_name: str,
+        clock: Callable[[], dt.datetime],
+        on_broken_locks: Callable[[str], None],
+    ) -> None:
         self._shelf = LiveShelf(root / SESSIONS, vault, kind=FileKind.PRESENCE, suffix=SUFFIX)
-        self._user_name, self._clock = user_name, clock
+        self._user_name, self._clock, self._on_broken_locks = user_name, clock, on_broken_locks
         self._here: dict[str, LiveFile] = {}
+        self._since: dict[str, dt.datetime] = {}
+        self._beat = 0
+        self._watch = LockWatch()
         self._lock = threading.Lock()
         self._is_closed = False
 
     def enter(self, plan_id: str) -> None:
         """Show that this user has a plan open."""
+        with self._lock:
+            if self._is_closed or plan_id in self._here:
+                return
+            self._since[plan_id] = self._clock()
+            try:
+                self._here[plan_id] = self._shelf.begin()
+                self._write(plan_id)
+            except (OSError, ErtError) as error:
+                _note(error)
+
+    def beat(self) -> None:
+        """Show that this process still lives: what others watch to tell a broken lock from an ended program."""
+        with self._lock:
+            if self._is_closed:
+                return
+            self._beat += 1
+            try:
+                for plan_id in self._here:
+                    self._write(plan_id)
+            except (OSError, ErtError) as error:
+                _note(error)
+
+    def _write(self, plan_id: str) -> None:
         content = {
             "user": self._user_name,
             "host": socket.gethostname(),
             "plan": plan_id,
-            "since_utc": self._clock().isoformat(),
+            "since_utc": self._since[plan_id].isoformat(),
+            "beat": self._beat,
         }
-        with self._lock:
-            if self._is_closed or plan_id in self._here:
-                return
-            try:
-                file = self._here[plan_id] = self._shelf.begin()
-                file.write(documents.write_document(_NAME, content))
-            except (OSError, ErtError) as error:
-                _note(error)
+        self._here[plan_id].write(documents.write_document(_NAME, content))
 
     def leave(self, plan_id: str) -> None:
         """The plan was closed."""
@@ -76,7 +108,7 @@ class People:
                 _note(error)
 
     def others(self, plan_id: str) -> tuple[Presence, ...]:
-        """Who else has a plan open, the longest there first; removes what ended processes left."""
+        """Who else has a plan open, the longest there first; removes what ended processes left, a while later."""
         with self._lock:
             own = {file.live_id for file in self._here.values()}
             if self._is_closed:
@@ -86,15 +118,26 @@ class People:
                 for live_id, is_live in self._shelf.files():
                     if live_id in own:
                         continue
+                    presence, beat = self._read(live_id)
                     if not is_live:
-                        self._shelf.remove(live_id)
+                        self._judge_free(live_id, beat)
                         continue
-                    presence = self._read(live_id)
+                    self._watch.forget(live_id)
                     if presence is not None and presence.plan_id == plan_id:
                         found.append(presence)
             except OSError as error:
                 _note(error)
         return tuple(sorted(found, key=lambda p: p.since))
+
+    def _judge_free(self, live_id: str, beat: int) -> None:
+        """A lock was to be had: its process ended, or locks do not work here."""
+        was_broken = self._watch.is_broken
+        if self._watch.saw_free(live_id, beat) >= _LOOKS_UNTIL_REMOVED:
+            self._shelf.remove(live_id)
+            self._watch.forget(live_id)
+        if self._watch.is_broken and not was_broken:
+            _LOG.error("the share does not lock: a colleague's lock was to be had while the colleague was at work")
+            self._on_broken_locks(NO_LOCKS)
 
     def close(self) -> None:
         """Leave all plans."""
@@ -103,23 +146,24 @@ class People:
         with self._lock:
             self._is_closed = True
 
-    def _read(self, live_id: str) -> Presence | None:
-        """Return what a file says; None if it went in this moment, or says nothing that can be believed."""
+    def _read(self, live_id: str) -> tuple[Presence | None, int]:
+        """Return what a file says, and its beat; None if it went in this moment or says nothing to be believed."""
         try:
             content = documents.read_document(_NAME, self._shelf.read(live_id))
-            return Presence(
+            presence = Presence(
                 user=str(content["user"]),
                 host=str(content["host"]),
                 plan_id=str(content["plan"]),
                 since=dt.datetime.fromisoformat(content["since_utc"]),
             )
+            return presence, int(content["beat"])
         except FileNotFoundError:
-            return None
+            return None, 0
         except (KeyError, TypeError, ValueError) as error:
             _note(BadTag("", detail=type(error).__name__))
         except ErtError as error:
             _note(error)
-        return None
+        return None, 0
 
 
 def _note(error: OSError | ErtError) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ert.domain.backup import Progress
@@ -9,6 +10,7 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.logs import Public
 from ert.storage import check as checking
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
@@ -27,10 +29,12 @@ from ert.storage.people import People
 from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
-from ert.storage.restored import is_restored_copy
+from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.share_locks import locks_refused
 from ert.storage.unlock import Unlocked
 from ert.storage.users import user_names
 
+_LOG = logging.getLogger(__name__)
 COPY_MARK = " – RESTORED COPY, READ-ONLY"
 
 
@@ -74,6 +78,7 @@ class Site:
             raise
         try:
             self._name = self._check_meta(accept_restore_reason)
+            self._records.read_only_reason = read_only_reason(root) or locks_refused(root)
             self._user_name = user_names(self._records).get(unlocked.user_id, "")
         except BaseException:
             self._records.database.close()
@@ -89,7 +94,9 @@ class Site:
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
-        self._people = People(root, unlocked.vault, user_name=self._user_name, clock=options.clock)
+        self._people = People(
+            root, unlocked.vault, user_name=self._user_name, clock=options.clock, on_broken_locks=self._stop_saving
+        )
 
     @property
     def site_id(self) -> str:
@@ -120,6 +127,14 @@ class Site:
     def is_restored_copy(self) -> bool:
         """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
         return self._records.is_restored_copy
+
+    @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be saved in its folder; empty if it can."""
+        return self._records.read_only_reason
+
+    def _stop_saving(self, reason: str) -> None:
+        self._records.read_only_reason = reason
 
     @property
     def patients(self) -> PatientRepository:
@@ -177,8 +192,15 @@ class Site:
         return self._records
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
-        """Append to the history: reading, exporting, signing in; a restored copy keeps the history it came with."""
+        """Append to the history: reading, exporting, signing in.
+
+        A restored copy keeps the history it came with, and a folder that is read-only keeps what it has; the log of
+        this workstation then says that something was not noted.
+        """
         if self._records.is_restored_copy:
+            return
+        if self._records.read_only_reason:
+            _LOG.warning("not noted in the history, the site is read-only: %s", Public(event))
             return
         with self._records.transaction() as connection:
             change = {"detail": detail} if detail else {}

@@ -15,6 +15,7 @@ from ert.ui.widgets import plain_tip
 
 _WHAT, _BEFORE, _AFTER = range(3)
 _CONTESTED_TIP = "Changed by both"
+_DERIVED_TIP = "Follows from other values"
 
 
 class ChangeTree(QTreeWidget):
@@ -71,12 +72,13 @@ class ChangeTree(QTreeWidget):
     @staticmethod
     def _add(branch: QTreeWidgetItem, change: Change, *, is_contested: bool) -> None:
         line = QTreeWidgetItem(branch, [change.what, change.before, change.after])
-        tip = plain_tip(f"{_CONTESTED_TIP}. {change.sentence}" if is_contested else change.sentence)
+        why = f"{_CONTESTED_TIP}. " if is_contested else f"{_DERIVED_TIP}. " if change.is_derived else ""
+        tip = plain_tip(f"{why}{change.sentence}")
         for column in (_WHAT, _BEFORE, _AFTER):
             line.setToolTip(column, tip)
             if is_contested:
                 line.setForeground(column, QColor(WARN))
-            elif not change.is_dosimetric:
+            elif change.is_derived or not change.is_dosimetric:
                 line.setForeground(column, QColor(TEXT_DIM))
         if is_contested:
             line.setIcon(_WHAT, icon("warning", WARN))

@@ -122,13 +122,16 @@ class ConflictDialog(QDialog):
         layout.addLayout(bottom)
 
     def _explanation(self) -> str:
+        base = self.conflict.base.revision
+        if not self.conflict.my_changes:
+            return f"You see revision {base} and have edited nothing since."
         return (
-            f"Your edits began with revision {self.conflict.base.revision}. Nothing was overwritten, and nothing is "
-            "merged by the program: one of the two becomes the newest revision, the other stays in the history."
+            f"Your edits began with revision {base}. Nothing was overwritten, and nothing is merged by the program: "
+            "one of the two becomes the newest revision, the other stays in the history."
         )
 
     def _contested_line(self) -> QWidget:
-        mine = {c.key for c in self.conflict.my_changes} & self.conflict.contested
+        mine = {c.key for c in self.conflict.my_changes if not c.is_derived} & self.conflict.contested
         count = len(mine)
         values = "1 value was" if count == 1 else f"{count} values were"
         line = text_label(f"{values} changed by both, marked above." if count else "No value was changed by both.")

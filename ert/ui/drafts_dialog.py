@@ -9,10 +9,12 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QSplitter, QVBo
 from ert.app.jobs import Lane
 from ert.app.session import SiteSession
 from ert.domain.draft import Draft, DraftsFound
+from ert.domain.patient import Patient
 from ert.domain.plan_difference import Change
 from ert.domain.record import PlanHead
 from ert.ui.change_tree import ChangeTree
 from ert.ui.failures import sentence_of
+from ert.ui.page_header import birth_text
 from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title, text_label
 
 _MOST_LABELS = 6
@@ -20,10 +22,11 @@ _MOST_LABELS = 6
 
 @attrs.frozen
 class _Judged:
-    """A draft beside the site: what it changes, and whether somebody saved since."""
+    """A draft beside the site: whose it is, what it changes, and whether somebody saved since."""
 
     changes: tuple[Change, ...]
     head: PlanHead
+    patient: Patient
 
 
 class DraftsDialog(QDialog):
@@ -45,7 +48,7 @@ class DraftsDialog(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("Plans with unsaved edits")
         self.changes = ChangeTree("What the edits change")
-        self.about, self.stale = dim_label(), MessageStrip()
+        self.patient, self.about, self.stale = section_title(""), dim_label(), MessageStrip()
         self.restore = push_button("Restore", "undo", "Open the plan with these edits, unsaved", is_default=True)
         self.discard = push_button("Discard", "remove", "Remove these edits from this workstation for good")
         self.later = push_button("Later", "stale", "Keep them; they are offered again at the next sign-in")
@@ -64,12 +67,13 @@ class DraftsDialog(QDialog):
         self.later.clicked.connect(self.reject)
         for button in (self.discard, self.later):
             button.setAutoDefault(False)
-        head = text_label("The program ended before these edits were saved. They were kept on this workstation.")
+        head = text_label("The program ended before these edits were saved")
         head.setObjectName("pageTitle")
         head.setWordWrap(True)
         right = QWidget()
         column = QVBoxLayout(right)
         column.setContentsMargins(8, 0, 0, 0)
+        column.addWidget(self.patient)
         column.addWidget(self.about)
         column.addWidget(self.stale)
         column.addWidget(section_title("What they change"))
@@ -113,6 +117,7 @@ class DraftsDialog(QDialog):
         draft = self.chosen
         self.changes.clear()
         self.stale.clear()
+        self.patient.setText("")
         if draft is None:
             self.about.setText("")
             return
@@ -123,9 +128,11 @@ class DraftsDialog(QDialog):
         history, store = self._session.history, self._session.store
 
         def judge(_ctx: object) -> _Judged:
-            base = history.plan(draft.plan.id, draft.base_revision)
-            head = self._session.jobs.call(Lane.DB, lambda: store.plans.head(draft.plan.id))
-            return _Judged(history.changes(base.plan, draft.plan), head)
+            base, call = history.plan(draft.plan.id, draft.base_revision), self._session.jobs.call
+            head = call(Lane.DB, lambda: store.plans.head(draft.plan.id))
+            course = call(Lane.DB, lambda: store.patients.course(draft.plan.course_id))
+            patient = call(Lane.DB, lambda: store.patients.patient(course.patient_id))
+            return _Judged(history.changes(base.plan, draft.plan), head, patient)
 
         self._session.jobs.submit(
             Lane.IO,
@@ -139,7 +146,9 @@ class DraftsDialog(QDialog):
     def _show(self, draft: Draft, judged: _Judged) -> None:
         if draft is not self.chosen:
             return
-        base = draft.base_revision
+        base, patient = draft.base_revision, judged.patient
+        who = f"{patient.display_name}   {patient.medical_record_number}   born {birth_text(patient)}"
+        self.patient.setText(f"{who}   ·   {draft.plan.name}")
         self.changes.show_changes(judged.changes, before=f"saved r{base}", after="unsaved")
         if judged.head.revision != base:
             self.stale.show_warning(

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from ert.app.autosave import Autosave
 from ert.app.changes import Changes
 from ert.app.jobs import JobContext, Lane
-from ert.app.plan_history import Conflict
+from ert.app.plan_history import Conflict, kept_reason
 from ert.domain.activity import Presence
 from ert.domain.record import PlanHead
 from ert.errors import DiskFull, ErtError, StaleRevision, Unavailable
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TICK_MS = 500
 _LOOK_EVERY_TICKS = 10  # every five seconds: who is here, and whether somebody saved
+_BEAT_EVERY_TICKS = 30
 _GB = 1e9
 
 
@@ -72,7 +73,8 @@ class PlanKeeper(QObject):
     @property
     def _is_idle(self) -> bool:
         """Nothing to watch: an earlier revision, or a copy in which nothing can be saved."""
-        return self._workspace.is_read_only or self._session.store.is_restored_copy
+        store = self._session.store
+        return self._workspace.is_read_only or store.is_restored_copy or bool(store.read_only_reason)
 
     @property
     def presence_text(self) -> str:
@@ -150,7 +152,11 @@ class PlanKeeper(QObject):
         self._is_looking = True
         plan_id, people = self._workspace.plan.id, self._session.store.people
 
+        is_beating = self._ticks % _BEAT_EVERY_TICKS == 0
+
         def who(_ctx: JobContext) -> tuple[Presence, ...]:
+            if is_beating:
+                people.beat()
             return people.others(plan_id)
 
         self._session.jobs.submit(
@@ -159,6 +165,10 @@ class PlanKeeper(QObject):
 
     def _look_further(self, others: tuple[Presence, ...]) -> None:
         self._show_others(others)
+        reason = self._session.store.read_only_reason
+        if reason and self.autosave.is_on:  # it was not so when the plan was opened
+            self.autosave.is_on = False
+            self._page.message.show_error(reason)
         plan_id, plans = self._workspace.plan.id, self._session.store.plans
 
         def newest(_ctx: JobContext) -> tuple[PlanHead, ...]:
@@ -220,9 +230,10 @@ class PlanKeeper(QObject):
         """Show what a colleague saved beside what was edited here, and ask."""
         workspace, history = self._workspace, self._session.history
         mine, base = workspace.plan, workspace.revision
+        names = {s.number: s.name for s in workspace.structures.structures}
         self._session.jobs.submit(
             Lane.IO,
-            lambda _ctx: history.conflict(mine, base_revision=base),
+            lambda _ctx: history.conflict(mine, base_revision=base, structures=names),
             title="Comparing with the colleague's revision",
             supersedes=f"conflict {mine.id}",
             on_done=self._ask,
@@ -250,7 +261,7 @@ class PlanKeeper(QObject):
         elif choice is Choice.KEEP_MINE:
             self.autosave.saved()
             workspace.keeping.rebase(theirs)
-            workspace.save(reason=f"kept on top of revision {theirs.revision} by {theirs.saved_by}")
+            workspace.save(reason=kept_reason(theirs))
         else:
             self.autosave.saved()
             workspace.apply(f"Take revision {theirs.revision} by {theirs.saved_by}", lambda _plan: theirs.plan)

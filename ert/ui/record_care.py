@@ -57,6 +57,8 @@ class RecordCare:
         self.close_looks()
         if session is None:
             return
+        if session.store.read_only_reason:
+            self._window.message.show_error(session.store.read_only_reason)
         session.jobs.submit(
             Lane.JOURNAL,
             lambda _ctx: session.store.drafts.left_over(),

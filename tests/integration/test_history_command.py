@@ -51,7 +51,7 @@ def test_revisions_are_compared_restored_and_listed(site, plan, capsys):
     assert (code, out) == (0, "Revision 1 is restored as revision 3.\n")
     code, out = run(site, capsys, "revisions", plan.id, "--json")
     found = json.loads(out)["revisions"]
-    assert [(r["revision"], r["reason"]) for r in found] == [(3, "restored revision 1"), (2, ""), (1, "")]
+    assert [(r["revision"], r["reason"]) for r in found] == [(3, "restored r1"), (2, ""), (1, "")]
     code, out = run(site, capsys, "restore", plan.id, "--revision", "9")
     assert code == 1
 

@@ -146,7 +146,7 @@ def test_keeping_mine_puts_it_on_top_and_theirs_stays_in_the_history(dialog, pag
     assert history.plan(plan_id).plan.description == "mine"
     assert history.plan(plan_id).plan.name == "Chest wall"  # nothing of theirs was mixed in
     assert history.plan(plan_id, 2).plan.description == "theirs"
-    assert history.revisions(plan_id)[0].reason == f"kept on top of revision 2 by {real_site.USER}"
+    assert history.revisions(plan_id)[0].reason == f"kept on top of r2 by {real_site.USER}"
 
 
 def test_deciding_later_keeps_both_as_they_are(dialog, page, window, plan_id):
@@ -228,6 +228,7 @@ def test_edits_of_a_crash_are_offered_with_their_difference_and_restored(window,
     dialog = offered(window, qtbot)
     assert dialog.about.text() == "2 edits since revision 1: Gantry of LAO, Describe"
     assert lines(dialog.changes) == [("Plan", "Description", NOTHING, "unsaved")]
+    assert dialog.patient.text().startswith("DEMO, CHESTWALL   ERT-DEMO-1   born 1960-01-01")
     dialog.restore.click()
     qtbot.waitUntil(lambda: window.plan_page is not None, timeout=WAIT_MS)
     workspace = window.plan_page.workspace
@@ -289,7 +290,7 @@ def test_a_revision_is_restored_as_the_newest_one(history, window, page, plan_id
     assert page.workspace.plan.description == ""
     assert window.session.history.plan(plan_id).revision == 3
     qtbot.waitUntil(lambda: history.revisions.rowCount() == 3, timeout=WAIT_MS)
-    assert rows(history.revisions)[0][4] == "restored revision 1"
+    assert rows(history.revisions)[0][4] == "restored r1"
 
 
 def test_the_activity_log_is_shown_and_exported(history, tmp_path, qtbot):

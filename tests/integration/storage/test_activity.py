@@ -60,7 +60,7 @@ def test_restoring_makes_a_new_revision_and_loses_none(site, history, plan):
     assert stored.revision == 4
     assert stored.plan == plan
     assert [r.revision for r in history.revisions(plan.id)] == [4, 3, 2, 1]
-    assert history.revisions(plan.id)[0].reason == "restored revision 1"
+    assert history.revisions(plan.id)[0].reason == "restored r1"
     assert site.plans.load(plan.id, 3).plan.beams[0].energy_mev == 9.0
     with pytest.raises(Refused, match="nothing to restore"):
         history.restore(plan.id, 1)

@@ -9,16 +9,21 @@ import sys
 
 import pytest
 
+from ert.errors import Refused
 from tests.integration.storage import samples
 
 CHILD = """
-import sys, time
+import fcntl, sys
+if sys.argv[3:] == ["broken"]:  # a share that grants every lock and keeps none
+    fcntl.flock = lambda _handle, _kind: None
 from pathlib import Path
 from tests.integration.storage import samples
 site = samples.open_site(Path(sys.argv[1]))
 site.people.enter(sys.argv[2])
 print("here", flush=True)
-sys.stdin.read()
+while sys.stdin.readline():
+    site.people.beat()
+    print("beat", flush=True)
 site.close()
 """
 
@@ -35,12 +40,11 @@ def site(root):
     opened.close()
 
 
-@pytest.fixture
-def colleague(root, repository):
-    """Another process that has plan "p1" open."""
-    child = subprocess.Popen(
-        [sys.executable, "-c", CHILD, str(root), "p1"], cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+@pytest.fixture(params=["honest"])
+def colleague(root, repository, request):
+    """Another process that has plan "p1" open; it beats for every line it is sent."""
+    command = [sys.executable, "-c", CHILD, str(root), "p1", request.param]
+    child = subprocess.Popen(command, cwd=repository, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert child.stdout.readline() == b"here\n"
     yield child
     child.stdin.close()
@@ -61,8 +65,34 @@ def test_presence_ends_with_a_killed_process_and_leaves_no_file(site, root, coll
     assert len(site.people.others("p1")) == 1
     os.kill(colleague.pid, signal.SIGKILL)
     colleague.wait(timeout=60)
-    assert site.people.others("p1") == ()
+    for _ in range(14):  # a minute of looks
+        assert site.people.others("p1") == ()
     assert list((root / "sessions").iterdir()) == []
+    assert site.read_only_reason == ""
+
+
+def beat(colleague):
+    colleague.stdin.write(b"\n")
+    colleague.stdin.flush()
+    assert colleague.stdout.readline() == b"beat\n"
+
+
+@pytest.mark.parametrize(("colleague", "is_refused"), [("broken", True), ("honest", False)], indirect=["colleague"])
+def test_a_share_that_does_not_lock_is_noticed_and_not_written_any_more(site, colleague, is_refused):
+    course = samples.import_one(site)
+    plan = samples.plan_of(course)
+    site.plans.save(plan, base_revision=0)
+    for _ in range(3):
+        site.people.others("p1")
+        beat(colleague)
+    site.people.others("p1")
+    assert ("does not lock" in site.read_only_reason) is is_refused
+    if is_refused:
+        with pytest.raises(Refused, match="does not lock"):
+            site.plans.save(samples.renamed(plan, "x"), base_revision=1)
+    else:
+        site.plans.save(samples.renamed(plan, "x"), base_revision=1)
+    assert site.plans.head(plan.id).revision == (1 if is_refused else 2)
 
 
 def test_leaving_and_closing_end_it(site, root):

@@ -102,6 +102,19 @@ def test_order_of_overrides_counts(plan):
     ]
 
 
+def test_what_follows_from_other_values_is_marked_and_told_only_where_it_shows(plan):
+    assert plan_difference(plan, with_beam(plan, ssd_cm=100.004)) == ()
+    (ssd,) = plan_difference(plan, with_beam(plan, ssd_cm=101.0))
+    (mu,) = plan_difference(plan, with_beam(plan, mu=200.0))
+    assert ssd.is_derived
+    assert mu.is_derived
+    typed = attrs.evolve(
+        plan, prescription=attrs.evolve(plan.prescription, normalisation=Normalisation.FIXED_MU, point_id=None)
+    )
+    (mu,) = plan_difference(typed, with_beam(typed, mu=123.44))
+    assert not mu.is_derived
+
+
 def test_labels_are_not_dosimetric_and_doses_are(plan):
     (name,) = plan_difference(plan, attrs.evolve(plan, name="other"))
     (energy,) = plan_difference(plan, with_beam(plan, energy_mev=9))
