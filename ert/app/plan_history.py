@@ -10,12 +10,14 @@ from pathlib import Path
 
 import attrs
 
+from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
 from ert.domain.activity import Activity, RevisionInfo
+from ert.domain.patient import Patient
 from ert.domain.plan import Plan
 from ert.domain.plan_difference import Change, plan_difference
-from ert.domain.record import StoredPlan
+from ert.domain.record import PlanHead, StoredPlan
 from ert.errors import Refused, StorageFailed
 
 ACTIVITY_LIMIT = 500
@@ -49,6 +51,7 @@ class Conflict:
         )
 
 
+@guarded
 class PlanHistory:
     """History of one site.
 
@@ -62,6 +65,15 @@ class PlanHistory:
     def __init__(self, store: SiteStore, run: Run) -> None:
         self._store, self._run = store, run
         self._names: dict[str, dict[int, str]] = {}
+
+    def head(self, plan_id: str) -> PlanHead:
+        """The newest revision of a plan, without its content."""
+        return self._run(lambda: self._store.plans.head(plan_id))
+
+    def patient(self, course_id: str) -> Patient:
+        """Whose course it is."""
+        patients = self._store.patients
+        return self._run(lambda: patients.patient(patients.course(course_id).patient_id))
 
     def revisions(self, plan_id: str) -> tuple[RevisionInfo, ...]:
         """The revisions of a plan, newest first."""
@@ -110,9 +122,13 @@ class PlanHistory:
             lambda: self._store.plans.save(old.plan, base_revision=newest.revision, reason=restore_reason(revision))
         )
 
-    def activity(self, *, record: str = "", limit: int = ACTIVITY_LIMIT) -> tuple[Activity, ...]:
-        """What happened, newest first; of one record or of the whole site."""
+    def activity(self, record: str, *, limit: int = ACTIVITY_LIMIT) -> tuple[Activity, ...]:
+        """What happened to one record, newest first."""
         return self._run(lambda: self._store.activity.entries(limit=limit, record=record))
+
+    def site_activity(self, *, limit: int = ACTIVITY_LIMIT) -> tuple[Activity, ...]:
+        """What happened in the whole site, newest first."""
+        return self._run(lambda: self._store.activity.entries(limit=limit))
 
     def export_activity(self, path: Path, *, record: str = "") -> int:
         """Write the activity log as CSV and note that; how many rows.

@@ -10,6 +10,7 @@ import attrs
 
 from ert.app.edit_session import EditSession
 from ert.app.jobs import JobContext, Jobs, Lane
+from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.domain.dose import DoseResult
 from ert.domain.plan import Plan
@@ -27,6 +28,7 @@ class _Wanted:
     labels: tuple[str, ...]
 
 
+@guarded
 class PlanKeeping:
     """Draft and revisions of one open plan. Lives on the owner's thread; drafts are written on their own lane.
 

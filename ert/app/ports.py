@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ert.app.people_ports import ActivityLog, DraftStore, People
+from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
@@ -158,6 +159,31 @@ class LibraryStore(Protocol[T]):
         """
 
 
+class AccountStore(Protocol):
+    """The accounts of a site."""
+
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts, by name."""
+
+    def add(self, name: str, *, password: str, grant: Grant) -> Account:
+        """Add an account with a one-time password."""
+
+    def set_grant(self, user_id: str, grant: Grant) -> Account:
+        """Change what it may do; never leaves a site without an enabled administrator."""
+
+    def reset_password(self, user_id: str, password: str) -> Account:
+        """Give it a one-time password."""
+
+    def disable(self, user_id: str) -> Account:
+        """Close it; never leaves a site without an enabled administrator."""
+
+    def enable(self, user_id: str) -> Account:
+        """Open it again."""
+
+    def change_own_password(self, current: str, new: str) -> Account:
+        """Change the password of who is signed in."""
+
+
 class PendingBackup(Protocol):
     """A backup whose database is copied. What follows may be done by any one thread while the site is in use."""
 
@@ -202,6 +228,20 @@ class SiteStore(Protocol):
     @property
     def user_name(self) -> str:
         """Who is signed in."""
+
+    @property
+    def account(self) -> Account:
+        """The account of who is signed in, as last read."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """All accounts."""
+
+    def refresh_account(self) -> Account:
+        """Read the account of who is signed in again."""
+
+    def confirm_password(self, password: str) -> Account:
+        """Check the password of who is signed in; `WrongKey` if it is wrong, `SignInLocked` after too many tries."""
 
     @property
     def is_restored_copy(self) -> bool:

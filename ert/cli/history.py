@@ -128,7 +128,7 @@ def _add_activity(group: typer.Typer, wiring: Wiring | None) -> None:
                 found: tuple[Activity, ...] = ()
             else:
                 store.record_event("activity log read", record=record)
-                found = history.activity(record=record, limit=limit)
+                found = history.activity(record, limit=limit) if record else history.site_activity(limit=limit)
         if csv is not None:
             print_json({"csv": str(csv), "rows": count}) if as_json else print_line(
                 f"{count} rows were written to {csv}."

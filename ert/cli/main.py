@@ -31,6 +31,7 @@ from ert.cli import (
     restore,
     selftest,
     site,
+    user,
 )
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
@@ -68,6 +69,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     machines.add(app, wiring)
     cache.add(app, wiring)
     history.add(app, wiring)
+    user.add(app, wiring)
     return app
 
 

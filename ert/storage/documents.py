@@ -35,7 +35,7 @@ VERSIONS: Mapping[str, int] = {
     "ct_curve": 1,
     "material": 1,
     "machine_release": 1,
-    "user": 1,
+    "user": 2,
     "change": 1,
     "draft": 1,
     "presence": 1,
@@ -47,7 +47,21 @@ def _with_machine_version(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "beams": [{**beam, "machine_digest": ""} for beam in plan["beams"]]}
 
 
-UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version}
+def _with_rights(user: dict[str, Any]) -> dict[str, Any]:
+    """User 1 → 2: a site had one administrator, who could do everything."""
+    return {
+        "level": "elevated",
+        "features": ["facility_configuration", "im_device", "plan_approval"],
+        "is_administrator": True,
+        "is_disabled": False,
+        "must_change_password": False,
+        "public_ed25519": user["public_ed25519"],
+        "slots_since": "",
+        "withdrawn_slot": "",
+    }
+
+
+UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version, ("user", 1): _with_rights}
 MAXIMUM_DOCUMENT_BYTES = 32 * 1024 * 1024
 _LEVEL = 6
 

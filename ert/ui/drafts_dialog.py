@@ -125,14 +125,12 @@ class DraftsDialog(QDialog):
         more = f"{len(draft.labels) - len(labels)} more before, then " if len(draft.labels) > len(labels) else ""
         count = f"{len(draft.labels)} edit{'s' if len(draft.labels) != 1 else ''}"
         self.about.setText(f"{count} since revision {draft.base_revision}: {more}{', '.join(labels)}")
-        history, store = self._session.history, self._session.store
+        history = self._session.history
 
         def judge(_ctx: object) -> _Judged:
-            base, call = history.plan(draft.plan.id, draft.base_revision), self._session.jobs.call
-            head = call(Lane.DB, lambda: store.plans.head(draft.plan.id))
-            course = call(Lane.DB, lambda: store.patients.course(draft.plan.course_id))
-            patient = call(Lane.DB, lambda: store.patients.patient(course.patient_id))
-            return _Judged(history.changes(base.plan, draft.plan), head, patient)
+            plan = draft.plan
+            changes = history.changes(history.plan(plan.id, draft.base_revision).plan, plan)
+            return _Judged(changes, history.head(plan.id), history.patient(plan.course_id))
 
         self._session.jobs.submit(
             Lane.IO,

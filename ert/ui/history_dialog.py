@@ -21,6 +21,7 @@ from PySide6.QtWidgets import (
 from ert.app.jobs import Lane
 from ert.app.plan_history import ACTIVITY_LIMIT
 from ert.app.session import SiteSession
+from ert.domain.account import Right
 from ert.domain.activity import Activity, RevisionInfo
 from ert.domain.plan_difference import Change
 from ert.ui.change_tree import ChangeTree
@@ -73,6 +74,10 @@ class HistoryDialog(QDialog):
         self.close_button = push_button("Close", "close", "Leave the history")
         self.tabs = QTabWidget()
         self._build()
+        may_export = Right.ADMINISTER in session.account.rights
+        self.export.setEnabled(may_export)
+        if not may_export:
+            self.export.setToolTip("Exporting the log needs an administrator's account")
         self.refresh()
 
     def _build(self) -> None:
@@ -144,8 +149,9 @@ class HistoryDialog(QDialog):
         history, plan_id = self._session.history, self._plan_id
 
         def read() -> tuple[tuple[RevisionInfo, ...], tuple[Activity, ...]]:
-            revisions = history.revisions(plan_id) if plan_id else ()
-            return revisions, history.activity(record=plan_id)
+            if not plan_id:
+                return (), history.site_activity()
+            return history.revisions(plan_id), history.activity(plan_id)
 
         self._run("Reading the history", read, self._show)
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
+from ert.domain.account import Right
 from ert.domain.patient import Patient
 from ert.ui.command_palette import CommandPalette
 from ert.ui.dialogs import AboutDialog, UnsavedAnswer, ask_unsaved
@@ -26,9 +26,10 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.record_care import RecordCare
+from ert.ui.session_control import SessionControl
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
-from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_settings, open_studio
+from ert.ui.site_dialogs import choose_machine, open_curves, open_machines, open_materials, open_settings, open_studio
 from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ class MainWindow(QMainWindow):
         self._is_opening = False
         self.care = SiteCare(self, jobs, self.message)
         self.records = RecordCare(self)
+        self.control = SessionControl(self, jobs)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -98,7 +100,7 @@ class MainWindow(QMainWindow):
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
         self.machines_action = self._action("Machines…", partial(self._with_session, open_machines), "")
-        self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
+        self.add_machine_action = self._action("Add machine…", partial(self._with_session, choose_machine), "")
         self.studio_action = self._action("Commissioning studio…", partial(self._with_session, open_studio), "")
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
@@ -134,9 +136,15 @@ class MainWindow(QMainWindow):
         site.addSeparator()
         site.addActions(self.care.actions)
         site.addSeparator()
-        site.addActions([self.sign_out_action, self._quit])
-        for action in (*entries, *self.records.actions, *self.care.actions, self.sign_out_action):
-            action.setEnabled(self.session is not None)
+        site.addActions([*self.control.actions, self.sign_out_action, self._quit])
+        for action in (
+            *entries,
+            *self.records.actions,
+            *self.care.actions,
+            *self.control.actions,
+            self.sign_out_action,
+        ):
+            action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
                 menu = bar.addMenu(title)
@@ -147,6 +155,20 @@ class MainWindow(QMainWindow):
                         menu.addAction(entry)
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.palette_action, self._keys, self._about])
+
+    def _may(self, action: QAction) -> bool:
+        """Whether an entry is of use; the services decide, menus only say so beforehand."""
+        needed = {
+            self.add_machine_action: Right.CONFIGURE,
+            self.studio_action: Right.CONFIGURE,
+            self.control.users_action: Right.ADMINISTER,
+            self.records.activity_action: Right.ADMINISTER,
+        }
+        return self.session is not None and needed.get(action, Right.OWN_SESSION) in self.session.account.rights
+
+    def rights_changed(self) -> None:
+        """What the user may do is different now."""
+        self._refill_menus()
 
     def _with_session(self, opens: Callable[[MainWindow, SiteSession], None]) -> None:
         if self.session is not None:
@@ -189,18 +211,26 @@ class MainWindow(QMainWindow):
         page = self.patient_page = PatientPage(session)
         page.plan_chosen.connect(self.open_plan)
         page.patient_chosen.connect(self._show_patient)
-        page.machine_wanted.connect(self.choose_machine)
+        page.machine_wanted.connect(self.add_machine_action.trigger)
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
         self.care.set_session(session)
         self.records.set_session(session)
+        self.control.set_session(session)
         self._refill_menus()
 
     def sign_out(self) -> None:
         """Close the site, after asking about unsaved edits."""
-        if self.session is None or not self.leave_plan(self.sign_out):
+        if self.session is not None and self.leave_plan(self.sign_out):
+            self.leave_site()
+
+    def leave_site(self, sentence: str = "") -> None:
+        """Close the site as it is, unsaved edits taken care of before; say why at the sign-in."""
+        if self.session is None:
             return
+        if self.plan_page is not None:
+            self._close_plan_page(self.plan_page)
         if self.patient_page is not None:
             self._pages.removeWidget(self.patient_page)
             self.patient_page.deleteLater()
@@ -208,9 +238,12 @@ class MainWindow(QMainWindow):
         session, self.session = self.session, None
         self.care.set_session(None)
         self.records.set_session(None)
+        self.control.set_session(None)
         self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
+        if sentence:
+            self.sign_in.message.show_note(sentence)
         self._pages.setCurrentWidget(self.sign_in)
         self.setWindowTitle("ERT")
         self._refill_menus()
@@ -220,29 +253,6 @@ class MainWindow(QMainWindow):
         self.message.show_note(f"{sentence} Plans opened from now on can use it.")
         if self.header is not None and self.session is not None:
             self.header.set_demo(is_demo=self.session.has_demo_machine)
-
-    def choose_machine(self) -> None:
-        """Ask for a machine package and add it."""
-        chosen = QFileDialog.getExistingDirectory(self, "Machine package (folder made by ert commission)")
-        if chosen:
-            self.add_machine(Path(chosen))
-
-    def add_machine(self, path: Path) -> None:
-        """Add a machine package to the site, in the background."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.submit(
-            Lane.IO,
-            lambda _ctx: session.add_machine(path),
-            title="Adding the machine",
-            can_stop=False,
-            on_done=lambda package: self._machine_added(package.machine.name),
-            on_failed=self.show_failure,
-        )
-
-    def _machine_added(self, name: str) -> None:
-        self.machines_changed(f"Machine '{name}' was added.")
 
     def library_changed(self) -> None:
         """CT curves or materials of the site changed."""

@@ -60,6 +60,7 @@ class PlanKeeper(QObject):
         self._ticks = 0
         self._is_looking = False
         self._was_edited = False
+        self._is_closed = False  # callbacks of jobs may come after the page went
         self._timer = QTimer(self)
         self._timer.setInterval(_TICK_MS)
         self._timer.timeout.connect(self._tick)
@@ -137,13 +138,20 @@ class PlanKeeper(QObject):
         workspace = self._workspace
         is_computing = workspace.dose.status == "computing"
         if not workspace.keeping.is_saving and self.autosave.is_due(time.monotonic(), is_computing=is_computing):
-            if workspace.is_dirty:
-                workspace.save(reason="autosave")
-            else:
-                self.autosave.saved()
+            self._autosave()
         if self._ticks % _LOOK_EVERY_TICKS == 0:
             self.look()
         self._ticks += 1
+
+    def _autosave(self) -> None:
+        if not self._workspace.is_dirty:
+            self.autosave.saved()
+            return
+        try:
+            self._workspace.save(reason="autosave")
+        except ErtError as error:  # the right to save was taken away meanwhile
+            self.autosave.failed(error, time.monotonic())
+            self._page.message.show_error(f"NOT SAVED. {sentence_of(error)}")
 
     def look(self) -> None:
         """See who else has the plan open, and whether somebody saved it."""
@@ -164,16 +172,18 @@ class PlanKeeper(QObject):
         )
 
     def _look_further(self, others: tuple[Presence, ...]) -> None:
+        if self._is_closed:
+            return
         self._show_others(others)
         reason = self._session.store.read_only_reason
         if reason and self.autosave.is_on:  # it was not so when the plan was opened
             self.autosave.is_on = False
             self._page.message.show_error(reason)
-        plan_id, plans = self._workspace.plan.id, self._session.store.plans
+        plan_id, history = self._workspace.plan.id, self._session.history
 
         def newest(_ctx: JobContext) -> tuple[PlanHead, ...]:
             try:
-                return (plans.head(plan_id),)
+                return (history.head(plan_id),)
             except ErtError:
                 return ()  # while the site does not answer; every save tells that better
 
@@ -190,7 +200,7 @@ class PlanKeeper(QObject):
 
     def _show_others(self, others: tuple[Presence, ...]) -> None:
         come = [p for p in others if p not in self.others]
-        if others == self.others or not self._timer.isActive():
+        if others == self.others or self._is_closed:
             return
         self.others = others
         for presence in come:
@@ -209,7 +219,7 @@ class PlanKeeper(QObject):
         """Somebody saved: say so before the edits here collide with it."""
         workspace = self._workspace
         if (
-            not self._timer.isActive()
+            self._is_closed
             or head.revision <= max(self._seen_revision, workspace.revision)
             or workspace.keeping.is_saving
         ):
@@ -237,10 +247,16 @@ class PlanKeeper(QObject):
             title="Comparing with the colleague's revision",
             supersedes=f"conflict {mine.id}",
             on_done=self._ask,
-            on_failed=lambda error: self._page.message.show_error(sentence_of(error)),
+            on_failed=self._not_compared,
         )
 
+    def _not_compared(self, error: BaseException) -> None:
+        if not self._is_closed:
+            self._page.message.show_error(sentence_of(error))
+
     def _ask(self, conflict: Conflict) -> None:
+        if self._is_closed:
+            return
         if self._workspace.revision != conflict.base.revision or conflict.theirs.revision == conflict.base.revision:
             self._page.message.show_note(f"You see the newest revision, r{self._workspace.revision}.")
             return
@@ -252,7 +268,13 @@ class PlanKeeper(QObject):
         dialog.open()
 
     def decide(self, choice: Choice, conflict: Conflict) -> None:
-        """Do what was chosen."""
+        """Do what was chosen; a refusal is told."""
+        try:
+            self._decide(choice, conflict)
+        except ErtError as error:
+            self._page.message.show_error(sentence_of(error))
+
+    def _decide(self, choice: Choice, conflict: Conflict) -> None:
         workspace, theirs = self._workspace, conflict.theirs
         if choice is Choice.LOOK:
             self.look_wanted.emit(theirs.revision)
@@ -279,6 +301,7 @@ class PlanKeeper(QObject):
 
     def close(self) -> None:
         """Stop watching; the plan is no longer open here."""
+        self._is_closed = True
         self._timer.stop()
         self.close_dialog()
         if not self._is_idle:

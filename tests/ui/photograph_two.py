@@ -24,27 +24,17 @@ FIRST, SECOND = ("demo", "Demo-Only-1!"), ("Lise Meitner", "Protactinium-91!")
 
 
 def add_second_user(site: Path) -> None:
-    """A colleague with a password of their own, made from the parts of the store."""
-    from ert.domain.identity import new_id
-    from ert.storage import slots
-    from ert.storage.assembly import SiteOptions, utc_now
-    from ert.storage.atomic import replace_file
-    from ert.storage.blobs import TMP
-    from ert.storage.passwords import KDF_FLOOR
-    from ert.storage.site import Site
-    from ert.storage.unlock import slot_path, unlock_with_password
-    from ert.storage.users import add_user
+    """A colleague with an account and a password of their own."""
+    from ert.domain.account import Grant
+    from ert.main import Program
 
-    unlocked = unlock_with_password(site, login=FIRST[0], password=FIRST[1])
-    opened = Site(site, unlocked, SiteOptions())
-    user_id = new_id()
-    slot = slots.make_password_slot(
-        unlocked.vault, login=SECOND[0], user_id=user_id, password=SECOND[1], parameters=KDF_FLOOR, created=utc_now()
-    )
-    with opened.records.transaction() as connection:
-        add_user(opened.records, connection, login=SECOND[0], user_id=user_id, public_ed25519=slot.public_ed25519)
-    replace_file(slot_path(site, slot), slot.to_json(), tmp_folder=site / TMP)
-    opened.close()
+    gateway = Program().gateway()
+    store = gateway.open(site, user_name=FIRST[0], password=FIRST[1])
+    store.accounts.add(SECOND[0], password="First-Time-1!", grant=Grant())
+    store.close()
+    store = gateway.open(site, user_name=SECOND[0], password="First-Time-1!")
+    store.accounts.change_own_password("First-Time-1!", SECOND[1])
+    store.close()
 
 
 class Walker:

@@ -68,14 +68,14 @@ def test_restoring_makes_a_new_revision_and_loses_none(site, history, plan):
 
 def test_activity_names_its_subject_and_reason(site, history, plan):
     site.record_event("exported", record=plan.id, detail="revision 3")
-    exported, third, second = history.activity(record=plan.id, limit=3)
+    exported, third, second = history.activity(plan.id, limit=3)
     whom = f"{samples.patient().display_name} (4711)"
     assert (exported.event, exported.detail, exported.revision) == ("exported", "revision 3", None)
     assert exported.subject == f"Plan 'Left chest wall' of {whom}"
     assert (third.event, third.revision, second.detail) == ("plan saved", 3, "autosave")
     assert exported.number > third.number > second.number
     assert exported.user == samples.LOGIN
-    whole = history.activity()
+    whole = history.site_activity()
     assert [e.number for e in whole] == list(range(len(whole), 0, -1))
     assert whole[-1].event == "site created"
     assert any(e.subject == whom for e in whole)
@@ -95,12 +95,12 @@ def test_the_log_is_written_as_csv_and_that_is_noted(site, history, plan, tmp_pa
     assert len(rows) == count == 4
     assert rows[0]["event"] == "activity log exported"
     assert [r["revision"] for r in rows] == ["", "3", "2", "1"]
-    assert history.activity(limit=1)[0].event == "activity log exported"
+    assert history.site_activity(limit=1)[0].event == "activity log exported"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "  ="])
 def test_no_cell_is_a_formula(history, plan, start):
-    (entry,) = history.activity(record=plan.id, limit=1)
+    (entry,) = history.activity(plan.id, limit=1)
     evil = f'{start}HYPERLINK("http://x","y")'
     text = activity_csv([attrs.evolve(entry, subject=evil, detail=evil, user=evil)])
     row = list(csv.reader(io.StringIO(text, newline="")))[1]
@@ -110,4 +110,4 @@ def test_no_cell_is_a_formula(history, plan, start):
 
 def test_a_long_log_is_read_in_pages_without_gap_or_double(site, history, plan, monkeypatch):
     monkeypatch.setattr("ert.app.plan_history._PAGE", 3)
-    assert [e.number for e in history._all_rows("")] == [e.number for e in history.activity()]
+    assert [e.number for e in history._all_rows("")] == [e.number for e in history.site_activity()]
