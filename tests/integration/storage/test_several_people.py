@@ -15,14 +15,14 @@ def several(repository, *arguments):
 
 
 def test_no_edit_is_lost_doubled_or_overwritten(repository):
-    code, found = several(repository, "--people", "4", "--edits", "10")
-    assert (found["acknowledged"], found["revisions"]) == (40, 41)
+    code, found = several(repository, "--people", "3", "--edits", "6")
+    assert (found["acknowledged"], found["revisions"]) == (18, 19)
     assert (found["lost"], found["doubled"], found["gaps"], found["damaged"]) == (0, 0, 0, 0)
     assert found["conflicts"] > 0
     assert code == 0
 
 
 def test_the_last_one_winning_is_found(repository):
-    code, found = several(repository, "--people", "3", "--edits", "6", "--sabotage")
+    code, found = several(repository, "--people", "3", "--edits", "4", "--sabotage")
     assert found["lost"] > 0
     assert code == 1
