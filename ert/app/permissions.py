@@ -96,6 +96,9 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "ReleaseBook.best_standing": (Right.VIEW, "look at releases"),
     "ReleaseBook.release": (Right.RELEASE, "release a machine"),
     "ReleaseBook.withdraw": (Right.RELEASE, "withdraw a release"),
+    "ReleaseDesk.view": (Right.VIEW, "look at releases"),
+    "ReleaseDesk.sign": (Right.RELEASE, "release a machine"),
+    "ReleaseDesk.withdraw": (Right.RELEASE, "withdraw a release"),
     # copies: made by whoever has the site open, so that there are some
     "BackupService.make": (Right.VIEW, "make a backup"),
     "BackupService.backups": (Right.VIEW, "look at backups"),

@@ -35,6 +35,11 @@ class ReleaseStanding:
     entry: LibraryEntry[MachineRelease] | None = None
 
     @property
+    def short_text(self) -> str:
+        """For narrow places: state and version."""
+        return self.state.value if self.entry is None else f"{self.state.value}, version {self.entry.value.version}"
+
+    @property
     def text(self) -> str:
         """For lists: state, version, who, when."""
         if self.entry is None:

@@ -18,6 +18,7 @@ from ert.app.permissions import guarded
 from ert.app.plan_history import PlanHistory
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
+from ert.app.release_desk import ReleaseDesk
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package, write_package
@@ -69,6 +70,7 @@ class SiteSession:
     models : machines of the site.
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
+    release_desk : where one is looked at and signed.
     backups : copies of the site, and how they stand.
     history : revisions of its plans, and who did what.
     accounts : who may do what, and the own account.
@@ -80,6 +82,7 @@ class SiteSession:
         self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
+        self.release_desk = ReleaseDesk(store, self._db, self.releases)
         self.backups = BackupService(store, self._db)
         self.history = PlanHistory(store, self._db)
         self._is_list_noted = False

@@ -40,7 +40,7 @@ ImportService.scan ImportService.import_selection import_everything
 sum_plans export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge
 TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history TissueLibrary.starting_curve
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
-ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing
+ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
 BackupService.make BackupService.backups BackupService.verify BackupService.standing
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
@@ -50,7 +50,7 @@ FACILITY = """
 SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
-PHYSICS = "ReleaseBook.release ReleaseBook.withdraw"
+PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
 AccountService.disable AccountService.enable
