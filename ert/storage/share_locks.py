@@ -12,7 +12,7 @@ from pathlib import Path
 
 MOUNTS = Path("/proc/self/mounts")
 _UNLOCKED_OPTIONS = frozenset({"nolock", "nobrl", "local_lock=all", "local_lock=flock", "local_lock=posix"})
-_UNLOCKED_KINDS = frozenset({"9p", "drvfs", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.goofys"})
+_UNLOCKED_KINDS = frozenset({"drvfs", "fuse.sshfs", "fuse.rclone", "fuse.s3fs", "fuse.goofys"})
 NO_LOCKS = (
     "This disk or share does not lock: two programs could write at once and damage the site. Nothing is saved here any "
     "more, plans can be looked at, and edits are kept on this workstation."
@@ -39,18 +39,24 @@ def mount_without_locks(root: Path, mounts: str) -> str:
             continue
         best = len(place.parts)
         bad = sorted(_UNLOCKED_OPTIONS & set(fields[3].split(",")))
-        is_bad = bool(bad) or fields[2] in _UNLOCKED_KINDS
+        is_windows_drive = fields[2] == "9p" and "aname=drvfs" in fields[3]
+        is_bad = bool(bad) or fields[2] in _UNLOCKED_KINDS or is_windows_drive
         found = f"{fields[2]} {','.join(bad)}".strip() if is_bad else ""
     return found
 
 
-def locks_refused(root: Path) -> str:
-    """Return why a site's folder must not be written, as a sentence; "" if nothing is known against it."""
+def known_not_to_lock(root: Path) -> str:
+    """Return the kind of mount a folder lies on if it is known not to lock; "" otherwise, and on other systems."""
     try:
         mounts = MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
-        kind = mount_without_locks(root.resolve(), mounts)
+        return mount_without_locks(root.resolve(), mounts)
     except OSError:
-        return ""  # another system: what the mount says cannot be known, what is seen still counts
+        return ""  # what the mount says cannot be known here; what is seen still counts
+
+
+def locks_refused(root: Path) -> str:
+    """Return why a site's folder must not be written, as a sentence; "" if nothing is known against it."""
+    kind = known_not_to_lock(root)
     return f"{NO_LOCKS} (It is mounted as {kind}.)" if kind else ""
 
 
