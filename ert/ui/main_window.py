@@ -26,7 +26,7 @@ from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.record_care import RecordCare
-from ert.ui.session_control import SessionControl
+from ert.ui.session_control import SessionControl, sign_out
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
 from ert.ui.site_dialogs import choose_machine, open_curves, open_machines, open_materials, open_settings, open_studio
@@ -239,7 +239,13 @@ class MainWindow(QMainWindow):
         self.care.set_session(None)
         self.records.set_session(None)
         self.control.set_session(None)
-        self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
+        self._jobs.submit(
+            Lane.IO,
+            lambda _ctx: sign_out(session),
+            title="Closing the site",
+            can_stop=False,
+            on_failed=self.show_failure,
+        )
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
         if sentence:
