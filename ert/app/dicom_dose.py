@@ -20,6 +20,7 @@ from ert.app.dicom_dose_beams import PlannedBeam
 from ert.app.dicom_dose_files import DoseFiles, results_folder
 from ert.app.dicom_dose_read import DicomDoseJob, DoseInputs, read_inputs
 from ert.app.dicom_dose_results import axis_maximum, beam_summary, dvh_csv, histograms, structure_summary
+from ert.app.dose_checkpoints import DoseCheckpoints
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
 from ert.app.selftest import require_tested_engine
@@ -59,7 +60,7 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
     SelfTestFailed
         The dose engine does not give the doses it is known to give.
     """
-    _check_algorithm(job.algorithm)
+    _check_algorithm(job)
     require_tested_engine()
     inputs = read_inputs(job, ctx)
     doses = _compute(inputs, ctx)
@@ -71,6 +72,8 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
     ctx.check()
     ctx.progress(0.9, "Writing")
     _write(inputs, doses, summary, dvh_csv(dvhs))
+    if job.resume_folder is not None:
+        DoseCheckpoints(job.resume_folder).clear()
     _LOG.info("dose from DICOM: %d beams, %d voxels", len(doses.results), doses.grid.size_zyx)
     ctx.progress(1.0, "Done")
     return summary
@@ -80,11 +83,16 @@ def _listed(names: list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _check_algorithm(name: str) -> None:
+def _check_algorithm(job: DicomDoseJob) -> None:
+    name = job.algorithm
     if name not in {a.value for a in Algorithm}:
         raise Refused(
             f"This version of ERT has no '{name}' dose engine; it has {_listed([a.value for a in Algorithm])}.",
             hint="Choose one of these with --algorithm.",
+        )
+    if job.resume_folder is not None and name != Algorithm.MONTE_CARLO.value:
+        raise Refused(
+            "Only a Monte Carlo can be resumed.", hint="Leave out --resume, or choose --algorithm monte-carlo."
         )
 
 
@@ -122,7 +130,7 @@ def _beam_dose(
     *, part: tuple[float, float],
 ) -> DoseResult:  # fmt: skip
     """One beam's dose per MU; a refusal names the beam. `part`: where its progress begins, and its share."""
-    beam, (begin, share) = item.beam, part
+    beam, (begin, share), resume = item.beam, part, inputs.job.resume_folder
     geometry = beam_geometry(beam, inputs.package.machine, patient_position=inputs.course.image.patient_position)
     try:
         return compute_beam_dose(
@@ -135,6 +143,7 @@ def _beam_dose(
             monte_carlo=inputs.job.monte_carlo,
             progress=lambda f: ctx.progress(begin + f * share, f"Computing beam {beam.number}"),
             check=ctx.check,
+            watch=None if resume is None else DoseCheckpoints(resume).watch(beam.number),
         )
     except OutsideModel as refused:
         raise OutsideModel(

@@ -37,6 +37,7 @@ class DicomDoseJob:
     overrides_file: Path | None = None
     dose_to: DoseTo = DoseTo.MEDIUM
     monte_carlo: MonteCarloSettings = MonteCarloSettings()
+    resume_folder: Path | None = None
 
 
 @attrs.frozen(kw_only=True)

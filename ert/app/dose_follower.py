@@ -49,9 +49,11 @@ class DoseFollower:
         structures: StructureSet,
         evaluation: Evaluation,
         publish: Callable[[Changes], None],
+        is_read_only: bool = False,
     ) -> None:
         self._service, self._jobs, self._session = service, jobs, session
         self._structures, self._evaluation, self._publish = structures, evaluation, publish
+        self._is_read_only = is_read_only  # an earlier revision: its monitor units stay as saved
         self._job: Job[_Shown] | None = None
         self._final_of: Plan | None = None
         self.results: tuple[DoseResult, ...] = ()
@@ -85,17 +87,19 @@ class DoseFollower:
         self._adopt(self._shown(plan, found, is_interim=is_interim))
 
     def _mark(self, status: DoseStatus, message: str) -> None:
-        self._session.replace(without_monitor_units(self._session.plan))
+        if not self._is_read_only:
+            self._session.replace(without_monitor_units(self._session.plan))
         self._evaluation.clear()
         self.state = attrs.evolve(self.state, status=status, message=message, fraction=0.0, final_run=None)
 
     def _shown(self, plan: Plan, results: tuple[DoseResult, ...], *, is_interim: bool) -> _Shown:
         """Normalise doses that answer exactly the plan's requests, or those of its interim plan."""
-        planned = with_monitor_units(plan, results, structures=self._structures)
+        planned = plan if self._is_read_only else with_monitor_units(plan, results, structures=self._structures)
         if not is_interim:
             return _Shown(question=plan, plan=planned, results=results, state=dose_state(planned, results))
         state = preview_state(planned, results, message=PREVIEW_MESSAGE)
-        return _Shown(question=plan, plan=without_monitor_units(plan), results=(), state=state)
+        shown = plan if self._is_read_only else without_monitor_units(plan)
+        return _Shown(question=plan, plan=shown, results=(), state=state)
 
     def _adopt(self, shown: _Shown) -> None:
         self._session.replace(shown.plan)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
@@ -75,11 +76,14 @@ class PlanStore(Protocol):
     def heads(self, course_id: str) -> tuple[PlanHead, ...]:
         """The newest revisions of all plans of a course."""
 
+    def head(self, plan_id: str) -> PlanHead:
+        """The newest revision of a plan, without its content."""
+
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = ()) -> StoredPlan:
-        """Save a new revision with the doses computed for it, in one transaction.
+    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+        """Save a new revision with the doses computed for it, in one transaction; ``reason`` is for the history.
 
         ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
         another one.
@@ -254,6 +258,10 @@ class SiteStore(Protocol):
         """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
 
     @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be saved in its folder, as a sentence; empty if it can."""
+
+    @property
     def patients(self) -> PatientStore:
         """Patients and what belongs to them."""
 
@@ -280,6 +288,18 @@ class SiteStore(Protocol):
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def activity(self) -> ActivityLog:
+        """Its history, for reading."""
+
+    @property
+    def drafts(self) -> DraftStore:
+        """Unsaved edits on this workstation."""
+
+    @property
+    def people(self) -> People:
+        """Who has which plan open."""
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""

@@ -15,6 +15,7 @@ from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.machine_service import configured, refuse_other_geometry
 from ert.app.permissions import guarded
+from ert.app.plan_history import PlanHistory
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.release_desk import ReleaseDesk
@@ -71,6 +72,7 @@ class SiteSession:
     releases : which of the machine packages a physicist has released.
     release_desk : where one is looked at and signed.
     backups : copies of the site, and how they stand.
+    history : revisions of its plans, and who did what.
     accounts : who may do what, and the own account.
     """
 
@@ -82,6 +84,8 @@ class SiteSession:
         self.releases = ReleaseBook(store, self._db)
         self.release_desk = ReleaseDesk(store, self._db, self.releases)
         self.backups = BackupService(store, self._db)
+        self.history = PlanHistory(store, self._db)
+        self._is_list_noted = False
         self.accounts = AccountService(store, self._db)
 
     @classmethod
@@ -131,6 +135,9 @@ class SiteSession:
 
     def _patients(self) -> tuple[PatientRow, ...]:
         store = self.store
+        if not self._is_list_noted:  # once for each sign-in: the list is read again after every change
+            store.record_event("patients listed")
+            self._is_list_noted = True
         return tuple(
             PatientRow(patient=p, courses=tuple(self._course_row(c) for c in store.patients.courses(p.id)))
             for p in store.patients.patients()
@@ -177,9 +184,9 @@ class SiteSession:
         """The original CT files of an image."""
         return self._db(lambda: tuple(self.store.patients.ct_files(image_id)))
 
-    def record_event(self, event: str, *, record: str) -> None:
+    def record_event(self, event: str, *, record: str, detail: str = "") -> None:
         """Note in the site's history what was done with a record."""
-        self._db(lambda: self.store.record_event(event, record=record))
+        self._db(lambda: self.store.record_event(event, record=record, detail=detail))
 
     def set_roles(self, course_id: str, roles: Mapping[int, StructureRole]) -> StructureSet:
         """Change what structures are to the planner, by number; stored as the structure set's next revision."""
@@ -292,11 +299,19 @@ class SiteSession:
         if any(h.name == name for h in self._db(lambda: self.store.plans.heads(course_id))):
             raise InvalidPlan(f"This course has a plan named '{name}' already.", hint="Choose another name.")
 
-    def open_plan(self, plan_id: str, ctx: JobContext | None = None) -> PlanWorkspace:
-        """Read a plan with image and structures; its kept doses are shown if they still belong to it."""
+    def open_plan(
+        self, plan_id: str, ctx: JobContext | None = None, *, revision: int | None = None, is_read_only: bool = False
+    ) -> PlanWorkspace:
+        """Read a plan with image and structures; its kept doses are shown if they still belong to it.
+
+        Parameters
+        ----------
+        revision : which one; the newest by default. Edits of an earlier one cannot be saved without a conflict.
+        is_read_only : show it as it was saved, without any change.
+        """
         progress = ctx.progress if ctx is not None else _no_progress
         progress(0.0, "Reading plan")
-        stored = self._db(lambda: self.store.plans.load(plan_id))
+        stored = self._db(lambda: self.store.plans.load(plan_id, revision))
         store = self.store
         course = self._db(lambda: store.patients.course(stored.plan.course_id))
         patient = self._db(lambda: store.patients.patient(course.patient_id))
@@ -304,7 +319,7 @@ class SiteSession:
         structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
         progress(0.4, "Reading CT")
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
-        self.record_event("opened", record=plan_id)
+        self.record_event("viewed" if is_read_only else "opened", record=plan_id, detail=f"revision {stored.revision}")
         progress(1.0)
         if ctx is not None:
             ctx.check()
@@ -320,6 +335,7 @@ class SiteSession:
             structures=structures,
             models=self.models,
             stored=stored,
+            is_read_only=is_read_only,
         )
 
     def check(self, *, level: int = FULL_LEVEL, ctx: JobContext | None = None) -> tuple[Finding, ...]:

@@ -16,6 +16,7 @@ from ert.app.jobs import Jobs, Lane
 from ert.app.mu_check import MuChecker
 from ert.app.permissions import guarded
 from ert.app.plan_checks import by_severity, plan_findings
+from ert.app.plan_keeping import PlanKeeping
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
@@ -28,6 +29,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
+from ert.errors import Refused
 
 
 @guarded
@@ -42,6 +44,7 @@ class PlanWorkspace:
     releases : which of its machine packages are released.
     tissue_reviews : what the plan's overrides come to.
     checks : its second checks.
+    is_read_only : an earlier revision, shown as it was saved.
     """
 
     def __init__(
@@ -57,12 +60,17 @@ class PlanWorkspace:
         structures: StructureSet,
         models: Models,
         stored: StoredPlan,
+        is_read_only: bool = False,
     ) -> None:
         self.patient, self.course, self.image, self.structures = patient, course, image, structures
         self.models, self.library, self.releases = models, library, releases
-        self._store, self._jobs, self._stored = store, jobs, stored
+        self._store, self._jobs, self.is_read_only = store, jobs, is_read_only
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
+        self._keeping = PlanKeeping(
+            store=store, jobs=jobs, session=self._session, stored=stored,
+            publish=lambda: self._publish(Changes(saved=True)),
+        )  # fmt: skip
         self._dose_service = DoseService(
             image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
         )
@@ -70,11 +78,9 @@ class PlanWorkspace:
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self._mu_checker = MuChecker(models, patient_position=image.patient_position)
-        self._is_saving = False
-        self._save_error: BaseException | None = None
         self._follower = DoseFollower(
             service=self._dose_service, jobs=jobs, session=self._session, structures=structures,
-            evaluation=self.evaluation, publish=self._publish,
+            evaluation=self.evaluation, publish=self._publish, is_read_only=is_read_only,
         )  # fmt: skip
         self.checks = CheckBook(
             store=store, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
@@ -91,33 +97,32 @@ class PlanWorkspace:
     @property
     def revision(self) -> int:
         """Revision the edits began with."""
-        return self._stored.revision
+        return self.stored.revision
 
     @property
     def stored(self) -> StoredPlan:
         """The revision the edits began with."""
-        return self._stored
+        return self._keeping.stored
 
     @property
     def is_dirty(self) -> bool:
         """True if there is something to save."""
-        return self._session.is_dirty
+        return self._session.is_dirty and not self.is_read_only
 
     @property
     def saved_text(self) -> str:
         """What the window says about saving, for example ``Saved r12 14:03:22``."""
-        if self._is_saving:
-            return "Saving…"
-        if self._save_error is not None:
-            return f"NOT SAVED, edited since r{self.revision}"
-        if self.is_dirty:
-            return f"Edited since r{self.revision}"
-        return f"Saved r{self.revision} {self._stored.saved_at.astimezone():%H:%M:%S}"
+        return f"r{self.revision}, read-only" if self.is_read_only else self._keeping.text
+
+    @property
+    def keeping(self) -> PlanKeeping:
+        """How the plan is kept."""
+        return self._keeping
 
     @property
     def save_error(self) -> BaseException | None:
         """Why the last attempt to save failed; None once a save succeeded."""
-        return self._save_error
+        return self._keeping.error
 
     @property
     def undo_label(self) -> str | None:
@@ -198,24 +203,28 @@ class PlanWorkspace:
         Refused
             If the edited plan breaks a rule; nothing has changed then.
         """
+        self._refuse_read_only()
         if self._session.apply(label, lambda plan: self.tools.with_ssd(edit(plan)), stroke=stroke):
-            self._plan_changed()
+            self._plan_changed(label)
 
     def undo(self) -> None:
         """Take the last edit back."""
+        label = self.undo_label
         if self._session.undo():
-            self._plan_changed()
+            self._plan_changed(f"Undo: {label}")
 
     def redo(self) -> None:
         """Bring the last undone edit back."""
+        label = self.redo_label
         if self._session.redo():
-            self._plan_changed()
+            self._plan_changed(f"Redo: {label}")
 
     def library_changed(self) -> None:
         """The site's curves or materials changed; the plan keeps its own values, what is said of them may differ."""
         self._publish(Changes(plan=True))
 
-    def _plan_changed(self) -> None:
+    def _plan_changed(self, label: str) -> None:
+        self._keeping.edited(label)
         self.tissue_reviews.follow(self.plan)
         self.checks.stop()
         self._follower.plan_changed()
@@ -261,6 +270,8 @@ class PlanWorkspace:
         self,
         on_saved: Callable[[], object] | None = None,
         on_failed: Callable[[BaseException], object] | None = None,
+        *,
+        reason: str = "",
     ) -> None:
         """Save the plan as its next revision, with the dose if that is current. Edits may go on meanwhile.
 
@@ -268,37 +279,21 @@ class PlanWorkspace:
 
         Parameters
         ----------
+        reason : why, for the history; empty for a save by hand.
         on_saved : called after the plan was stored.
         on_failed : called with the error: `StaleRevision`, `DiskFull`, `StorageFailed`, `DatabaseBusy`, one of
             `Untrusted` for a damaged site, or a fault of ours.
         """
-        plan, base = self.plan, self.revision
-        kept = self._follower.results if self.dose.is_current else ()
-        self._is_saving = True
+        self._refuse_read_only()
+        doses = self._follower.results if self.dose.is_current else ()
+        self._keeping.save(doses, reason=reason, on_saved=on_saved, on_failed=on_failed)
 
-        def saved(stored: StoredPlan) -> None:
-            self._is_saving, self._save_error = False, None
-            self._stored = stored
-            self._session.mark_saved(plan)
-            self._publish(Changes(saved=True))
-            if on_saved is not None:
-                on_saved()
-
-        def failed(error: BaseException) -> None:
-            self._is_saving, self._save_error = False, error
-            self._publish(Changes(saved=True))
-            if on_failed is not None:
-                on_failed(error)
-
-        self._jobs.submit(
-            Lane.DB,
-            lambda _ctx: self._store.plans.save(plan, base_revision=base, doses=kept),
-            title=f"Saving {plan.name}",
-            can_stop=False,
-            on_done=saved,
-            on_failed=failed,
-        )
-        self._publish(Changes(saved=True))
+    def _refuse_read_only(self) -> None:
+        if self.is_read_only:
+            raise Refused(
+                f"This is revision {self.revision}, shown as it was saved; it cannot be changed.",
+                hint="Restore it from the plan's history to work on it.",
+            )
 
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
@@ -307,6 +302,7 @@ class PlanWorkspace:
         self.evaluation.clear()
         self.tissue_reviews.clear()
         self._listeners.clear()
+        self._keeping.close()
 
     def _publish(self, changes: Changes) -> None:
         for listener in list(self._listeners):

@@ -44,6 +44,12 @@ def dose(
     ] = 2.0,
     max_histories: Annotated[int, typer.Option("--max-histories", help="Monte Carlo: stop there.")] = 400_000_000,
     seed: Annotated[int, typer.Option("--seed", help="Monte Carlo: seed of the random numbers.")] = 20_240_601,
+    resume: Annotated[
+        Path | None,
+        typer.Option(
+            "--resume", help="Monte Carlo: folder for checkpoints, not encrypted; a run goes on from those in it."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")] = False,
 ) -> None:
     """Compute the dose of an electron RT Plan and write RT Dose, DVH and summary."""
@@ -64,6 +70,7 @@ def dose(
         overrides_file=overrides,
         dose_to=DoseTo[dose_to.name],
         monte_carlo=MonteCarloSettings(uncertainty_pct=uncertainty, max_histories=max_histories, seed=seed),
+        resume_folder=resume,
     )
     with progress_bar() as progress:
         summary = compute_dicom_dose(job, JobContext(progress))

@@ -23,6 +23,7 @@ from ert.cli import (
     curve,
     dose,
     gui,
+    history,
     machines,
     mu,
     patients,
@@ -67,6 +68,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     release.add(app, wiring)
     machines.add(app, wiring)
     cache.add(app, wiring)
+    history.add(app, wiring)
     user.add(app, wiring)
     return app
 

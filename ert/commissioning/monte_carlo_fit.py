@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import nnls
 
+from ert.analysis.depth import smooth_curve
 from ert.domain.beam_model import BeamModel
 from ert.domain.identity import read_only
 from ert.domain.machine import Machine
@@ -22,7 +23,7 @@ from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.monte_carlo import GY_PER_MEV_PER_G
-from ert.dose.monte_carlo_batches import BATCHES, BatchRunner
+from ert.dose.monte_carlo_batches import BATCHES, BatchRunner, relative_sigma
 from ert.dose.monte_carlo_scene import Scene, build_scene
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables, monte_carlo_tables, photon_majorant
@@ -37,12 +38,13 @@ METALS_G_CM3 = {"cerrobend": 9.4, "lead": 11.35, "tungsten": 19.3}
 _SEED = 7
 _BINS, _LOW, _HIGH = 32, 0.20, 1.16
 _PER_BIN, _PARTS = 24_000, 4
-_HISTORIES = 960_000
-_ROUNDS = 3
+_HISTORIES = (480_000, 480_000, 3_840_000)
+_PHOTON_HISTORIES = 480_000
 _CENTRE_CM = 1.5
 _SIDE_CM, _STEPS_PER_RANGE = 0.5, 50
+_LEAST_RATIO_SIGMA = 1e-4
 _SMOOTHNESS = np.geomspace(1e-4, 1.0, 13)
-_CHI2_ALLOWANCE = 1.05
+_CHI2_ALLOWANCE = 1.2
 
 
 @attrs.frozen(kw_only=True)
@@ -104,7 +106,7 @@ def _water(model: BeamModel, machine: Machine, tables: MonteCarloTables) -> _Ref
     )  # fmt: skip
     depth = np.asarray((np.arange(count) + 0.5) * step, dtype=np.float64)
     dose = np.interp(depth, model.reference_depth_cm, model.reference_dose_gy_per_mu)
-    sigma = np.maximum(0.005 * dose.max(), np.abs(np.gradient(dose, step)) * 0.05)
+    sigma = np.maximum(np.minimum(0.005 * dose.max(), 0.05 * dose), np.abs(np.gradient(dose, step)) * 0.05)
     return _Reference(
         geometry=BeamGeometry(
             frame=frame,
@@ -124,32 +126,30 @@ def _central_dose(
     reference: _Reference,
     source: MonteCarloModel,
     tables: MonteCarloTables,
+    *,
     seed: int,
+    histories: int,
     check: Callable[[], None] | None,
-) -> Float:
-    """Depth dose (Gy for one electron per cm² on the insert), mean over the field's flat centre."""
+) -> tuple[Float, Float]:
+    """Depth dose (Gy for one electron per cm² on the insert), mean over the field's flat centre, and standard error."""
     numbers = source_numbers(source, tables, reference.geometry, reference.scene.grid)
     runner = BatchRunner(reference.scene, numbers, MonteCarloSettings(seed=seed))
-    for _ in runner.run(BATCHES, _HISTORIES // BATCHES, check):
+    for _ in runner.run(BATCHES, histories // BATCHES, check):
         pass
+    run = runner.sums.run()
     shape = reference.scene.grid.shape_zyx
-    energy = runner.sums.total.reshape(shape)[reference.scene.window]
-    keep = round(_CENTRE_CM / _SIDE_CM)
-    middle = energy.shape[0] // 2
-    centre = energy[middle - keep : middle + keep, :, middle - keep : middle + keep].mean(axis=(0, 2))
-    volume = reference.scene.grid.voxel_volume_cm3
-    return np.asarray(centre / volume * GY_PER_MEV_PER_G / runner.sums.histories)
+    keep, middle = round(_CENTRE_CM / _SIDE_CM), shape[0] // 2
+    centre = slice(middle - keep, middle + keep)
+    energy, variance = (
+        a.reshape(shape)[reference.scene.window][centre, :, centre]
+        for a in (run.total, (relative_sigma(run) * run.total) ** 2)
+    )
+    scale = GY_PER_MEV_PER_G / reference.scene.grid.voxel_volume_cm3 / run.histories
+    return energy.mean(axis=(0, 2)) * scale, np.sqrt(variance.sum(axis=(0, 2))) / (2 * keep) ** 2 * scale
 
 
-def _smooth_ratio(depth_cm: Float, above: Float, below: Float) -> Float:
-    """`above / below` as a cubic in depth, weighted by dose, constant behind the last 15 % of the maximum."""
-    used = below > 0.15 * below.max()
-    fit = np.polynomial.Polynomial.fit(depth_cm[used], above[used] / below[used], 3, w=below[used])
-    return np.asarray(fit(np.minimum(depth_cm, depth_cm[used][-1])))
-
-
-def _solve(basis: Float, photons: Float, reference: _Reference) -> Float:
-    """Non-negative weights of the bins (photons fitted beside them); the smoothest with nearly the least χ²."""
+def _solved(source: MonteCarloModel, basis: Float, photons: Float, reference: _Reference) -> MonteCarloModel:
+    """The source with non-negative weights of bins and photons; the smoothest spectrum with nearly the least χ²."""
     count = len(basis)
     matrix = np.vstack([basis, photons[None]]).T * reference.weight[:, None]
     wanted = reference.dose_gy_per_mu * reference.weight
@@ -162,7 +162,11 @@ def _solve(basis: Float, photons: Float, reference: _Reference) -> Float:
         found.append((float(np.sum((matrix @ weights - wanted) ** 2)), weights))
     least = min(chi2 for chi2, _ in found)
     weights = next(w for chi2, w in reversed(found) if chi2 <= _CHI2_ALLOWANCE * least)
-    return np.asarray(weights[:count])
+    total = float(weights[:count].sum())
+    return attrs.evolve(
+        source, spectrum_share=weights[:count] / total, electrons_per_cm2_mu=total,
+        photons_per_electron=float(weights[count]) / total,
+    )  # fmt: skip
 
 
 def _first_source(model: BeamModel, machine: Machine, tables: MonteCarloTables, edges: Float) -> MonteCarloModel:
@@ -213,26 +217,23 @@ def fit_monte_carlo(model: BeamModel, machine: Machine, *, check: Callable[[], N
     basis = _basis(tuple(float(e) for e in edges), step, len(reference.depth_cm)) * GY_PER_MEV_PER_G
     source = _first_source(model, machine, tables, edges)
     many = 1e4  # photons to an electron: what they give is then all there is
-    lit = _central_dose(reference, attrs.evolve(source, photons_per_electron=many), tables, _SEED, check) / many
-    photons = np.exp(
-        np.polynomial.Polynomial.fit(reference.depth_cm, np.log(np.maximum(lit, 1e-30)), 3)(reference.depth_cm)
-    )
+    lit, _ = _central_dose(
+        reference, attrs.evolve(source, photons_per_electron=many), tables, seed=_SEED, histories=_PHOTON_HISTORIES,
+        check=check,
+    )  # fmt: skip
+    lit = np.log(np.maximum(lit / many, 1e-30))
+    photons = np.exp(np.polynomial.Polynomial.fit(reference.depth_cm, lit, 3)(reference.depth_cm))
     far = model.source.virtual_sad_cm - machine.sad_cm + model.reference_ssd_cm
     ratio = (far / (far + reference.depth_cm)) ** 2
-    for round_number in range(_ROUNDS):
-        weights = _solve(basis * ratio, photons, reference)
-        total = float(weights.sum())
-        source = attrs.evolve(source, spectrum_share=weights / total, electrons_per_cm2_mu=total)
-        computed = _central_dose(reference, source, tables, _SEED + 1 + round_number, check)
-        ratio = _smooth_ratio(reference.depth_cm, computed, weights @ basis / total)
-    return _scaled(source, reference, computed, photons)
-
-
-def _scaled(source: MonteCarloModel, reference: _Reference, computed: Float, photons: Float) -> MonteCarloModel:
-    """Electrons per MU and photons to an electron with which electrons and photons give the reference depth dose.
-
-    Broad beams' own bremsstrahlung is too high behind the range, so the photons of the inversion are not used.
-    """
-    matrix = np.column_stack([computed, photons]) * reference.weight[:, None]
-    (electrons, bright), _ = nnls(matrix, reference.dose_gy_per_mu * reference.weight)
-    return attrs.evolve(source, electrons_per_cm2_mu=float(electrons), photons_per_electron=float(bright / electrons))
+    for number, histories in enumerate(_HISTORIES, start=1):
+        source = _solved(source, basis * ratio, photons, reference)
+        computed, sigma = _central_dose(
+            reference, attrs.evolve(source, photons_per_electron=0.0), tables, seed=_SEED + number,
+            histories=histories, check=check,
+        )  # fmt: skip
+        broad = source.spectrum_share @ basis
+        ratio = smooth_curve(
+            reference.depth_cm, computed / broad, np.maximum(sigma / broad, _LEAST_RATIO_SIGMA),
+            range_cm=model.practical_range_cm, grid_cm=reference.depth_cm,
+        )  # fmt: skip
+    return _solved(source, basis * ratio, photons, reference)

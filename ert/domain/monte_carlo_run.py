@@ -74,6 +74,7 @@ class RunWatch:
     save : takes a checkpoint, every `save_every_s` and when the run is stopped. The bytes come from a patient's dose:
         whoever keeps them protects them as it protects doses, and replaces the last one only when the new one is whole.
     save_every_s : seconds between checkpoints.
+    saves_end : whether the finished run gives a last checkpoint, from which its dose follows at once.
     resume_from : a checkpoint of the same run.
     """
 
@@ -82,6 +83,7 @@ class RunWatch:
     picture: Callable[[PartialDose], None] | None = None
     save: Callable[[bytes], None] | None = None
     save_every_s: float = CHECKPOINT_INTERVAL_S
+    saves_end: bool = False
     resume_from: bytes | None = attrs.field(default=None, repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -116,6 +116,7 @@ def simulate(
         watcher.stopped()
         raise
     check_run(run)
+    watcher.finished()
     return dose.astype(np.float32), DoseStatistics(
         relative_sigma=sigma.astype(np.float32),
         uncertainty_pct=reached_pct,

@@ -68,6 +68,11 @@ class Watcher:
         self._give_picture()
         self._save()
 
+    def finished(self) -> None:
+        """The run has come to its end."""
+        if self._watch.saves_end:
+            self._save()
+
     def progress(self) -> RunProgress:
         """How far the run is."""
         now, done = self._round, self._runner.sums.histories

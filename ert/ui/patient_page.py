@@ -201,6 +201,12 @@ class PatientPage(QWidget):
         return index.data(RowRole) if index.isValid() else None
 
     @property
+    def chosen_plan(self) -> PlanHead | None:
+        """The selected plan."""
+        row = self._row()
+        return row if isinstance(row, PlanHead) else None
+
+    @property
     def chosen_patient(self) -> Patient | None:
         """Whose row is selected."""
         node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))

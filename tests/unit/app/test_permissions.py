@@ -27,7 +27,7 @@ UNGUARDED = {
 ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
-AccountService.revalidate AccountService.record
+AccountService.revalidate AccountService.record PlanKeeping.edited PlanKeeping.close
 """
 PLANNERS = """
 SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
@@ -42,6 +42,9 @@ TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history Tiss
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
 ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
 BackupService.make BackupService.backups BackupService.verify BackupService.standing
+PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
+PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
+PlanHistory.conflict PlanHistory.restore PlanHistory.activity
 """
 FACILITY = """
 SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
@@ -51,6 +54,7 @@ PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
 AccountService.disable AccountService.enable
+PlanHistory.site_activity PlanHistory.export_activity
 """
 
 

@@ -1,7 +1,9 @@
 """The Monte Carlo's tables and sampling against published tables and analytic moments."""
 
 import csv
+import importlib.util
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -76,6 +78,28 @@ def test_photon_attenuation_of_water():
     energy = np.array([0.5, 1.0, 2.0, 3.0, 5.0, 10.0, 20.0])
     wanted = [0.0969, 0.0707, 0.0494, 0.0397, 0.0303, 0.0222, 0.0181]
     assert at(TABLES.photon[WATER].sum(axis=1), energy) == pytest.approx(wanted, rel=0.015)
+
+
+@pytest.mark.parametrize(
+    ("z", "energy_mev", "published_ratio"),
+    [
+        (26, 0.3, [1.016, 0.855, 0.654, 0.492]),
+        (50, 1.0, [1.280, 1.058, 0.662, 0.303]),
+        (82, 1.0, [1.848, 1.973, 1.456, 0.682]),
+        (82, 10.0, [1.916, 1.976, 1.325, 0.422]),
+    ],
+)
+def test_single_scattering_is_mott_s(z, energy_mev, published_ratio):
+    """Mott over Rutherford at 60, 90, 120 and 150 degrees: fits of Boschini et al. 2013, Radiat Phys Chem 90:39."""
+    spec = importlib.util.spec_from_file_location(
+        "build_monte_carlo_tables", Path(__file__).parents[3] / "tools" / "build_monte_carlo_tables.py"
+    )
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    tau = energy_mev / MC2
+    x = 1.0 - np.cos(np.radians([60.0, 90.0, 120.0, 150.0]))
+    found = tool.mott(z, math.sqrt(tau * (tau + 2)) / (tau + 1), x)
+    assert found == pytest.approx(published_ratio, rel=0.012)
 
 
 @pytest.mark.parametrize("medium", ["water", "lead"])
