@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
@@ -16,6 +16,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.release import MachineRelease
+from ert.domain.site_keys import KeyState
 from ert.domain.structure import StructureSet
 from ert.settings import CacheSettings
 
@@ -180,6 +181,39 @@ class BackupShelf(Protocol):
         """Remove what the rule does not keep; never the newest good one."""
 
 
+class EarlierFile(Protocol):
+    """An encrypted file under data keys that are no longer in use."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+class SiteKeys(Protocol):
+    """The keys of an opened site."""
+
+    def state(self) -> KeyState:
+        """How they stand."""
+
+    def change_password(self, password: str, new_password: str) -> None:
+        """Give the signed-in user another password; `WrongKey` if the present one is wrong."""
+
+    def prepare_recovery_code(self) -> PendingSite:
+        """Begin a new recovery code; it counts once it was typed back."""
+
+    def renew_master_key(self) -> None:
+        """Put a fresh master key into use."""
+
+    def earlier_files(self) -> Sequence[EarlierFile]:
+        """Files that are not under the data keys in use."""
+
+    def renew_file(self, stored: Any) -> None:  # noqa: ANN401 - one of `earlier_files`, opaque here
+        """Write one of them under the keys in use."""
+
+    def note_renewed_files(self, count: int) -> None:
+        """Note in the history how many were."""
+
+
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -226,6 +260,10 @@ class SiteStore(Protocol):
     @property
     def releases(self) -> LibraryStore[MachineRelease]:
         """Releases of machine packages."""
+
+    @property
+    def keys(self) -> SiteKeys:
+        """Its keys, to be renewed."""
 
     @property
     def caches(self) -> DoseCaches:
@@ -275,6 +313,9 @@ class SiteGateway(Protocol):
 
     def open(self, path: Path, *, user_name: str, password: str) -> SiteStore:
         """Open with a password; `WrongKey` if user or password are wrong."""
+
+    def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
+        """Put new data keys into use while nobody has the site open, or finish an interrupted renewal."""
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> SiteStore:
         """Open with the recovery code and give the administrator a new password."""

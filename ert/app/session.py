@@ -11,6 +11,7 @@ import attrs
 from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
+from ert.app.key_service import KeyService
 from ert.app.machine_service import configured, refuse_other_geometry
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.release_book import ReleaseBook
@@ -64,6 +65,7 @@ class SiteSession:
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
     backups : copies of the site, and how they stand.
+    keys : passwords, recovery code and keys of the site.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -73,6 +75,7 @@ class SiteSession:
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
         self.backups = BackupService(store, self._db)
+        self.keys = KeyService(store, self._db)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:

@@ -23,6 +23,7 @@ from ert.cli import (
     curve,
     dose,
     gui,
+    keys,
     machines,
     mu,
     patients,
@@ -66,6 +67,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     release.add(app, wiring)
     machines.add(app, wiring)
     cache.add(app, wiring)
+    keys.add(app, wiring)
     return app
 
 

@@ -25,7 +25,8 @@ from ert.domain.identity import array_digest
 from ert.errors import BadTag, DigestMismatch, Unavailable
 from ert.storage import codec, documents, strictjson
 from ert.storage.envelope import Compression, FileContext, FileKind, Header, seal, unseal
-from ert.storage.keys import KEY_BYTES, Vault
+from ert.storage.keys import Vault
+from ert.storage.ring import KEY_BYTES
 
 FORMAT = 1
 _ITEM_BYTES = 4

@@ -25,6 +25,7 @@ from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy
+from ert.storage.site_keys import SiteKeys
 from ert.storage.unlock import Unlocked
 from ert.storage.users import user_names
 
@@ -143,6 +144,11 @@ class Site:
     def releases(self) -> LibraryRepository[MachineRelease]:
         """Releases of machine packages."""
         return self._releases
+
+    @property
+    def keys(self) -> SiteKeys:
+        """Its keys, to be renewed."""
+        return SiteKeys(self._root, self._unlocked, self._records, self._clock)
 
     @property
     def caches(self) -> SiteCaches:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ert.domain.backup import Progress
 from ert.errors import SchemaTooOld
 from ert.storage import slots
 from ert.storage.assembly import SiteOptions
-from ert.storage.atomic import replace_file
-from ert.storage.blobs import TMP
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
+from ert.storage.renewal import changing_keys, renew_data_keys, write_slot
 from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
-from ert.storage.unlock import Unlocked, read_slots, slot_path, unlock_with_password, unlock_with_recovery_code
+from ert.storage.unlock import Unlocked, read_slots, unlock_with_password, unlock_with_recovery_code
 from ert.storage.upgrade import bring_up_to_date
 from ert.storage.users import find_user, replace_key
 
@@ -112,6 +112,14 @@ class Sites:
             site.close()
         return self.open(path, user_name=user_name, password=new_password)
 
+    def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
+        """Put new data keys into use while nobody has the site open, or finish an interrupted renewal (renewal.py)."""
+        unlocked = unlock_with_password(path, login=user_name, password=password)
+        try:
+            renew_data_keys(path, unlocked, self._options, progress)
+        finally:
+            unlocked.vault.close()
+
     def _site(self, path: Path, unlocked: Unlocked, accept_restore_reason: str = "") -> Site:
         try:
             return Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
@@ -133,9 +141,10 @@ class Sites:
             # The same file: the old password stops working in the moment the new one begins to.
             slot_id=old[0].slot_id if old else None,
         )
-        with site.records.transaction() as connection:
-            replace_key(site.records, connection, user_id=user_id, public_ed25519=slot.public_ed25519)
-        replace_file(slot_path(path, slot), slot.to_json(), tmp_folder=path / TMP)
+        with changing_keys(path, unlocked.vault):
+            with site.records.transaction() as connection:
+                replace_key(site.records, connection, user_id=user_id, public_ed25519=slot.public_ed25519)
+            write_slot(path, slot)
 
 
 def _signed_in(site: Site) -> Site:

@@ -93,14 +93,14 @@ class Slot:
     def _master_context(self) -> bytes:
         return f"ert-slot/1|{self.store_id}|{self.slot_id}|{self.generation}".encode("ascii")
 
-    def _code_under(self, vault: Vault) -> bytes:
+    def _coded(self) -> bytes:
         document = self._document()
         del document["code"]
-        return vault.authentication_code(_DOMAIN, strictjson.dump(document))
+        return strictjson.dump(document)
 
     def check_code(self, vault: Vault) -> None:
         """Refuse a slot that was not made by somebody holding this site's keys."""
-        if not hmac.compare_digest(self.code, self._code_under(vault)):
+        if not vault.vouches(self.code, _DOMAIN, self._coded()):
             raise BadTag(
                 "A key slot of this site was changed by somebody without its keys.",
                 hint="Call physics and restore the folder keys/ from a backup.",
@@ -138,14 +138,26 @@ def make_password_slot(
         public_x25519=agreement.public_key().public_bytes_raw(),
         public_ed25519=signing.public_key().public_bytes_raw(),
         sealed_private=b"",
-        generation=vault.generation,
+        generation=vault.ring,
         sealed_master=b"",
     )
     key = derive_password_key(password, salt=slot.salt, parameters=parameters)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     private = agreement.private_bytes_raw() + signing.private_bytes_raw()
     sealed = nonce + AESGCM(key).encrypt(nonce, private, slot._private_context())
-    return _sealed(evolve(slot, sealed_private=sealed), vault)
+    return reseal(evolve(slot, sealed_private=sealed), vault)
+
+
+def rewrap(slot: Slot, vault: Vault, *, password: str, new_password: str) -> Slot | None:
+    """Return a slot that opens with another password and keeps its user's keys; None if the password is wrong."""
+    private = _private_keys(slot, password)
+    if private is None or slot.kdf is None:
+        return None
+    changed = evolve(slot, salt=secrets.token_bytes(SALT_BYTES))
+    key = derive_password_key(new_password, salt=changed.salt, parameters=slot.kdf)
+    nonce = secrets.token_bytes(_NONCE_BYTES)
+    sealed = nonce + AESGCM(key).encrypt(nonce, private, changed._private_context())
+    return reseal(evolve(changed, sealed_private=sealed), vault)
 
 
 def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
@@ -164,21 +176,16 @@ def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> 
         public_x25519=agreement.public_key().public_bytes_raw(),
         public_ed25519=b"",
         sealed_private=b"",
-        generation=vault.generation,
+        generation=vault.ring,
         sealed_master=b"",
     )
-    return _sealed(slot, vault)
+    return reseal(slot, vault)
 
 
 def open_password_slot(slot: Slot, password: str) -> bytes | None:
     """Return the master key, or None if the password (or the slot) is wrong: the two cannot be told apart."""
-    if slot.kdf is None:
-        return None
-    key = derive_password_key(password, salt=slot.salt, parameters=slot.kdf)
-    nonce, sealed = slot.sealed_private[:_NONCE_BYTES], slot.sealed_private[_NONCE_BYTES:]
-    try:
-        private = AESGCM(key).decrypt(nonce, sealed, slot._private_context())
-    except (InvalidTag, ValueError):
+    private = _private_keys(slot, password)
+    if private is None:
         return None
     return _unsealed(slot, X25519PrivateKey.from_private_bytes(private[:_PRIVATE_BYTES]))
 
@@ -232,11 +239,33 @@ def _slot_of(document: dict[str, Any]) -> Slot:
     return Slot(**document)
 
 
-def _sealed(slot: Slot, vault: Vault) -> Slot:
+def reseal(slot: Slot, vault: Vault) -> Slot:
+    """Return the slot opening the vault's present master key; passwords and codes stay as they are.
+
+    The caller has checked the slot's code: who put in a slot without the keys gets none.
+    """
+    slot = evolve(slot, generation=vault.ring)
     public = X25519PublicKey.from_public_bytes(slot.public_x25519)
-    sealed = _SUITE.encrypt(vault.master_key, public, info=slot._master_context())
-    slot = evolve(slot, sealed_master=sealed)
-    return evolve(slot, code=slot._code_under(vault))
+    return vouched(
+        evolve(slot, sealed_master=_SUITE.encrypt(vault.master_key, public, info=slot._master_context())), vault
+    )
+
+
+def vouched(slot: Slot, vault: Vault) -> Slot:
+    """Return the slot with its code under the vault's audit key in use."""
+    return evolve(slot, code=vault.authentication_code(_DOMAIN, slot._coded()))
+
+
+def _private_keys(slot: Slot, password: str) -> bytes | None:
+    """The X25519 and Ed25519 private keys in a password slot, None if it does not open."""
+    if slot.kdf is None:
+        return None
+    key = derive_password_key(password, salt=slot.salt, parameters=slot.kdf)
+    nonce, sealed = slot.sealed_private[:_NONCE_BYTES], slot.sealed_private[_NONCE_BYTES:]
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, slot._private_context())
+    except (InvalidTag, ValueError):
+        return None
 
 
 def _unsealed(slot: Slot, private: X25519PrivateKey) -> bytes | None:
