@@ -51,7 +51,9 @@ class KeysDialog(QDialog):
         self.make_code = push_button("New recovery code…", "new", "Show a new code; the former one ends once it counts")
         self.use_code = push_button("Use this code", "ok", "Put the code into use")
         self.keys_state, self.files_state = dim_label("…"), dim_label("…")
-        self.master = push_button("Renew master key", "key", "A fresh key around all others; everybody may go on working")
+        self.master = push_button(
+            "Renew master key", "key", "A fresh key around all others; everybody may go on working"
+        )
         self.data_password = _secret("Your password")
         self.data = push_button("Renew data keys…", "key", "Sign out and put new keys on database and files")
         self.files = push_button("Write files anew", "save", "Write files of earlier data keys under those in use")
@@ -99,8 +101,8 @@ class KeysDialog(QDialog):
     def _code_group(self) -> QGroupBox:
         group = QGroupBox("Recovery code")
         about = (
-            "The printed way into the site when every password is lost. Make a new one when the sheet was lost or seen: "
-            "print or write it down, keep it away from the computer, type it back."
+            "The printed way into the site when every password is lost. Make a new one when the sheet was lost or "
+            "seen: print or write it down, keep it away from the computer, type it back."
         )
         row = QHBoxLayout()
         row.addWidget(self.make_code)
@@ -115,12 +117,15 @@ class KeysDialog(QDialog):
     def _keys_group(self) -> QGroupBox:
         group = QGroupBox("Keys of the site")
         form = QFormLayout(group)
+        form.setVerticalSpacing(10)
         form.addRow("Now", self.keys_state)
         form.addRow(self.master, dim_label("When somebody left who may have kept a copy of the key files."))
-        data = QHBoxLayout()
-        data.addWidget(self.data_password)
+        data = QVBoxLayout()
+        data.setSpacing(4)
         text = "When keys may have been seen. Everybody signs out first; the database is written anew, then the files."
-        data.addWidget(dim_label(text), 1)
+        data.addWidget(dim_label(text))
+        data.addWidget(self.data_password)
+        self.data_password.setMaximumWidth(240)
         form.addRow(self.data, data)
         form.addRow(self.files, self.files_state)
         return group
@@ -248,10 +253,8 @@ class KeysDialog(QDialog):
         self.code.clear()
         self.typed.clear()
 
-    def _run(self, work: Callable[[JobContext], T], title: str, on_done: Callable[[T], object]) -> None:
-        self._session.jobs.submit(
-            Lane.IO, work, title=title, can_stop=False, on_done=on_done, on_failed=self._failed
-        )
+    def _run(self, work: Callable[[JobContext], T], title: str, on_done: Callable[[T], None]) -> None:
+        self._session.jobs.submit(Lane.IO, work, title=title, can_stop=False, on_done=on_done, on_failed=self._failed)
 
     def _failed(self, error: BaseException) -> None:
         self.message.show_error(sentence_of(error))

@@ -27,7 +27,7 @@ from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
-from ert.ui.site_dialogs import open_curves, open_machines, open_materials, open_settings, open_studio
+from ert.ui.site_dialogs import open_curves, open_keys, open_machines, open_materials, open_settings, open_studio
 from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, gateway: SiteGateway, jobs: Jobs, *, with_3d: bool = True) -> None:
         super().__init__()
-        self._jobs, self._with_3d = jobs, with_3d
+        self.gateway, self._jobs, self._with_3d = gateway, jobs, with_3d
         self.session: SiteSession | None = None
         self.plan_page: PlanPage | None = None
         self.patient_page: PatientPage | None = None
@@ -101,6 +101,7 @@ class MainWindow(QMainWindow):
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
         self.settings_action = self._action("Settings…", partial(self._with_session, open_settings), "")
+        self.keys_action = self._action("Passwords and keys…", partial(self._with_session, open_keys), "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
@@ -125,6 +126,7 @@ class MainWindow(QMainWindow):
             self.curves_action,
             self.materials_action,
             self.settings_action,
+            self.keys_action,
         ]
         site.addActions(entries)
         site.addSeparator()
@@ -192,9 +194,9 @@ class MainWindow(QMainWindow):
         self.care.set_session(session)
         self._refill_menus()
 
-    def sign_out(self) -> None:
-        """Close the site, after asking about unsaved edits."""
-        if self.session is None or not self.leave_plan(self.sign_out):
+    def sign_out(self, then: Callable[[], None] | None = None) -> None:
+        """Close the site, after asking about unsaved edits; ``then`` is called when it is closed."""
+        if self.session is None or not self.leave_plan(partial(self.sign_out, then)):
             return
         if self.patient_page is not None:
             self._pages.removeWidget(self.patient_page)
@@ -202,7 +204,13 @@ class MainWindow(QMainWindow):
             self.patient_page = None
         session, self.session = self.session, None
         self.care.set_session(None)
-        self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
+        self._jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.close(),
+            title="Closing the site",
+            can_stop=False,
+            on_done=None if then is None else lambda _closed: then(),
+        )
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
         self._pages.setCurrentWidget(self.sign_in)
