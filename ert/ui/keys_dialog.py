@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QDialog, QFormLayout, QGroupBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QFormLayout, QGroupBox, QHBoxLayout, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from ert.app.jobs import Job, JobContext, Lane
 from ert.app.key_service import RenewedFiles
@@ -105,9 +105,11 @@ class KeysDialog(QDialog):
             "seen: print or write it down, keep it away from the computer, type it back."
         )
         row = QHBoxLayout()
+        self.make_code.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         row.addWidget(self.make_code)
         row.addWidget(self.typed, 1)
         row.addWidget(self.use_code)
+        row.addStretch()
         layout = QVBoxLayout(group)
         layout.addWidget(dim_label(about))
         layout.addWidget(self.code)
@@ -120,13 +122,10 @@ class KeysDialog(QDialog):
         form.setVerticalSpacing(10)
         form.addRow("Now", self.keys_state)
         form.addRow(self.master, dim_label("When somebody left who may have kept a copy of the key files."))
-        data = QVBoxLayout()
-        data.setSpacing(4)
         text = "When keys may have been seen. Everybody signs out first; the database is written anew, then the files."
-        data.addWidget(dim_label(text))
-        data.addWidget(self.data_password)
         self.data_password.setMaximumWidth(240)
-        form.addRow(self.data, data)
+        form.addRow(self.data, self.data_password)
+        form.addRow("", dim_label(text))
         form.addRow(self.files, self.files_state)
         return group
 
