@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ert.domain.administration import PatientRecord
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
@@ -66,6 +67,25 @@ class PatientStore(Protocol):
 
     def ct_files(self, image_id: str) -> Iterator[DicomFile]:
         """The original CT files of an image."""
+
+
+class PatientAdministration(Protocol):
+    """Changes of patients' records; each is noted with before, after and the reason, and can be undone."""
+
+    def records(self) -> tuple[PatientRecord, ...]:
+        """Every record, merged and inactive ones too, by name."""
+
+    def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
+        """Give a record another identity; `StaleRevision` if a colleague changed it since it was seen."""
+
+    def merge(self, source: PatientRecord, into: PatientRecord, *, reason: str) -> PatientRecord:
+        """Make a record part of another."""
+
+    def unmerge(self, source: PatientRecord, *, reason: str) -> PatientRecord:
+        """Let a merged record stand for itself again."""
+
+    def set_active(self, seen: PatientRecord, *, is_active: bool, reason: str) -> PatientRecord:
+        """Hide a record from lists, or show it again."""
 
 
 class PlanStore(Protocol):
@@ -240,6 +260,10 @@ class SiteStore(Protocol):
     @property
     def patients(self) -> PatientStore:
         """Patients and what belongs to them."""
+
+    @property
+    def administration(self) -> PatientAdministration:
+        """Corrections, merges and states of patients' records."""
 
     @property
     def plans(self) -> PlanStore:

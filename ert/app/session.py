@@ -14,6 +14,7 @@ from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.key_service import KeyService
 from ert.app.machine_service import configured, refuse_other_geometry
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
+from ert.app.records_service import RecordsService
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
@@ -26,7 +27,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.structure import Structure, StructureRole, StructureSet
-from ert.errors import InvalidPlan
+from ert.errors import InvalidPlan, StaleRevision
 
 T = TypeVar("T")
 FULL_LEVEL = 4
@@ -44,10 +45,12 @@ class CourseRow:
 
 @attrs.frozen(kw_only=True)
 class PatientRow:
-    """A patient as a list shows it."""
+    """A patient as a list shows it, with the courses of records merged into it."""
 
     patient: Patient
     courses: tuple[CourseRow, ...]
+    is_active: bool = True
+    merged: tuple[Patient, ...] = ()
 
 
 class SiteSession:
@@ -66,6 +69,7 @@ class SiteSession:
     releases : which of the machine packages a physicist has released.
     backups : copies of the site, and how they stand.
     keys : passwords, recovery code and keys of the site.
+    administration : corrections, merges and states of patients' records.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -76,6 +80,7 @@ class SiteSession:
         self.releases = ReleaseBook(store, self._db)
         self.backups = BackupService(store, self._db)
         self.keys = KeyService(store, self._db)
+        self.administration = RecordsService(store, self._db)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -118,10 +123,19 @@ class SiteSession:
         return self._db(self._patients)
 
     def _patients(self) -> tuple[PatientRow, ...]:
-        store = self.store
+        records = self.store.administration.records()
+        merged: dict[str, list[Patient]] = {}
+        for record in records:
+            merged.setdefault(record.merged_into, []).append(record.patient)
         return tuple(
-            PatientRow(patient=p, courses=tuple(self._course_row(c) for c in store.patients.courses(p.id)))
-            for p in store.patients.patients()
+            PatientRow(
+                patient=record.patient,
+                courses=tuple(self._course_row(c) for c in self.store.patients.courses(record.patient.id)),
+                is_active=record.is_active,
+                merged=tuple(merged.get(record.patient.id, ())),
+            )
+            for record in records
+            if not record.merged_into
         )
 
     def _course_row(self, course: Course) -> CourseRow:
@@ -299,6 +313,17 @@ class SiteSession:
             models=self.models,
             stored=stored,
         )
+
+    def refuse_other_identity(self, course: Course, patient: Patient) -> None:
+        """Refuse to go on with an identity that was corrected, or merged, since a plan of the course was opened."""
+        store = self.store
+        now = self._db(lambda: store.patients.patient(store.patients.course(course.id).patient_id))
+        if now != patient:
+            raise StaleRevision(
+                "The identity of this patient was changed after the plan was opened.",
+                hint="Save, go back to the patients, and open the plan again.",
+                detail=f"course {course.id}",
+            )
 
     def check(self, *, level: int = FULL_LEVEL, ctx: JobContext | None = None) -> tuple[Finding, ...]:
         """Verify the site, to a level from 0 (opening) to 4 (every file decrypted)."""

@@ -25,7 +25,7 @@ T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
 
 VERSIONS: Mapping[str, int] = {
-    "patient": 1,
+    "patient": 2,
     "course": 1,
     "ct_image": 1,
     "structure_set": 1,
@@ -45,7 +45,12 @@ def _with_machine_version(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "beams": [{**beam, "machine_digest": ""} for beam in plan["beams"]]}
 
 
-UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version}
+def _active(patient: dict[str, Any]) -> dict[str, Any]:
+    """Patient 1 → 2: whether the record is active; all were."""
+    return {**patient, "is_active": True}
+
+
+UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version, ("patient", 1): _active}
 MAXIMUM_DOCUMENT_BYTES = 32 * 1024 * 1024
 _LEVEL = 6
 

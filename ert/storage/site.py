@@ -20,6 +20,7 @@ from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
@@ -119,6 +120,11 @@ class Site:
     def patients(self) -> PatientRepository:
         """Patients and what belongs to them."""
         return self._patients
+
+    @property
+    def administration(self) -> PatientAdministration:
+        """Corrections, merges and states of patients' records."""
+        return PatientAdministration(self._records)
 
     @property
     def plans(self) -> PlanRepository:
