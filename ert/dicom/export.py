@@ -295,7 +295,9 @@ def _move_into_place(paths: list[Path], folder: Path) -> tuple[Path, ...]:
 def _identity_findings(*, is_given: bool) -> tuple[Finding, ...]:
     if not is_given:
         return ()
-    sentence = "The CT arrived under another identity; its files carry the present one. Pixels and UIDs are as they were."
+    sentence = (
+        "The CT arrived under another identity; its files carry the present one. Pixels and UIDs are as they were."
+    )
     return (Finding(severity=Severity.WARNING, code="ct-identity", sentence=sentence),)
 
 

@@ -247,7 +247,7 @@ class PlanActions(QObject):
         report = finished_report(page.workspace)  # here: the plan may be edited while it is written
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: write_report(report, path),
+            lambda _ctx: self._of_this_person(lambda: write_report(report, path)),
             title="Writing the report",
             can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
@@ -268,11 +268,17 @@ class PlanActions(QObject):
         workspace = page.workspace
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: write_mu_sheets(workspace, path),
+            lambda _ctx: self._of_this_person(lambda: write_mu_sheets(workspace, path)),
             title="Writing the hand-check sheets",
             on_done=lambda written: page.message.show_note(f"The hand-check sheets were written to {written}."),
             on_failed=self._failed,
         )
+
+    def _of_this_person(self, write: Callable[[], Path]) -> Path:
+        """Write what names the patient, unless the identity was changed since the plan was opened."""
+        workspace = self._page.workspace
+        self._page.session.refuse_other_identity(workspace.course, workspace.patient)
+        return write()
 
     def _failed(self, error: BaseException) -> None:
         self._page.message.show_error(sentence_of(error))
