@@ -27,6 +27,7 @@ from ert.cli import (
     machines,
     mu,
     patients,
+    records,
     release,
     restore,
     selftest,
@@ -68,6 +69,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     machines.add(app, wiring)
     cache.add(app, wiring)
     keys.add(app, wiring)
+    records.add(app, wiring)
     return app
 
 

@@ -7,16 +7,19 @@ from typing import Any
 
 import attrs
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QColor
 
 from ert.app.session import CourseRow, PatientRow
 from ert.domain.record import PlanHead
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number
 from ert.ui.page_header import birth_text
+from ert.ui.theme import TEXT_DIM
 from ert.ui.widgets import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+_ICONS: dict[type, str] = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}
 _COLUMNS = ("Patient / course / plan", "ID", "Born", "Details", "Last change")
 RowRole = Qt.ItemDataRole.UserRole + 1
 _SearchRole = Qt.ItemDataRole.UserRole + 2
@@ -57,11 +60,14 @@ def build_nodes(rows: Sequence[PatientRow]) -> list[Node]:
 def _patient_text(row: PatientRow, column: int) -> str:
     patient = row.patient
     count = sum(len(c.plans) for c in row.courses)
+    details = f"{len(row.courses)} course{'s' * (len(row.courses) != 1)}, {count} plan{'s' * (count != 1)}"
+    if row.merged:
+        details += "; also " + ", ".join(f"{p.display_name} ({p.medical_record_number})" for p in row.merged)
     texts = (
-        patient.display_name,
+        patient.display_name if row.is_active else f"{patient.display_name}  (inactive)",
         patient.medical_record_number,
         birth_text(patient),
-        f"{len(row.courses)} course{'s' * (len(row.courses) != 1)}, {count} plan{'s' * (count != 1)}",
+        details,
         "",
     )
     return texts[column]
@@ -88,6 +94,13 @@ def row_text(row: PatientRow | CourseRow | PlanHead, column: int) -> str:
     if isinstance(row, CourseRow):
         return _course_text(row, column)
     return _plan_text(row, column)
+
+
+def _search_text(row: PatientRow | CourseRow | PlanHead) -> str:
+    """What a search looks through: name, number, birth date; the names and numbers of merged records too."""
+    former = row.merged if isinstance(row, PatientRow) else ()
+    texts = [row_text(row, column) for column in range(3)]
+    return " ".join([*texts, *(f"{p.display_name} {p.medical_record_number}" for p in former)])
 
 
 class PatientTreeModel(QAbstractItemModel):
@@ -148,14 +161,14 @@ class PatientTreeModel(QAbstractItemModel):
         if role == RowRole:
             return node.row
         if role == _SearchRole:
-            return " ".join(row_text(node.row, column) for column in range(3))
+            return _search_text(node.row)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             text = row_text(node.row, index.column())
             return text if role == Qt.ItemDataRole.DisplayRole else plain_tip(text)
-        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            name = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}[type(node.row)]
-            return icon(name)
-        return None
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return None if node.patient_row.is_active else QColor(TEXT_DIM)
+        is_icon = role == Qt.ItemDataRole.DecorationRole and index.column() == 0
+        return icon(_ICONS[type(node.row)]) if is_icon else None
 
 
 class PatientFilter(QSortFilterProxyModel):

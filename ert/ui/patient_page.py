@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -27,6 +28,7 @@ from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
 from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
+from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 
@@ -58,6 +60,15 @@ class PatientPage(QWidget):
         )
         self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course  (Ctrl+N)")
         self.open_button = push_button("Open", "open", "Open the chosen plan")
+        self.show_inactive = QCheckBox("Show inactive")
+        self.show_inactive.setToolTip("List patients that were made inactive, too")
+        self.record_actions = RecordActions(
+            session,
+            lambda: self.chosen_row,
+            changed=self._record_changed,
+            failed=self._failed,
+            parent=self,
+        )
         self._empty = QWidget()
         self._places = QStackedWidget()
         self._rows: tuple[PatientRow, ...] = ()
@@ -97,7 +108,10 @@ class PatientPage(QWidget):
         top.addSpacing(16)
         self.search.setMinimumWidth(280)
         top.addWidget(self.search)
+        top.addWidget(self.show_inactive)
+        self.show_inactive.toggled.connect(self._list_rows)
         top.addStretch(1)
+        top.addWidget(self.record_actions.button)
         for button in (self.import_button, self.new_plan_button, self.open_button):
             top.addWidget(button)
         self._places.addWidget(tree)
@@ -148,10 +162,14 @@ class PatientPage(QWidget):
         )
 
     def _show(self, rows: Sequence[PatientRow]) -> None:
-        wanted = self._wanted or self._selected_ids()
         self._rows = tuple(rows)
-        self.model.show_rows(rows)
-        self._places.setCurrentIndex(0 if rows else 1)
+        self.show_inactive.setVisible(any(not row.is_active for row in rows))
+        self._list_rows()
+
+    def _list_rows(self) -> None:
+        wanted = self._wanted or self._selected_ids()
+        self.model.show_rows([row for row in self._rows if row.is_active or self.show_inactive.isChecked()])
+        self._places.setCurrentIndex(0 if self._rows else 1)
         self.tree.expandAll()
         header = self.tree.header()
         for column, width in enumerate((330, 130, 100)):
@@ -197,10 +215,16 @@ class PatientPage(QWidget):
         return index.data(RowRole) if index.isValid() else None
 
     @property
+    def chosen_row(self) -> PatientRow | None:
+        """The patient whose row, or a row below it, is selected."""
+        node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
+        return None if node is None else node.patient_row
+
+    @property
     def chosen_patient(self) -> Patient | None:
         """Whose row is selected."""
-        node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
-        return None if node is None else node.patient_row.patient
+        row = self.chosen_row
+        return None if row is None else row.patient
 
     @property
     def chosen_course(self) -> CourseRow | None:
@@ -224,6 +248,7 @@ class PatientPage(QWidget):
         self.new_plan_button.setToolTip(
             "Make a plan on the chosen course  (Ctrl+N)" if has_course else "Choose a course first"
         )
+        self.record_actions.update_state()
         self.patient_chosen.emit(self.chosen_patient)
 
     def _menu(self, position: QPoint) -> None:
@@ -232,6 +257,8 @@ class PatientPage(QWidget):
         menu.addAction(self.new_plan_button.icon(), "New plan…", self.start_new_plan).setEnabled(
             self.new_plan_button.isEnabled()
         )
+        menu.addSeparator()
+        menu.addActions(list(self.record_actions.all))
         menu.addSeparator()
         menu.addAction(self.import_button.icon(), "Import…", self.start_import)
         menu.exec(self.tree.viewport().mapToGlobal(position))
@@ -271,6 +298,10 @@ class PatientPage(QWidget):
     def _created(self, stored: StoredPlan) -> None:
         self.refresh(select_course=stored.plan.course_id, select_plan=stored.plan.id)
         self.plan_chosen.emit(stored.plan.id)
+
+    def _record_changed(self, sentence: str) -> None:
+        self.message.show_note(sentence)
+        self.refresh()
 
     def _failed(self, error: BaseException) -> None:
         self.message.show_error(sentence_of(error))
