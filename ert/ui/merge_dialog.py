@@ -20,7 +20,7 @@ from ert.ui.widgets import text_label
 
 _HEAD = ("Name", "Record number", "Issued by", "Born", "Sex")
 _ABOUT = (
-    "The record above becomes part of the one you choose: its courses are listed there, under the chosen identity. Its "
+    "This record becomes part of the one you choose: its courses are listed there, under the chosen identity. Its "
     "plans and doses stay bit for bit, and the merge can be taken apart again."
 )
 
