@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +13,7 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
@@ -93,6 +94,9 @@ class PlanStore(Protocol):
 
     def heads(self, course_id: str) -> tuple[PlanHead, ...]:
         """The newest revisions of all plans of a course."""
+
+    def overview(self, patient_ids: Sequence[str]) -> Mapping[str, tuple[CourseOverview, ...]]:
+        """The courses of many patients as imported, with their plans, for lists."""
 
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""

@@ -23,34 +23,28 @@ from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
 from ert.domain.machine_configuration import MachineConfiguration
+from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
-from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
+from ert.domain.record import DicomFile, Finding, StoredPlan
 from ert.domain.structure import Structure, StructureRole, StructureSet
 from ert.errors import InvalidPlan, StaleRevision
 
 T = TypeVar("T")
 FULL_LEVEL = 4
-
-
-@attrs.frozen(kw_only=True)
-class CourseRow:
-    """A course as a list shows it."""
-
-    course: Course
-    image: ImageHead
-    structure_label: str
-    plans: tuple[PlanHead, ...]
+CourseRow = CourseOverview
+_PATIENTS_AT_ONCE = 250  # between two such reads of a list others have their turn
 
 
 @attrs.frozen(kw_only=True)
 class PatientRow:
-    """A patient as a list shows it, with the courses of records merged into it."""
+    """A patient as a list shows it, with the courses of records merged into it; they may not be read yet."""
 
     patient: Patient
     courses: tuple[CourseRow, ...]
     is_active: bool = True
     merged: tuple[Patient, ...] = ()
+    is_complete: bool = True
 
 
 class SiteSession:
@@ -120,31 +114,45 @@ class SiteSession:
 
     def patients(self) -> tuple[PatientRow, ...]:
         """All patients with their courses and plans, by name."""
-        return self._db(self._patients)
+        return self.with_courses(self.patient_heads())
 
-    def _patients(self) -> tuple[PatientRow, ...]:
-        records = self.store.administration.records()
+    def patient_heads(self) -> tuple[PatientRow, ...]:
+        """All patients, by name, without their courses."""
+        records = self._db(self.store.administration.records)
         merged: dict[str, list[Patient]] = {}
         for record in records:
             merged.setdefault(record.merged_into, []).append(record.patient)
         return tuple(
             PatientRow(
                 patient=record.patient,
-                courses=tuple(self._course_row(c) for c in self.store.patients.courses(record.patient.id)),
+                courses=(),
                 is_active=record.is_active,
                 merged=tuple(merged.get(record.patient.id, ())),
+                is_complete=False,
             )
             for record in records
             if not record.merged_into
         )
 
-    def _course_row(self, course: Course) -> CourseRow:
-        return CourseRow(
-            course=course,
-            image=self.store.patients.image_head(course.image_id),
-            structure_label=self.store.patients.structure_set(course.structure_set_id).label,
-            plans=self.store.plans.heads(course.id),
-        )
+    def with_courses(self, heads: Sequence[PatientRow], ctx: JobContext | None = None) -> tuple[PatientRow, ...]:
+        """The same patients with their courses and plans."""
+        rows: list[PatientRow] = []
+        for start in range(0, len(heads), _PATIENTS_AT_ONCE):
+            if ctx is not None:
+                ctx.check()
+                ctx.progress(start / len(heads), "Reading courses")
+            some = heads[start : start + _PATIENTS_AT_ONCE]
+            ids = [patient.id for row in some for patient in (row.patient, *row.merged)]
+            found = self._db(lambda ids=ids: self.store.plans.overview(ids))  # type: ignore[misc]
+            rows += [
+                attrs.evolve(
+                    row,
+                    courses=tuple(c for p in (row.patient, *row.merged) for c in found[p.id]),
+                    is_complete=True,
+                )
+                for row in some
+            ]
+        return tuple(rows)
 
     def structures(self, course_id: str) -> StructureSet:
         """The structure set of a course."""

@@ -12,9 +12,9 @@ from ert.domain.patient import Course, Patient
 from ert.domain.record import DicomFile, ImageHead
 from ert.domain.structure import StructureSet
 from ert.errors import DigestMismatch, ImportRejected, NotFound, StaleRevision
-from ert.geometry.grid import VoxelGrid
 from ert.storage import codec, documents, originals, schema, structure_sets
 from ert.storage.envelope import FileKind
+from ert.storage.overview import image_head
 from ert.storage.patient_records import MRN_INDEX, document_cell, merged_rows, mrn_index, record_of
 from ert.storage.records import Records, Row, the_file
 
@@ -66,14 +66,9 @@ class PatientRepository:
 
     def image_head(self, image_id: str) -> ImageHead:
         """Return the description of an image without reading its voxels."""
-        content, _ = self._image_content(image_id)
-        grid = documents.from_content(content["grid"], VoxelGrid)
-        return ImageHead(
-            image_id=image_id,
-            description=content["description"],
-            shape_zyx=grid.shape_zyx,
-            spacing_cm=grid.spacing_cm,
-        )
+        with self._records.database.read() as connection:
+            row = self._records.row(connection, schema.image, image_id)
+        return image_head(self._records, row)
 
     def image(self, image_id: str) -> CtImage:
         """Return an image with its voxels, verified against the digest of the import.

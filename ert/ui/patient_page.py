@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ert.app.jobs import Lane
+from ert.app.jobs import JobContext, Lane
 from ert.app.session import CourseRow, PatientRow, SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
@@ -27,9 +27,11 @@ from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
-from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
+from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole, search_texts
 from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
+
+_FEW = 200  # patients whose rows are opened at once, and read before anything is shown
 
 
 class PatientPage(QWidget):
@@ -72,6 +74,7 @@ class PatientPage(QWidget):
         self._empty = QWidget()
         self._places = QStackedWidget()
         self._rows: tuple[PatientRow, ...] = ()
+        self._texts: list[str] = []
         self._build()
         self._wanted: tuple[str, str] | None = None
         self.refresh()
@@ -153,31 +156,61 @@ class PatientPage(QWidget):
         self._wanted = (select_course, select_plan) if select_course or select_plan else None
         self._session.jobs.submit(
             Lane.IO,
-            lambda _ctx: self._session.patients(),
+            lambda _ctx: self._session.patient_heads(),
             title="Reading patients",
             can_stop=False,
+            supersedes="patients",
+            on_done=self._read_courses,
+            on_failed=self._failed,
+        )
+
+    def _read_courses(self, heads: Sequence[PatientRow]) -> None:
+        """Read what is below the patients; a long list is shown without it until then."""
+        if len(heads) > _FEW and not self._rows:
+            self._show((heads, search_texts(heads)))
+
+        def work(ctx: JobContext) -> tuple[Sequence[PatientRow], list[str]]:
+            rows = self._session.with_courses(heads, ctx)
+            return rows, search_texts(rows)
+
+        self._session.jobs.submit(
+            Lane.IO,
+            work,
+            title="Reading courses and plans",
             supersedes="patients",
             on_done=self._show,
             on_failed=self._failed,
         )
 
-    def _show(self, rows: Sequence[PatientRow]) -> None:
+    def _show(self, read: tuple[Sequence[PatientRow], list[str]]) -> None:
+        rows, self._texts = read
         self._rows = tuple(rows)
         self.show_inactive.setVisible(any(not row.is_active for row in rows))
         self._list_rows()
 
     def _list_rows(self) -> None:
+        chosen = self.chosen_patient
         wanted = self._wanted or self._selected_ids()
-        self.model.show_rows([row for row in self._rows if row.is_active or self.show_inactive.isChecked()])
+        shown = [
+            (row, text)
+            for row, text in zip(self._rows, self._texts, strict=True)
+            if row.is_active or self.show_inactive.isChecked()
+        ]
+        self.model.show_rows([row for row, _ in shown], [text for _, text in shown])
         self._places.setCurrentIndex(0 if self._rows else 1)
-        self.tree.expandAll()
+        self._expand()
         header = self.tree.header()
         for column, width in enumerate((330, 130, 100)):
             self.tree.setColumnWidth(column, width)
         header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(4, QHeaderView.ResizeMode.ResizeToContents)
-        self._select(*wanted)
+        self._select(*wanted, "" if chosen is None or self._wanted else chosen.id)
         self._current_changed(self.tree.currentIndex(), QModelIndex())
+
+    def _expand(self) -> None:
+        """Open what is shown; of a long list, what somebody chooses."""
+        if self.filter.rowCount() <= _FEW:
+            self.tree.expandAll()
 
     def _selected_ids(self) -> tuple[str, str]:
         row = self._row()
@@ -185,28 +218,19 @@ class PatientPage(QWidget):
             return row.course_id, row.plan_id
         return (row.course.id, "") if isinstance(row, CourseRow) else ("", "")
 
-    def _select(self, course_id: str, plan_id: str) -> None:
-        def visit(parent: QModelIndex) -> QModelIndex | None:
-            for n in range(self.filter.rowCount(parent)):
-                index = self.filter.index(n, 0, parent)
-                row = index.data(RowRole)
-                is_plan = isinstance(row, PlanHead) and row.plan_id == plan_id
-                is_course = isinstance(row, CourseRow) and row.course.id == course_id and not plan_id
-                if is_plan or is_course:
-                    return index
-                found = visit(index)
-                if found is not None:
-                    return found
-            return None
-
-        index = visit(QModelIndex()) or self.filter.index(0, 0)
+    def _select(self, course_id: str, plan_id: str, patient_id: str = "") -> None:
+        found = self.model.find(patient_id=patient_id, course_id=course_id, plan_id=plan_id)
+        index = self.filter.mapFromSource(found) if found.isValid() else self.filter.index(0, 0)
         if index.isValid():
             self.tree.setCurrentIndex(index)
             self.tree.scrollTo(index)
 
     def _search_changed(self, text: str) -> None:
-        self.filter.setFilterFixedString(text)
-        QTimer.singleShot(0, self, self.tree.expandAll)
+        chosen = self.chosen_patient
+        course_id, plan_id = self._selected_ids()
+        self.filter.search(text)
+        self._expand()
+        self._select(course_id, plan_id, "" if chosen is None else chosen.id)
 
     # ---- selection -----------------------------------------------------------------------------------------------
 
