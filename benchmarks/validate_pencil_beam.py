@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from scipy.ndimage import map_coordinates, uniform_filter
+from validation_record import curves, write_record
 
 from ert.commissioning.package import read_package
 from ert.domain.beam_model import MachinePackage
@@ -222,9 +223,12 @@ def main() -> None:
             f"{r['centre']:7.4f} "
             f"{r['dR50_mm']:6.2f} {r['dR90_mm']:6.2f} {r['seconds']:6.2f} {r['noise_pct']:6.2f}", flush=True,
         )  # fmt: skip
-        rows.append({k: v for k, v in r.items() if k not in ("truth", "ours")})
+        rows.append(r | {"curves": curves(r["truth"], r["ours"])})
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=1))
+        write_record(
+            arguments.json, engine=arguments.algorithm, package=package, rows=rows,
+            settings={"tissue_voxel_cm": arguments.voxel},
+        )  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@
     ├─ Refused       the user can put it right; shown at the field
     │   ├─ InvalidPlan  ImportRejected  OutsideModel  NotPermitted  NotManufacturable
     │   ├─ InvalidBeamData  ExportRejected
-    │   └─ InvalidSite  NotFound
+    │   └─ InvalidSite  NotFound  SignInLocked
     ├─ Conflict      a colleague was first; the user chooses
     │   └─ StaleRevision  PlanLocked  OrderAlreadySent
     ├─ Unavailable   the world failed; trying again may help
@@ -105,6 +105,12 @@ class NotFound(Refused):
     """No record of that id in this site."""
 
     code = "ERT-190"
+
+
+class SignInLocked(Refused):
+    """Too many attempts to sign in failed."""
+
+    code = "ERT-195"
 
 
 class Conflict(ErtError):

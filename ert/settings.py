@@ -22,6 +22,7 @@ VERSION = 1
 FILE_NAME = "settings.toml"
 GIGABYTE = 1_000_000_000
 MAXIMUM_LIMIT_GIGABYTES = 10_000
+MAXIMUM_SESSION_MINUTES = 60
 _MAXIMUM_BYTES = 64 * 1024
 
 
@@ -80,10 +81,38 @@ class CacheSettings:
 
 
 @attrs.frozen(kw_only=True)
+class SessionSettings:
+    """How long nobody may be seen before the screen is locked, and how often an account is looked at again.
+
+    Attributes
+    ----------
+    lock_after_minutes : without key or mouse; there is no way to switch the lock off.
+    revalidate_minutes : between two looks at the account of who is signed in.
+
+    Raises
+    ------
+    Refused
+        For a time out of its range.
+    """
+
+    lock_after_minutes: int = 15
+    revalidate_minutes: int = 5
+
+    def __attrs_post_init__(self) -> None:
+        for minutes, what in (
+            (self.lock_after_minutes, "The screen is locked"),
+            (self.revalidate_minutes, "Accounts are looked at again"),
+        ):
+            if not 1 <= minutes <= MAXIMUM_SESSION_MINUTES:
+                raise Refused(f"{what} after 1 to {MAXIMUM_SESSION_MINUTES} minutes, not after {minutes}.")
+
+
+@attrs.frozen(kw_only=True)
 class Settings:
     """All groups."""
 
     cache: CacheSettings = attrs.field(factory=CacheSettings)
+    session: SessionSettings = attrs.field(factory=SessionSettings)
 
 
 def load_settings(path: Path | None = None) -> Settings:

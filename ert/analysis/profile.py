@@ -125,6 +125,28 @@ def profile_quantities(position_cm: ArrayLike, dose: ArrayLike) -> ProfileQuanti
     )
 
 
+def width_and_penumbra_cm(position_cm: ArrayLike, dose: ArrayLike) -> tuple[float, float]:
+    """Field size at half of the axis value, and penumbra 80–20 % as the mean of the sides, for curves of any quality.
+
+    Parameters
+    ----------
+    position_cm : (n,) rising; dose : (n,) in any unit. A profile that begins or ends at the axis counts for both sides.
+
+    Returns
+    -------
+    width_cm, penumbra_cm : nan where the profile does not fall through the levels (a tail of photons, a short scan).
+    """
+    x, y = np.asarray(position_cm, dtype=np.float64), np.asarray(dose, dtype=np.float64)
+    axis = float(np.interp(0.0, x, y))
+    sides = [(x, y)] if x[-1] > 0 else []
+    sides += [(-x[::-1], y[::-1])] if x[0] < 0 else []
+    if axis <= 0 or not sides:
+        return np.nan, np.nan
+    places = [[last_crossing_cm(*side, level * axis) for level in (0.5, 0.8, 0.2)] for side in sides]
+    found = np.array([[np.nan if p is None else p for p in row] for row in places])
+    return 2.0 * float(found[:, 0].mean()), float((found[:, 2] - found[:, 1]).mean())
+
+
 def dose_along_line(
     dose_gy: NDArray[Any], grid: VoxelGrid, start_cm: ArrayLike, end_cm: ArrayLike, *, step_cm: float = 0.1
 ) -> tuple[F64, F32]:

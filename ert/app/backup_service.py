@@ -10,6 +10,7 @@ from pathlib import Path
 import attrs
 
 from ert.app.jobs import JobContext
+from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
 from ert.domain.backup import BackupInfo, Retention, is_due, is_overdue
@@ -51,6 +52,7 @@ class BackupStanding:
     finding: Finding | None
 
 
+@guarded
 class BackupService:
     """Makes, lists and verifies backups of one opened site; every method may run on any thread.
 

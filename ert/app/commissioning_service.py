@@ -11,14 +11,16 @@ from typing import Any
 
 from ert.commissioning.commission import commission
 from ert.commissioning.package import write_package
+from ert.domain.acceptance import AcceptanceTest
 from ert.domain.commissioning import (
-    AcceptanceTest,
+    CheckComparison,
     CommissioningReport,
     CurveComparison,
     EnergyReport,
     OutputComparison,
 )
 from ert.errors import InvalidBeamData, StorageFailed
+from ert.reports.model_figures import check_top_cgy, worst_after_shift_pct
 
 
 def _no_progress(_fraction: float, _text: str = "") -> None:
@@ -127,6 +129,7 @@ def _engine(energy: EnergyReport) -> dict[str, Any]:
         "valid_ssd_cm": [energy.ssd_min_cm, energy.ssd_max_cm],
         "smallest_cutout_side_cm": energy.min_side_cm,
         "limits": list(energy.limits),
+        "checks": [_check(c) for c in energy.checks],
         "acceptance": [_test(t) for t in energy.acceptance],
     }
 
@@ -139,6 +142,17 @@ def _test(test: AcceptanceTest) -> dict[str, Any]:
         "worst": test.found,
         "where": test.where,
         "verdict": test.verdict.value,
+    }
+
+
+def _check(check: CheckComparison) -> dict[str, Any]:
+    top = check_top_cgy(check)
+    return {
+        "name": check.name,
+        "kind": check.kind,
+        "phantom": check.phantom,
+        "refusal": check.refusal or None,
+        "lines": [_curve(c) | {"worst_percent": worst_after_shift_pct(c, top)} for c in check.curves],
     }
 
 

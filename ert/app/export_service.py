@@ -9,6 +9,7 @@ from pathlib import Path
 from ert.app.dose_state import DoseState, DoseStatus
 from ert.app.jobs import JobContext
 from ert.app.machine_checks import machines_of
+from ert.app.permissions import guarded
 from ert.app.session import SiteSession
 from ert.app.workspace import PlanWorkspace
 from ert.dicom.attributes import Origin
@@ -18,6 +19,7 @@ from ert.domain.record import Finding, Severity
 from ert.errors import ExportRejected
 
 
+@guarded
 def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSource:
     """All that an export needs, taken now; to be written by `write_export`, on any thread.
 
@@ -76,6 +78,7 @@ def _beam_dose_gy(plan: Plan, dose: DoseState) -> dict[int, float]:
     return {b.beam_number: b.given_dose_gy / fractions for b in dose.beams if b.given_dose_gy is not None}
 
 
+@guarded
 def write_export(
     session: SiteSession, plan_id: str, source: ExportSource, folder: Path, ctx: JobContext
 ) -> tuple[Path, ...]:
@@ -92,6 +95,7 @@ def write_export(
     return files.paths
 
 
+@guarded
 def export_plan(session: SiteSession, workspace: PlanWorkspace, folder: Path, ctx: JobContext) -> tuple[Path, ...]:
     """Export the plan of a workspace; raises as `export_source` and `write_export` do."""
     return write_export(session, workspace.plan.id, export_source(session, workspace), folder, ctx)

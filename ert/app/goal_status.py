@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from ert.app.permissions import guarded
 from ert.app.workspace import PlanWorkspace
 from ert.domain.plan import Goal
 from ert.errors import ErtError
@@ -20,6 +21,7 @@ class GoalStatus:
     problem: str = ""
 
 
+@guarded
 def judge(workspace: PlanWorkspace, goal: Goal) -> GoalStatus:
     """Judge one goal by the current dose."""
     name = workspace.structures.structure(goal.structure_number).name

@@ -9,6 +9,7 @@ import attrs
 
 from ert.app.jobs import JobContext
 from ert.app.patient_service import ImportOutcome, ImportPreview, ImportService, Selection, choose_automatically
+from ert.app.permissions import guarded
 from ert.errors import Refused
 
 
@@ -28,6 +29,7 @@ class ImportReport:
     left_out: tuple[LeftOut, ...]
 
 
+@guarded
 def import_everything(service: ImportService, sources: Sequence[Path], ctx: JobContext) -> ImportReport:
     """Scan the sources and import each CT series that has one structure set, or is a patient's only one.
 

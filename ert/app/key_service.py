@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from ert.app.jobs import JobContext
+from ert.app.permissions import guarded
 from ert.app.ports import PendingSite, SiteStore
 from ert.app.tissue_library import Run
 from ert.domain.site_keys import KeyState
@@ -19,6 +20,7 @@ class RenewedFiles:
     damaged: int
 
 
+@guarded
 class KeyService:
     """Every method may run on any thread.
 
@@ -37,10 +39,6 @@ class KeyService:
     def state(self) -> KeyState:
         """How the keys stand."""
         return self._db(self._store.keys.state)
-
-    def change_password(self, password: str, new_password: str) -> None:
-        """Give the signed-in user another password; `WrongKey`, `InvalidSite` if that does not go."""
-        self._db(lambda: self._store.keys.change_password(password, new_password))
 
     def prepare_recovery_code(self) -> PendingSite:
         """Begin a new recovery code."""

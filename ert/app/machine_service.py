@@ -79,6 +79,7 @@ def machine_summary(package: MachinePackage) -> dict[str, Any]:
         "limits": _limits(configuration),
         "clearance_cm": configuration.clearance_cm,
         "collimator_head": None if configuration.head is None else attrs.asdict(configuration.head),
+        "mu_action_levels": attrs.asdict(configuration.mu_levels),
         "has_symmetric_jaws": configuration.has_symmetric_jaws,
         "applicators": [_applicator(machine, a) for a in machine.applicators],
         "block_materials": [attrs.asdict(m) for m in configuration.block_materials],

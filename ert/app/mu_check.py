@@ -13,7 +13,6 @@ from ert.domain.beam_model import BeamModel
 from ert.domain.identity import digest_of
 from ert.domain.machine import Machine
 from ert.domain.monitor_units import (
-    ActionLevels,
     BeamMuCheck,
     CutoutWay,
     Factor,
@@ -78,9 +77,8 @@ class MuChecker:
     patient_position : of the image the plan is made on.
     """
 
-    def __init__(self, models: Models, *, patient_position: str, levels: ActionLevels | None = None) -> None:
+    def __init__(self, models: Models, *, patient_position: str) -> None:
         self._models, self._position = models, patient_position
-        self.levels = levels or ActionLevels()
         self._known: dict[str, FieldCheck] = {}
         self._last: tuple[Plan, DoseState, tuple[BeamMuCheck, ...]] | None = None
 
@@ -106,9 +104,9 @@ class MuChecker:
             at_cm=found.at_cm,
         )
         sheet, refusal = make_worksheet(tables, field)
-        verdict = Verdict.NOT_CHECKED
+        levels, verdict = machine.configuration.mu_levels, Verdict.NOT_CHECKED
         if sheet is not None:
-            verdict = self.levels.verdict(engine_mu=dose.mu, tg71_mu=sheet.tg71_mu)
+            verdict = levels.verdict(engine_mu=dose.mu, tg71_mu=sheet.tg71_mu)
         return BeamMuCheck(
             beam_number=beam.number,
             beam_name=beam.name,
@@ -125,7 +123,7 @@ class MuChecker:
             refusal=refusal,
             ways=found.ways,
             verdict=verdict,
-            levels=self.levels,
+            levels=levels,
         )
 
     def _field(
@@ -165,6 +163,7 @@ def mu_findings(checks: Sequence[BeamMuCheck]) -> Iterator[Finding]:
     """What the checks have to say: disagreement, absence of a check, too few or broken monitor units."""
     for check in checks:
         yield from _verdict_findings(check)
+        yield from _ways_findings(check)
         if check.engine_mu < check.levels.minimum_mu:
             yield _finding(
                 check,
@@ -208,6 +207,24 @@ def _verdict_findings(check: BeamMuCheck) -> Iterator[Finding]:
         yield _finding(check, Severity.WARNING, "mu-shape", f"Beam '{check.beam_name}': {note}")
     for note in check.worksheet.assumptions:
         yield _finding(check, Severity.NOTE, "mu-assumed", f"Beam '{check.beam_name}': {note}")
+
+
+def _ways_findings(check: BeamMuCheck) -> Iterator[Finding]:
+    """Three ways to the cutout factor that do not agree: one of them, or a measurement, is wrong here."""
+    difference_pct = check.ways_difference_pct
+    if difference_pct is None:
+        return
+    verdict = check.levels.verdict_on_factor(difference_pct)
+    if verdict is Verdict.AGREES:
+        return
+    above = "action level" if verdict is Verdict.ACTION else "level for investigating"
+    yield _finding(
+        check,
+        Severity.WARNING,
+        "mu-ways",
+        f"Beam '{check.beam_name}': the ways to the cutout factor differ by {difference_pct:+.1f} %, above the "
+        f"{above}. Measure this cutout.",
+    )
 
 
 def _finding(check: BeamMuCheck, severity: Severity, code: str, sentence: str) -> Finding:

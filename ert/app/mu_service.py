@@ -17,7 +17,7 @@ from ert.commissioning.package import read_package
 from ert.dicom.plan import read_rt_plan
 from ert.domain.beam_model import BeamModel, MachinePackage
 from ert.domain.device import Aperture, Outline, to_outline
-from ert.domain.monitor_units import ActionLevels, BeamMuCheck, Verdict
+from ert.domain.monitor_units import BeamMuCheck, Verdict
 from ert.dose.geometry import BeamGeometry
 from ert.dose.monitor import round_mu
 from ert.dose.output import rectangle_cm
@@ -55,7 +55,7 @@ class MuChecks:
     notes: tuple[str, ...] = ()
 
 
-def check_typed(machine: Path, field: TypedField, *, levels: ActionLevels | None = None) -> MuChecks:
+def check_typed(machine: Path, field: TypedField) -> MuChecks:
     """Monitor units of a typed field in flat water, by engine and by hand.
 
     Raises
@@ -75,15 +75,13 @@ def check_typed(machine: Path, field: TypedField, *, levels: ActionLevels | None
     geometry = _geometry(package, field.applicator_id, field.outline_cm)
     check = _checked(
         package, model, geometry, ssd_cm=field.ssd_cm, dose_cgy=field.dose_cgy, depth_cm=field.depth_cm,
-        engine_mu=None, number=1, name="typed", levels=levels or ActionLevels(),
+        engine_mu=None, number=1, name="typed",
     )  # fmt: skip
     subject = f"{field.energy_mev:g} MeV, {field.applicator_id}, SSD {field.ssd_cm:g} cm"
     return MuChecks(package=package, subject=subject, checks=(check,))
 
 
-def check_dicom_plan(
-    machine: Path, plan_file: Path, *, ssd_cm: float | None = None, levels: ActionLevels | None = None
-) -> MuChecks:
+def check_dicom_plan(machine: Path, plan_file: Path, *, ssd_cm: float | None = None) -> MuChecks:
     """Monitor units of every electron beam of an RT Plan: its MU against those by hand for the engine's given dose.
 
     Parameters
@@ -100,14 +98,12 @@ def check_dicom_plan(
         raise ImportRejected(f"Plan file '{plan_file}' does not exist.")
     plan = read_rt_plan(plan_file)
     planned = planned_beams(plan, package)
-    checks = tuple(_planned_check(package, item, ssd_cm, levels or ActionLevels()) for item in planned.beams)
+    checks = tuple(_planned_check(package, item, ssd_cm) for item in planned.beams)
     notes = (*planned.notes, *(f"beam {p.beam.number}: {n}" for p in planned.beams for n in p.notes))
     return MuChecks(package=package, subject=f"RT Plan {plan.label}", checks=checks, notes=notes)
 
 
-def _planned_check(
-    package: MachinePackage, item: PlannedBeam, ssd_cm: float | None, levels: ActionLevels
-) -> BeamMuCheck:
+def _planned_check(package: MachinePackage, item: PlannedBeam, ssd_cm: float | None) -> BeamMuCheck:
     beam = item.beam
     distance_cm = item.stated_ssd_cm if item.stated_ssd_cm is not None else ssd_cm
     if distance_cm is None:
@@ -115,7 +111,6 @@ def _planned_check(
     return _checked(
         package, package.model(beam.energy_mev), _geometry(package, beam.applicator_id, beam.aperture.outline_cm),
         ssd_cm=distance_cm, dose_cgy=None, depth_cm=None, engine_mu=item.mu, number=beam.number, name=beam.name,
-        levels=levels,
     )  # fmt: skip
 
 
@@ -149,7 +144,6 @@ def _checked(
     engine_mu: float | None,
     number: int,
     name: str,
-    levels: ActionLevels,
 ) -> BeamMuCheck:
     """One field: either the dose or the engine's monitor units are given, the other follows from the engine."""
     check_beam(model, geometry)
@@ -173,6 +167,7 @@ def _checked(
             depth_cm=depth_cm, at_cm=found.at_cm,
         ),
     )  # fmt: skip
+    levels = package.machine.configuration.mu_levels
     verdict = Verdict.NOT_CHECKED if sheet is None else levels.verdict(engine_mu=mu, tg71_mu=sheet.tg71_mu)
     return BeamMuCheck(
         beam_number=number, beam_name=name, machine_name=package.machine.name, energy_mev=model.energy_mev,

@@ -8,6 +8,7 @@ from pathlib import Path
 import attrs
 
 from ert.app.jobs import JobContext
+from ert.app.permissions import guarded
 from ert.app.session import SiteSession
 from ert.dicom.ct import CtFile
 from ert.dicom.grouping import ScannedStudy, ScanResult
@@ -47,6 +48,7 @@ class ImportOutcome:
     findings: tuple[Finding, ...]
 
 
+@guarded
 class ImportService:
     """Imports into one site."""
 

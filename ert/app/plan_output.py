@@ -10,18 +10,21 @@ from pathlib import Path
 from ert.app.dose_state import DoseStatus
 from ert.app.goal_status import GoalStatus, judge
 from ert.app.machine_checks import machines_of
+from ert.app.permissions import guarded
+from ert.app.point_doses import PointDose, point_doses
 from ert.app.workspace import PlanWorkspace
 from ert.domain.dvh import Dvh
 from ert.domain.identity import array_digest
 from ert.errors import ExportRejected, StorageFailed
 from ert.reports.mu_sheet import mu_sheet_pdf
 from ert.reports.pictures import plan_pictures
-from ert.reports.plan_content import BeamLine, GoalRow, MetricRow, PlanReport
+from ert.reports.plan_content import BeamLine, GoalRow, MetricRow, PlanReport, PointRow
 from ert.reports.plan_report import patient_line, plan_report_pdf
 
 REPORT_METRICS = ("D95%", "D50%", "D2%", "Mean", "Max")
 
 
+@guarded
 def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.datetime | None = None) -> PlanReport:
     """Everything a report or picture of the plan shows.
 
@@ -65,6 +68,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         dvhs=dvhs,
         metrics=tuple(_metric_rows(workspace, dvhs)),
         goals=tuple(_goal_row(judge(workspace, goal)) for goal in plan.goals),
+        points=tuple(_point_row(row, len(plan.beams)) for row in point_doses(plan, dose)),
         findings=workspace.findings,
         mu_checks=workspace.mu_checks,
         engine=dose.engine,
@@ -98,6 +102,21 @@ def _goal_row(status: GoalStatus) -> GoalRow:
     return GoalRow(goal=text, value=reached, state=state)
 
 
+def _point_row(row: PointDose, beam_count: int) -> PointRow:
+    if row.total_gy is None:
+        return PointRow(
+            name=row.point.name, position_cm=row.point.position_cm, total=row.problem,
+            beams=("\N{EN DASH}",) * beam_count,
+        )  # fmt: skip
+    return PointRow(
+        name=row.point.name,
+        position_cm=row.point.position_cm,
+        total=f"{row.total_gy:.2f}",
+        beams=tuple(f"{gy:.2f}" for gy in row.beams_gy),
+    )
+
+
+@guarded
 def finished_report(workspace: PlanWorkspace) -> PlanReport:
     """What goes on paper, with histograms; on the workspace's thread.
 
@@ -130,6 +149,7 @@ def write_report(report: PlanReport, path: Path) -> Path:
     return path
 
 
+@guarded
 def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | None = None) -> Path:
     """Write the monitor units of each beam, checked by hand, as PDF; returns the path.
 
@@ -159,6 +179,7 @@ def write_mu_sheets(workspace: PlanWorkspace, path: Path, *, now: dt.datetime | 
     return path
 
 
+@guarded
 def write_pictures(workspace: PlanWorkspace, folder: Path) -> tuple[Path, ...]:
     """Write PNG pictures of the plan; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+from ert.domain.account import Account, Grant
 from ert.domain.administration import PatientRecord
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
@@ -179,6 +180,31 @@ class LibraryStore(Protocol[T]):
         """
 
 
+class AccountStore(Protocol):
+    """The accounts of a site."""
+
+    def accounts(self) -> tuple[Account, ...]:
+        """All accounts, by name."""
+
+    def add(self, name: str, *, password: str, grant: Grant) -> Account:
+        """Add an account with a one-time password."""
+
+    def set_grant(self, user_id: str, grant: Grant) -> Account:
+        """Change what it may do; never leaves a site without an enabled administrator."""
+
+    def reset_password(self, user_id: str, password: str) -> Account:
+        """Give it a one-time password."""
+
+    def disable(self, user_id: str) -> Account:
+        """Close it; never leaves a site without an enabled administrator."""
+
+    def enable(self, user_id: str) -> Account:
+        """Open it again."""
+
+    def change_own_password(self, current: str, new: str) -> Account:
+        """Change the password of who is signed in."""
+
+
 class PendingBackup(Protocol):
     """A backup whose database is copied. What follows may be done by any one thread while the site is in use."""
 
@@ -219,9 +245,6 @@ class SiteKeys(Protocol):
     def state(self) -> KeyState:
         """How they stand."""
 
-    def change_password(self, password: str, new_password: str) -> None:
-        """Give the signed-in user another password; `WrongKey` if the present one is wrong."""
-
     def prepare_recovery_code(self) -> PendingSite:
         """Begin a new recovery code; it counts once it was typed back."""
 
@@ -256,6 +279,20 @@ class SiteStore(Protocol):
     @property
     def user_name(self) -> str:
         """Who is signed in."""
+
+    @property
+    def account(self) -> Account:
+        """The account of who is signed in, as last read."""
+
+    @property
+    def accounts(self) -> AccountStore:
+        """All accounts."""
+
+    def refresh_account(self) -> Account:
+        """Read the account of who is signed in again."""
+
+    def confirm_password(self, password: str) -> Account:
+        """Check the password of who is signed in; `WrongKey` if it is wrong, `SignInLocked` after too many tries."""
 
     @property
     def is_restored_copy(self) -> bool:

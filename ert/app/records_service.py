@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import attrs
 
 from ert.app.jobs import JobContext
+from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
 from ert.dicom.deidentify import anonymised_ct
@@ -48,6 +49,7 @@ class _Part:
     plans: list[Plan]
 
 
+@guarded
 class RecordsService:
     """Every method may run on any thread.
 

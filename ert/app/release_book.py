@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import attrs
 
+from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
 from ert.domain.beam_model import MachinePackage
@@ -34,6 +35,11 @@ class ReleaseStanding:
     entry: LibraryEntry[MachineRelease] | None = None
 
     @property
+    def short_text(self) -> str:
+        """For narrow places: state and version."""
+        return self.state.value if self.entry is None else f"{self.state.value}, version {self.entry.value.version}"
+
+    @property
     def text(self) -> str:
         """For lists: state, version, who, when."""
         if self.entry is None:
@@ -42,6 +48,7 @@ class ReleaseStanding:
         return f"{self.state.value} (version {self.entry.value.version}; {who})"
 
 
+@guarded
 class ReleaseBook:
     """The releases of a site, read once and after every change.
 
@@ -53,10 +60,13 @@ class ReleaseBook:
     def __init__(self, store: SiteStore, run: Run) -> None:
         self._store, self._run = store, run
         self._histories: tuple[Releases, ...] = ()
-        self.refresh()
+        self._read()
 
     def refresh(self) -> None:
         """Read everything again."""
+        self._read()
+
+    def _read(self) -> None:
         store = self._store
         self._histories = self._run(store.releases.history)
 

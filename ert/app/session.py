@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import attrs
 
+from ert.app.account_service import AccountService
 from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.key_service import KeyService
 from ert.app.machine_service import configured, refuse_other_geometry
+from ert.app.permissions import guarded
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.records_service import RecordsService
 from ert.app.release_book import ReleaseBook
+from ert.app.release_desk import ReleaseDesk
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package, write_package
+from ert.domain.account import Account
 from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
@@ -47,6 +52,7 @@ class PatientRow:
     is_complete: bool = True
 
 
+@guarded
 class SiteSession:
     """An opened site. Every call to the store runs on the database lane.
 
@@ -61,9 +67,11 @@ class SiteSession:
     models : machines of the site.
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
+    release_desk : where one is looked at and signed.
     backups : copies of the site, and how they stand.
     keys : passwords, recovery code and keys of the site.
     administration : corrections, merges and states of patients' records.
+    accounts : who may do what, and the own account.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -72,9 +80,11 @@ class SiteSession:
         self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
+        self.release_desk = ReleaseDesk(store, self._db, self.releases)
         self.backups = BackupService(store, self._db)
         self.keys = KeyService(store, self._db)
         self.administration = RecordsService(store, self._db)
+        self.accounts = AccountService(store, self._db)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -99,6 +109,11 @@ class SiteSession:
     def user_name(self) -> str:
         """Who is signed in."""
         return self.store.user_name
+
+    @property
+    def account(self) -> Account:
+        """The account of who is signed in, as last read."""
+        return self.store.account
 
     @property
     def caches(self) -> DoseCaches:
@@ -284,6 +299,16 @@ class SiteSession:
             If the name is empty or taken.
         """
         self._refuse_taken(plan.course_id, name)
+        return self._save_copy(plan, name)
+
+    def keep_edits(self, plan: Plan, *, at: dt.datetime) -> StoredPlan:
+        """Save the edits of somebody who cannot be asked, as a plan that says so; the plan they began with stays.
+
+        The one thing besides leaving that an account may do after it was disabled: its last work is not lost.
+        """
+        return self._save_copy(plan, f"{plan.name} – unsaved edits of {self.user_name}, {at:%Y-%m-%d %H:%M:%S}")
+
+    def _save_copy(self, plan: Plan, name: str) -> StoredPlan:
         beams = tuple(attrs.evolve(beam, id=new_id()) for beam in plan.beams)
         copy = attrs.evolve(plan, id=new_id(), name=name, beams=beams)
         return self._db(lambda: self.store.plans.save(copy, base_revision=0))

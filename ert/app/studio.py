@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
+from numpy.typing import NDArray
 
 from ert.app.commissioning_service import report_pdf, write_file
 from ert.app.jobs import Job, JobContext, Jobs, Lane
@@ -15,13 +17,51 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.commission import Commissioned, commission
 from ert.commissioning.difference import compare_packages
 from ert.commissioning.fit import FitStep
-from ert.commissioning.measured import BeamData, Curve
+from ert.commissioning.measured import BeamData, CheckLine, Curve, EnergyData
 from ert.commissioning.package import write_package
 from ert.domain.beam_model import MachinePackage
+from ert.domain.commissioning import CurveComparison, EnergyReport
 from ert.domain.model_difference import PackageDifference
 from ert.errors import Refused
 
-__all__ = ["BeamData", "Commissioned", "Curve", "FitStep", "Studio"]
+Float = NDArray[np.float64]
+__all__ = ["BeamData", "Commissioned", "FitStep", "MeasuredLine", "Studio", "computed_lines", "measured_lines"]
+
+
+@attrs.frozen(kw_only=True)
+class MeasuredLine:
+    """A measured curve of the fit or a line of a phantom check, ready to be listed and drawn.
+
+    Attributes
+    ----------
+    name : as in the report's comparisons.
+    is_along_depth : the position is a depth; else it runs across the beam.
+    position_cm, dose, sigma : the points.
+    """
+
+    name: str
+    file: str
+    is_along_depth: bool
+    position_cm: Float
+    dose: Float
+    sigma: Float
+
+
+def measured_lines(energy: EnergyData) -> tuple[MeasuredLine, ...]:
+    """Everything measured along lines at one energy: curves of the fit, then those of the checks."""
+    named: list[tuple[str, bool, Curve | CheckLine]] = [(c.name, c.kind == "depth_dose", c) for c in energy.curves]
+    named += [(f"{c.name}, {line.name}", line.along == "depth", line) for c in energy.checks for line in c.lines]
+    return tuple(
+        MeasuredLine(
+            name=name, file=c.file, is_along_depth=is_depth, position_cm=c.position_cm, dose=c.dose, sigma=c.sigma
+        )
+        for name, is_depth, c in named
+    )
+
+
+def computed_lines(report: EnergyReport) -> dict[str, CurveComparison]:
+    """Every comparison of an energy by name: curves of the fit and of the checks."""
+    return {c.name: c for c in (*report.curves, *(line for check in report.checks for line in check.curves))}
 
 
 class Studio:

@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar
 
 import attrs
 
+from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.domain.ct_curve import SiteCtCurve, check_site_curve
 from ert.domain.image import CtCurve, Material
@@ -51,6 +52,7 @@ def directly(fn: Callable[[], R], /) -> R:
     return fn()
 
 
+@guarded
 class TissueLibrary:
     """What the site keeps, read once and after every change.
 
@@ -65,10 +67,13 @@ class TissueLibrary:
         self._store, self._run = store, run
         self._curves: tuple[Curves, ...] = ()
         self._materials: tuple[Materials, ...] = ()
-        self.refresh()
+        self._read()
 
     def refresh(self) -> None:
         """Read everything again."""
+        self._read()
+
+    def _read(self) -> None:
         store = self._store
         self._curves, self._materials = self._run(lambda: (store.ct_curves.history(), store.materials.history()))
 

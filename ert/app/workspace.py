@@ -16,6 +16,7 @@ from ert.app.evaluation import Evaluation
 from ert.app.jobs import Job, JobContext, Jobs, Lane
 from ert.app.mu_check import MuChecker
 from ert.app.normalise import with_monitor_units, without_monitor_units
+from ert.app.permissions import guarded
 from ert.app.plan_checks import plan_findings
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
@@ -34,6 +35,7 @@ from ert.errors import ErtError, Refused
 SETTLE_S = 0.15  # further edits within this time join the same computation
 
 
+@guarded
 class PlanWorkspace:
     """An open plan.
 
@@ -79,8 +81,6 @@ class PlanWorkspace:
         self._save_error: BaseException | None = None
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
-
-    # ---- state ---------------------------------------------------------------------------------------------------
 
     @property
     def plan(self) -> Plan:

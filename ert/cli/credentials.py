@@ -83,8 +83,8 @@ def _need_terminal() -> None:
         )
 
 
-def write_recovery_file(path: Path, code: str) -> str:
-    """Write the recovery code to a new file only its owner can read, and return what was read back from it.
+def write_secret_file(path: Path, secret: str, *, what: str) -> str:
+    """Write a secret to a new file only its owner can read, and return what was read back from it.
 
     Raises
     ------
@@ -94,13 +94,13 @@ def write_recovery_file(path: Path, code: str) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(code + "\n")
+            file.write(secret + "\n")
             file.flush()
             os.fsync(file.fileno())
         return path.read_text(encoding="utf-8").strip()
     except FileExistsError as error:
         raise Refused(
-            f"The recovery file '{path}' is there already.", hint="Give a path where no file is; nothing was changed."
+            f"The {what} '{path}' is there already.", hint="Give a path where no file is; nothing was changed."
         ) from error
     except OSError as error:
-        raise Refused(f"The recovery file '{path}' cannot be written: {error.strerror}.") from error
+        raise Refused(f"The {what} '{path}' cannot be written: {error.strerror}.") from error

@@ -11,7 +11,7 @@ import typer
 
 from ert.app.curve_files import read_curve_file, write_curve_file
 from ert.app.tissue_library import TissueLibrary, directly
-from ert.cli.output import print_error, print_json, print_line, print_table
+from ert.cli.output import print_error, print_json, print_line, print_result, print_table
 from ert.cli.site import JsonOption, PasswordOption, SiteOption, UserOption, opened
 from ert.cli.wiring import Wiring
 from ert.domain.ct_curve import SiteCtCurve, curve_problems
@@ -137,10 +137,8 @@ def _add_export(group: typer.Typer, wiring: Wiring | None) -> None:
         with opened(wiring, site, user, password_fd) as store:
             entry = _version(TissueLibrary(store, directly), name, revision)
         write_curve_file(out, entry.value.curve)
-        if as_json:
-            print_json({**_described(entry), "file": str(out)})
-        else:
-            print_line(f"CT curve '{entry.value.name}', version {entry.revision}, was written to {out}.")
+        sentence = f"CT curve '{entry.value.name}', version {entry.revision}, was written to {out}."
+        print_result({**_described(entry), "file": str(out)}, sentence, as_json=as_json)
 
 
 def _add_withdraw(group: typer.Typer, wiring: Wiring | None) -> None:
@@ -158,10 +156,7 @@ def _add_withdraw(group: typer.Typer, wiring: Wiring | None) -> None:
         with opened(wiring, site, user, password_fd) as store:
             library = TissueLibrary(store, directly)
             entry = library.withdraw_curve(library.curve_named(name).value.id, reason)
-        if as_json:
-            print_json(_described(entry))
-        else:
-            print_line(f"CT curve '{entry.value.name}' is withdrawn.")
+        print_result(_described(entry), f"CT curve '{entry.value.name}' is withdrawn.", as_json=as_json)
 
 
 def _store(library: TissueLibrary, value: SiteCtCurve, *, is_new_version: bool) -> LibraryEntry[SiteCtCurve]:

@@ -1,4 +1,4 @@
-"""``ert keys show`` and ``ert keys rotate``: passwords, recovery code and keys of a site."""
+"""``ert keys show`` and ``ert keys rotate``: recovery code and keys of a site; passwords are ``ert user``'s."""
 
 from __future__ import annotations
 
@@ -17,10 +17,6 @@ from ert.cli.wiring import Wiring
 from ert.domain.site_keys import KeyState
 from ert.errors import Refused
 
-NewPasswordOption = Annotated[
-    int | None,
-    typer.Option("--new-password-fd", min=0, help="File descriptor whose first line is the new password (password)."),
-]
 RecoveryFileOption = Annotated[
     Path | None,
     typer.Option(
@@ -33,7 +29,6 @@ RecoveryFileOption = Annotated[
 class What(enum.StrEnum):
     """What can be renewed."""
 
-    PASSWORD = "password"
     RECOVERY_CODE = "recovery-code"
     MASTER = "master"
     DATA = "data"
@@ -42,7 +37,7 @@ class What(enum.StrEnum):
 
 _HELP = """Renew keys. Killed at any moment, the site opens and the same command goes on.
 
-password: your own; recovery-code: the printed one, the former one ends; master: the key that wraps all others, after
+recovery-code: the printed one, the former one ends; master: the key that wraps all others, after
 somebody left who may have kept key files; data: the keys of database and files, after they may have been seen (nobody
 may have the site open); files: write what is still under earlier data keys anew, while everybody works.
 """
@@ -67,14 +62,11 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         site: SiteOption,
         user: UserOption = None,
         password_fd: PasswordOption = None,
-        new_password_fd: NewPasswordOption = None,
         recovery_file: RecoveryFileOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        if (new_password_fd is not None and what is not What.PASSWORD) or (
-            recovery_file is not None and what is not What.RECOVERY_CODE
-        ):
-            raise typer.BadParameter("--new-password-fd goes with 'password', --recovery-file with 'recovery-code'.")
+        if recovery_file is not None and what is not What.RECOVERY_CODE:
+            raise typer.BadParameter("--recovery-file goes with 'recovery-code'.")
         if not need(wiring).gateway().is_site(site):
             raise Refused(f"'{site}' is no ERT site.", hint="Give the folder that holds store.json.")
         name = credentials.ask_user(user)
@@ -82,7 +74,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         if what is What.DATA:
             with progress_bar() as progress:
                 need(wiring).gateway().renew_data_keys(site, user_name=name, password=password, progress=progress)
-        _rotate(need(wiring), what, site, (name, password), new_password_fd, recovery_file, as_json=as_json)
+        _rotate(need(wiring), what, site, (name, password), recovery_file, as_json=as_json)
 
     app.add_typer(group, name="keys")
 
@@ -92,7 +84,6 @@ def _rotate(  # noqa: PLR0917 - what the command line gave
     what: What,
     site: Path,
     who: tuple[str, str],
-    new_password_fd: int | None,
     recovery_file: Path | None,
     *,
     as_json: bool,
@@ -100,9 +91,7 @@ def _rotate(  # noqa: PLR0917 - what the command line gave
     from ert.app.jobs import JobContext
 
     with opened_session(wiring, site, who[0], None, password=who[1]) as (session, _):
-        if what is What.PASSWORD:
-            session.keys.change_password(who[1], credentials.ask_new_password(descriptor=new_password_fd))
-        elif what is What.RECOVERY_CODE:
+        if what is What.RECOVERY_CODE:
             pending = session.keys.prepare_recovery_code()
             confirm_code(pending, recovery_file, lambda typed: session.keys.confirm_recovery_code(pending, typed))
         elif what is What.MASTER:

@@ -32,6 +32,7 @@ from ert.cli import (
     restore,
     selftest,
     site,
+    user,
 )
 from ert.cli.output import print_error, print_json, print_line
 from ert.cli.wiring import Wiring
@@ -70,6 +71,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     cache.add(app, wiring)
     keys.add(app, wiring)
     records.add(app, wiring)
+    user.add(app, wiring)
     return app
 
 

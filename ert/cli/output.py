@@ -27,6 +27,14 @@ def print_error(text: str) -> None:
     sys.stderr.write(text + "\n")
 
 
+def print_result(value: dict[str, Any], text: str, *, as_json: bool) -> None:
+    """What a verb did: as a JSON object, or as a line for people."""
+    if as_json:
+        print_json(value)
+    else:
+        print_line(text)
+
+
 def print_table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table on stdout, as wide as the terminal allows; plain columns where there is no terminal."""
     if not sys.stdout.isatty():

@@ -9,7 +9,7 @@ import typer
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import directly
-from ert.cli.output import print_json, print_line, print_table
+from ert.cli.output import print_json, print_result, print_table
 from ert.cli.site import JsonOption, PasswordOption, SiteOption, UserOption, opened
 from ert.cli.wiring import Wiring
 from ert.domain.beam_model import MachinePackage
@@ -41,6 +41,10 @@ def _chosen(store: SiteStore, digest: str) -> MachinePackage:
     if len(found) != 1:
         raise NotFound(f"This site has no machine package {digest}.", hint="'ert release list' names them.")
     return found[0]
+
+
+def _named(package: MachinePackage) -> str:
+    return f"'{package.machine.name}', {package.digest[:_SHORT]}"
 
 
 def _described(package: MachinePackage, book: ReleaseBook) -> dict[str, Any]:
@@ -95,12 +99,8 @@ def _add_sign(group: typer.Typer, wiring: Wiring | None) -> None:
             book, package = ReleaseBook(store, directly), _chosen(store, digest)
             entry = book.release(package, statement)
             described = _described(package, book)
-        if as_json:
-            print_json(described)
-            return
-        print_line(f"'{package.machine.name}', {package.digest[:_SHORT]}: released as version {entry.value.version}.")
-        for model in package.models:
-            print_line(range_sentence(model))
+        first = f"{_named(package)}: released as version {entry.value.version}."
+        print_result(described, "\n".join([first, *map(range_sentence, package.models)]), as_json=as_json)
 
 
 def _add_withdraw(group: typer.Typer, wiring: Wiring | None) -> None:
@@ -119,7 +119,4 @@ def _add_withdraw(group: typer.Typer, wiring: Wiring | None) -> None:
             book, package = ReleaseBook(store, directly), _chosen(store, digest)
             book.withdraw(package.digest, reason)
             described = _described(package, book)
-        if as_json:
-            print_json(described)
-        else:
-            print_line(f"'{package.machine.name}', {package.digest[:_SHORT]}: the release is withdrawn.")
+        print_result(described, f"{_named(package)}: the release is withdrawn.", as_json=as_json)

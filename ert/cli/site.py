@@ -9,10 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ert.app.permissions import demand
 from ert.app.ports import PendingSite, SiteStore
 from ert.cli import credentials
 from ert.cli.output import print_error, print_json, print_line, print_table
 from ert.cli.wiring import Wiring
+from ert.domain.account import Right
 from ert.errors import Refused
 
 SiteOption = Annotated[Path, typer.Option("--site", help="Folder of the site.")]
@@ -31,14 +33,25 @@ def need(wiring: Wiring | None) -> Wiring:
 
 
 @contextmanager
-def opened(wiring: Wiring | None, path: Path, user: str | None, descriptor: int | None) -> Iterator[SiteStore]:
-    """An opened site, closed at the end; asks for what the command line did not give."""
+def opened(
+    wiring: Wiring | None,
+    path: Path,
+    user: str | None,
+    descriptor: int | None,
+    *,
+    right: Right = Right.VIEW,
+    doing: str = "work with this site",
+    password: str | None = None,
+) -> Iterator[SiteStore]:
+    """An opened site, closed at the end; asks for what was not given, and refuses an account without the right."""
     gateway = need(wiring).gateway()
     if not gateway.is_site(path):
         raise Refused(f"'{path}' is no ERT site.", hint="Make one with: ert site create DIR --name … --admin NAME")
     name = credentials.ask_user(user)
-    store = gateway.open(path, user_name=name, password=credentials.ask_password("Password", descriptor=descriptor))
-    with closing(store):
+    if password is None:
+        password = credentials.ask_password("Password", descriptor=descriptor)
+    with closing(gateway.open(path, user_name=name, password=password)) as store:
+        demand(store.account, right, doing)
         yield store
 
 
@@ -104,7 +117,7 @@ def confirm_code(pending: PendingSite, recovery_file: Path | None, confirm: Call
     is_done = False
     try:
         if recovery_file is not None:
-            typed = credentials.write_recovery_file(recovery_file, pending.recovery_code)
+            typed = credentials.write_secret_file(recovery_file, pending.recovery_code, what="recovery file")
         else:
             print_error("The recovery code. Print or write it down and keep it away from this computer:\n")
             print_error(f"    {pending.recovery_code}\n")

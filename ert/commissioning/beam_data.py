@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 
+from ert.commissioning.check_files import read_checks
 from ert.commissioning.configuration_file import CONFIGURATION_NAME, read_configuration
 from ert.commissioning.curve_files import (
     Csv,
@@ -126,13 +127,15 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
             inserts.extend(read_cutout_factors(content, machine))
         else:
             air.extend(read_air_profiles(content, s.text("applicator"), machine, s.where))
+    checks, absent = read_checks(folder, tree, energy_mev, machine, INDEX_NAME)
     return EnergyData(
         energy_mev=energy_mev,
         curves=tuple(curves),
         outputs=tuple(outputs),
         air_profiles=tuple(air),
         inserts=tuple(inserts),
-        missing=tuple(missing),
+        checks=checks,
+        missing=(*missing, *absent),
     )
 
 

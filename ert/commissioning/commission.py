@@ -14,8 +14,9 @@ from ert.commissioning.model import build_model
 from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.redefinition_model import build_redefinition
+from ert.domain.acceptance import EnergyAcceptance
 from ert.domain.beam_model import MachinePackage
-from ert.domain.commissioning import CommissioningReport
+from ert.domain.commissioning import CommissioningReport, EnergyReport, engines_of
 
 
 @attrs.frozen(kw_only=True)
@@ -81,6 +82,7 @@ def commission(
         origin=data.origin,
         is_demo=is_demo,
         output_tables=tuple(tables),
+        acceptance=tuple(a for report in reports for a in _acceptance(report)),
     )
     report = CommissioningReport(
         machine_name=data.machine.name,
@@ -90,3 +92,10 @@ def commission(
         energies=tuple(reports),
     )
     return Commissioned(package=package, report=report)
+
+
+def _acceptance(report: EnergyReport) -> list[EnergyAcceptance]:
+    """The tables of the engines of one energy."""
+    return [
+        EnergyAcceptance(energy_mev=of.energy_mev, engine=name, tests=of.acceptance) for name, of in engines_of(report)
+    ]

@@ -9,22 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.analysis.depth import depth_quantities, smooth_curve
+from ert.analysis.profile import width_and_penumbra_cm
 from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
 from ert.commissioning.fit import FitResult, absolute
+from ert.commissioning.gamma_along import gamma_along
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, middle_line, planes_cgy
+from ert.commissioning.phantom_check import compare_check
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
 from ert.commissioning.redefinition_model import RedefinedWater
 from ert.domain.beam_model import BeamModel, OutputCorrection
-from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison
+from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison, ProfileEdges
+from ert.domain.plan import Algorithm
 from ert.dose.fluence import Fluence
 from ert.dose.output import equivalent_square_cm, output_correction, rectangle_cm
 
 Float = NDArray[np.float64]
 _DEPTH_STEP_CM = 0.1
-_GAMMA_STEP_CM = 0.01
-_THRESHOLD_FRAC = 0.1
 _DEPTHS = (("R90", "r90_cm"), ("R80", "r80_cm"), ("R50", "r50_cm"), ("Rp", "rp_cm"))
 
 
@@ -75,22 +77,6 @@ class _RedefinedDose(_FieldDose):
         return self.correction * self._planes.axis_cgy(depths_cm)
 
 
-def gamma_along(position_cm: Float, measured: Float, computed: Float, *, dose_cgy: float, distance_cm: float) -> float:
-    """Percent of measured points above 10 % of the curve's maximum with gamma ≤ 1 (Low 1998), along the curve.
-
-    The measured curve is the reference; the computed one is interpolated linearly every 0.1 mm. `dose_cgy` is the dose
-    criterion, the same for all curves of a field: a part of the field's maximum dose (global).
-    """
-    top = float(measured.max())
-    fine = np.arange(position_cm[0], position_cm[-1] + _GAMMA_STEP_CM / 2, _GAMMA_STEP_CM)
-    values = np.interp(fine, position_cm, computed)
-    use = measured >= _THRESHOLD_FRAC * top
-    dose = (values[None, :] - measured[use, None]) / dose_cgy
-    distance = (fine[None, :] - position_cm[use, None]) / distance_cm
-    gamma = np.sqrt(np.min(dose**2 + distance**2, axis=1))
-    return float(100.0 * np.mean(gamma <= 1.0))
-
-
 def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
     if curve.kind == "depth_dose":
         depths = np.arange(0.0, curve.position_cm[-1] + _DEPTH_STEP_CM, _DEPTH_STEP_CM)
@@ -98,6 +84,7 @@ def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
     else:
         computed = dose.line(curve)
     measured = curve.dose
+    is_profile = curve.kind == "profile"
     return CurveComparison(
         name=curve.name,
         file=curve.file,
@@ -117,7 +104,14 @@ def _compare_curve(curve: Curve, dose: _FieldDose) -> CurveComparison:
         gamma_3_3_pct=gamma_along(
             curve.position_cm, measured, computed, dose_cgy=0.03 * dose.maximum_cgy, distance_cm=0.3
         ),
+        measured_edges=_edges(curve.position_cm, measured) if is_profile else None,
+        computed_edges=_edges(curve.position_cm, computed) if is_profile else None,
     )
+
+
+def _edges(position_cm: Float, dose: Float) -> ProfileEdges:
+    width_cm, penumbra_cm = width_and_penumbra_cm(position_cm, dose)
+    return ProfileEdges(width_cm=width_cm, penumbra_cm=penumbra_cm)
 
 
 def _depths(data: BeamData, energy: EnergyData, fit: FitResult, dose: _FieldDose) -> tuple[DepthComparison, ...]:
@@ -144,12 +138,13 @@ def _identity_error_pct(model: BeamModel, dose: _FieldDose) -> float:
 def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel) -> EnergyReport:
     """The report of one energy, of both engines where both were fitted."""
     fields = absolute_fields(data, energy)
-    report = _report(data, energy, fit, model, {f: _FieldDose(data, model, f) for f in fields})
+    plain = {f: _FieldDose(data, model, f) for f in fields}
+    report = _report(data, energy, fit, model, plain, is_redefined=False)
     redefinition = model.redefinition
     if redefinition is None:
         return report
     doses: dict[Field, _FieldDose] = {f: _RedefinedDose(data, model, f, redefinition.output) for f in fields}
-    other = _report(data, energy, fit, model, doses)
+    other = _report(data, energy, fit, model, doses, is_redefined=True)
     chi2 = _mean_square(other.curves)
     other = attrs.evolve(other, parameters=redefinition.parameters, fit_chi2=chi2)
     return attrs.evolve(report, redefinition=other)
@@ -166,7 +161,13 @@ def _mean_square(curves: Sequence[CurveComparison]) -> float:
 
 
 def _report(
-    data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel, doses: dict[Field, _FieldDose]
+    data: BeamData,
+    energy: EnergyData,
+    fit: FitResult,
+    model: BeamModel,
+    doses: dict[Field, _FieldDose],
+    *,
+    is_redefined: bool,
 ) -> EnergyReport:
     curves = [(c, doses[c.field]) for c in (absolute(c, data, energy) for c in energy.curves) if c is not None]
     outputs = []
@@ -186,6 +187,7 @@ def _report(
                 correction=dose.correction,
             )
         )
+    algorithm = Algorithm.PBRA if is_redefined else Algorithm.PENCIL_BEAM
     report = EnergyReport(
         energy_mev=energy.energy_mev,
         model_digest=model.digest,
@@ -200,5 +202,6 @@ def _report(
         ssd_max_cm=model.validity.ssd_max_cm,
         min_side_cm=model.validity.min_side_cm,
         limits=model.validity.limits,
+        checks=tuple(compare_check(data, model, check, algorithm) for check in energy.checks),
     )
     return attrs.evolve(report, acceptance=acceptance_tests(report, reference_name=data.reference.name))

@@ -2,7 +2,8 @@
 
 A folder with `machine_package.json`, an object with "format", "kind", "digest" and "package". The digest is
 `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
-Format 2 added the machine's configuration; in a package of format 1 it is the default, and the digest stays the same.
+Format 2 added the machine's configuration, format 3 the acceptance tables; in a package of an earlier format they have
+their defaults, and the digest stays the same.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 2
+FORMAT = 3
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 

@@ -6,6 +6,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ert.domain.acceptance import EnergyAcceptance
 from ert.domain.identity import ADDED_LATER, digest_of, read_only
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
@@ -249,7 +250,8 @@ class BeamModel:
 class MachinePackage:
     """A machine and its beam models, as written and read by `ert.commissioning.package`.
 
-    `output_tables` are the measured outputs for monitor units by hand, no part of any model; none in older packages.
+    `output_tables` are the measured outputs for monitor units by hand, no part of any model, `acceptance` what the
+    commissioning found; neither is in older packages.
     """
 
     machine: Machine
@@ -257,6 +259,7 @@ class MachinePackage:
     origin: str = ""
     is_demo: bool = False
     output_tables: tuple[OutputTables, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    acceptance: tuple[EnergyAcceptance, ...] = attrs.field(default=(), metadata=ADDED_LATER)
 
     def __attrs_post_init__(self) -> None:
         energies = tuple(m.energy_mev for m in self.models)
@@ -265,7 +268,7 @@ class MachinePackage:
 
     @property
     def digest(self) -> str:
-        """Digest of machine, models and output tables."""
+        """Digest of machine, models, output tables and acceptance."""
         return digest_of(self)
 
     def tables(self, energy_mev: float) -> OutputTables | None:

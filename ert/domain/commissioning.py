@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import math
 
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ert.domain.acceptance import AcceptanceTest
 from ert.domain.beam_model import FittedParameter
 from ert.domain.identity import read_only
 
@@ -25,16 +25,26 @@ def _row_field() -> Float:
 
 
 @attrs.frozen(kw_only=True)
+class ProfileEdges:
+    """Field width at 50 % and penumbra 80–20 % (mean of both sides), relative to the axis; nan where there are none."""
+
+    width_cm: float
+    penumbra_cm: float
+
+
+@attrs.frozen(kw_only=True)
 class CurveComparison:
     """One measured curve and the computed one at the same points.
 
     Attributes
     ----------
-    kind : "depth_dose" or "profile"; position_cm is depth or the off-axis position.
-    axis, depth_cm : of a profile ("crossline", "inline"); empty and NaN for a depth dose.
+    kind : "depth_dose", "profile" or "check" (a line of a phantom check); position_cm is depth or off-axis position.
+    axis, depth_cm : of a profile ("crossline", "inline"); empty and NaN for a depth dose. Of a check's line the
+        coordinate that runs ("x", "y", "depth").
     measured_cgy_per_mu, sigma_cgy_per_mu, computed_cgy_per_mu : at position_cm.
     gamma_2_2_pct, gamma_3_3_pct : percent of points above 10 % of the curve's maximum with gamma ≤ 1; the dose
         criterion is a part of the field's maximum dose (global), the distance lies along the curve.
+    measured_edges, computed_edges : of a profile; None for all else.
     """
 
     name: str
@@ -51,6 +61,8 @@ class CurveComparison:
     computed_cgy_per_mu: Float = _row_field()
     gamma_2_2_pct: float
     gamma_3_3_pct: float
+    measured_edges: ProfileEdges | None = None
+    computed_edges: ProfileEdges | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -85,30 +97,23 @@ class OutputComparison:
         return 100.0 * (self.computed_cgy_per_mu / self.measured_cgy_per_mu - 1.0)
 
 
-class Verdict(enum.StrEnum):
-    """Outcome of an acceptance test."""
-
-    PASSED = "passed"
-    FAILED = "failed"
-    NOT_MEASURED = "not measured"
-
-
 @attrs.frozen(kw_only=True)
-class AcceptanceTest:
-    """One row of the acceptance table.
+class CheckComparison:
+    """One phantom check: measured against computed along its lines.
 
     Attributes
     ----------
-    number, description, tolerance : as in the source (AAPM MPPG 5.b Table 10) or the project's own goals.
-    found : the worst figure with its unit; where : the field or curve it belongs to.
+    kind : "oblique" (oblique incidence or an irregular surface) or "heterogeneous".
+    phantom : what was irradiated and how, in words.
+    curves : of kind "check"; empty where the engine refused the case.
+    refusal : the engine's sentence; empty otherwise.
     """
 
-    number: str
-    description: str
-    tolerance: str
-    found: str
-    where: str
-    verdict: Verdict
+    name: str
+    kind: str
+    phantom: str
+    curves: tuple[CurveComparison, ...]
+    refusal: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -121,6 +126,7 @@ class EnergyReport:
         maximum (self-test; must stay below 0.1).
     smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
     limits : what was not measured and therefore limits the model.
+    checks : phantoms other than flat water at right angles; no part of the fit.
     acceptance : the figures above against published tolerances.
     redefinition : the same of the redefinition engine; None where it was not fitted.
     """
@@ -138,8 +144,15 @@ class EnergyReport:
     ssd_max_cm: float
     min_side_cm: float
     limits: tuple[str, ...]
+    checks: tuple[CheckComparison, ...] = ()
     acceptance: tuple[AcceptanceTest, ...] = ()
     redefinition: EnergyReport | None = None
+
+
+def engines_of(report: EnergyReport) -> tuple[tuple[str, EnergyReport], ...]:
+    """Name and report of every engine of one energy."""
+    both = (("pencil beam", report), ("PBRA", report.redefinition))
+    return tuple((name, of) for name, of in both if of is not None)
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,8 @@ import math
 import attrs
 
 from ert.domain.angle_scale import AngleScale, Jaws
+from ert.domain.identity import ADDED_LATER
+from ert.domain.monitor_units import ActionLevels
 from ert.errors import Refused
 
 DEFAULT_CLEARANCE_CM = 1.0
@@ -194,6 +196,7 @@ class MachineConfiguration:
     applicators, jaws, block_materials, head : see there; empty or None where not known.
     tray_distance_cm : source to block tray; None where it is the insert's downstream face.
     has_symmetric_jaws : jaws of a pair move together only.
+    mu_levels : from which differences on the hand check of monitor units asks for something.
     """
 
     revision: int = attrs.field(default=0, validator=attrs.validators.ge(0))
@@ -216,6 +219,7 @@ class MachineConfiguration:
     block_materials: tuple[BlockMaterial, ...] = _tuple_field()
     tray_distance_cm: float | None = None
     head: HeadCylinder | None = None
+    mu_levels: ActionLevels = attrs.field(factory=ActionLevels, metadata=ADDED_LATER)
 
     def __attrs_post_init__(self) -> None:
         _require(

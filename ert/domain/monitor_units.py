@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import enum
+import math
 
 import attrs
 
+from ert.errors import Refused
+
+PUBLISHED_LEVELS = "usual levels of AAPM TG-114 (Stern et al. 2011) and TG-71 (Gibbons et al. 2014)"
 _ROUNDING_MU = 0.5
+_LARGEST_PCT, _LARGEST_MU = 100.0, 1000.0
 
 
 class FactorSource(enum.StrEnum):
@@ -122,17 +127,47 @@ class Verdict(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class ActionLevels:
-    """When a difference of monitor units must be looked into.
+    """When a difference of monitor units must be looked into; part of a machine's configuration.
 
     Above `investigate_pct`, unless rounding to whole monitor units explains it: investigate. Above `action_pct` and
     above `action_mu`: act before treating. A beam of less than `minimum_mu` is questioned, because monitors are least
-    linear there.
+    linear there. The three ways to a cutout factor, and the factors of engine and worksheet, are compared by
+    `ways_investigate_pct` and `ways_action_pct`. `source` says whose levels these are.
+
+    Raises
+    ------
+    Refused
+        A level is no positive number, investigating would come after acting, or levels other than the published ones
+        name no source of their own.
     """
 
     investigate_pct: float = 3.0
     action_pct: float = 5.0
     action_mu: float = 2.0
     minimum_mu: float = 10.0
+    ways_investigate_pct: float = 3.0
+    ways_action_pct: float = 5.0
+    source: str = PUBLISHED_LEVELS
+
+    def __attrs_post_init__(self) -> None:
+        numbers = {a.name: getattr(self, a.name) for a in attrs.fields(ActionLevels) if a.name != "source"}
+        for name, value in numbers.items():
+            largest = _LARGEST_PCT if name.endswith("_pct") else _LARGEST_MU
+            if not (math.isfinite(value) and 0 < value <= largest):
+                raise Refused(
+                    f"The action level {name} is {value:g}; it must be above 0 and at most {largest:g}.",
+                    hint="Correct the machine's configuration.",
+                )
+        if self.investigate_pct > self.action_pct or self.ways_investigate_pct > self.ways_action_pct:
+            raise Refused(
+                "The level for investigating lies above the one for acting.", hint="Exchange or correct the two."
+            )
+        is_published = all(attrs.fields_dict(ActionLevels)[n].default == v for n, v in numbers.items())
+        if not self.source.strip() or (self.source == PUBLISHED_LEVELS and not is_published):
+            raise Refused(
+                "Action levels other than the published ones need a source of their own.",
+                hint="Say whose levels they are, for example the policy of your department and its date.",
+            )
 
     def verdict(self, *, engine_mu: float, tg71_mu: float) -> Verdict:
         """Judge the difference, in per cent of the monitor units checked by hand."""
@@ -142,6 +177,21 @@ class ActionLevels:
             return Verdict.ACTION
         is_rounding = difference_mu <= _ROUNDING_MU
         return Verdict.INVESTIGATE if difference_pct > self.investigate_pct and not is_rounding else Verdict.AGREES
+
+    def verdict_on_factor(self, difference_pct: float) -> Verdict:
+        """Judge the difference of a factor between two ways."""
+        if abs(difference_pct) > self.ways_action_pct:
+            return Verdict.ACTION
+        return Verdict.INVESTIGATE if abs(difference_pct) > self.ways_investigate_pct else Verdict.AGREES
+
+    @property
+    def text(self) -> str:
+        """All levels and whose they are, as a sentence."""
+        return (
+            f"Investigate above {self.investigate_pct:g} %; act above {self.action_pct:g} % and {self.action_mu:g} MU; "
+            f"factors and the three ways above {self.ways_investigate_pct:g} % and {self.ways_action_pct:g} %; "
+            f"at least {self.minimum_mu:g} MU. Levels: {self.source}."
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -173,6 +223,12 @@ class BeamMuCheck:
     ways: tuple[CutoutWay, ...]
     verdict: Verdict
     levels: ActionLevels
+
+    @property
+    def ways_difference_pct(self) -> float | None:
+        """Largest difference of a way to the cutout factor from the first there is; None with fewer than two."""
+        values = [w.factor.value for w in self.ways if w.factor is not None]
+        return max((100.0 * (v / values[0] - 1.0) for v in values[1:]), key=abs, default=None)
 
     @property
     def difference_mu(self) -> float | None:

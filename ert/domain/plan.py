@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import itertools
 
 import attrs
 
@@ -180,3 +181,36 @@ def without_beam(plan: Plan, number: int) -> Plan:
 def next_beam_number(plan: Plan) -> int:
     """The lowest number above all used ones."""
     return max((b.number for b in plan.beams), default=0) + 1
+
+
+def with_point(plan: Plan, point: PointOfInterest) -> Plan:
+    """The plan with this point added at the end, or put in place of the one of the same id.
+
+    Raises
+    ------
+    InvalidPlan
+        If its name is empty or another point's.
+    """
+    if not point.name.strip():
+        raise InvalidPlan("A point needs a name.")
+    if any(p.name == point.name and p.id != point.id for p in plan.points):
+        raise InvalidPlan(f"The plan has a point named '{point.name}' already.", hint="Choose another name.")
+    if any(p.id == point.id for p in plan.points):
+        return attrs.evolve(plan, points=tuple(point if p.id == point.id else p for p in plan.points))
+    return attrs.evolve(plan, points=(*plan.points, point))
+
+
+def without_point(plan: Plan, point_id: str) -> Plan:
+    """The plan without that point; `InvalidPlan` while the prescription is normalised to it."""
+    point = plan.point(point_id)
+    if plan.prescription.point_id == point_id:
+        raise InvalidPlan(
+            f"The prescription refers to point '{point.name}'.", hint="Normalise to something else, then remove it."
+        )
+    return attrs.evolve(plan, points=tuple(p for p in plan.points if p.id != point_id))
+
+
+def free_point_name(plan: Plan) -> str:
+    """The first of "Ref 1", "Ref 2", … that no point of the plan has."""
+    taken = {p.name for p in plan.points}
+    return next(f"Ref {n}" for n in itertools.count(1) if f"Ref {n}" not in taken)

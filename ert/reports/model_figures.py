@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.domain.commissioning import CurveComparison
+from ert.domain.commissioning import CheckComparison, CurveComparison
 
 Float = NDArray[np.float64]
 _THRESHOLD = 0.1
-
-
-@attrs.frozen(kw_only=True)
-class ProfileFigures:
-    """Field width at 50 % and penumbra 80–20 % (mean of both sides) of a profile, relative to its value on the axis."""
-
-    width_cm: float
-    penumbra_cm: float
+SHIFT_CM = 0.2
+"""How far the computed line of a phantom check may be shifted: the position of the phantom."""
+_SHIFT_STEP_CM = 0.01
 
 
 @attrs.frozen(kw_only=True)
@@ -31,33 +27,6 @@ class WorstPoint:
     measured_cgy_per_mu: float
     computed_cgy_per_mu: float
     difference_pct: float
-
-
-def _crossing(position_cm: Float, dose: Float, level: float) -> float:
-    """First position, going outward, where a falling curve reaches a level; NaN if it never does."""
-    below = np.flatnonzero(dose < level)
-    if not len(below) or below[0] == 0:
-        return float("nan")
-    i = int(below[0])
-    share = (dose[i - 1] - level) / (dose[i - 1] - dose[i])
-    return float(position_cm[i - 1] + share * (position_cm[i] - position_cm[i - 1]))
-
-
-def profile_figures(position_cm: Float, dose: Float) -> ProfileFigures:
-    """Width and penumbra of a profile measured on both sides of the axis, or on one side from the axis outward."""
-    axis = float(np.interp(0.0, position_cm, dose))
-    widths, penumbras = [], []
-    for side in (1.0, -1.0):
-        outward = position_cm * side >= 0
-        if np.count_nonzero(outward) < 3:  # noqa: PLR2004 - a profile of one side only
-            continue
-        order = np.argsort(position_cm[outward] * side)
-        x, y = (position_cm[outward] * side)[order], dose[outward][order]
-        widths.append(_crossing(x, y, 0.5 * axis))
-        penumbras.append(_crossing(x, y, 0.2 * axis) - _crossing(x, y, 0.8 * axis))
-    if not widths:
-        return ProfileFigures(width_cm=float("nan"), penumbra_cm=float("nan"))
-    return ProfileFigures(width_cm=2 * float(np.mean(widths)), penumbra_cm=float(np.mean(penumbras)))
 
 
 def worst_points(curves: Sequence[CurveComparison], count: int = 10) -> list[WorstPoint]:
@@ -82,3 +51,21 @@ def worst_points(curves: Sequence[CurveComparison], count: int = 10) -> list[Wor
                     )
                 )
     return sorted(points, key=lambda p: -abs(p.difference_pct))[:count]
+
+
+def check_top_cgy(check: CheckComparison) -> float:
+    """The largest measured dose of a check, cGy/MU."""
+    return max((float(c.measured_cgy_per_mu.max()) for c in check.curves), default=math.nan)
+
+
+def worst_after_shift_pct(curve: CurveComparison, top_cgy: float) -> float:
+    """Largest difference along a line, percent of `top_cgy`, when each point may look up to 2 mm to either side.
+
+    Computed minus measured, of the points measured above 10 % of `top_cgy`; nan where there is none.
+    """
+    shifts = np.arange(-SHIFT_CM, SHIFT_CM + _SHIFT_STEP_CM / 2, _SHIFT_STEP_CM)
+    at = curve.position_cm[:, None] + shifts[None, :]
+    near = np.interp(at, curve.position_cm, curve.computed_cgy_per_mu) - curve.measured_cgy_per_mu[:, None]
+    low, high = near.min(axis=1), near.max(axis=1)
+    left = np.where(low > 0, low, np.minimum(high, 0.0))[curve.measured_cgy_per_mu >= _THRESHOLD * top_cgy]
+    return 100.0 * float(left[np.argmax(np.abs(left))]) / top_cgy if len(left) else math.nan

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
-from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport, Verdict
-from ert.reports.model_figures import profile_figures, worst_points
+from ert.domain.acceptance import Verdict
+from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport
+from ert.reports.model_figures import SHIFT_CM, check_top_cgy, worst_after_shift_pct, worst_points
 from ert.reports.page import (
     ALARM,
     DEMO_MARK,
@@ -119,7 +120,8 @@ def _energy(energy: EnergyReport, engine: str) -> list[Flowable]:
         *_acceptance(energy),
         *_outputs(energy),
     ]
-    return [*story, *_plots(energy.curves), *_profiles(energy), *_points(energy), *_parameters(energy)]
+    own = [*_plots(energy.curves), *_profiles(energy), *_points(energy), *_checks(energy)]
+    return [*story, *own, *_parameters(energy)]
 
 
 def _acceptance(energy: EnergyReport) -> list[Flowable]:
@@ -155,7 +157,7 @@ def _outputs(energy: EnergyReport) -> list[Flowable]:
 def _plots(curves: Sequence[CurveComparison]) -> list[Flowable]:
     """A depth dose and the profiles of each field side by side."""
     fields = dict.fromkeys((c.applicator_id, c.cutout, c.ssd_cm) for c in curves)
-    drawings: list[Flowable] = []
+    drawings: list[LinePlot] = []
     for field in fields:
         own = [c for c in curves if (c.applicator_id, c.cutout, c.ssd_cm) == field]
         name = f"{field[0]} {field[1]} SSD {field[2]:g}"
@@ -164,10 +166,13 @@ def _plots(curves: Sequence[CurveComparison]) -> list[Flowable]:
         for kind, chosen, label in (("depth dose", depth, "depth (cm)"), ("profiles", profiles, "position (cm)")):
             if chosen:
                 drawings.append(_plot(f"{name}, {kind}", chosen, label))
-    rows = [drawings[n : n + 2] + [""] * (2 - len(drawings[n : n + 2])) for n in range(0, len(drawings), 2)]
-    if not rows:
-        return []
-    return [paragraph("Measured and computed", HEADING), Table(rows, colWidths=[TEXT_WIDTH / 2] * 2)]
+    return [paragraph("Measured and computed", HEADING), _pairs(drawings)] if drawings else []
+
+
+def _pairs(drawings: Sequence[Flowable]) -> Table:
+    """Drawings, two beside each other."""
+    rows = [[*drawings[n : n + 2], ""][:2] for n in range(0, len(drawings), 2)]
+    return Table(rows, colWidths=[TEXT_WIDTH / 2] * 2)
 
 
 def _plot(title: str, curves: Sequence[CurveComparison], x_label: str) -> LinePlot:
@@ -189,24 +194,36 @@ def _plot(title: str, curves: Sequence[CurveComparison], x_label: str) -> LinePl
     )
 
 
+def _checks(energy: EnergyReport) -> list[Flowable]:
+    """Phantom checks: what was irradiated, every line over the computed one, the worst point of each."""
+    story: list[Flowable] = []
+    for check in energy.checks:
+        story += [paragraph(f"Check: {check.name} ({check.kind})", HEADING), paragraph(f"{check.phantom}.")]
+        if check.refusal:
+            story.append(paragraph(f"Refused by the engine: {check.refusal}", ALARM))
+            continue
+        drawings = [_plot(c.name, [c], f"{c.axis} (cm)") for c in check.curves]
+        top = check_top_cgy(check)
+        rows = [
+            (c.name, _percent(c.gamma_3_3_pct), _percent(c.gamma_2_2_pct), f"{worst_after_shift_pct(c, top):+.2f} %")
+            for c in check.curves
+        ]
+        head = ("Line", "Gamma 3 %/3 mm", "Gamma 2 %/2 mm", f"Worst, {10 * SHIFT_CM:g} mm allowed")
+        story += [_pairs(drawings), table(head, rows, widths=(3, 1, 1, 1.2))]
+    return story
+
+
 def _profiles(energy: EnergyReport) -> list[Flowable]:
     rows: list[tuple[str, ...]] = []
     bad: list[int] = []
     for curve in energy.curves:
-        measured = profile_figures(curve.position_cm, curve.measured_cgy_per_mu)
-        computed = profile_figures(curve.position_cm, curve.computed_cgy_per_mu)
-        is_profile = curve.kind == "profile"
+        measured, computed = curve.measured_edges, curve.computed_edges
+        edges = ("", "")
+        if measured is not None and computed is not None:
+            edges = (_pair(measured.width_cm, computed.width_cm), _pair(measured.penumbra_cm, computed.penumbra_cm))
         if curve.gamma_3_3_pct < _PASS_PCT:
             bad.append(len(rows))
-        rows.append(
-            (
-                curve.name,
-                _percent(curve.gamma_3_3_pct),
-                _percent(curve.gamma_2_2_pct),
-                _pair(measured.width_cm, computed.width_cm) if is_profile else "",
-                _pair(measured.penumbra_cm, computed.penumbra_cm) if is_profile else "",
-            )
-        )
+        rows.append((curve.name, _percent(curve.gamma_3_3_pct), _percent(curve.gamma_2_2_pct), *edges))
     head = ("Curve", "Gamma 3 %/3 mm", "Gamma 2 %/2 mm", "Width 50 % cm meas. / comp.", "Penumbra 80\N{EN DASH}20 cm")
     return [paragraph("Curves", HEADING), table(head, rows, widths=(2.4, 0.9, 0.9, 1.2, 1.2), alarm_rows=bad)]
 

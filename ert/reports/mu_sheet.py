@@ -90,7 +90,7 @@ def sheet_story(check: BeamMuCheck) -> list[Flowable]:
 
 
 def _result(check: BeamMuCheck) -> list[Flowable]:
-    levels, sheet = check.levels, check.worksheet
+    sheet = check.worksheet
     difference = _DASH
     if check.difference_mu is not None and check.difference_pct is not None:
         difference = f"{check.difference_mu:+.1f} MU ({check.difference_pct:+.1f} %)"
@@ -101,10 +101,7 @@ def _result(check: BeamMuCheck) -> list[Flowable]:
     return [
         paragraph("Result", HEADING),
         table(head, [row], widths=(1, 1.2, 1.2, 2), alarm_rows=[0] if is_bad else []),
-        paragraph(
-            f"Investigate above {levels.investigate_pct:g} %; act above {levels.action_pct:g} % and "
-            f"{levels.action_mu:g} MU."
-        ),
+        paragraph(check.levels.text),
     ]
 
 

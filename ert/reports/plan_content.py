@@ -89,6 +89,16 @@ class GoalRow:
 
 
 @attrs.frozen(kw_only=True)
+class PointRow:
+    """One point of the plan: where it is, the plan's dose and each beam's, as texts."""
+
+    name: str
+    position_cm: Float3
+    total: str
+    beams: tuple[str, ...]
+
+
+@attrs.frozen(kw_only=True)
 class PlanReport:
     """All that a plan report shows. The dose must be the one computed for exactly this plan.
 
@@ -117,6 +127,7 @@ class PlanReport:
     dvhs: Sequence[DvhCurve] = ()
     metrics: tuple[MetricRow, ...] = ()
     goals: tuple[GoalRow, ...] = ()
+    points: tuple[PointRow, ...] = ()
     findings: tuple[Finding, ...] = ()
     mu_checks: tuple[BeamMuCheck, ...] = ()
     engine: str

@@ -185,6 +185,10 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
             paragraph(f"Dose and volume ({phrase})", HEADING),
             table(("Structure", *names), rows),
         ]
+    if report.points:
+        head = ("Point", "x, y, z cm (DICOM)", "Plan Gy", *(f"{line.beam.name} Gy" for line in report.beams))
+        places = [(p.name, ", ".join(f"{v:.2f}" for v in p.position_cm), p.total, *p.beams) for p in report.points]
+        story += [paragraph(f"Dose at points ({phrase})", HEADING), table(head, places)]
     warnings = [f"{f.severity.value}: {f.sentence}" for f in report.findings]
     warnings += [f"beam {line.beam.number}: {text}" for line in report.beams for text in line.warnings]
     story.append(paragraph("Warnings", HEADING))

@@ -19,7 +19,7 @@ from ert.storage.keys import Vault
 from ert.storage.presence import SITE_LOCK
 from ert.storage.records import Records, stored_file
 from ert.storage.store_file import FILE_NAME
-from ert.storage.unlock import KEYS, KEYS_LOCK, read_slots
+from ert.storage.unlock import KEYS, KEYS_LOCK, look_at_slots
 
 _NEEDED_FILES = (
     (schema.image, FileKind.CT_VOXELS),
@@ -28,7 +28,7 @@ _NEEDED_FILES = (
 )
 _SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, "backup"})
 _KNOWN = frozenset({FILE_NAME, SITE_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
-_KEY_FILE = re.compile(r"keys/(ring-\d+\.bin|slots/[0-9a-f-]{36}\.json)")
+_KEY_FILE = re.compile(r"keys/(ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)")
 
 
 def referenced_paths(records: Records) -> tuple[str, ...]:
@@ -62,7 +62,9 @@ def check_needed_files(records: Records, revision_tables: Sequence[tuple[sa.Tabl
 
 def check_slots(root: Path, vault: Vault) -> Iterator[Finding]:
     """Verify the ways to the master key."""
-    slots = read_slots(root, vault.store_id)
+    slots, unreadable = look_at_slots(root, vault.store_id)
+    for name in unreadable:
+        yield blocker("CHECK-SLOT", "A key slot cannot be read: one user cannot sign in.", name)
     for slot in slots:
         try:
             slot.check_code(vault)

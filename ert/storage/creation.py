@@ -9,6 +9,7 @@ from pathlib import Path
 
 from attrs import frozen
 
+from ert.domain.account import FIRST_GRANT, Account, checked_name
 from ert.domain.identity import new_id
 from ert.errors import InvalidSite, WrongKey
 from ert.storage import recovery, schema, slots, store_file
@@ -23,7 +24,7 @@ from ert.storage.opening import DATABASE, Access
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.records import Records
 from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
-from ert.storage.unlock import SLOTS, Unlocked, ring_path, slot_path
+from ert.storage.unlock import SLOTS, Unlocked, created_of, ring_path, slot_path
 from ert.storage.users import add_user
 
 _FOLDERS = (DATA, TMP, TRASH, SLOTS)
@@ -121,13 +122,13 @@ def prepare_site(
     store = store_file.make_store_file(store_id=new_id(), kind=kind, created=created)
     vault, user_id, secret = Vault.create(store.store_id), new_id(), recovery.new_recovery_secret()
     password_slot = slots.make_password_slot(
-        vault, login=admin_name, user_id=user_id, password=password, parameters=kdf, created=created
+        vault, login=checked_name(admin_name), user_id=user_id, password=password, parameters=kdf, created=created
     )
     recovery_slot = slots.make_recovery_slot(vault, secret=secret, created=created)
     draft = _Draft(
         root=root,
         site_name=site_name.strip(),
-        login=admin_name.strip(),
+        login=checked_name(admin_name),
         unlocked=Unlocked(store=store, vault=vault, user_id=user_id),
         slots=(password_slot, recovery_slot),
         options=options,
@@ -195,9 +196,9 @@ def _create_database(root: Path, draft: _Draft) -> None:
             add_user(
                 records,
                 connection,
-                login=draft.login,
-                user_id=draft.unlocked.user_id,
+                account=Account(id=draft.unlocked.user_id, name=draft.login, grant=FIRST_GRANT),
                 public_ed25519=draft.slots[0].public_ed25519,
+                slots_since=created_of(draft.slots[0]),
             )
     finally:
         database.close()

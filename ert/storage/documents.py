@@ -35,7 +35,7 @@ VERSIONS: Mapping[str, int] = {
     "ct_curve": 1,
     "material": 1,
     "machine_release": 1,
-    "user": 1,
+    "user": 2,
     "change": 1,
 }
 
@@ -50,7 +50,25 @@ def _active(patient: dict[str, Any]) -> dict[str, Any]:
     return {**patient, "is_active": True}
 
 
-UPGRADES: Mapping[tuple[str, int], Upgrade] = {("plan", 1): _with_machine_version, ("patient", 1): _active}
+def _with_rights(user: dict[str, Any]) -> dict[str, Any]:
+    """User 1 → 2: a site had one administrator, who could do everything."""
+    return {
+        "level": "elevated",
+        "features": ["facility_configuration", "im_device", "plan_approval"],
+        "is_administrator": True,
+        "is_disabled": False,
+        "must_change_password": False,
+        "public_ed25519": user["public_ed25519"],
+        "slots_since": "",
+        "withdrawn_slot": "",
+    }
+
+
+UPGRADES: Mapping[tuple[str, int], Upgrade] = {
+    ("plan", 1): _with_machine_version,
+    ("patient", 1): _active,
+    ("user", 1): _with_rights,
+}
 MAXIMUM_DOCUMENT_BYTES = 32 * 1024 * 1024
 _LEVEL = 6
 

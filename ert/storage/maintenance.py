@@ -12,6 +12,7 @@ from ert.errors import AuditBroken, BadTag, NotASite, SchemaTooNew, WrongKey
 from ert.storage import schema
 from ert.storage.anchors import Anchors
 from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.attempts import Attempts
 from ert.storage.backup_folder import BackupFolder, unlock_backups
 from ert.storage.blobs import DATA
 from ert.storage.check import Checked, check_site
@@ -77,7 +78,7 @@ class SiteCare:
         if not any((site / mark).exists() for mark in _MARKS):
             raise NotASite(f"The folder {site} is not an ERT site.", hint="Give the folder that holds store.json.")
         try:
-            unlocked = unlock_with_password(site, login=user_name, password=password)
+            unlocked = unlock_with_password(site, login=user_name, password=password, attempts=self._attempts(site))
         except (WrongKey, SchemaTooNew):
             raise
         except (BadTag, NotASite) as exc:
@@ -147,13 +148,16 @@ class SiteCare:
 
     def activate(self, copy: Path, site: Path, *, user_name: str, password: str, reason: str) -> Path | None:
         """Put a restored copy in the place of its site (`activate`); return where the former folder lies now."""
-        unlocked = unlock_with_password(copy, login=user_name, password=password)
+        unlocked = unlock_with_password(copy, login=user_name, password=password, attempts=self._attempts(copy))
         with _closing_keys(unlocked):
             return activate(copy, site, unlocked, reason=reason, options=self._options)
 
     def accept_restore(self, site: Path, *, user_name: str, password: str, reason: str) -> None:
         """Let this workstation know why a site went back in time; noted in its history and here."""
         Sites(self._options).open(site, user_name=user_name, password=password, accept_restore_reason=reason).close()
+
+    def _attempts(self, root: Path) -> Attempts:
+        return Attempts(root, self._options.anchor_folder, self._options.clock)
 
     def _check(
         self, site: Path, unlocked: Unlocked, level: int, progress: Progress, *, is_quarantining: bool

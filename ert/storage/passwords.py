@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any, Self
 
 from attrs import field, frozen, validators
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from ert.domain.password import normalise_password, password_parts
 from ert.errors import InvalidSite, NotASite
 
-SPECIAL_CHARACTERS = "!@#$%^&*"
-MINIMUM_LENGTH = 10
-MAXIMUM_LENGTH = 128
 SALT_BYTES = 16
 KEY_BYTES = 32
 _MEMORY_CEILING_KIB = 1024 * 1024
@@ -87,11 +84,6 @@ class KdfParameters:
 KDF_FLOOR = KdfParameters()
 
 
-def normalise_password(password: str) -> str:
-    """Return the NFKC form, so that the same keys typed on another keyboard driver give the same password."""
-    return unicodedata.normalize("NFKC", password)
-
-
 def check_password(password: str) -> None:
     """Refuse a password that does not meet the site's rule.
 
@@ -100,19 +92,7 @@ def check_password(password: str) -> None:
     InvalidSite
         Naming everything that is missing at once.
     """
-    text = normalise_password(password)
-    missing = [
-        name
-        for name, is_present in (
-            (f"at least {MINIMUM_LENGTH} characters", len(text) >= MINIMUM_LENGTH),
-            (f"at most {MAXIMUM_LENGTH} characters", len(text) <= MAXIMUM_LENGTH),
-            ("a lower-case letter", any(c.islower() for c in text)),
-            ("an upper-case letter", any(c.isupper() for c in text)),
-            ("a digit", any(c.isdecimal() for c in text)),
-            (f"one of {SPECIAL_CHARACTERS}", any(c in SPECIAL_CHARACTERS for c in text)),
-        )
-        if not is_present
-    ]
+    missing = [name for name, is_met in password_parts(password) if not is_met]
     if missing:
         raise InvalidSite(
             "The password is too weak: it needs " + ", ".join(missing) + ".",

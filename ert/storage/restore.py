@@ -33,6 +33,7 @@ from ert.storage.records import Records
 from ert.storage.restored import ACTIVATED, RESTORED, may_be_activated
 from ert.storage.store_file import FILE_NAME, read_store_file
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
+from ert.storage.users import need_administrator
 
 _SITE_MARKS = (FILE_NAME, DATABASE, KEYS, DATA)
 
@@ -262,6 +263,7 @@ def _note_activation(
                 raise Refused(
                     f"{copy} was not made by 'ert restore'; nothing was changed.", hint="Restore a backup first."
                 )
+            need_administrator(records, connection, unlocked.user_id, "Activating a restored copy")
             change = {"reason": reason, "kept_aside": "" if kept_aside is None else kept_aside.name}
             return records.trail.append(connection, ACTIVATED, record=unlocked.store.store_id, change=change)
     finally:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ert.domain.account import NOBODY, Account
 from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
 from ert.storage import check as checking
+from ert.storage.accounts import AccountRepository
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.attempts import Attempts
 from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
@@ -27,8 +30,9 @@ from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy
 from ert.storage.site_keys import SiteKeys
+from ert.storage.slots import login_tag
 from ert.storage.unlock import Unlocked
-from ert.storage.users import user_names
+from ert.storage.users import need_administrator
 
 COPY_MARK = " – RESTORED COPY, READ-ONLY"
 
@@ -65,6 +69,7 @@ class Site:
         self._anchors = Anchors(options.anchor_folder)
         self._unlocked = unlocked
         self._clock = options.clock
+        self._attempts = Attempts(root, options.anchor_folder, options.clock)
         self._presence = hold(root)
         try:
             self._records = make_records(root, unlocked, options, Database(self._access))
@@ -72,8 +77,9 @@ class Site:
             self._presence.release()
             raise
         try:
+            self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
             self._name = self._check_meta(accept_restore_reason)
-            self._user_name = user_names(self._records).get(unlocked.user_id, "")
+            self._account = self._accounts.admit() if unlocked.user_id else NOBODY
         except BaseException:
             self._records.database.close()
             self._presence.release()
@@ -109,7 +115,39 @@ class Site:
     @property
     def user_name(self) -> str:
         """Who is signed in."""
-        return self._user_name
+        return self._account.name
+
+    @property
+    def account(self) -> Account:
+        """The account of who is signed in, as last read; nobody's if the recovery code opened the site."""
+        return self._account
+
+    @property
+    def accounts(self) -> AccountRepository:
+        """All accounts."""
+        return self._accounts
+
+    def refresh_account(self) -> Account:
+        """Read the account of who is signed in again."""
+        if self._account.id:
+            self._account = self._accounts.account(self._account.id)
+        return self._account
+
+    def confirm_password(self, password: str) -> Account:
+        """Check the password of who is signed in, failures counted as at signing in; the account as it is now.
+
+        Raises
+        ------
+        WrongKey
+            It is wrong, or the account is disabled.
+        SignInLocked
+            Too many attempts failed.
+        """
+        store_id, tag = self.site_id, login_tag(self.site_id, self._account.name)
+        self._attempts.begin(store_id, tag, self._accounts.slot_mark())
+        self._account = self._accounts.confirm(password)
+        self._attempts.succeeded(store_id, tag)
+        return self._account
 
     @property
     def is_restored_copy(self) -> bool:
@@ -165,6 +203,11 @@ class Site:
     def records(self) -> Records:
         """Rows and files, for what is built on top within storage."""
         return self._records
+
+    def expect_administrator(self, doing: str) -> None:
+        """Refuse what only an administrator of the site may do (`NotPermitted`)."""
+        with self._records.database.read() as connection:
+            need_administrator(self._records, connection, self._unlocked.user_id, doing)
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in; a restored copy keeps the history it came with."""
@@ -227,6 +270,8 @@ class Site:
         if remembered is not None and not is_continuation and not is_copy:
             if not accept_restore_reason.strip():
                 raise went_back(remembered, head)
+            with self._records.database.read() as connection:
+                need_administrator(self._records, connection, self._unlocked.user_id, "Accepting an older state")
             self.record_event("restore accepted", detail=accept_restore_reason)
             self._anchors.note_restore(self.site_id, remembered, head, accept_restore_reason, self._clock())
         name = self._records.guard.decrypt(

@@ -1,4 +1,4 @@
-"""The keys of an opened site: a new password, a new recovery code, a new master key, files under the keys in use."""
+"""The keys of an opened site: a new recovery code, a new master key, files under the keys in use."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ert.domain.site_keys import KeyState
-from ert.errors import InvalidSite, NotFound, WrongKey
+from ert.errors import InvalidSite, WrongKey
 from ert.storage import file_renewal, recovery, slots
 from ert.storage.blobs import StoredFile
-from ert.storage.passwords import check_password
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, remove_slot, renew_master_key, write_slot
 from ert.storage.unlock import Unlocked, read_slots
@@ -55,33 +54,6 @@ class SiteKeys:
             earlier_bytes=sum(stored.size for stored in earlier),
         )
 
-    def change_password(self, password: str, new_password: str) -> None:
-        """Give the signed-in user another password; the former one ends in the same moment.
-
-        Raises
-        ------
-        WrongKey
-            The present password is wrong.
-        InvalidSite
-            The new one is too weak, or the same.
-        NotFound
-            Nobody is signed in by password.
-        Conflict, DatabaseBusy, StorageFailed, DiskFull
-            Nothing was changed.
-        """
-        check_password(new_password)
-        if new_password == password:
-            raise InvalidSite("The new password is the present one.", hint="Choose another.")
-        with changing_keys(self._root, self._vault):
-            slot = self._own_slot()
-            slot.check_code(self._vault)
-            renewed = slots.rewrap(slot, self._vault, password=password, new_password=new_password)
-            if renewed is None:
-                raise WrongKey("The present password is wrong; nothing was changed.", hint="Type it again.")
-            self._note("password change begun", slot.user_id)
-            write_slot(self._root, renewed)
-        self._note("password changed", slot.user_id)
-
     def prepare_recovery_code(self) -> PendingRecoveryCode:
         """Begin a new recovery code; it counts once it was typed back, and the former one ends then."""
         return PendingRecoveryCode(self._replace_recovery)
@@ -122,12 +94,6 @@ class SiteKeys:
             for former in old:
                 remove_slot(self._root, former)
         self._note("recovery code changed", self._vault.store_id)
-
-    def _own_slot(self) -> slots.Slot:
-        for slot in read_slots(self._root, self._vault.store_id):
-            if slot.kind == slots.PASSWORD and slot.user_id == self._unlocked.user_id:
-                return slot
-        raise NotFound("You are not signed in by password; there is none to change.", hint="Sign in with a password.")
 
     def _note(self, event: str, record: str) -> None:
         with self._records.transaction() as connection:

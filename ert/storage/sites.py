@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from attrs import evolve
+
 from ert.domain.backup import Progress
 from ert.errors import SchemaTooOld
-from ert.storage import slots
 from ert.storage.assembly import SiteOptions
+from ert.storage.attempts import Attempts
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
-from ert.storage.renewal import changing_keys, renew_data_keys, write_slot
+from ert.storage.renewal import renew_data_keys
 from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
-from ert.storage.unlock import Unlocked, read_slots, unlock_with_password, unlock_with_recovery_code
+from ert.storage.unlock import Unlocked, unlock_with_password, unlock_with_recovery_code
 from ert.storage.upgrade import bring_up_to_date
-from ert.storage.users import find_user, replace_key
 
 
 class Sites:
@@ -76,16 +77,21 @@ class Sites:
         ------
         WrongKey
             User or password are wrong.
+        SignInLocked
+            Too many attempts failed.
+        Refused
+            The account is disabled, or accepting a restore is not the user's to do.
         NotASite, BadTag, SchemaTooNew, AuditBroken, StorageFailed, DatabaseBusy
             The site was not opened, nothing was changed.
         """
-        unlocked = unlock_with_password(path, login=user_name, password=password)
+        attempts = Attempts(path, self._options.anchor_folder, self._options.clock)
+        unlocked = unlock_with_password(path, login=user_name, password=password, attempts=attempts)
         try:
             site = self._site(path, unlocked, accept_restore_reason)
         except BaseException:
             unlocked.vault.close()
             raise
-        return _signed_in(site)
+        return _signed_in(site, unlocked)
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> Site:
         """Open a site with its recovery code and give a user a new password and signing key.
@@ -100,20 +106,33 @@ class Sites:
             No such user.
         """
         check_password(new_password)
-        unlocked = unlock_with_recovery_code(path, typed_code=recovery_code)
+        unlocked = evolve(unlock_with_recovery_code(path, typed_code=recovery_code), kdf=self._kdf)
         try:
             site = self._site(path, unlocked)
         except BaseException:
             unlocked.vault.close()
             raise
         try:
-            self._replace_password(path, site, unlocked, login=user_name, password=new_password)
+            site.accounts.recover(user_name, new_password)
         finally:
             site.close()
         return self.open(path, user_name=user_name, password=new_password)
 
     def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
-        """Put new data keys into use while nobody has the site open, or finish an interrupted renewal (renewal.py)."""
+        """Put new data keys into use while nobody has the site open, or finish an interrupted renewal (renewal.py).
+
+        Raises
+        ------
+        WrongKey, Refused
+            User or password are wrong, or the account is no administrator's.
+        DatabaseBusy, BadTag, AuditBroken, StorageFailed, DiskFull
+            The site opens as before.
+        """
+        site = self.open(path, user_name=user_name, password=password)
+        try:
+            site.expect_administrator("Renewing the data keys")
+        finally:
+            site.close()
         unlocked = unlock_with_password(path, login=user_name, password=password)
         try:
             renew_data_keys(path, unlocked, self._options, progress)
@@ -127,29 +146,11 @@ class Sites:
             bring_up_to_date(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
         return Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
 
-    def _replace_password(self, path: Path, site: Site, unlocked: Unlocked, *, login: str, password: str) -> None:
-        user_id = find_user(site.records, login)
-        is_allowed = site.kind != CLINICAL or self._kdf.is_at_least(KDF_FLOOR)
-        old = [s for s in read_slots(path, site.site_id) if s.kind == slots.PASSWORD and s.user_id == user_id]
-        slot = slots.make_password_slot(
-            unlocked.vault,
-            login=login,
-            user_id=user_id,
-            password=password,
-            parameters=self._kdf if is_allowed else KDF_FLOOR,
-            created=self._options.clock(),
-            # The same file: the old password stops working in the moment the new one begins to.
-            slot_id=old[0].slot_id if old else None,
-        )
-        with changing_keys(path, unlocked.vault):
-            with site.records.transaction() as connection:
-                replace_key(site.records, connection, user_id=user_id, public_ed25519=slot.public_ed25519)
-            write_slot(path, slot)
 
-
-def _signed_in(site: Site) -> Site:
+def _signed_in(site: Site, unlocked: Unlocked) -> Site:
+    failures = unlocked.failures_before
     try:
-        site.record_event("signed in")
+        site.record_event("signed in", detail=f"after {failures} failed attempts" if failures else "")
     except BaseException:
         site.close()
         raise

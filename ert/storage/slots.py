@@ -65,6 +65,11 @@ class Slot:
     sealed_master: bytes
     code: bytes = b""
 
+    @property
+    def mark(self) -> str:
+        """Tells this slot from the one that takes its place when the password changes; nothing secret."""
+        return hashlib.sha256(b"ert-slot-mark/1" + self.salt).hexdigest()[:16]
+
     def to_json(self) -> bytes:
         """Return the file's bytes."""
         return strictjson.dump(self._document())
@@ -123,9 +128,14 @@ def make_password_slot(
     parameters: KdfParameters,
     created: dt.datetime,
     slot_id: str | None = None,
+    signing: Ed25519PrivateKey | None = None,
 ) -> Slot:
-    """Return a slot with fresh X25519 and Ed25519 keys for one user; give `slot_id` to replace a slot."""
-    agreement, signing = X25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+    """Return a slot with a fresh X25519 key for one user, and a fresh Ed25519 key if none is given.
+
+    Give `slot_id` to replace a slot.
+    """
+    agreement = X25519PrivateKey.generate()
+    signing = Ed25519PrivateKey.generate() if signing is None else signing
     slot = Slot(
         kind=PASSWORD,
         slot_id=slot_id if slot_id is not None else new_id(),
@@ -146,18 +156,6 @@ def make_password_slot(
     private = agreement.private_bytes_raw() + signing.private_bytes_raw()
     sealed = nonce + AESGCM(key).encrypt(nonce, private, slot._private_context())
     return reseal(evolve(slot, sealed_private=sealed), vault)
-
-
-def rewrap(slot: Slot, vault: Vault, *, password: str, new_password: str) -> Slot | None:
-    """Return a slot that opens with another password and keeps its user's keys; None if the password is wrong."""
-    private = _private_keys(slot, password)
-    if private is None or slot.kdf is None:
-        return None
-    changed = evolve(slot, salt=secrets.token_bytes(SALT_BYTES))
-    key = derive_password_key(new_password, salt=changed.salt, parameters=slot.kdf)
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    sealed = nonce + AESGCM(key).encrypt(nonce, private, changed._private_context())
-    return reseal(evolve(changed, sealed_private=sealed), vault)
 
 
 def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
@@ -185,9 +183,25 @@ def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> 
 def open_password_slot(slot: Slot, password: str) -> bytes | None:
     """Return the master key, or None if the password (or the slot) is wrong: the two cannot be told apart."""
     private = _private_keys(slot, password)
-    if private is None:
+    return None if private is None else _unsealed(slot, X25519PrivateKey.from_private_bytes(private[:_PRIVATE_BYTES]))
+
+
+def signing_key(slot: Slot, password: str) -> Ed25519PrivateKey | None:
+    """Return the user's signing key, or None if the password (or the slot) is wrong."""
+    private = _private_keys(slot, password)
+    return None if private is None else Ed25519PrivateKey.from_private_bytes(private[_PRIVATE_BYTES:])
+
+
+def _private_keys(slot: Slot, password: str) -> bytes | None:
+    """The X25519 and Ed25519 private keys in a password slot, None if it does not open."""
+    if slot.kdf is None:
         return None
-    return _unsealed(slot, X25519PrivateKey.from_private_bytes(private[:_PRIVATE_BYTES]))
+    key = derive_password_key(password, salt=slot.salt, parameters=slot.kdf)
+    nonce, sealed = slot.sealed_private[:_NONCE_BYTES], slot.sealed_private[_NONCE_BYTES:]
+    try:
+        return AESGCM(key).decrypt(nonce, sealed, slot._private_context())
+    except (InvalidTag, ValueError):
+        return None
 
 
 def open_recovery_slot(slot: Slot, secret: bytes) -> bytes | None:
@@ -254,18 +268,6 @@ def reseal(slot: Slot, vault: Vault) -> Slot:
 def vouched(slot: Slot, vault: Vault) -> Slot:
     """Return the slot with its code under the vault's audit key in use."""
     return evolve(slot, code=vault.authentication_code(_DOMAIN, slot._coded()))
-
-
-def _private_keys(slot: Slot, password: str) -> bytes | None:
-    """The X25519 and Ed25519 private keys in a password slot, None if it does not open."""
-    if slot.kdf is None:
-        return None
-    key = derive_password_key(password, salt=slot.salt, parameters=slot.kdf)
-    nonce, sealed = slot.sealed_private[:_NONCE_BYTES], slot.sealed_private[_NONCE_BYTES:]
-    try:
-        return AESGCM(key).decrypt(nonce, sealed, slot._private_context())
-    except (InvalidTag, ValueError):
-        return None
 
 
 def _unsealed(slot: Slot, private: X25519PrivateKey) -> bytes | None:

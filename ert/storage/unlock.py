@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import logging
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
-from attrs import frozen
+from attrs import evolve, field, frozen
 
-from ert.errors import NotASite, WrongKey
+from ert.errors import ErtError, NotASite, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import translated
+from ert.storage.attempts import Attempts
 from ert.storage.keys import Vault, unwrap_ring
 from ert.storage.opening import DATABASE, opens
-from ert.storage.passwords import KDF_FLOOR, SALT_BYTES, derive_password_key
+from ert.storage.passwords import KDF_FLOOR, SALT_BYTES, KdfParameters, derive_password_key
 from ert.storage.recovery import parse_recovery_code
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL, StoreFile, check_store_file, read_store_file
@@ -22,6 +26,8 @@ SLOTS = "keys/slots"
 KEYS_LOCK = "keys.lock"
 _MAXIMUM_SLOTS = 10_000
 _MAXIMUM_FILE_BYTES = 64 * 1024
+_LOG = logging.getLogger(__name__)
+_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class _RingGoneError(NotASite):
@@ -30,11 +36,25 @@ class _RingGoneError(NotASite):
 
 @frozen(kw_only=True, repr=False)
 class Unlocked:
-    """A site's keys, and who opened it ("" by recovery code)."""
+    """A site's keys, and who opened it ("" by recovery code).
+
+    Attributes
+    ----------
+    store, vault : of the site.
+    user_id : of the slot.
+    slot_created : when the slot was made; before all time if there is none.
+    public_ed25519 : the user's public signing key; empty by recovery code.
+    kdf : cost of the slot's password, and of those made with it.
+    failures_before : how many attempts failed before this one.
+    """
 
     store: StoreFile
     vault: Vault
     user_id: str
+    slot_created: dt.datetime = _BEFORE_ALL
+    public_ed25519: bytes = b""
+    kdf: KdfParameters = field(default=KDF_FLOOR)
+    failures_before: int = 0
 
 
 def ring_path(root: Path, generation: int) -> Path:
@@ -47,39 +67,76 @@ def slot_path(root: Path, slot: Slot) -> Path:
     return root / SLOTS / f"{slot.slot_id}.json"
 
 
-def unlock_with_password(root: Path, *, login: str, password: str) -> Unlocked:
+def unlock_with_password(root: Path, *, login: str, password: str, attempts: Attempts | None = None) -> Unlocked:
     """Open a site's keys with a user's password.
+
+    Parameters
+    ----------
+    root : Path
+        The site's folder, or a copy of one.
+    login, password : str
+        As typed.
+    attempts : Attempts or None
+        Where failures are counted; None (folders of backups) counts none.
 
     Raises
     ------
     WrongKey
         Unknown user or wrong password: same sentence, same time.
+    SignInLocked
+        Too many attempts failed; the password was not tried.
     NotASite, BadTag, SchemaTooNew, StorageFailed
         The key files are missing, damaged, changed or too new.
     """
     try:
-        return _with_password(root, login, password)
+        return _with_password(root, login, password, attempts)
     except _RingGoneError:
-        return _with_password(root, login, password)
+        return _with_password(root, login, password, attempts)
 
 
-def _with_password(root: Path, login: str, password: str) -> Unlocked:
+def _with_password(root: Path, login: str, password: str, attempts: Attempts | None) -> Unlocked:
     store, code = read_store_file(root)
     tag = slots.login_tag(store.store_id, login)
-    slot = next((s for s in read_slots(root, store.store_id) if s.kind == slots.PASSWORD and s.login_tag == tag), None)
+    found, unreadable = look_at_slots(root, store.store_id)
+    slot = next((s for s in found if s.kind == slots.PASSWORD and s.login_tag == tag), None)
+    failed = 0
+    if attempts is not None:
+        failed = attempts.begin(store.store_id, tag, "" if slot is None else slot.mark)
     if slot is None:
-        derive_password_key(password, salt=secrets.token_bytes(SALT_BYTES), parameters=KDF_FLOOR)
-        raise _wrong_password()
+        derive_password_key(password, salt=secrets.token_bytes(SALT_BYTES), parameters=decoy_cost(found))
+        raise wrong_password(unreadable)
+    master = open_slot(slot, password, store)
+    if master is None:
+        raise wrong_password(unreadable)
+    unlocked = _unlocked(root, store, code, slot, master)
+    if attempts is not None:
+        attempts.succeeded(store.store_id, tag)
+    return evolve(unlocked, failures_before=failed)
+
+
+def open_slot(slot: Slot, password: str, store: StoreFile) -> bytes | None:
+    """Return the master key, or None if the password is wrong; refuses a clinical site's slot below the floor."""
     if slot.kdf is not None and store.kind == CLINICAL and not slot.kdf.is_at_least(KDF_FLOOR):
         raise NotASite(
             "A key slot of this site is protected below the allowed minimum; it was not used.",
             hint="Use the recovery code to set a new password.",
             detail=f"slot {slot.slot_id}: kdf below floor",
         )
-    master = slots.open_password_slot(slot, password)
-    if master is None:
-        raise _wrong_password()
-    return _unlocked(root, store, code, slot, master)
+    return slots.open_password_slot(slot, password)
+
+
+def decoy_cost(found: Sequence[Slot]) -> KdfParameters:
+    """Return what an unknown user's password costs: as much as the first known one's, so that time tells nothing."""
+    return next((s.kdf for s in found if s.kdf is not None), KDF_FLOOR)
+
+
+def created_of(slot: Slot) -> dt.datetime:
+    """Return when a slot was made; before all time if that cannot be read (its code is checked once it is open)."""
+    try:
+        moment = dt.datetime.fromisoformat(slot.created_utc)
+    except ValueError:
+        return _BEFORE_ALL
+    return moment if moment.tzinfo is not None else _BEFORE_ALL
 
 
 def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
@@ -106,11 +163,25 @@ def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
 
 
 def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
-    """Return all slots of a site; their codes are checked once the keys are open."""
+    """Return all slots of a site that can be read; their codes are checked once the keys are open."""
+    return look_at_slots(root, store_id)[0]
+
+
+def look_at_slots(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
+    """Return the slots of a site, and the names of files that are none: one of them must not lock everybody out."""
+    found: list[Slot] = []
+    unreadable: list[str] = []
     with translated("reading the site's keys"):
         paths = sorted((root / SLOTS).glob("*.json"))[:_MAXIMUM_SLOTS]
-        found = [slots.read_slot(_read(path)) for path in paths]
-    return tuple(slot for slot in found if slot.store_id == store_id)
+    for path in paths:
+        try:
+            with translated("reading a key slot"):
+                data = _read(path)
+            found.append(slots.read_slot(data))
+        except ErtError as error:
+            _LOG.warning("a key slot cannot be read and is passed over: %s", error.detail)
+            unreadable.append(path.name)
+    return tuple(slot for slot in found if slot.store_id == store_id), tuple(unreadable)
 
 
 def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:
@@ -124,7 +195,14 @@ def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: byt
     vault = _settled(root, unwrap_ring(ring, store_id=store.store_id, ring=slot.generation, master_key=master))
     check_store_file(store, code, vault)
     slot.check_code(vault)
-    return Unlocked(store=store, vault=vault, user_id=slot.user_id)
+    return Unlocked(
+        store=store,
+        vault=vault,
+        user_id=slot.user_id,
+        slot_created=created_of(slot),
+        public_ed25519=slot.public_ed25519,
+        kdf=KDF_FLOOR if slot.kdf is None else slot.kdf,
+    )
 
 
 def _settled(root: Path, vault: Vault) -> Vault:
@@ -143,7 +221,12 @@ def _read(path: Path) -> bytes:
         return stream.read(_MAXIMUM_FILE_BYTES)
 
 
-def _wrong_password() -> WrongKey:
-    return WrongKey(
-        "User name or password is wrong.", hint="Check both, and whether Caps Lock is on.", detail="no slot opens"
-    )
+def wrong_password(unreadable: Sequence[str] = ()) -> WrongKey:
+    """Return the error for an unknown user and for a wrong password alike."""
+    hint = "Check both, and whether Caps Lock is on."
+    if unreadable:
+        hint += (
+            f" {len(unreadable)} key slots of this site cannot be read: if you are sure of your password, have an "
+            "administrator reset it."
+        )
+    return WrongKey("User name or password is wrong.", hint=hint, detail="no slot opens")

@@ -1,40 +1,102 @@
-"""Users of a site: who may sign in, by random id and encrypted name."""
+"""Rows of users: random id, encrypted name, and a document that says what they may do."""
 
 from __future__ import annotations
 
-import sqlalchemy as sa
+import datetime as dt
+from typing import Any
 
-from ert.errors import NotFound
+import sqlalchemy as sa
+from attrs import frozen
+
+from ert.domain.account import Account, Feature, Grant, Level, Right
+from ert.errors import BadTag, NotFound, NotPermitted
 from ert.storage import schema
 from ert.storage.records import Records
 
-ADMINISTRATOR = "administrator"
 _LOGIN = "user.login"
+_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
-def add_user(records: Records, connection: sa.Connection, *, login: str, user_id: str, public_ed25519: bytes) -> None:
+@frozen(kw_only=True, repr=False)
+class User:
+    """A user's row, verified.
+
+    Attributes
+    ----------
+    row : as it stands in the table.
+    account : what the program knows of the user.
+    public_ed25519 : public signing key.
+    slots_since : when the newest slot was made; an older one is a copy of what was replaced.
+    withdrawn_slot : the slot file of a disabled user, for the day the account is enabled again; else "".
+    """
+
+    row: dict[str, Any]
+    account: Account
+    public_ed25519: bytes
+    slots_since: dt.datetime
+    withdrawn_slot: str
+
+
+def add_user(
+    records: Records,
+    connection: sa.Connection,
+    *,
+    account: Account,
+    public_ed25519: bytes,
+    slots_since: dt.datetime,
+) -> None:
     """Add a user inside a transaction."""
-    guard = records.guard
-    content = {"level": ADMINISTRATOR, "public_ed25519": public_ed25519.hex()}
+    guard, user_id = records.guard, account.id
+    content = _content(account, public_ed25519=public_ed25519, slots_since=slots_since, withdrawn_slot="")
     row = {
         "uuid": user_id,
-        "login_bi": guard.blind_index(_LOGIN, login),
-        "login_ct": guard.encrypt(login.encode("utf-8"), table="user", row_id=user_id, column="login_ct"),
+        "login_bi": guard.blind_index(_LOGIN, account.name),
+        "login_ct": guard.encrypt(account.name.encode("utf-8"), table="user", row_id=user_id, column="login_ct"),
         "document_ct": records.encrypt_document("user", content, table=schema.user, row_id=user_id),
     }
     records.insert(connection, schema.user, row)
-    records.trail.append(connection, "user added", table="user", record=user_id, revision=1)
+    change = {"grant": account.grant.text}
+    records.trail.append(connection, "user added", table="user", record=user_id, revision=1, change=change)
 
 
-def replace_key(records: Records, connection: sa.Connection, *, user_id: str, public_ed25519: bytes) -> None:
-    """Note a user's new signing key, after a recovery."""
-    row = records.row(connection, schema.user, user_id)
-    content = records.decrypt_document("user", row, table=schema.user) | {"public_ed25519": public_ed25519.hex()}
-    cell = records.encrypt_document("user", content, table=schema.user, row_id=user_id)
+def save_user(
+    records: Records, connection: sa.Connection, user: User, *, event: str, change: dict[str, Any] | None = None
+) -> None:
+    """Save a user as the row's next revision, with what happened in the history; inside a transaction."""
+    account, row = user.account, user.row
+    content = _content(
+        account,
+        public_ed25519=user.public_ed25519,
+        slots_since=user.slots_since,
+        withdrawn_slot=user.withdrawn_slot,
+    )
+    cell = records.encrypt_document("user", content, table=schema.user, row_id=account.id)
     records.update(connection, schema.user, row, {"document_ct": cell})
     records.trail.append(
-        connection, "password reset by recovery code", table="user", record=user_id, revision=row["rev"] + 1
+        connection, event, table="user", record=account.id, revision=row["rev"] + 1, change=change or {}
     )
+
+
+def read_user(records: Records, connection: sa.Connection, user_id: str) -> User:
+    """Return one user; raises `NotFound`, `BadTag`."""
+    found = records.rows(connection, schema.user, schema.user.c.uuid == user_id)
+    if not found:
+        raise NotFound("This site has no such user.", hint="List them with 'ert user list'.", detail="user")
+    return _user(records, found[0])
+
+
+def read_users(records: Records, connection: sa.Connection) -> tuple[User, ...]:
+    """Return all users, oldest first."""
+    return tuple(_user(records, row) for row in records.rows(connection, schema.user))
+
+
+def need_administrator(records: Records, connection: sa.Connection, user_id: str, doing: str) -> None:
+    """Refuse what is done to a site as a whole to everybody but its administrators (`NotPermitted`)."""
+    if Right.ADMINISTER not in read_user(records, connection, user_id).account.rights:
+        raise NotPermitted(
+            f"{doing} needs an administrator's account; nothing was changed.",
+            hint="Have an administrator of this site do it.",
+        )
 
 
 def find_user(records: Records, login: str) -> str:
@@ -51,9 +113,56 @@ def user_names(records: Records) -> dict[str, str]:
     """Return the names of all users by id."""
     with records.database.read() as connection:
         rows = records.rows(connection, schema.user)
+    return {row["uuid"]: _name(records, row) for row in rows}
+
+
+def _name(records: Records, row: dict[str, Any]) -> str:
+    cell = records.guard.decrypt(row["login_ct"], table="user", row_id=row["uuid"], column="login_ct")
+    return cell.decode("utf-8")
+
+
+def _content(
+    account: Account, *, public_ed25519: bytes, slots_since: dt.datetime, withdrawn_slot: str
+) -> dict[str, Any]:
     return {
-        row["uuid"]: records.guard.decrypt(row["login_ct"], table="user", row_id=row["uuid"], column="login_ct").decode(
-            "utf-8"
-        )
-        for row in rows
+        "level": account.grant.level.value,
+        "features": sorted(feature.value for feature in account.grant.features),
+        "is_administrator": account.grant.is_administrator,
+        "is_disabled": account.is_disabled,
+        "must_change_password": account.must_change_password,
+        "public_ed25519": public_ed25519.hex(),
+        "slots_since": "" if slots_since == _BEFORE_ALL else slots_since.isoformat(),
+        "withdrawn_slot": withdrawn_slot,
     }
+
+
+def _user(records: Records, row: dict[str, Any]) -> User:
+    content = records.decrypt_document("user", row, table=schema.user)
+    try:
+        features: frozenset[Feature] = frozenset(Feature(name) for name in content["features"])
+        grant = Grant(
+            level=Level(content["level"]),
+            features=features,
+            is_administrator=content["is_administrator"] is True,
+        )
+        account = Account(
+            id=row["uuid"],
+            name=_name(records, row),
+            grant=grant,
+            is_disabled=content["is_disabled"] is not False,
+            must_change_password=content["must_change_password"] is not False,
+        )
+        since = content["slots_since"]
+        return User(
+            row=row,
+            account=account,
+            public_ed25519=bytes.fromhex(content["public_ed25519"]),
+            slots_since=dt.datetime.fromisoformat(since) if since else _BEFORE_ALL,
+            withdrawn_slot=str(content["withdrawn_slot"]),
+        )
+    except (KeyError, ValueError, TypeError) as exc:
+        raise BadTag(
+            "A user record of this site cannot be read; it was not used.",
+            hint="Run 'ert check' and restore the record from a backup.",
+            detail=f"user {row['uuid']}: {type(exc).__name__}",
+        ) from exc

@@ -217,6 +217,7 @@ def _finish(window: MainWindow, jobs: Jobs, dispatcher: Dispatcher) -> None:
     session = window.session
     if session is not None:
         session.close()
+    window.sign_in.close_unfinished()
     jobs.shutdown()
     dispatcher.close()
     logs.stop()

@@ -10,8 +10,8 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QStac
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import PendingSite, SiteGateway
+from ert.domain.password import is_good_password, password_parts
 from ert.ui.failures import sentence_of
-from ert.ui.password_rule import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
 from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button, text_label
 

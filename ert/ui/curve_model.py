@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
 
 from ert.domain.ct_curve import COLUMN_NAMES, CurveProblem, ProblemLevel, curve_problems
 from ert.domain.image import CtCurve, CtCurvePoint
 from ert.errors import Refused
 from ert.ui.numbers import parse_number
+from ert.ui.tables import ROOT, Index, RowsModel
 
-Index = QModelIndex | QPersistentModelIndex
 NoChoicesRole = Qt.ItemDataRole.UserRole + 1
-_ROOT = QModelIndex()
 _HEADS = ("CT number\nHU", "Density\ng/cm³", "Stopping\nto water", "Scattering\nto water")
 _FIELDS = tuple(COLUMN_NAMES)
 _REFUSED_COLOUR, _SUSPICIOUS_COLOUR = QColor("#5a2823"), QColor("#4d3d17")
 _STEP_HU = 100.0
 
 
-class CurveTableModel(QAbstractTableModel):
+class CurveTableModel(RowsModel):
     """Rows of a draft; a cell that is no number keeps its text and says so.
 
     Attributes
@@ -37,7 +36,7 @@ class CurveTableModel(QAbstractTableModel):
     edited = Signal()
 
     def __init__(self, usual: CtCurve) -> None:
-        super().__init__()
+        super().__init__(_HEADS, lambda: self._rows)
         self._usual = usual
         self._rows: list[list[str]] = []
         self._is_open = True
@@ -93,20 +92,6 @@ class CurveTableModel(QAbstractTableModel):
 
     # ---- Qt ------------------------------------------------------------------------------------------------------
 
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        """Points."""
-        return 0 if parent.isValid() else len(self._rows)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """CT number and three quantities."""
-        return 0 if parent.isValid() else len(_FIELDS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Names with units; points are counted."""
-        if role != Qt.ItemDataRole.DisplayRole:
-            return None
-        return _HEADS[section] if orientation == Qt.Orientation.Horizontal else str(section + 1)
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Text as typed; what is wrong with a cell is its colour and its tip."""
         if not index.isValid():
@@ -147,7 +132,7 @@ class CurveTableModel(QAbstractTableModel):
         new = ["", "", "", ""]
         if len(points) == len(self._rows) and points:
             new = [_plain(getattr(self._between(points, at), field)) for field in _FIELDS]
-        self.beginInsertRows(_ROOT, at, at)
+        self.beginInsertRows(ROOT, at, at)
         self._rows.insert(at, new)
         self.endInsertRows()
         self._changed()
@@ -169,7 +154,7 @@ class CurveTableModel(QAbstractTableModel):
         """Take a point away."""
         if not 0 <= row < len(self._rows):
             return
-        self.beginRemoveRows(_ROOT, row, row)
+        self.beginRemoveRows(ROOT, row, row)
         del self._rows[row]
         self.endRemoveRows()
         self._changed()

@@ -16,7 +16,7 @@ from ert.ui.view_state import ViewState
 from ert.ui.widgets import plain_tip
 
 if TYPE_CHECKING:
-    from ert.app.workspace import PlanWorkspace
+    from ert.ui.shown_plan import ShownPlan
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
@@ -28,7 +28,7 @@ _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 class MetricTableModel(QAbstractTableModel):
     """One row a structure; doses in the unit the whole page uses."""
 
-    def __init__(self, workspace: PlanWorkspace, state: ViewState) -> None:
+    def __init__(self, workspace: ShownPlan, state: ViewState) -> None:
         super().__init__()
         self._workspace, self._state = workspace, state
         self._rows: list[tuple[Dvh, list[float | None]]] = []
@@ -38,11 +38,8 @@ class MetricTableModel(QAbstractTableModel):
         """Take the present histograms."""
         self.beginResetModel()
         workspace = self._workspace
-        prescribed_gy = workspace.plan.prescription.dose_gy
-        evaluate = workspace.evaluation.metric
         self._rows = [
-            (dvh, [evaluate(dvh.structure_number, name, prescription_gy=prescribed_gy) for name in _DOSE_METRICS])
-            for dvh in workspace.dvhs
+            (dvh, [workspace.metric(dvh.structure_number, name) for name in _DOSE_METRICS]) for dvh in workspace.dvhs
         ]
         self.endResetModel()
 
@@ -95,7 +92,7 @@ def _tip(dvh: Dvh) -> str:
 class EvaluationPanel(QWidget):
     """Metrics of every structure; the swatches are those of the histograms' curves."""
 
-    def __init__(self, workspace: PlanWorkspace, state: ViewState, parent: QWidget | None = None) -> None:
+    def __init__(self, workspace: ShownPlan, state: ViewState, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.metrics = MetricTableModel(workspace, state)
         self.metric_table = result_table(self.metrics, "Dose-volume metrics", stretch=_NAME)

@@ -19,7 +19,7 @@ Panels            Alt+1 beams · Alt+2 structures · Alt+3 isodoses · Alt+4 pre
 Plan              Ctrl+Z undo · Ctrl+Shift+Z redo · Ctrl+S save · Ctrl+Shift+S save as new plan
                   F5 compute · Ctrl+E export · Ctrl+R report · Ctrl+W back to the patients
 Patients          Ctrl+F search · Ctrl+I import · Ctrl+N new plan · Return open
-Everything        Ctrl+K finds any action by name
+Everything        Ctrl+K finds any action by name;  Ctrl+L locks the screen
 """
 
 

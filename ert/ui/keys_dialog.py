@@ -1,4 +1,4 @@
-"""The keys of the site: a new password, a new recovery code, new keys, and what is still under earlier ones."""
+"""The keys of the site: a new recovery code, new keys, and what is still under earlier ones."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from ert.app.ports import PendingSite
 from ert.app.session import SiteSession
 from ert.domain.site_keys import KeyState
 from ert.ui.failures import sentence_of
-from ert.ui.password_rule import is_good_password, password_parts
-from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button, text_label
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 T = TypeVar("T")
 _MEGABYTE = 1e6
@@ -33,15 +32,12 @@ class KeysDialog(QDialog):
 
     def __init__(self, session: SiteSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle("Passwords and keys")
+        self.setWindowTitle("Recovery code and keys")
         self.setMinimumWidth(760)
         self._session = session
         self._pending: PendingSite | None = None
         self._files_job: Job[RenewedFiles] | None = None
         self.message = MessageStrip()
-        self.password, self.new_password, self.again = (_secret(n) for n in ("Present", "New", "New, again"))
-        self.rule = dim_label()
-        self.change = push_button("Change password", "key", "Replace your own password")
         self.code = text_label()
         self.code.setObjectName("pageTitle")
         self.code.setAccessibleName("New recovery code")
@@ -66,7 +62,7 @@ class KeysDialog(QDialog):
         layout.setContentsMargins(20, 16, 20, 12)
         layout.setSpacing(10)
         layout.addWidget(self.message)
-        for group in (self._password_group(), self._code_group(), self._keys_group()):
+        for group in (self._code_group(), self._keys_group()):
             layout.addWidget(group)
         close = push_button("Close", "close", "Close")
         close.clicked.connect(self.reject)
@@ -75,7 +71,6 @@ class KeysDialog(QDialog):
         buttons.addWidget(close)
         layout.addLayout(buttons)
         for button, slot in (
-            (self.change, self.change_password),
             (self.make_code, self.show_code),
             (self.use_code, self.confirm_code),
             (self.master, self.renew_master_key),
@@ -84,19 +79,8 @@ class KeysDialog(QDialog):
         ):
             button.setAutoDefault(False)
             button.clicked.connect(slot)
-        for line in (self.password, self.new_password, self.again, self.typed, self.data_password):
+        for line in (self.typed, self.data_password):
             line.textChanged.connect(self._check)
-
-    def _password_group(self) -> QGroupBox:
-        group = QGroupBox("Your password")
-        row = QHBoxLayout()
-        for line in (self.password, self.new_password, self.again):
-            row.addWidget(line, 1)
-        row.addWidget(self.change)
-        layout = QVBoxLayout(group)
-        layout.addLayout(row)
-        layout.addWidget(self.rule)
-        return group
 
     def _code_group(self) -> QGroupBox:
         group = QGroupBox("Recovery code")
@@ -154,11 +138,6 @@ class KeysDialog(QDialog):
 
     def _check(self) -> None:
         """Offer what can be done with what was typed."""
-        new, again = self.new_password.text(), self.again.text()
-        missing = [name for name, is_met in password_parts(new) if not is_met]
-        self.rule.setText("Needs " + ", ".join(missing) + "." if missing else "The password rule is met.")
-        mark_invalid(self.again, is_invalid=bool(again) and again != new)
-        self.change.setEnabled(bool(self.password.text()) and is_good_password(new) and new == again)
         self.typed.setVisible(self._pending is not None)
         self.use_code.setVisible(self._pending is not None)
         self.use_code.setEnabled(bool(self.typed.text().strip()))
@@ -166,15 +145,6 @@ class KeysDialog(QDialog):
         self.data.setEnabled(bool(self.data_password.text()))
 
     # ---- actions -------------------------------------------------------------------------------------------------
-
-    def change_password(self) -> None:
-        """Replace the signed-in user's password."""
-        present, new = self.password.text(), self.new_password.text()
-        self._run(
-            lambda _ctx: self._session.keys.change_password(present, new),
-            "Changing the password",
-            lambda _done: self._said("Your password was changed; the former one opens nothing any more."),
-        )
 
     def show_code(self) -> None:
         """Show a code that does not count yet."""
@@ -237,8 +207,7 @@ class KeysDialog(QDialog):
         self._said(sentence)
 
     def _said(self, sentence: str) -> None:
-        for line in (self.password, self.new_password, self.again, self.data_password):
-            line.clear()
+        self.data_password.clear()
         self._forget_code()
         self._check()
         if sentence:
@@ -261,8 +230,7 @@ class KeysDialog(QDialog):
     def done(self, result: int) -> None:
         """Forget what was typed and shown."""
         self._forget_code()
-        for line in (self.password, self.new_password, self.again, self.data_password):
-            line.clear()
+        self.data_password.clear()
         super().done(result)
 
 

@@ -26,6 +26,8 @@ from ert.errors import Refused
 from ert.ui.failures import sentence_of
 from ert.ui.machine_form import MachineForm
 from ert.ui.machine_tables import ApplicatorTable, Column, ConfigurationTable, JawTable, MaterialTable, number_text
+from ert.ui.mu_levels_form import MuLevelsForm
+from ert.ui.release_dialog import ReleaseDialog
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ _VERSION_COLUMNS = (
     Column(head="Scale", is_open=False),
     Column(head="Digest of the machine", is_open=False),
     Column(head="Digest of the package", is_open=False),
+    Column(head="Release", is_open=False),
 )
 _JAW_TEXT = "IEC 61217 positions at the isocentre plane, as they go into RT Plan: X1 and Y1 usually negative."
 _BOX_TEXT = (
@@ -53,7 +56,10 @@ _BOX_TEXT = (
     "its lowest face from the source. Where it is empty a frame 3 cm wide at the insert is assumed, and the plan "
     "checks say so. Energies: those the applicator is used with, empty for all."
 )
-_VERSION_TEXT = "Beams keep the version they were planned with; the plan checks say where a newer one exists."
+_VERSION_TEXT = (
+    "Beams keep the version they were planned with; the plan checks say where a newer one exists. “Release…” opens the "
+    "version chosen here."
+)
 
 
 class MachinesDialog(QDialog):
@@ -75,13 +81,14 @@ class MachinesDialog(QDialog):
         self.machines = QListWidget()
         self.head, self.facts = text_label(), dim_label()
         self.message = MessageStrip()
-        self.form = MachineForm()
+        self.form, self.mu_levels = MachineForm(), MuLevelsForm()
         self.applicators, self.jaws, self.materials = ApplicatorTable(), JawTable(), MaterialTable()
         self.models = ConfigurationTable("Beam models", _MODEL_COLUMNS)
         self.versions = ConfigurationTable("Versions", _VERSION_COLUMNS)
         self.tabs = QTabWidget()
         self.import_button = push_button("Add package…", "import", "Take a machine package into the site")
         self.export_button = push_button("Export package…", "export", "Write this machine as a package")
+        self.release_button = push_button("Release…", "ok", "See, sign or withdraw the release of this package")
         self.revert_button = push_button("Discard changes", "undo", "Show the saved configuration again")
         self.save_button = push_button("Save as new version", "save", "Keep this configuration as the next version")
         self.close_button = push_button("Close", "close", "Close; unsaved changes are asked about")
@@ -106,13 +113,14 @@ class MachinesDialog(QDialog):
             (_page(_BOX_TEXT, self.applicators), "Applicators"),
             (_page(_JAW_TEXT, self.jaws, self._row_buttons(self.jaws)), "Jaws"),
             (_page("What cutouts are made of.", self.materials, self._row_buttons(self.materials)), "Cutouts"),
+            (self.mu_levels, "MU check"),
             (_page("Fixed by commissioning.", self.models), "Beam models"),
             (_page(_VERSION_TEXT, self.versions), "Versions"),
         )
         for page, name in pages:
             self.tabs.addTab(page, name)
         buttons = QHBoxLayout()
-        for button in (self.import_button, self.export_button):
+        for button in (self.import_button, self.export_button, self.release_button):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch(1)
@@ -155,10 +163,12 @@ class MachinesDialog(QDialog):
     def _connect(self) -> None:
         self.machines.currentRowChanged.connect(self._choose)
         self.form.changed.connect(self._edited)
+        self.mu_levels.changed.connect(self._edited)
         for table in (self.applicators, self.jaws, self.materials):
             table.itemChanged.connect(self._edited)
         self.import_button.clicked.connect(self._choose_package)
         self.export_button.clicked.connect(self._choose_folder)
+        self.release_button.clicked.connect(self.open_release)
         self.revert_button.clicked.connect(self._show_chosen)
         self.save_button.clicked.connect(self.save)
         self.close_button.clicked.connect(self.reject)
@@ -194,7 +204,7 @@ class MachinesDialog(QDialog):
     def _show_chosen(self) -> None:
         item = self.machines.currentItem()
         has_machine = item is not None
-        for widget in (self.tabs, self.export_button):
+        for widget in (self.tabs, self.export_button, self.release_button):
             widget.setEnabled(has_machine)
         if not has_machine:
             self._package = None
@@ -206,15 +216,17 @@ class MachinesDialog(QDialog):
         self._package = package
         machine = package.machine
         self.head.setText(f"{machine.name}  ({DEMO_LABEL})" if package.is_demo else machine.name)
+        releases = self._session.releases
         self.facts.setText(
-            f"SAD {machine.sad_cm:g} cm · insert {machine.insert_thickness_cm:g} cm {machine.insert_material}, ends at "
-            f"{machine.insert_distance_cm:g} cm · {package.origin or 'origin not stated'}"
+            f"Release: {releases.standing(package).text} · SAD {machine.sad_cm:g} cm · insert "
+            f"{machine.insert_thickness_cm:g} cm {machine.insert_material}, ends at {machine.insert_distance_cm:g} cm"
+            f" · {package.origin or 'origin not stated'}"
         )
-        self.form.show_machine(machine)
-        for table in (self.applicators, self.jaws, self.materials):
+        for table in (self.form, self.mu_levels, self.applicators, self.jaws, self.materials):
             table.show_machine(machine)
         self.models.show_rows([_model_row(package, n) for n in range(len(package.models))])
-        self.versions.show_rows([_version_row(p) for p in self._session.models.versions(machine.name)])
+        versions = self._session.models.versions(machine.name)
+        self.versions.show_rows([(*_version_row(p), releases.standing(p).text) for p in versions])
         self.message.clear()
         self._set_dirty(is_dirty=False)
 
@@ -230,7 +242,7 @@ class MachinesDialog(QDialog):
         """While there are changes the list is closed, so that nobody leaves them behind unseen."""
         for button in (self.save_button, self.revert_button):
             button.setEnabled(is_dirty)
-        for widget in (self.machines, self.import_button):
+        for widget in (self.machines, self.import_button, self.release_button):
             widget.setEnabled(not is_dirty)
         self.close_button.setText("Close")
 
@@ -238,13 +250,12 @@ class MachinesDialog(QDialog):
         """What the fields hold; raises `Refused`."""
         if self._package is None:
             raise Refused("There is no machine.")
-        return self.form.into(
-            MachineConfiguration(
-                applicators=self.applicators.settings(),
-                jaws=self.jaws.settings(),
-                block_materials=self.materials.settings(),
-            )
+        tables = MachineConfiguration(
+            applicators=self.applicators.settings(),
+            jaws=self.jaws.settings(),
+            block_materials=self.materials.settings(),
         )
+        return self.mu_levels.into(self.form.into(tables))
 
     # ---- what is done --------------------------------------------------------------------------------------------
 
@@ -260,6 +271,26 @@ class MachinesDialog(QDialog):
             return
         session = self._session
         self._run("Saving the machine", lambda: session.configure_machine(package, configuration), "saved")
+
+    def open_release(self) -> ReleaseDialog | None:
+        """Look at the release of the package that is shown, or of the version chosen on the page of versions."""
+        package = self._package
+        if package is None:
+            return None
+        row = self.versions.currentRow()
+        if self.versions.isVisibleTo(self) and row >= 0:
+            package = self._session.models.versions(package.machine.name)[row]
+        dialog = ReleaseDialog(self._session, package, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.changed.connect(self._released)
+        dialog.open()
+        return dialog
+
+    def _released(self, sentence: str) -> None:
+        if self._package is not None:
+            self.refresh(self._package.machine.name)
+        self.message.show_note(sentence)
+        self.machines_changed.emit(sentence)
 
     def add_package(self, path: Path) -> None:
         """Take a package into the site, in the background."""

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLay
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
+from ert.domain.account import Right
 from ert.domain.patient import Patient
 from ert.ui.command_palette import CommandPalette
 from ert.ui.dialogs import AboutDialog, UnsavedAnswer, ask_unsaved
@@ -25,6 +26,7 @@ from ert.ui.jobs_bridge import JobStrip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
+from ert.ui.session_control import SessionControl
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
 from ert.ui.site_dialogs import open_curves, open_keys, open_machines, open_materials, open_settings, open_studio
@@ -62,6 +64,7 @@ class MainWindow(QMainWindow):
         self._probe = ElidedLabel()
         self._is_opening = False
         self.care = SiteCare(self, jobs, self.message)
+        self.control = SessionControl(self, jobs)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -101,7 +104,7 @@ class MainWindow(QMainWindow):
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
         self.settings_action = self._action("Settings…", partial(self._with_session, open_settings), "")
-        self.keys_action = self._action("Passwords and keys…", partial(self._with_session, open_keys), "")
+        self.keys_action = self._action("Recovery code and keys…", partial(self._with_session, open_keys), "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
@@ -132,9 +135,9 @@ class MainWindow(QMainWindow):
         site.addSeparator()
         site.addActions(self.care.actions)
         site.addSeparator()
-        site.addActions([self.sign_out_action, self._quit])
-        for action in (*entries, *self.care.actions, self.sign_out_action):
-            action.setEnabled(self.session is not None)
+        site.addActions([*self.control.actions, self.sign_out_action, self._quit])
+        for action in (*entries, *self.care.actions, *self.control.actions, self.sign_out_action):
+            action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
                 menu = bar.addMenu(title)
@@ -145,6 +148,20 @@ class MainWindow(QMainWindow):
                         menu.addAction(entry)
         help_menu = bar.addMenu("&Help")
         help_menu.addActions([self.palette_action, self._keys, self._about])
+
+    def _may(self, action: QAction) -> bool:
+        """Whether an entry is of use; the services decide, menus only say so beforehand."""
+        needed = {
+            self.add_machine_action: Right.CONFIGURE,
+            self.studio_action: Right.CONFIGURE,
+            self.control.users_action: Right.ADMINISTER,
+            self.keys_action: Right.ADMINISTER,
+        }
+        return self.session is not None and needed.get(action, Right.OWN_SESSION) in self.session.account.rights
+
+    def rights_changed(self) -> None:
+        """What the user may do is different now."""
+        self._refill_menus()
 
     def _with_session(self, opens: Callable[[MainWindow, SiteSession], None]) -> None:
         if self.session is not None:
@@ -192,18 +209,27 @@ class MainWindow(QMainWindow):
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
         self.care.set_session(session)
+        self.control.set_session(session)
         self._refill_menus()
 
     def sign_out(self, then: Callable[[], None] | None = None) -> None:
         """Close the site, after asking about unsaved edits; ``then`` is called when it is closed."""
-        if self.session is None or not self.leave_plan(partial(self.sign_out, then)):
+        if self.session is not None and self.leave_plan(partial(self.sign_out, then)):
+            self.leave_site(then=then)
+
+    def leave_site(self, sentence: str = "", *, then: Callable[[], None] | None = None) -> None:
+        """Close the site as it is, unsaved edits taken care of before; say why at the sign-in."""
+        if self.session is None:
             return
+        if self.plan_page is not None:
+            self._close_plan_page(self.plan_page)
         if self.patient_page is not None:
             self._pages.removeWidget(self.patient_page)
             self.patient_page.deleteLater()
             self.patient_page = None
         session, self.session = self.session, None
         self.care.set_session(None)
+        self.control.set_session(None)
         self._jobs.submit(
             Lane.IO,
             lambda _ctx: session.close(),
@@ -213,6 +239,8 @@ class MainWindow(QMainWindow):
         )
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)
+        if sentence:
+            self.sign_in.message.show_note(sentence)
         self._pages.setCurrentWidget(self.sign_in)
         self.setWindowTitle("ERT")
         self._refill_menus()

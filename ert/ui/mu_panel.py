@@ -34,13 +34,6 @@ _WAYS = {
 _NO_DOSE = "Monitor units are checked as soon as the dose belongs to the plan."
 
 
-def judge(difference_pct: float, levels: ActionLevels) -> Verdict:
-    """Colour of a factor's difference: by the same percentages as monitor units."""
-    if abs(difference_pct) > levels.action_pct:
-        return Verdict.ACTION
-    return Verdict.INVESTIGATE if abs(difference_pct) > levels.investigate_pct else Verdict.AGREES
-
-
 def _percent(value: float) -> str:
     return f"{format_number(value, 1)} %" if value <= 0 else f"+{format_number(value, 1)} %"
 
@@ -124,9 +117,7 @@ def _beam_item(check: BeamMuCheck) -> QTreeWidgetItem:
         top = _item((name, hand, engine, difference, sigma), words, verdict=check.verdict)
         top.setToolTip(
             _DIFFERENCE,
-            f"Engine minus by hand, in per cent of by hand: {format_number(check.difference_mu, 1)} MU. "
-            f"Investigate above {levels.investigate_pct:g} %, act above {levels.action_pct:g} % and "
-            f"{levels.action_mu:g} MU.",
+            f"Engine minus by hand, in per cent of by hand: {format_number(check.difference_mu, 1)} MU. {levels.text}",
         )
     font = top.font(0)
     font.setBold(True)
@@ -161,7 +152,7 @@ def _factor_item(hand: Factor | None, engine: Factor | None, levels: ActionLevel
     difference, verdict = "", None
     if hand is not None and engine is not None:
         difference_pct = 100.0 * (engine.value / hand.value - 1.0)
-        difference, verdict = _percent(difference_pct), judge(difference_pct, levels)
+        difference, verdict = _percent(difference_pct), levels.verdict_on_factor(difference_pct)
     cells = (
         f"{named.symbol}  {named.name}" + (f", {named.unit}" if named.unit else ""),
         "–" if hand is None else hand.number_text,
@@ -199,7 +190,7 @@ def _way_item(way: CutoutWay, first: Factor | None, levels: ActionLevels) -> QTr
     difference, verdict = "", None
     if first is not None and way.factor is not first:
         difference_pct = 100.0 * (way.factor.value / first.value - 1.0)
-        difference, verdict = _percent(difference_pct), judge(difference_pct, levels)
+        difference, verdict = _percent(difference_pct), levels.verdict_on_factor(difference_pct)
     is_engine = way.key == "engine"
     cells = (
         way.name,

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor
 
 from ert.domain.image import DensityOverride, Material
 from ert.domain.overrides import with_override
 from ert.errors import ErtError
 from ert.ui.numbers import format_number
+from ert.ui.tables import Index, RowsModel
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
-Index = QModelIndex | QPersistentModelIndex
 ChoicesRole = Qt.ItemDataRole.UserRole + 1
-_ROOT = QModelIndex()
 _HEADS = ("", "Structure", "Material", "g/cm³", "Used cm³")
 SWATCH, STRUCTURE, MATERIAL, DENSITY, USED = range(5)
 _UNKNOWN = "…"
@@ -30,7 +29,7 @@ def material_choices(workspace: PlanWorkspace) -> Sequence[Material]:
     return workspace.library.material_choices()
 
 
-class OverrideTableModel(QAbstractTableModel):
+class OverrideTableModel(RowsModel):
     """Overrides in the order they apply; the material is editable.
 
     Signals
@@ -41,7 +40,7 @@ class OverrideTableModel(QAbstractTableModel):
     refused = Signal(str)
 
     def __init__(self, workspace: PlanWorkspace) -> None:
-        super().__init__()
+        super().__init__(_HEADS, lambda: self.overrides)
         self._workspace = workspace
         self.overrides: tuple[DensityOverride, ...] = workspace.plan.overrides
 
@@ -54,20 +53,6 @@ class OverrideTableModel(QAbstractTableModel):
         self.beginResetModel()
         self.overrides = self._workspace.plan.overrides
         self.endResetModel()
-
-    def rowCount(self, parent: Index = _ROOT) -> int:
-        """Overrides."""
-        return 0 if parent.isValid() else len(self.overrides)
-
-    def columnCount(self, parent: Index = _ROOT) -> int:
-        """Swatch, structure, material, density, volume."""
-        return 0 if parent.isValid() else len(_HEADS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
-        """Names with units; rows are counted in the order they apply."""
-        if role != Qt.ItemDataRole.DisplayRole:
-            return None
-        return _HEADS[section] if orientation == Qt.Orientation.Horizontal else str(section + 1)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Texts, swatch, choices."""

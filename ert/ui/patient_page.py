@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from ert.app.jobs import JobContext, Lane
+from ert.app.plan_sum import PlanSum
 from ert.app.session import CourseRow, PatientRow, SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
@@ -28,6 +29,7 @@ from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
 from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole, search_texts
+from ert.ui.plan_sum_dialog import PlanSumDialog
 from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
@@ -61,6 +63,7 @@ class PatientPage(QWidget):
             "Import…", "import", "Import CT and structures from DICOM files  (Ctrl+I)", is_default=True
         )
         self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course  (Ctrl+N)")
+        self.sum_button = push_button("Sum…", "plan", "Add up plans of the chosen course")
         self.open_button = push_button("Open", "open", "Open the chosen plan")
         self.show_inactive = QCheckBox("Show inactive")
         self.show_inactive.setToolTip("List patients that were made inactive, too")
@@ -103,6 +106,7 @@ class PatientPage(QWidget):
         QShortcut(QKeySequence("Ctrl+N"), self, self.start_new_plan)
         self.import_button.clicked.connect(self.start_import)
         self.new_plan_button.clicked.connect(self.start_new_plan)
+        self.sum_button.clicked.connect(self.start_sum)
         self.open_button.clicked.connect(self._open)
         top = QHBoxLayout()
         title = text_label("Patients")
@@ -115,7 +119,7 @@ class PatientPage(QWidget):
         self.show_inactive.toggled.connect(self._list_rows)
         top.addStretch(1)
         top.addWidget(self.record_actions.button)
-        for button in (self.import_button, self.new_plan_button, self.open_button):
+        for button in (self.import_button, self.new_plan_button, self.sum_button, self.open_button):
             top.addWidget(button)
         self._places.addWidget(tree)
         self._places.addWidget(self._empty_place())
@@ -273,6 +277,12 @@ class PatientPage(QWidget):
             "Make a plan on the chosen course  (Ctrl+N)" if has_course else "Choose a course first"
         )
         self.record_actions.update_state()
+        course = self.chosen_course
+        can_add = course is not None and len(course.plans) > 1
+        self.sum_button.setEnabled(can_add)
+        self.sum_button.setToolTip(
+            "Add up the doses of plans of this course" if can_add else "Choose a course that has at least two plans"
+        )
         self.patient_chosen.emit(self.chosen_patient)
 
     def _menu(self, position: QPoint) -> None:
@@ -281,6 +291,7 @@ class PatientPage(QWidget):
         menu.addAction(self.new_plan_button.icon(), "New plan…", self.start_new_plan).setEnabled(
             self.new_plan_button.isEnabled()
         )
+        menu.addAction(self.sum_button.icon(), "Sum of plans…", self.start_sum).setEnabled(self.sum_button.isEnabled())
         menu.addSeparator()
         menu.addActions(list(self.record_actions.all))
         menu.addSeparator()
@@ -313,6 +324,21 @@ class PatientPage(QWidget):
             on_done=lambda structures: self._ask_plan(course_id, structures, names),
             on_failed=self._failed,
         )
+
+    def start_sum(self) -> None:
+        """Ask which plans of the course to add, then show their sum in a window of its own."""
+        course = self.chosen_course
+        if course is not None:
+            dialog = PlanSumDialog(self._session, course.plans, self)
+            dialog.summed.connect(self._show_sum)
+            dialog.open()
+
+    def _show_sum(self, plan_sum: PlanSum) -> None:
+        from ert.ui.plan_sum_window import PlanSumWindow  # noqa: PLC0415 - the plot library is loaded when needed
+
+        session = self._session
+        self.sum_window = PlanSumWindow(plan_sum, site_text=session.site_name, user_name=session.user_name, parent=self)
+        self.sum_window.show()
 
     def _ask_plan(self, course_id: str, structures: StructureSet, names: list[str]) -> None:
         dialog = NewPlanDialog(self._session, course_id, structures, names, self)

@@ -23,6 +23,7 @@ from ert.ui.isodose_panel import IsodosePanel
 from ert.ui.mu_panel import MuPanel
 from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
+from ert.ui.point_panel import PointPanel
 from ert.ui.prescription_panel import PrescriptionPanel
 from ert.ui.probe import probe_text
 from ert.ui.sections import Sections
@@ -87,6 +88,7 @@ class PlanPage(QWidget):
         self.isodoses = IsodosePanel(workspace, self.state)
         self.prescription = PrescriptionPanel(workspace, self.state)
         self.evaluation = EvaluationPanel(workspace, self.state)
+        self.points = PointPanel(workspace, self.state)
         self.goals = GoalPanel(workspace)
         self.monitor_units = MuPanel(workspace)
         self.findings = FindingsPanel()
@@ -123,6 +125,7 @@ class PlanPage(QWidget):
         self.judgement.setDocumentMode(True)
         self.judgement.setAccessibleName("Evaluation panels")
         self.judgement.addTab(self.evaluation, "Dose")
+        self.judgement.addTab(self.points, "Points")
         self.judgement.addTab(self.monitor_units, "Monitor units")
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
@@ -206,6 +209,7 @@ class PlanPage(QWidget):
             self.findings.show_findings(self.workspace.findings)
         if changes.plan or changes.dose or changes.dvh:
             self.evaluation.refresh()
+            self.points.refresh()
             self.goals.refresh()
             self.monitor_units.refresh()
             self._show_dvh()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,17 @@ from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QW
 from ert.app.tissue_library import CurveStanding, Standing
 from ert.domain.image import CtCurve
 from ert.domain.materials import default_ct_curve
-from ert.domain.plan import MAX_DOSE_GY, MAX_FRACTIONS, Algorithm, DoseTo, Normalisation, Plan, Prescription
+from ert.domain.plan import (
+    MAX_DOSE_GY,
+    MAX_FRACTIONS,
+    Algorithm,
+    DoseTo,
+    Normalisation,
+    Plan,
+    Prescription,
+    free_point_name,
+    with_point,
+)
 from ert.domain.statements import (
     ALGORITHM_NAMES,
     NORMALISATION_NAMES,
@@ -210,10 +219,9 @@ class PrescriptionPanel(QWidget):
         self._prescribe("Normalisation", lambda given: attrs.evolve(given, normalisation=wanted, point_id=point_id))
 
     def _add_point(self) -> None:
-        taken = {p.name for p in self._workspace.plan.points}
-        number = next(n for n in itertools.count(1) if f"Ref {n}" not in taken)
-        point = PointOfInterest(name=f"Ref {number}", position_cm=self._state.crosshair_cm, kind=PointKind.REFERENCE)
-        self._apply(f"Add point {point.name}", lambda plan: attrs.evolve(plan, points=(*plan.points, point)))
+        name = free_point_name(self._workspace.plan)
+        point = PointOfInterest(name=name, position_cm=self._state.crosshair_cm, kind=PointKind.REFERENCE)
+        self._apply(f"Add point {name}", lambda plan: with_point(plan, point))
 
     def _set_spacing(self, value: float) -> None:
         self._apply(

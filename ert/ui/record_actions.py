@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from ert.app.jobs import Lane
 from ert.app.session import PatientRow, SiteSession
+from ert.domain.account import Right
 from ert.domain.administration import PatientRecord
 from ert.errors import NotFound
 from ert.ui.anonymise_dialog import AnonymiseDialog
@@ -83,6 +84,15 @@ class RecordActions(QObject):
         self.unmerge.setEnabled(row is not None and bool(row.merged))
         self.merge.setEnabled(row is not None and not row.merged)
         self.anonymise.setEnabled(row is not None and bool(row.courses))
+        rights = self._session.account.rights
+        for action, right in (
+            (self.correct, Right.ADMINISTER),
+            (self.merge, Right.ADMINISTER),
+            (self.unmerge, Right.ADMINISTER),
+            (self.state, Right.PLAN),
+            (self.anonymise, Right.EXPORT),
+        ):
+            action.setEnabled(action.isEnabled() and right in rights)
         self.state.setText("Make active…" if row is not None and not row.is_active else "Make inactive…")
 
     def _open(self, row: PatientRow, make: Callable[[PatientRow, PatientRecord, Records], RecordDialog]) -> None:

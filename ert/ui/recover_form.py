@@ -11,9 +11,8 @@ from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
 from ert.ui.failures import sentence_of
-from ert.ui.password_rule import is_good_password, password_parts
-from ert.ui.theme import GOOD, TEXT_DIM
-from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button, text_label
+from ert.ui.new_password import NewPassword
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 
 class RecoverForm(QFrame):
@@ -34,8 +33,7 @@ class RecoverForm(QFrame):
         self.setFixedWidth(640)
         self._gateway, self._jobs = gateway, jobs
         self.folder, self.user, self.code = QLineEdit(), QLineEdit(), QLineEdit()
-        self.password, self.again = QLineEdit(), QLineEdit()
-        self.rules = [text_label() for _ in password_parts("")]
+        self.new = NewPassword()
         self.message = MessageStrip()
         self.finish = push_button("Set password and sign in", "key", "Replace the password", is_default=True)
         self.back = push_button("Cancel", "close", "Go back; nothing is changed")
@@ -50,27 +48,16 @@ class RecoverForm(QFrame):
             (self.folder, "Site folder", ""),
             (self.user, "User name", ""),
             (self.code, "Recovery code", "Nine groups of four; blanks and hyphens do not matter"),
-            (self.password, "New password", ""),
-            (self.again, "New password again", ""),
         ):
             line.setAccessibleName(name)
             line.setPlaceholderText(hint)
             line.returnPressed.connect(self.submit)
-        for line in (self.password, self.again):
-            line.setEchoMode(QLineEdit.EchoMode.Password)
-            line.textChanged.connect(self._check)
-        rules = QVBoxLayout()
-        rules.setSpacing(1)
-        for label in self.rules:
-            rules.addWidget(label)
         form = QFormLayout()
         form.setVerticalSpacing(9)
         form.addRow("Site", folder_row(self.folder, "Folder of the site", self))
         form.addRow("User", self.user)
         form.addRow("Recovery code", self.code)
-        form.addRow("New password", self.password)
-        form.addRow("Again", self.again)
-        form.addRow("", rules)
+        self.new.add_rows(form)
         buttons = QHBoxLayout()
         buttons.addWidget(self.back)
         buttons.addStretch(1)
@@ -85,6 +72,8 @@ class RecoverForm(QFrame):
         layout.addLayout(form)
         layout.addWidget(self.message)
         layout.addLayout(buttons)
+        self.new.changed.connect(self._check)
+        self.new.entered.connect(self.submit)
         self.finish.clicked.connect(self.submit)
         self.back.clicked.connect(self.cancel)
         self._check()
@@ -98,17 +87,11 @@ class RecoverForm(QFrame):
         (self.code if user else self.user).setFocus()
 
     def _forget(self) -> None:
-        for line in (self.code, self.password, self.again):
-            line.clear()
+        self.code.clear()
+        self.new.forget()
 
     def _check(self) -> None:
-        """Show each part of the rule as it is met."""
-        password = self.password.text()
-        for label, (name, is_met) in zip(self.rules, password_parts(password), strict=True):
-            label.setText(f"{'✓' if is_met else '○'}  {name}")
-            label.setStyleSheet(f"color: {GOOD if is_met else TEXT_DIM};")
-        mark_invalid(self.again, is_invalid=bool(self.again.text()) and self.again.text() != password)
-        self.finish.setEnabled(is_good_password(password) and self.again.text() == password)
+        self.finish.setEnabled(self.new.is_good)
         is_ready = self.finish.isEnabled()
         self.finish.setToolTip("Replace the password" if is_ready else "The password rule is not met yet")
 
@@ -122,7 +105,7 @@ class RecoverForm(QFrame):
             return
         self.message.clear()
         self.finish.setEnabled(False)
-        gateway, jobs, password = self._gateway, self._jobs, self.password.text()
+        gateway, jobs, password = self._gateway, self._jobs, self.new.text
 
         def work(_ctx: JobContext) -> SiteSession:
             store = gateway.recover(Path(folder), recovery_code=code, user_name=user, new_password=password)

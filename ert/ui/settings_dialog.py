@@ -21,7 +21,15 @@ from ert.app.jobs import JobContext, Lane
 from ert.app.session import SiteSession
 from ert.domain.cache_report import CacheReport
 from ert.errors import Refused
-from ert.settings import MAXIMUM_LIMIT_GIGABYTES, CacheSettings, Settings, load_settings, save_settings
+from ert.settings import (
+    MAXIMUM_LIMIT_GIGABYTES,
+    MAXIMUM_SESSION_MINUTES,
+    CacheSettings,
+    SessionSettings,
+    Settings,
+    load_settings,
+    save_settings,
+)
 from ert.ui.failures import sentence_of
 from ert.ui.number_edit import NumberEdit
 from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title, tool_button
@@ -105,6 +113,12 @@ class SettingsDialog(QDialog):
         default = str(CacheSettings().local_folder)
         self.local = CacheFields("Doses on this workstation", placeholder=default, parent=self)
         self.network = CacheFields("Doses on the network", placeholder="None", parent=self)
+        self.lock_after = NumberEdit(
+            "Lock the screen after", "min", decimals=0, minimum=1, maximum=MAXIMUM_SESSION_MINUTES
+        )
+        self.revalidate = NumberEdit(
+            "Look at the account every", "min", decimals=0, minimum=1, maximum=MAXIMUM_SESSION_MINUTES
+        )
         self.clear = push_button("Clear now", "remove", "Remove this site's cached doses here and on the network")
         self.save = push_button("Save", "save", "Use these settings from now on", is_default=True)
         self.cancel = push_button("Cancel", "cancel", "Leave the settings as they are")
@@ -139,6 +153,14 @@ class SettingsDialog(QDialog):
             fields.rows(form)
             layout.addLayout(form)
         layout.addSpacing(8)
+        layout.addWidget(section_title("Session"))
+        session = QFormLayout()
+        for name, field in (("Lock the screen after", self.lock_after), ("Look at the account every", self.revalidate)):
+            field.setMaximumWidth(110)
+            session.addRow(name, field)
+        layout.addLayout(session)
+        layout.addWidget(dim_label("Minutes without keyboard and mouse. A locked window loses nothing."))
+        layout.addSpacing(8)
         layout.addWidget(self.message)
         buttons = QHBoxLayout()
         buttons.addWidget(self.clear)
@@ -166,6 +188,9 @@ class SettingsDialog(QDialog):
         self._enable(cache.is_on)
         self.local.fill(cache.folder, cache.limit_gigabytes)
         self.network.fill(cache.network_folder, cache.network_limit_gigabytes)
+        session = SessionSettings() if self._settings is None else self._settings.session
+        self.lock_after.set_value(session.lock_after_minutes)
+        self.revalidate.set_value(session.revalidate_minutes)
 
     def _tell(self, show: Callable[[str], None], sentence: str) -> None:
         """Show a message and make room for it: Qt would take that from the fields, whose text is cut then."""
@@ -185,7 +210,10 @@ class SettingsDialog(QDialog):
                 network_folder=self.network.folder.text().strip(),
                 network_limit_gigabytes=self.network.read_limit(),
             )
-            save_settings(attrs.evolve(self._settings, cache=cache))
+            session = SessionSettings(
+                lock_after_minutes=_minutes(self.lock_after), revalidate_minutes=_minutes(self.revalidate)
+            )
+            save_settings(attrs.evolve(self._settings, cache=cache, session=session))
         except Refused as error:
             self._tell(self.message.show_error, str(error))
             return
@@ -241,3 +269,11 @@ class SettingsDialog(QDialog):
             on_done=lambda value: over(lambda: on_done(value)),
             on_failed=lambda error: over(lambda: self._tell(self.message.show_error, sentence_of(error))),
         )
+
+
+def _minutes(field: NumberEdit) -> int:
+    """The minutes as typed; raises `Refused`."""
+    value = field.read()
+    if value != int(value):
+        raise Refused("A time must be a whole number of minutes.")
+    return int(value)

@@ -21,12 +21,24 @@ from PySide6.QtWidgets import (
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
+from ert.ui.change_password_form import ChangePasswordForm
 from ert.ui.create_site_form import CreateSiteForm
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.recent_sites import recent_sites, remember_site
 from ert.ui.recover_form import RecoverForm
-from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button, section_title, text_label, tool_button
+from ert.ui.widgets import (
+    MessageStrip,
+    dim_label,
+    password_line,
+    plain_tip,
+    push_button,
+    section_title,
+    text_label,
+    tool_button,
+)
+
+_CHANGE = 3
 
 
 def folder_row(line: QLineEdit, title: str, parent: QWidget) -> QHBoxLayout:
@@ -43,14 +55,6 @@ def folder_row(line: QLineEdit, title: str, parent: QWidget) -> QHBoxLayout:
     row.addWidget(line, 1)
     row.addWidget(browse)
     return row
-
-
-def password_line(name: str) -> QLineEdit:
-    """A field that hides what is typed."""
-    line = QLineEdit()
-    line.setEchoMode(QLineEdit.EchoMode.Password)
-    line.setAccessibleName(name)
-    return line
 
 
 class SignInPage(QWidget):
@@ -80,6 +84,8 @@ class SignInPage(QWidget):
         self.forgotten = push_button("Forgotten password…", "key", "Get back in with the site's recovery code")
         self.create_form = CreateSiteForm(gateway, jobs)
         self.recover_form = RecoverForm(gateway, jobs)
+        self.change_form = ChangePasswordForm()
+        self._unfinished: SiteSession | None = None
         self._stack = QStackedWidget()
         self._build()
         self.sign_in.clicked.connect(self.submit)
@@ -93,6 +99,8 @@ class SignInPage(QWidget):
         self.create_form.made.connect(self._created)
         self.recover_form.cancelled.connect(self.show_sign_in)
         self.recover_form.recovered.connect(self._recovered)
+        self.change_form.changed.connect(self._changed)
+        self.change_form.cancelled.connect(self._gave_up)
 
     def _build(self) -> None:
         card = QFrame()
@@ -106,6 +114,7 @@ class SignInPage(QWidget):
         self._stack.addWidget(_centred(card, head=self._head()))
         self._stack.addWidget(_centred(self.create_form))
         self._stack.addWidget(_centred(self.recover_form))
+        self._stack.addWidget(_centred(self.change_form))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
@@ -220,9 +229,34 @@ class SignInPage(QWidget):
 
     def _opened(self, session: SiteSession) -> None:
         self._ready()
+        typed = self.password.text()
         self.password.clear()
         remember_site(session.site_path)
+        if session.account.must_change_password:
+            self._unfinished = session
+            self._stack.setCurrentIndex(_CHANGE)
+            self.change_form.start(session, current=typed)
+            return
         self.opened.emit(session)
+
+    def _changed(self, session: SiteSession) -> None:
+        """The one-time password is gone: go on."""
+        self._unfinished = None
+        self.show_sign_in(session.site_path)
+        self.opened.emit(session)
+
+    def _gave_up(self) -> None:
+        """Back to the sign-in; the one-time password stays."""
+        session, self._unfinished = self._unfinished, None
+        self.show_sign_in()
+        if session is not None:
+            self._jobs.submit(Lane.IO, lambda _ctx: session.close(), title="Closing the site", can_stop=False)
+
+    def close_unfinished(self) -> None:
+        """The window goes while a one-time password is being changed."""
+        session, self._unfinished = self._unfinished, None
+        if session is not None:
+            session.close()
 
     def _recovered(self, session: SiteSession) -> None:
         self.show_sign_in(session.site_path)

@@ -91,7 +91,7 @@ def _renew_data_keys(window: MainWindow, session: SiteSession, password: str) ->
             work,
             title="Renewing the data keys",
             on_done=lambda _done: window.message.show_note(
-                "The data keys were renewed. Sign in, then write the files anew: Site, Passwords and keys…"
+                "The data keys were renewed. Sign in, then write the files anew: Site, Recovery code and keys…"
             ),
             on_failed=window.show_failure,
             on_cancelled=lambda: window.message.show_note("Stopped; the site opens with the keys it had."),

@@ -21,7 +21,7 @@ from ert.ui.slice_geometry import SliceGeometry
 from ert.ui.view_state import DoseDisplay
 
 if TYPE_CHECKING:
-    from ert.app.workspace import PlanWorkspace
+    from ert.ui.shown_plan import ShownPlan
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -54,13 +54,13 @@ class BeamLines:
     name: str
 
 
-def image_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, table: NDArray[np.uint32]) -> QImage:
+def image_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, table: NDArray[np.uint32]) -> QImage:
     """The CT slice through a window table."""
     return grey_image(geometry.plane_of(workspace.image.hu, index), table)
 
 
 def structure_paths(
-    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int, hidden: frozenset[int]
+    workspace: ShownPlan, sections: Sections, geometry: SliceGeometry, index: int, hidden: frozenset[int]
 ) -> list[tuple[Structure, QPainterPath]]:
     """Outlines of the visible structures on a slice."""
     found = []
@@ -74,7 +74,7 @@ def structure_paths(
 
 
 def override_legend(
-    workspace: PlanWorkspace, sections: Sections, geometry: SliceGeometry, index: int, *, is_short: bool = False
+    workspace: ShownPlan, sections: Sections, geometry: SliceGeometry, index: int, *, is_short: bool = False
 ) -> list[tuple[tuple[int, int, int], str]]:
     """Colour and text of every overridden structure that a slice cuts, in the order they apply."""
     found = []
@@ -89,7 +89,7 @@ def override_legend(
     return found
 
 
-def dose_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
+def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
     """Wash and isodose lines of the plan's dose on a slice; None where there is nothing to show."""
     dose = workspace.dose
     if dose.plan_gy is None or dose.grid is None or not (display.has_lines or display.has_wash):
@@ -136,7 +136,7 @@ def _isodose_lines(plane: DosePlane, display: DoseDisplay, prescribed_gy: float)
     return tuple(made)
 
 
-def beam_layer(workspace: PlanWorkspace, geometry: SliceGeometry, index: int) -> list[BeamLines]:
+def beam_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int) -> list[BeamLines]:
     """Field edges where they cross the slice; axis and isocentre where they lie within half a slice of it."""
     grid = geometry.grid
     normal = np.asarray(grid.axes[geometry.axis])

@@ -36,7 +36,7 @@ from ert.ui.theme import ACCENT
 from ert.ui.view_state import WINDOW_PRESETS, ViewState
 
 if TYPE_CHECKING:
-    from ert.app.workspace import PlanWorkspace
+    from ert.ui.shown_plan import ShownPlan
 
 _FINAL_DELAY_MS = 130
 _ZOOM_STEP = 1.15
@@ -50,8 +50,8 @@ class SliceView(QWidget):
 
     Parameters
     ----------
-    workspace : PlanWorkspace
-        The open plan.
+    workspace : ShownPlan
+        The open plan, or a sum of plans.
     state : ViewState
         Shared with the other views.
     axis : int
@@ -70,7 +70,7 @@ class SliceView(QWidget):
 
     def __init__(
         self,
-        workspace: PlanWorkspace,
+        workspace: ShownPlan,
         state: ViewState,
         axis: int,
         *,

@@ -8,11 +8,12 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
-from ert.domain.commissioning import EnergyReport, Verdict
+from ert.domain.acceptance import AcceptanceTest, Verdict
+from ert.domain.commissioning import EnergyReport, engines_of
 from ert.domain.model_difference import PackageDifference
 from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
 
-_VERDICT_COLOURS = {Verdict.PASSED: GOOD, Verdict.FAILED: BAD, Verdict.NOT_MEASURED: TEXT_DIM}
+VERDICT_COLOURS = {Verdict.PASSED: GOOD, Verdict.FAILED: BAD, Verdict.NOT_MEASURED: TEXT_DIM}
 _OUTPUT_LIMIT_PCT = 1.5
 _NOTABLE = 2.0
 _NUMBERS_FROM = 1
@@ -55,18 +56,25 @@ class FactTable(QTableWidget):
                 self.setItem(number, place, item)
 
 
+def _by_test(report: EnergyReport) -> list[tuple[str, AcceptanceTest]]:
+    """The tests of every engine of a report, test by test."""
+    columns = [[(name, t) for t in of.acceptance] for name, of in engines_of(report)]
+    return [row for rows in zip(*columns, strict=True) for row in rows]
+
+
 class AcceptanceTable(FactTable):
     """Published tolerances against what was found."""
 
     def __init__(self) -> None:
-        super().__init__("Acceptance tests", ("Test", "What", "Tolerance", "Worst", "Where", "Verdict"), stretch=4)
+        head = ("Test", "What", "Tolerance", "Engine", "Worst", "Where", "Verdict")
+        super().__init__("Acceptance tests", head, stretch=5)
 
     def show_report(self, report: EnergyReport | None) -> None:
-        """Show the tests of one energy."""
-        tests = () if report is None else report.acceptance
+        """Show the tests of one energy, the engines below each other."""
+        tests = [] if report is None else _by_test(report)
         self.show_rows(
-            [(t.number, t.description, t.tolerance, t.found, t.where, t.verdict.value) for t in tests],
-            [_VERDICT_COLOURS[t.verdict] for t in tests],
+            [(t.number, t.description, t.tolerance, name, t.found, t.where, t.verdict.value) for name, t in tests],
+            [VERDICT_COLOURS[t.verdict] for _, t in tests],
         )
 
 

@@ -25,7 +25,7 @@ from PySide6.QtWidgets import (
 
 from ert.app.jobs import Lane
 from ert.app.session import SiteSession
-from ert.app.studio import Curve, Studio
+from ert.app.studio import MeasuredLine, Studio, computed_lines, measured_lines
 from ert.domain.commissioning import CurveComparison, EnergyReport
 from ert.domain.model_difference import PackageDifference
 from ert.errors import ErtError
@@ -180,8 +180,8 @@ class StudioWindow(QDialog):
             report = self._report(energy.energy_mev)
             branch = QTreeWidgetItem(self.curves, [f"{energy.energy_mev:g} MeV"])
             branch.setExpanded(True)
-            rates = {} if report is None else {c.name: c for c in report.curves}
-            for curve in energy.curves:
+            rates = {} if report is None else computed_lines(report)
+            for curve in measured_lines(energy):
                 item = QTreeWidgetItem(branch, [curve.name])
                 item.setData(0, _CURVE_ROLE, (energy.energy_mev, curve))
                 item.setToolTip(0, curve.file)
@@ -257,9 +257,9 @@ class StudioWindow(QDialog):
         found = () if result is None else result.report.energies
         return next((e for e in found if e.energy_mev == energy_mev), None)
 
-    def _chosen(self) -> tuple[float, Curve] | None:
+    def _chosen(self) -> tuple[float, MeasuredLine] | None:
         item = self.curves.currentItem()
-        found: tuple[float, Curve] | None = None if item is None else item.data(0, _CURVE_ROLE)
+        found: tuple[float, MeasuredLine] | None = None if item is None else item.data(0, _CURVE_ROLE)
         return found
 
     def _show_curve(self) -> None:
@@ -275,13 +275,13 @@ class StudioWindow(QDialog):
                 if fitted.name == curve.name:
                     computed, measured, sigma = values, fitted.dose, fitted.sigma
         elif report is not None:
-            same = next((c for c in report.curves if c.name == curve.name), None)
+            same = computed_lines(report).get(curve.name)
             if same is not None:
                 computed, measured = same.computed_cgy_per_mu, same.measured_cgy_per_mu
                 sigma = same.sigma_cgy_per_mu
         self.plot.show_curve(
             curve.position_cm, measured, sigma, computed, title=f"{energy_mev:g} MeV, {curve.name}",
-            x_label="Depth" if curve.kind == "depth_dose" else "Off-axis position",
+            x_label="Depth" if curve.is_along_depth else "Off-axis position",
         )  # fmt: skip
         for view in (self.acceptance, self.outputs, self.parameters):
             view.show_report(report)

@@ -79,6 +79,14 @@ def dim_label(text: str = "") -> QLabel:
     return label
 
 
+def password_line(name: str) -> QLineEdit:
+    """A field that hides what is typed."""
+    line = QLineEdit()
+    line.setEchoMode(QLineEdit.EchoMode.Password)
+    line.setAccessibleName(name)
+    return line
+
+
 def mark_invalid(line: QLineEdit, *, is_invalid: bool) -> None:
     """Frame a field in red, or not."""
     if bool(line.property("invalid")) != is_invalid:

@@ -10,8 +10,6 @@ import pytest
 from ert.cli.main import call
 from tests.integration.storage import samples
 
-NEW_PASSWORD = "Polonium-210!"
-
 
 class Wired:
     def gateway(self):
@@ -32,18 +30,13 @@ def root(tmp_path):
 def run(tmp_path, capsys, monkeypatch, root):
     monkeypatch.setenv("ERT_LOG_DIR", str(tmp_path / "log"))
 
-    def command(*words, password=samples.PASSWORD, new_password=""):
-        given, descriptors = [], []
-        for option, text in (("--password-fd", password), ("--new-password-fd", new_password)):
-            if text:
-                reading, writing = os.pipe()
-                os.write(writing, text.encode() + b"\n")
-                os.close(writing)
-                descriptors.append(reading)
-                given += [option, str(reading)]
-        code = call([*map(str, words), "--site", str(root), "--user", samples.LOGIN, *given, "--json"], Wired())
-        for reading in descriptors:
-            os.close(reading)
+    def command(*words, password=samples.PASSWORD):
+        reading, writing = os.pipe()
+        os.write(writing, password.encode() + b"\n")
+        os.close(writing)
+        common = ["--site", root, "--user", samples.LOGIN, "--password-fd", reading, "--json"]
+        code = call([str(word) for word in (*words, *common)], Wired())
+        os.close(reading)
         out, err = capsys.readouterr()
         assert password not in out + err
         return code, json.loads(out)
@@ -73,10 +66,6 @@ def test_keys_are_shown_and_renewed(run, tmp_path):
     sheet = tmp_path / "sheet"
     code, state = run("keys", "rotate", "recovery-code", "--recovery-file", sheet)
     assert (code, state["recovery_codes"], len(sheet.read_text().strip())) == (0, 1, 44)
-    code, _ = run("keys", "rotate", "password", new_password=NEW_PASSWORD)
-    assert code == 0
-    assert run("keys", "show")[0] == 1
-    assert run("keys", "show", password=NEW_PASSWORD)[0] == 0
 
 
 def test_records_are_listed_corrected_merged_put_aside_and_taken_apart(run):

@@ -29,6 +29,7 @@ from ert.errors import InvalidPlan
 from ert.geometry.frames import position_matrix
 from ert.geometry.grid import IDENTITY_AXES, VoxelGrid
 from ert.geometry.mesh import surface_mesh
+from tests.people import CHIEF
 
 BODY, TARGET, LUNG = 1, 2, 3
 
@@ -227,8 +228,9 @@ class FakeWorkspace:
         self.dvhs = tuple(compute_dvh(x, self.dose.plan_gy, self.dose.grid) for x in drawn)
         self.evaluation = FakeEvaluation(self.dvhs)
         self.dose_calls: list[str] = []
+        self.store = SimpleNamespace(account=CHIEF)
         nothing = SimpleNamespace(history=lambda: ())
-        self.library = TissueLibrary(SimpleNamespace(ct_curves=nothing, materials=nothing), directly)
+        self.library = TissueLibrary(SimpleNamespace(ct_curves=nothing, materials=nothing, account=CHIEF), directly)
         self.tissue_reviews = SimpleNamespace(review=None, failure="")
         self.findings = (
             Finding(severity=Severity.WARNING, code="ct-curve", sentence="The default CT curve is used."),
@@ -332,6 +334,7 @@ class FakeSession:
     """An opened site with nothing in it."""
 
     site_name, user_name, has_demo_machine = "Department of Radiotherapy", "m.curie", True
+    account = CHIEF
 
     def __init__(self, jobs=None) -> None:
         self.jobs = jobs

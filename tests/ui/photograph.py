@@ -98,9 +98,55 @@ class Photographer:
         sign_in.submit()
         yield (lambda: window.patient_page is not None and window.patient_page.tree.model().rowCount() > 0), 0.6
         self.shoot("05_patients")
+        yield from self.walk_users()
         yield from self.walk_import()
         yield from self.walk_plan()
         yield from self.walk_settings()
+
+    def walk_users(self):
+        from PySide6.QtWidgets import QApplication
+
+        from ert.ui.users_dialog import UsersDialog
+
+        window, control = self.window, self.window.control
+        control.users_action.trigger()
+        dialog = window.findChild(UsersDialog)
+        yield (lambda: dialog.table.rowCount() > 0 and not dialog._is_busy), 0.3
+        for name, level, is_administrator in (
+            ("anna.bauer", 0, False),
+            ("k.lindqvist", 2, True),
+            ("r.okafor", 1, False),
+        ):
+            dialog.begin_new()
+            dialog.form.name.setText(name)
+            dialog.form.level.setCurrentIndex(level)
+            for box in list(dialog.form.features.values())[: level + 1]:
+                box.setChecked(level > 0)
+            dialog.form.is_administrator.setChecked(is_administrator)
+            dialog.submit()
+            yield (lambda name=name: name in dialog.message.text and not dialog._is_busy), 0.4
+        self.shoot("05_users_added")
+        row = next(n for n in range(dialog.table.rowCount()) if dialog.table.item(n, 0).text() == "k.lindqvist")
+        dialog.table.setCurrentCell(row, 0)
+        yield (lambda: True), 0.2
+        dialog.switch_account()
+        yield (lambda: "cannot sign in" in dialog.message.text and not dialog._is_busy), 0.4
+        self.shoot("05_users_disabled")
+        dialog.reject()
+        control.change_password()
+        yield (lambda: QApplication.activeModalWidget() is not None), 0.4
+        self.shoot("05_change_password")
+        QApplication.activeModalWidget().reject()
+        control.lock("Nobody touched keyboard or mouse for 15 minutes.")
+        yield (lambda: True), 0.5
+        self.shoot("05_locked")
+        control.screen.password.setText("wrong")
+        control.screen.submit()
+        yield (lambda: bool(control.screen.message.text)), 0.4
+        self.shoot("05_locked_refused")
+        control.screen.password.setText("Demo-Only-1!")
+        control.screen.submit()
+        yield (lambda: not control.is_locked), 0.4
 
     def walk_import(self):
         from ert.ui.import_dialog import ImportDialog

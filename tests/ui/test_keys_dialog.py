@@ -1,4 +1,4 @@
-"""Passwords and keys from the window: what is typed is checked while it is typed, what is renewed opens the site."""
+"""Recovery code and keys from the window: a code counts once it was typed back, what is renewed opens the site."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ import pytest
 from ert.app.jobs import Jobs
 from ert.app.session import SiteSession
 from ert.errors import WrongKey
-from ert.storage.unlock import unlock_with_password, unlock_with_recovery_code
+from ert.storage.unlock import unlock_with_recovery_code
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.keys_dialog import KeysDialog
 from ert.ui.main_window import MainWindow
 from tests.ui import real_site
-
-NEW = "Uranium-1938!"
 
 
 @pytest.fixture
@@ -48,25 +46,6 @@ def opened(window, qtbot):
 def settle(window, qtbot):
     for _ in range(4):
         real_site.settle(window._jobs, qtbot)
-
-
-def test_a_password_is_changed_once_the_rule_is_met_and_both_agree(window, qtbot, tmp_path):
-    dialog = opened(window, qtbot)
-    assert dialog.keys_state.text().startswith("1 password, 1 recovery code. Master key renewed never")
-    dialog.password.setText(real_site.PASSWORD)
-    dialog.new_password.setText("short")
-    assert not dialog.change.isEnabled()
-    assert "10 characters" in dialog.rule.text()
-    dialog.new_password.setText(NEW)
-    assert not dialog.change.isEnabled()
-    dialog.again.setText(NEW)
-    dialog.change.click()
-    settle(window, qtbot)
-    assert "was changed" in dialog.message.text
-    assert dialog.password.text() == dialog.new_password.text() == ""
-    with pytest.raises(WrongKey):
-        unlock_with_password(tmp_path / "site", login=real_site.USER, password=real_site.PASSWORD)
-    unlock_with_password(tmp_path / "site", login=real_site.USER, password=NEW).vault.close()
 
 
 def test_a_shown_code_does_not_count_before_it_was_typed_back(window, qtbot, tmp_path):

@@ -84,6 +84,9 @@ def test_a_changed_configuration_becomes_the_next_version(dialog, session, qtbot
         (lambda d: edit(d.form.ranges["mu"][0], "many"), "must be a number in MU"),
         (lambda d: edit(d.form.singles["clearance"], ""), "clearance wanted is missing"),
         (lambda d: edit(d.form.singles["head_face"], ""), "radius and a face distance"),
+        (lambda d: edit(d.mu_levels.numbers["action_pct"], ""), "is missing"),
+        (lambda d: edit(d.mu_levels.numbers["action_pct"], "2"), "lies above the one for acting"),
+        (lambda d: edit(d.mu_levels.numbers["action_pct"], "4"), "need a source of their own"),
         (lambda d: d.applicators.item(1, 3).setText(""), "all be left out"),
         (lambda d: d.applicators.item(1, 5).setText("6, 9"), "9 MeV"),
         (lambda d: d.applicators.item(1, 6).setText("maybe"), "yes or no"),
@@ -115,6 +118,20 @@ def test_rows_are_added_and_removed_and_changes_can_be_discarded(dialog):
     dialog.revert_button.click()
     assert dialog.configuration() == SAVED.machine.configuration
     assert not dialog.is_dirty
+
+
+def test_action_levels_of_the_site_are_kept_with_whose_they_are(dialog, session, qtbot):
+    edit(dialog.mu_levels.numbers["action_pct"], "4")
+    edit(dialog.mu_levels.numbers["ways_investigate_pct"], "2.5")
+    edit(dialog.mu_levels.source, "Department policy 12, 2026")
+    with qtbot.waitSignal(dialog.machines_changed, timeout=10_000):
+        dialog.save()
+    levels = session.models.package("Demo linac").machine.configuration.mu_levels
+    assert (levels.action_pct, levels.ways_investigate_pct, levels.investigate_pct) == (4.0, 2.5, 3.0)
+    assert levels.source == "Department policy 12, 2026"
+    assert session.check() == ()
+    dialog.mu_levels.published_button.click()
+    assert dialog.configuration().mu_levels == SAVED.machine.configuration.mu_levels
 
 
 def test_closing_asks_once_while_changes_are_unsaved(dialog):

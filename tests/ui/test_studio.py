@@ -59,10 +59,16 @@ def test_a_fit_is_watched_judged_kept_and_taken_into_the_site(studio, session, q
     qtbot.waitUntil(lambda: studio.studio.result is not None, timeout=300_000)
     shown = [s.cost_per_point for s in steps if s is not None]
     assert shown == sorted(shown, reverse=True)
-    assert studio.acceptance.rowCount() == 9
-    verdicts = {studio.acceptance.item(r, 0).text(): studio.acceptance.item(r, 5).text() for r in range(9)}
-    assert verdicts["8.1"] == "passed"
-    assert verdicts["8.4"] == "not measured"
+    assert studio.acceptance.rowCount() == 18
+    cells = [[studio.acceptance.item(r, c).text() for c in range(7)] for r in range(18)]
+    verdicts = {(row[0], row[3]): row[6] for row in cells}
+    assert [verdicts["8.1", engine] for engine in ("pencil beam", "PBRA")] == ["passed", "passed"]
+    assert verdicts["8.3", "pencil beam"] == "failed"  # half of the field under bolus: the step is beyond the algorithm
+    assert verdicts["8.4", "PBRA"] == "not measured"  # the bone bar was irradiated at 12 MeV only
+    names = [studio.curves.topLevelItem(0).child(n).text(0) for n in range(studio.curves.topLevelItem(0).childCount())]
+    checked = [n for n, name in enumerate(names) if name.startswith("Bolus on half of the field, along")]
+    assert len(checked) == 3
+    assert studio.curves.topLevelItem(0).child(checked[0]).text(1).endswith("%")
     branch = studio.curves.topLevelItem(0)
     assert branch.child(0).text(1).endswith("%")
     assert studio.curves.topLevelItem(1).child(0).text(1) == ""

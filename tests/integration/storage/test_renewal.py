@@ -73,10 +73,10 @@ def test_a_password_change_keeps_the_signing_key_and_ends_the_former_password(ro
     site = samples.open_site(root)
     (before,) = [s for s in read_slots(root, site.site_id) if s.kind == "password"]
     with pytest.raises(WrongKey):
-        site.keys.change_password("wrong", NEW_PASSWORD)
+        site.accounts.change_own_password("wrong", NEW_PASSWORD)
     with pytest.raises(InvalidSite):
-        site.keys.change_password(samples.PASSWORD, "short")
-    site.keys.change_password(samples.PASSWORD, NEW_PASSWORD)
+        site.accounts.change_own_password(samples.PASSWORD, "short")
+    site.accounts.change_own_password(samples.PASSWORD, NEW_PASSWORD)
     (after,) = [s for s in read_slots(root, site.site_id) if s.kind == "password"]
     site.close()
     assert (after.public_ed25519, after.public_x25519) == (before.public_ed25519, before.public_x25519)
@@ -108,8 +108,8 @@ def test_a_new_master_key_opens_for_everybody_and_ends_kept_copies_of_slots(root
     site.keys.renew_master_key()
     assert site.keys.state().ring == 2
     with pytest.raises(Conflict):
-        other.keys.change_password(samples.PASSWORD, NEW_PASSWORD)
-    site.keys.change_password(samples.PASSWORD, NEW_PASSWORD)
+        other.accounts.change_own_password(samples.PASSWORD, NEW_PASSWORD)
+    site.accounts.change_own_password(samples.PASSWORD, NEW_PASSWORD)
     site.close()
     other.close()
     unlock_with_recovery_code(root, typed_code=filled[1]).vault.close()

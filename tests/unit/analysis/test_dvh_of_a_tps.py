@@ -53,8 +53,7 @@ def compare(end_rule=EndRule.AT_PLANES):
     rows = []
     for item in data.DVHSequence:
         part = structures[int(item.DVHReferencedROISequence[0].ReferencedROINumber)]
-        table = np.array(item.DVHData, dtype=float).reshape(-1, 2)
-        edges, volume = np.concatenate([[0], np.cumsum(table[:, 0])])[:-1], table[:, 1]
+        edges, volume = table_of(item)
         ours = compute_dvh(part, gy, grid, end_rule=end_rule)
 
         def theirs(percent, edges=edges, volume=volume):
@@ -79,6 +78,49 @@ def test_mean_and_median_within_half_a_percent_of_the_prescription_d95_and_d2_wi
         for metric, (ours, theirs) in pairs.items():
             limit = 0.005 if metric in ("mean", "D50") else 0.01
             assert ours == pytest.approx(theirs, abs=limit * PRESCRIPTION_GY), (name, metric)
+
+
+def body():
+    """Our histogram of the whole body, and their table: dose in Gy, volume above it in cc, and their mean."""
+    data, gy, grid = read_dose()
+    part = next(part for part in read_structures().values() if part.name == "BODY")
+    item = next(i for i in data.DVHSequence if int(i.DVHReferencedROISequence[0].ReferencedROINumber) == part.number)
+    dose_gy, theirs_cc = table_of(item)
+    mean_gy = float(item.DVHMeanDose) * PRESCRIPTION_GY / 100
+    return part, compute_dvh(part, gy, grid, end_rule=EndRule.AT_PLANES), dose_gy, theirs_cc, mean_gy
+
+
+def table_of(item):
+    table = np.array(item.DVHData, dtype=float).reshape(-1, 2)
+    return np.cumsum(table[:, 0]) - table[0, 0], table[:, 1]
+
+
+def test_body_has_the_volume_of_its_contours_and_of_that_systems_mean_though_its_table_begins_lower():
+    """Areas by shapely. Mean times volume is the area under the cumulative table, so their mean states a volume too."""
+    from shapely import Polygon, union_all
+
+    part, ours, dose_gy, theirs_cc, mean_gy = body()
+    planes = {}
+    for contour in part.contours:
+        planes.setdefault(round(float(contour.points_cm[0, 2]), 3), []).append(Polygon(contour.points_cm[:, :2]))
+    areas_cm2 = [union_all([p.buffer(0) for p in planes[z]]).area for z in sorted(planes)]
+    assert ours.volume_cc == pytest.approx(float(np.trapezoid(areas_cm2, sorted(planes))), rel=0.001)
+    half_bin_gy = 0.005  # their means of the other eight structures lie this much above the area under their tables
+    implied_cc = float(np.trapezoid(theirs_cc, dose_gy)) / (mean_gy - half_bin_gy)
+    assert ours.volume_cc == pytest.approx(implied_cc, rel=0.002)
+    assert theirs_cc[0] < 0.95 * implied_cc
+
+
+def test_body_agrees_at_equal_volume():
+    """D2 in % would compare other volumes with one another; at the same cc the dose is the same, and so is V."""
+    _, ours, dose_gy, theirs_cc, _ = body()
+    ours_cc = ours.volume_pct / 100 * ours.volume_cc
+    for level_gy in (0.5, 1, 2, 5, 8, 10):
+        expected_cc = np.interp(level_gy, dose_gy, theirs_cc)
+        assert np.interp(level_gy, ours.dose_gy, ours_cc) == pytest.approx(expected_cc, rel=0.005), level_gy
+    for volume_cc in (0.02 * theirs_cc[0], 0.02 * ours.volume_cc):
+        theirs_gy = np.interp(-volume_cc, -theirs_cc, dose_gy)
+        assert np.interp(-volume_cc, -ours_cc, ours.dose_gy) == pytest.approx(theirs_gy, abs=0.01 * PRESCRIPTION_GY)
 
 
 def test_half_a_spacing_beyond_the_ends_adds_that_much_volume():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ert.analysis.profile import dose_along_line, profile_quantities
+from ert.analysis.profile import dose_along_line, profile_quantities, width_and_penumbra_cm
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from tests.shapes import rotation
@@ -24,6 +24,29 @@ def test_field_blurred_by_a_gaussian():
     assert found.edge_to_90_cm == pytest.approx((1.2816 * sigma,) * 2, abs=1e-3)
     assert found.flatness_pct == pytest.approx(0.0, abs=0.01)
     assert found.symmetry_pct == pytest.approx(0.0, abs=0.01)
+
+
+POSITION = np.linspace(-10, 10, 401)
+TRAPEZOID = np.clip((6.0 - np.abs(POSITION)) / 2.0, 0.0, 1.0)  # 100 % to 4 cm, 50 % at 5 cm, zero at 6 cm
+
+
+@pytest.mark.parametrize("part", [POSITION > -99, POSITION >= 0, POSITION <= 0])
+def test_width_and_penumbra_of_a_whole_and_of_half_a_trapezoid(part):
+    assert width_and_penumbra_cm(POSITION[part], 3.0 * TRAPEZOID[part]) == pytest.approx((10.0, 0.6 * 2.0), abs=1e-9)
+
+
+def test_width_and_penumbra_agree_with_the_full_analysis_where_that_is_possible():
+    dose = TRAPEZOID * (1.0 + 0.01 * POSITION)
+    full = profile_quantities(POSITION, dose)
+    wanted = (full.width_cm, sum(full.penumbra_80_20_cm) / 2)
+    assert width_and_penumbra_cm(POSITION, dose) == pytest.approx(wanted, abs=1e-9)
+
+
+def test_a_profile_that_never_falls_has_neither_and_one_over_photons_has_a_width_only():
+    assert np.isnan(width_and_penumbra_cm(POSITION, np.ones(401))).all()
+    width, penumbra = width_and_penumbra_cm(POSITION, TRAPEZOID + 0.5)  # falls to 33 % of the axis
+    assert width == pytest.approx(2 * (6 - 2 * 0.25))
+    assert np.isnan(penumbra)
 
 
 def test_flatness_and_symmetry_of_a_tilted_field():

@@ -13,6 +13,7 @@ from ert.app.jobs import JobContext
 from ert.app.tissue_library import directly
 from ert.domain.backup import BackupInfo, BackupState, Retention, newest_good
 from ert.errors import Cancelled, Refused, StorageFailed
+from tests.people import CHIEF
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 PLAN = BackupPlan(folder=Path("backups"), every_hours=4)
@@ -24,6 +25,7 @@ def info(hours_ago, state=BackupState.COMPLETE):
 
 class Store:
     is_restored_copy = False
+    account = CHIEF
 
     def __init__(self, found=(), result=None):
         self.found, self.result = found, result

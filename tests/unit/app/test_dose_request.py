@@ -14,6 +14,7 @@ import pytest
 
 from ert.app.dose_service import DoseService, Models
 from ert.commissioning.package import read_package
+from ert.domain.acceptance import EnergyAcceptance
 from ert.domain.beam import Beam
 from ert.domain.beam_model import (
     BeamModel,
@@ -71,7 +72,7 @@ CLASSES = {
     ),
     Structure: ("contours", "number name role colour points"),
     Contour: ("points_cm", ""),
-    MachinePackage: ("machine models", "origin is_demo output_tables"),
+    MachinePackage: ("machine models", "origin is_demo output_tables acceptance"),
     Machine: (
         "sad_cm insert_distance_cm applicators",
         "name insert_thickness_cm insert_material energies_mev configuration",
@@ -91,7 +92,7 @@ WHOLE = {
     FittedParameter,
 }
 # Measured outputs serve the monitor unit check; a configuration says what the machine can do, not what it delivers.
-NO_DOSE = {"OutputTables", "MachineConfiguration"}
+NO_DOSE = {"OutputTables", "MachineConfiguration", "EnergyAcceptance"}
 
 
 def parts(kind):
@@ -358,6 +359,8 @@ SPECIAL = {
     (Structure, "points"): lambda c: with_structures(c, attrs.evolve(
         c.structures.structure(2), points=((1.0, 1.0, 1.0),))),
     (MachinePackage, "models"): other_model,
+    (MachinePackage, "acceptance"): lambda c: attrs.evolve(c, package=attrs.evolve(
+        c.package, acceptance=(EnergyAcceptance(energy_mev=12.0, engine="PBRA", tests=()),))),
     (MachinePackage, "output_tables"): lambda c: attrs.evolve(c, package=attrs.evolve(c.package, output_tables=())),
     (Machine, "sad_cm"): lambda c: PLACES[Machine][1](c, attrs.evolve(c.package.machine, sad_cm=100.5)),
     (Machine, "applicators"): lambda c: with_applicator(c, attrs.evolve(

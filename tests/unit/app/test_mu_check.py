@@ -13,10 +13,11 @@ from ert.domain.beam_model import MachinePackage
 from ert.domain.device import Aperture, ApertureSource
 from ert.domain.identity import canonical_bytes
 from ert.domain.image import CtCurve, CtCurvePoint
-from ert.domain.monitor_units import FactorSource, Verdict
+from ert.domain.monitor_units import ActionLevels, FactorSource, Verdict
 from ert.domain.plan import Normalisation, Plan, Prescription
 from ert.domain.record import Severity
 from ert.dose.output import rectangle_cm
+from ert.errors import Refused
 from ert.settings import resources_dir
 
 
@@ -93,6 +94,57 @@ def test_verdicts_and_their_findings(package, mu, verdict, code):
         assert finding.severity is Severity.WARNING
         assert f"{mu:g} MU" in finding.sentence
         assert "230.6 MU" in finding.sentence
+
+
+def with_levels(package, **changes):
+    levels = ActionLevels(source="Department policy 12", **changes)
+    configuration = attrs.evolve(package.machine.configuration, mu_levels=levels)
+    return attrs.evolve(package, machine=attrs.evolve(package.machine, configuration=configuration))
+
+
+def test_a_machines_own_levels_decide(package):
+    # 236 MU against 230.56 are 2.36 %: within the published 3 %, above a department's 2 %.
+    strict = with_levels(package, investigate_pct=2.0)
+    found = check(strict, plan(strict), dose(236.0, given_gy=1.0))
+    assert found.verdict is Verdict.INVESTIGATE
+    assert "Investigate above 2 %" in found.levels.text
+    assert "Department policy 12" in found.levels.text
+    few = with_levels(package, minimum_mu=300.0)
+    assert "below 300 MU" in codes(check(few, plan(few), dose(231.0, given_gy=1.0)))["mu-few"].sentence
+
+
+@pytest.mark.parametrize(("level", "wanted"), [(0.01, True), (3.0, False)])
+def test_ways_to_the_cutout_factor_that_differ_ask_for_a_measurement(package, level, wanted):
+    # The ways to the 4 × 4 at 12 MeV agree within the published 3 %, but no two ways agree within 0.01 %.
+    own = with_levels(package, ways_investigate_pct=level)
+    found = check(own, plan(own), dose(231.0, given_gy=1.0))
+    factors = [w.factor.value for w in found.ways if w.factor is not None]
+    largest = max((100 * (f / factors[0] - 1) for f in factors[1:]), key=abs)
+    assert found.ways_difference_pct == pytest.approx(largest)
+    assert ("mu-ways" in codes(found)) is wanted
+    if wanted:
+        assert "Measure this cutout" in codes(found)["mu-ways"].sentence
+
+
+def test_published_levels_leave_a_machines_digest_as_it_was(package):
+    assert b"mu_levels" not in canonical_bytes(package)
+    assert b"mu_levels" in canonical_bytes(with_levels(package, action_pct=4.0))
+
+
+@pytest.mark.parametrize(
+    ("levels", "words"),
+    [
+        ({"action_pct": 4.0}, "source of their own"),
+        ({"action_pct": 2.0, "source": "x"}, "lies above"),
+        ({"ways_action_pct": 1.0, "source": "x"}, "lies above"),
+        ({"minimum_mu": 0.0, "source": "x"}, "must be above 0"),
+        ({"action_mu": float("nan"), "source": "x"}, "must be above 0"),
+        ({"source": " "}, "source of their own"),
+    ],
+)
+def test_levels_that_make_no_sense_are_refused(levels, words):
+    with pytest.raises(Refused, match=words):
+        ActionLevels(**levels)
 
 
 def test_outside_the_data_there_is_a_sentence_instead_of_a_number(package):

@@ -18,6 +18,7 @@ from ert.domain.plan import Plan, Prescription
 from ert.domain.structure import Structure, StructureRole
 from ert.domain.tissue import MetalFound, OverrideOverlap, OverrideVolume, TissueReview
 from ert.errors import NotFound, Refused
+from tests.people import CHIEF
 from tests.shapes import box, structure_set
 
 AT = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
@@ -40,6 +41,8 @@ class Shelf:
 
 
 class Store:
+    account = CHIEF
+
     def __init__(self):
         self.ct_curves, self.materials = Shelf(), Shelf()
 

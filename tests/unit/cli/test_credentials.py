@@ -65,8 +65,8 @@ def test_without_a_terminal_the_way_out_is_named(monkeypatch):
 
 def test_the_recovery_file_is_new_and_for_its_owner_only(tmp_path):
     path = tmp_path / "code.txt"
-    assert credentials.write_recovery_file(path, "AAAA-BBBB") == "AAAA-BBBB"
+    assert credentials.write_secret_file(path, "AAAA-BBBB", what="recovery file") == "AAAA-BBBB"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     with pytest.raises(Refused, match="already"):
-        credentials.write_recovery_file(path, "CCCC")
+        credentials.write_secret_file(path, "CCCC", what="recovery file")
     assert path.read_text(encoding="utf-8") == "AAAA-BBBB\n"

@@ -10,6 +10,7 @@ from ert.cli.main import call
 from ert.domain.patient import Course, Patient
 from ert.domain.record import Finding, PlanHead, PlanStatus, Severity
 from ert.errors import DatabaseBusy, Refused, StorageFailed, WrongKey
+from tests.people import CHIEF
 
 CODE = "1111-2222-3333"
 PATIENT = Patient(id="p1", medical_record_number="M1", family_name="Doe", birth_date=dt.date(1950, 2, 3))
@@ -31,6 +32,8 @@ class Pending:
 
 
 class Store:
+    account = CHIEF
+
     def __init__(self, findings):
         self.findings = findings
         self.is_closed = False

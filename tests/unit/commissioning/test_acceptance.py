@@ -4,12 +4,26 @@ import attrs
 import numpy as np
 import pytest
 
+from ert.analysis.profile import width_and_penumbra_cm
 from ert.commissioning.acceptance import acceptance_tests
-from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison, Verdict
+from ert.domain.acceptance import Verdict
+from ert.domain.commissioning import (
+    CheckComparison,
+    CurveComparison,
+    DepthComparison,
+    EnergyReport,
+    OutputComparison,
+    ProfileEdges,
+)
 
 REFERENCE = "A10 open SSD 100"
 POSITION = np.linspace(-8, 8, 321)
 TRAPEZOID = np.clip((6.0 - np.abs(POSITION)) / 2.0, 0.0, 1.0)  # 100 % to 4 cm, penumbra 80–20 % 1.2 cm, width 10 cm
+
+
+def edges(dose):
+    width_cm, penumbra_cm = width_and_penumbra_cm(POSITION, dose)
+    return ProfileEdges(width_cm=width_cm, penumbra_cm=penumbra_cm)
 
 
 def profile(computed, *, name="A10 4x4 SSD 100, crossline at 1 cm", depth_cm=1.0, gamma=100.0, sigma=0.0):
@@ -17,7 +31,7 @@ def profile(computed, *, name="A10 4x4 SSD 100, crossline at 1 cm", depth_cm=1.0
         name=name, file="p.csv", kind="profile", axis="crossline", depth_cm=depth_cm, applicator_id="A10", cutout="4x4",
         ssd_cm=100.0, position_cm=POSITION, measured_cgy_per_mu=TRAPEZOID,
         sigma_cgy_per_mu=np.full(len(POSITION), sigma), computed_cgy_per_mu=computed, gamma_2_2_pct=gamma,
-        gamma_3_3_pct=gamma,
+        gamma_3_3_pct=gamma, measured_edges=edges(TRAPEZOID), computed_edges=edges(computed),
     )  # fmt: skip
 
 
@@ -49,6 +63,40 @@ def test_oblique_and_inhomogeneous_are_never_passed_without_a_measurement():
     assert [rows[n].verdict for n in ("8.3", "8.4")] == [Verdict.NOT_MEASURED] * 2
     assert rows_of(outputs=())["8.1"].verdict is Verdict.NOT_MEASURED
     assert rows_of(curves=())["8.2"].verdict is Verdict.NOT_MEASURED
+
+
+def check(kind, computed, *, refusal=""):
+    curves = () if refusal else (profile(computed, name="Bar, along x at y 0, depth 2 cm"),)
+    return CheckComparison(name="Bar", kind=kind, phantom="water", curves=curves, refusal=refusal)
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "factor", "verdict"),
+    [
+        ("oblique", "8.3", 1.0499, "passed"),
+        ("oblique", "8.3", 0.9499, "failed"),
+        ("heterogeneous", "8.4", 0.9301, "passed"),
+        ("heterogeneous", "8.4", 1.0701, "failed"),
+    ],
+)
+def test_phantom_checks_are_judged_by_their_worst_point(kind, number, factor, verdict):
+    row = rows_of(checks=(check(kind, factor * TRAPEZOID),))[number]
+    assert (row.verdict, row.where) == (verdict, "Bar, along x at y 0, depth 2 cm")
+    other = {"8.3": "8.4", "8.4": "8.3"}[number]
+    assert rows_of(checks=(check(kind, TRAPEZOID),))[other].verdict is Verdict.NOT_MEASURED
+
+
+def test_a_phantom_two_millimetres_off_passes_and_three_fail():
+    # The slope is 50 % a cm: 3 mm are 15 %, of which 2 mm may be position; 5 % are left.
+    moved = [np.clip((6.0 - np.abs(POSITION - s)) / 2.0, 0.0, 1.0) for s in (0.2, 0.31)]
+    assert rows_of(checks=(check("oblique", moved[0]),))["8.3"].found == "0.00 %"
+    row = rows_of(checks=(check("oblique", moved[1]),))["8.3"]
+    assert (row.verdict, abs(float(row.found.split()[0]))) == (Verdict.FAILED, pytest.approx(5.5, abs=0.01))
+
+
+def test_a_check_that_the_engine_refuses_fails_with_its_sentence():
+    row = rows_of(checks=(check("oblique", TRAPEZOID, refusal="The SSD is 130 cm."),))["8.3"]
+    assert (row.verdict, row.found, row.where) == (Verdict.FAILED, "refused", "Bar: The SSD is 130 cm.")
 
 
 def test_the_worst_curve_decides_and_is_named():

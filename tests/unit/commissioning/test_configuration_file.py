@@ -60,6 +60,14 @@ def test_what_cannot_be_read_is_refused_with_the_reason(tmp_path, text, words):
         read_configuration(written(tmp_path, text))
 
 
+def test_action_levels_are_read_with_whose_they_are(tmp_path):
+    text = 'format = 1\n[mu_levels]\naction_pct = 4\nsource = "Department policy 12"\n'
+    levels = read_configuration(written(tmp_path, text)).mu_levels
+    assert (levels.action_pct, levels.investigate_pct, levels.source) == (4.0, 3.0, "Department policy 12")
+    with pytest.raises(InvalidBeamData, match="source of their own"):
+        read_configuration(written(tmp_path, "format = 1\n[mu_levels]\naction_pct = 4\n"))
+
+
 def test_a_beam_data_folder_brings_its_configuration_for_the_energies_that_are_read(tmp_path):
     machine = read_beam_data(DATA, energies_mev=[12.0]).machine
     assert machine.configuration.couch == AngleRange(from_deg=-95.0, to_deg=95.0)

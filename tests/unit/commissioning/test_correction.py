@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from ert.commissioning.beam_data import read_beam_data
-from ert.commissioning.compare import gamma_along
 from ert.commissioning.correction import OutputRatio, fit_correction, measured_ratio
+from ert.commissioning.gamma_along import gamma_along
 from ert.commissioning.measured import EnergyData, Output
 from ert.settings import resources_dir
 

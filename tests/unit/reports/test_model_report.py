@@ -8,13 +8,15 @@ import pytest
 
 from ert.domain.beam_model import FittedParameter
 from ert.domain.commissioning import (
+    CheckComparison,
     CommissioningReport,
     CurveComparison,
     DepthComparison,
     EnergyReport,
     OutputComparison,
+    ProfileEdges,
 )
-from ert.reports.model_figures import profile_figures, worst_points
+from ert.reports.model_figures import worst_points
 from ert.reports.model_report import model_report_pdf
 
 POSITION = np.linspace(-10, 10, 401)
@@ -37,6 +39,8 @@ def curve(**changes):
         "computed_cgy_per_mu": TRAPEZOID * 1.01,
         "gamma_2_2_pct": 97.0,
         "gamma_3_3_pct": 93.0,
+        "measured_edges": ProfileEdges(width_cm=10.0, penumbra_cm=1.2),
+        "computed_edges": ProfileEdges(width_cm=10.0, penumbra_cm=float("nan")),
     }
     return CurveComparison(**{**values, **changes})
 
@@ -68,25 +72,33 @@ def report():
         ssd_max_cm=115.0,
         min_side_cm=2.0,
         limits=("no cutout was measured",),
+        checks=(
+            CheckComparison(
+                name="Bone bar",
+                kind="heterogeneous",
+                phantom="A10 open SSD 100, water, compact bone",
+                curves=(
+                    curve(
+                        kind="check",
+                        axis="x",
+                        depth_cm=float("nan"),
+                        name="Bone bar, along x at y 0 cm",
+                        computed_cgy_per_mu=TRAPEZOID * 1.04,
+                    ),
+                ),
+            ),
+            CheckComparison(
+                name="Far",
+                kind="oblique",
+                phantom="A10 open SSD 130, water",
+                curves=(),
+                refusal="The distance is 130.0 cm.",
+            ),
+        ),
     )
     return CommissioningReport(
         machine_name="Test linac", origin="synthetic", package_digest="b" * 64, is_demo=True, energies=(energy,)
     )
-
-
-def test_width_and_penumbra_of_a_trapezoid():
-    figures = profile_figures(POSITION, TRAPEZOID)
-    assert figures.width_cm == pytest.approx(10.0, abs=1e-9)
-    assert figures.penumbra_cm == pytest.approx(0.6 * 2.0, abs=1e-9)
-
-
-def test_half_a_profile_gives_the_same_figures():
-    half = POSITION >= 0
-    assert profile_figures(POSITION[half], TRAPEZOID[half]).width_cm == pytest.approx(10.0, abs=1e-9)
-
-
-def test_a_profile_that_never_falls_has_no_width():
-    assert np.isnan(profile_figures(POSITION, np.ones(401)).width_cm)
 
 
 def test_the_worst_point_is_found_and_low_doses_do_not_count():
@@ -108,8 +120,11 @@ def test_the_report_says_what_was_measured_and_what_was_computed():
         assert "Machine Test linac" in text
         assert "DEMO MACHINE – NOT FOR CLINICAL USE" in text
     everything = " ".join(pages)
-    for wanted in ("4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm", "no cutout was measured", "b" * 64,
-                   "virtual_sad_cm", "93.0 %", "10.00 / 10.00", "1.20 / 1.20"):  # fmt: skip
+    for wanted in (
+        "4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm", "no cutout was measured", "b" * 64, "virtual_sad_cm",
+        "93.0 %", "Check: Bone bar (heterogeneous)", "compact bone", "Worst, 2 mm allowed", "+4.00 %",
+        "Refused by the engine: The distance is 130.0 cm.", "10.00 / 10.00", "1.20 / –",
+    ):  # fmt: skip
         assert wanted in everything, wanted
 
 

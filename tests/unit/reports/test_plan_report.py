@@ -19,7 +19,7 @@ from ert.domain.statements import algorithm_statement, normalisation_sentence
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.page import PageMarks, build_pdf, paragraph, printable, table
 from ert.reports.pictures import plan_pictures
-from ert.reports.plan_content import dose_maximum, isodoses
+from ert.reports.plan_content import PointRow, dose_maximum, isodoses
 from ert.reports.plan_report import plan_report_pdf
 from ert.reports.plot import on_paper
 from ert.settings import resources_dir
@@ -225,3 +225,11 @@ def test_a_curve_does_not_vanish_on_white_paper(colour):
 
 def test_dark_colours_stay_as_they_arrived():
     assert on_paper((255, 0, 0)) == (255, 0, 0)
+
+
+def test_points_stand_with_their_places_and_doses(report):
+    row = PointRow(name="Axilla", position_cm=(1.0, -2.5, 3.25), total="48.76", beams=("48.76",))
+    text = " ".join(pages_of(plan_report_pdf(attrs.evolve(report, points=(row,)))))
+    assert "Dose at points" in text
+    for part in ("Axilla", "1.00, -2.50, 3.25", "48.76"):
+        assert part in text

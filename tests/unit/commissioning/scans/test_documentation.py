@@ -7,8 +7,8 @@ from ert.commissioning.scans.machine_file import read_machine_file
 
 def test_the_example_of_the_documentation_is_read(repository, tmp_path):
     text = (repository / "docs" / "commissioning.md").read_text(encoding="utf-8")
-    example = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
-    (tmp_path / "linac.toml").write_text(example[1], encoding="utf-8")
+    (example,) = (found for found in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "[processing]" in found)
+    (tmp_path / "linac.toml").write_text(example, encoding="utf-8")
     found = read_machine_file(tmp_path / "linac.toml")
     assert [a.id for a in found.machine.applicators] == ["A10", "A15"]
     assert [o.cgy_per_mu for o in found.outputs] == [1.0, 0.964]

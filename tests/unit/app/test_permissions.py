@@ -1,0 +1,204 @@
+"""Every method of every service, tried by every role: allowed is what this file says, everything else is refused."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import itertools
+import pkgutil
+import re
+from types import SimpleNamespace
+
+import attrs
+import pytest
+
+import ert.app
+from ert.app.permissions import NEEDED, guarded
+from ert.domain.account import NOBODY, Account, Feature, Grant, Level
+from ert.errors import NotPermitted
+
+SITE_TYPES = {"SiteSession", "SiteStore", "PlanWorkspace", "ImportService"}
+UNGUARDED = {
+    # works on what it is given, after the guarded function that gave it
+    "write_report",
+}
+
+# Who may do what, written down independently of the program: by the name of what makes it possible.
+ANYBODY = """
+SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose
+BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
+AccountService.revalidate AccountService.record
+"""
+PLANNERS = """
+SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
+SiteSession.record_event SiteSession.open_plan SiteSession.machines SiteSession.check SiteSession.add_import
+SiteSession.set_roles SiteSession.create_plan SiteSession.save_as_new
+PlanWorkspace.metric PlanWorkspace.beam_dose PlanWorkspace.compute_dose PlanWorkspace.wait_for_dose
+PlanWorkspace.subscribe PlanWorkspace.library_changed PlanWorkspace.apply PlanWorkspace.undo PlanWorkspace.redo
+PlanWorkspace.save
+ImportService.scan ImportService.import_selection import_everything
+sum_plans export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge
+TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history TissueLibrary.starting_curve
+TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
+ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
+BackupService.make BackupService.backups BackupService.verify BackupService.standing
+SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_identity
+RecordsService.records RecordsService.record RecordsService.set_active RecordsService.anonymised_copy
+"""
+FACILITY = """
+SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
+TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
+"""
+PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
+ADMINISTRATORS = """
+AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
+AccountService.disable AccountService.enable
+RecordsService.correct RecordsService.merge RecordsService.unmerge
+KeyService.state KeyService.prepare_recovery_code KeyService.confirm_recovery_code KeyService.renew_master_key
+KeyService.renew_files
+"""
+
+
+def services():
+    """Every class and function of the application layer that is given an opened site, by name."""
+    found = {}
+    for info in pkgutil.iter_modules(ert.app.__path__):
+        module = importlib.import_module(f"ert.app.{info.name}")
+        for name, member in vars(module).items():
+            if name.startswith("_") or getattr(member, "__module__", None) != module.__name__:
+                continue
+            target = member.__init__ if inspect.isclass(member) else member
+            if inspect.isfunction(target) and _takes_site(target, skip=int(inspect.isclass(member))):
+                found[name] = member
+    return found
+
+
+def _takes_site(function, skip=0) -> bool:
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[skip:]
+    except ValueError:
+        return False
+    return any(set(re.findall(r"\w+", str(p.annotation))) & SITE_TYPES for p in parameters)
+
+
+def methods():
+    """Everything public they have, by the name it has in the table."""
+    for name, member in services().items():
+        if name in UNGUARDED:
+            continue
+        if inspect.isfunction(member):
+            yield name, member
+            continue
+        for inner, method in vars(member).items():
+            if inspect.isfunction(method) and not inner.startswith("_"):
+                yield f"{name}.{inner}", method
+
+
+METHODS = dict(methods())
+
+
+def roles():
+    """Every level with every set of features, administrator or not, in every state an account can have."""
+    for level, count in itertools.product(Level, range(len(Feature) + 1)):
+        for features in itertools.combinations(Feature, count):
+            for is_administrator, state in itertools.product((False, True), ("open", "one-time", "disabled")):
+                grant = Grant(level=level, features=frozenset(features), is_administrator=is_administrator)
+                yield Account(
+                    id="u1", name="anna", grant=grant, is_disabled=state == "disabled",
+                    must_change_password=state == "one-time",
+                )  # fmt: skip
+    yield NOBODY
+
+
+def may(account: Account, name: str) -> bool:
+    """What this file says."""
+    if not account.id:
+        return False
+    if name in ANYBODY.split():
+        return True
+    if account.is_disabled or account.must_change_password:
+        return False
+    return (
+        name in PLANNERS.split()
+        or (name in FACILITY.split() and Feature.FACILITY_CONFIGURATION in account.grant.features)
+        or (name in PHYSICS.split() and account.grant.level is Level.ELEVATED)
+        or (name in ADMINISTRATORS.split() and account.grant.is_administrator)
+    )
+
+
+def is_refused(method, account: Account) -> bool:
+    """Whether the real method refuses; with nothing behind it, it fails at once where it is let in."""
+    holder = SimpleNamespace(store=SimpleNamespace(account=account))
+    try:
+        method(holder)
+    except NotPermitted:
+        return True
+    except (TypeError, AttributeError):
+        return False
+    return False
+
+
+def test_the_services_are_found():
+    assert {"SiteSession", "PlanWorkspace", "ImportService", "TissueLibrary", "ReleaseBook", "BackupService",
+            "AccountService", "export_plan", "write_mu_sheets"} <= set(services())  # fmt: skip
+
+
+def test_every_service_method_declares_what_it_needs_and_every_declaration_has_a_method():
+    assert {name for name, method in METHODS.items() if getattr(method, "needs", None) is None} == set()
+    assert set(METHODS) == set(NEEDED)
+    assert len({*ANYBODY.split(), *PLANNERS.split(), *FACILITY.split(), *PHYSICS.split(), *ADMINISTRATORS.split()}) == (
+        len(NEEDED)
+    )
+
+
+@pytest.mark.parametrize("name", sorted(METHODS))
+def test_every_role_is_refused_exactly_what_it_has_no_right_to(name):
+    for account in roles():
+        assert is_refused(METHODS[name], account) is not may(account, name), attrs.asdict(account)
+
+
+def test_there_are_as_many_roles_as_levels_features_and_states_make():
+    assert len(list(roles())) == 3 * 2**3 * 2 * 3 + 1
+
+
+def test_a_method_without_a_declaration_is_refused_to_everybody():
+    @guarded
+    class Newcomer:
+        store = SimpleNamespace(account=next(roles()))
+
+        def act(self):
+            return "done"
+
+    for account in roles():
+        newcomer = Newcomer()
+        newcomer.store = SimpleNamespace(account=account)
+        with pytest.raises(NotPermitted, match=r"Newcomer\.act does not say"):
+            newcomer.act()
+
+
+def test_a_refusal_says_what_is_missing_and_who_can_give_it():
+    planner = Account(id="u", name="anna")
+    holder = SimpleNamespace(store=SimpleNamespace(account=planner))
+    with pytest.raises(NotPermitted) as refused:
+        METHODS["SiteSession.add_machine"](holder)
+    assert "add a machine" in refused.value.sentence
+    assert "Facility Configuration" in refused.value.sentence
+    assert "administrator" in refused.value.hint
+    with pytest.raises(NotPermitted, match="level Elevated"):
+        METHODS["ReleaseBook.release"](holder)
+    holder.store.account = attrs.evolve(planner, must_change_password=True)
+    with pytest.raises(NotPermitted, match="one-time password") as refused:
+        METHODS["SiteSession.patients"](holder)
+    assert "ert user password" in refused.value.hint
+
+
+def test_screens_and_commands_reach_records_through_the_services(repository):
+    """Whoever wrote `session.store.plans` in a screen would pass by every right."""
+    past = re.compile(r"\.store\.(patients|plans|machines|ct_curves|materials|releases|accounts|check|start_backup)\b")
+    found = [
+        f"{path.name}: {line.strip()}"
+        for path in sorted((repository / "ert" / "ui").glob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if past.search(line)
+    ]
+    assert found == []
