@@ -6,7 +6,8 @@ import attrs
 
 from ert.app.jobs import JobContext
 from ert.app.permissions import guarded
-from ert.app.ports import PendingSite, SiteStore
+from ert.app.ports import SiteStore
+from ert.app.record_ports import PendingCode
 from ert.app.tissue_library import Run
 from ert.domain.site_keys import KeyState
 from ert.errors import Cancelled, StaleRevision, Untrusted
@@ -40,11 +41,11 @@ class KeyService:
         """How the keys stand."""
         return self._db(self._store.keys.state)
 
-    def prepare_recovery_code(self) -> PendingSite:
+    def prepare_recovery_code(self) -> PendingCode:
         """Begin a new recovery code."""
         return self._db(self._store.keys.prepare_recovery_code)
 
-    def confirm_recovery_code(self, pending: PendingSite, typed: str) -> None:
+    def confirm_recovery_code(self, pending: PendingCode, typed: str) -> None:
         """Put it into use if it was typed back right."""
         self._db(lambda: pending.confirm(typed))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
+from ert.app.record_ports import PatientAdministration, SiteKeys
 from ert.domain.account import Account, Grant
-from ert.domain.administration import PatientRecord
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
@@ -19,7 +19,6 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.release import MachineRelease
-from ert.domain.site_keys import KeyState
 from ert.domain.structure import StructureSet
 from ert.settings import CacheSettings
 
@@ -69,25 +68,6 @@ class PatientStore(Protocol):
 
     def ct_files(self, image_id: str) -> Iterator[DicomFile]:
         """The original CT files of an image."""
-
-
-class PatientAdministration(Protocol):
-    """Changes of patients' records; each is noted with before, after and the reason, and can be undone."""
-
-    def records(self) -> tuple[PatientRecord, ...]:
-        """Every record, merged and inactive ones too, by name."""
-
-    def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
-        """Give a record another identity; `StaleRevision` if a colleague changed it since it was seen."""
-
-    def merge(self, source: PatientRecord, into: PatientRecord, *, reason: str) -> PatientRecord:
-        """Make a record part of another."""
-
-    def unmerge(self, source: PatientRecord, *, reason: str) -> PatientRecord:
-        """Let a merged record stand for itself again."""
-
-    def set_active(self, seen: PatientRecord, *, is_active: bool, reason: str) -> PatientRecord:
-        """Hide a record from lists, or show it again."""
 
 
 class PlanStore(Protocol):
@@ -229,36 +209,6 @@ class BackupShelf(Protocol):
 
     def prune(self, rule: Retention, progress: Progress) -> Pruned:
         """Remove what the rule does not keep; never the newest good one."""
-
-
-class EarlierFile(Protocol):
-    """An encrypted file under data keys that are no longer in use."""
-
-    @property
-    def size(self) -> int:
-        """Bytes."""
-
-
-class SiteKeys(Protocol):
-    """The keys of an opened site."""
-
-    def state(self) -> KeyState:
-        """How they stand."""
-
-    def prepare_recovery_code(self) -> PendingSite:
-        """Begin a new recovery code; it counts once it was typed back."""
-
-    def renew_master_key(self) -> None:
-        """Put a fresh master key into use."""
-
-    def earlier_files(self) -> Sequence[EarlierFile]:
-        """Files that are not under the data keys in use."""
-
-    def renew_file(self, stored: Any) -> None:  # noqa: ANN401 - one of `earlier_files`, opaque here
-        """Write one of them under the keys in use."""
-
-    def note_renewed_files(self, count: int) -> None:
-        """Note in the history how many were."""
 
 
 class SiteStore(Protocol):

@@ -101,7 +101,7 @@ class SiteKeys:
 
 
 class PendingRecoveryCode:
-    """A recovery code that does not count yet (port ``PendingSite``)."""
+    """A recovery code that does not count yet (port ``PendingCode``)."""
 
     def __init__(self, put_into_use: Callable[[bytes], None]) -> None:
         self._secret = recovery.new_recovery_secret()

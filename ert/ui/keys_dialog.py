@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QFormLayout, QGroupBox, QHBoxLayout, QLin
 
 from ert.app.jobs import Job, JobContext, Lane
 from ert.app.key_service import RenewedFiles
-from ert.app.ports import PendingSite
+from ert.app.record_ports import PendingCode
 from ert.app.session import SiteSession
 from ert.domain.site_keys import KeyState
 from ert.ui.failures import sentence_of
@@ -35,7 +35,7 @@ class KeysDialog(QDialog):
         self.setWindowTitle("Recovery code and keys")
         self.setMinimumWidth(760)
         self._session = session
-        self._pending: PendingSite | None = None
+        self._pending: PendingCode | None = None
         self._files_job: Job[RenewedFiles] | None = None
         self.message = MessageStrip()
         self.code = text_label()

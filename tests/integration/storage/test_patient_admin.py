@@ -8,7 +8,7 @@ import attrs
 import pytest
 import sqlalchemy as sa
 
-from ert.app import ports
+from ert.app import record_ports
 from ert.domain.administration import merge_findings
 from ert.domain.patient import Sex
 from ert.domain.record import Severity
@@ -49,7 +49,7 @@ def changes(site, event):
 
 
 def test_it_is_the_port(site):
-    it: ports.PatientAdministration = site.administration
+    it: record_ports.PatientAdministration = site.administration
     assert it.records() == ()
 
 

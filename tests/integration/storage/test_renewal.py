@@ -18,7 +18,7 @@ from ert.storage import schema
 from ert.storage.assembly import SiteOptions
 from ert.storage.maintenance import SiteCare
 from ert.storage.opening import DATABASE, opens
-from ert.storage.unlock import read_slots, unlock_with_password, unlock_with_recovery_code
+from ert.storage.unlock import unlock_with_password, unlock_with_recovery_code
 from tests.integration.storage import samples
 
 NEW_PASSWORD = "Polonium-210!"
@@ -67,23 +67,6 @@ def expect_whole(root, plan, password=samples.PASSWORD):
 def keys_of(root):
     unlocked = unlock_with_password(root, login=samples.LOGIN, password=samples.PASSWORD)
     return unlocked.vault
-
-
-def test_a_password_change_keeps_the_signing_key_and_ends_the_former_password(root, filled):
-    site = samples.open_site(root)
-    (before,) = [s for s in read_slots(root, site.site_id) if s.kind == "password"]
-    with pytest.raises(WrongKey):
-        site.accounts.change_own_password("wrong", NEW_PASSWORD)
-    with pytest.raises(InvalidSite):
-        site.accounts.change_own_password(samples.PASSWORD, "short")
-    site.accounts.change_own_password(samples.PASSWORD, NEW_PASSWORD)
-    (after,) = [s for s in read_slots(root, site.site_id) if s.kind == "password"]
-    site.close()
-    assert (after.public_ed25519, after.public_x25519) == (before.public_ed25519, before.public_x25519)
-    assert after.salt != before.salt
-    with pytest.raises(WrongKey):
-        samples.open_site(root)
-    expect_whole(root, filled[2], NEW_PASSWORD)
 
 
 def test_a_recovery_code_counts_once_it_was_typed_back(root, filled):
