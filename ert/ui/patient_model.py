@@ -108,9 +108,11 @@ def row_text(row: PatientRow | CourseRow | PlanHead, column: int) -> str:
 
 def _search_text(row: PatientRow | CourseRow | PlanHead) -> str:
     """What a search looks through: name, number, birth date; the names and numbers of merged records too."""
-    former = row.merged if isinstance(row, PatientRow) else ()
-    texts = [row_text(row, column) for column in range(3)]
-    return " ".join([*texts, *(f"{p.display_name} {p.medical_record_number}" for p in former)])
+    if isinstance(row, PatientRow):
+        patient = row.patient
+        own = f"{patient.display_name} {patient.medical_record_number} {birth_text(patient)}"
+        return " ".join([own, *(f"{p.display_name} {p.medical_record_number}" for p in row.merged)])
+    return row.course.name if isinstance(row, CourseRow) else row.name
 
 
 class PatientTreeModel(QAbstractItemModel):
@@ -229,12 +231,16 @@ class PatientFilter(QSortFilterProxyModel):
         source = self.sourceModel()
         if not self._wanted or not source_parent.isValid() or not isinstance(source, PatientTreeModel):
             return True
-        node = source.node(source.index(source_row, 0, source_parent))
-        if node is None or self._wanted in _subtree_text(node.row).casefold():
+        above = source.node(source_parent)
+        if above is None or self._wanted in _subtree_text(_rows_below(above.row)[source_row]).casefold():
             return True
-        above = node.parent
         while above is not None:
             if self._wanted in _search_text(above.row).casefold():
                 return True
             above = above.parent
         return False
+
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
+        """Asked of the model, so that nothing below a patient is looked at before somebody opens it."""
+        source = self.sourceModel()
+        return source is not None and source.rowCount(self.mapToSource(parent)) > 0

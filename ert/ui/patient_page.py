@@ -33,7 +33,7 @@ from ert.ui.plan_sum_dialog import PlanSumDialog
 from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
-_FEW = 200  # patients whose rows are opened at once, and read before anything is shown
+_FEW = 50  # patients whose rows are opened at once, and read before anything is shown
 
 
 class PatientPage(QWidget):
@@ -90,6 +90,7 @@ class PatientPage(QWidget):
         tree.setUniformRowHeights(True)
         tree.setAllColumnsShowFocus(True)
         tree.header().setStretchLastSection(False)
+        tree.header().setResizeContentsPrecision(0)  # widths from what is on screen, not from thousands of rows
         tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         tree.selectionModel().currentChanged.connect(self._current_changed)
         tree.doubleClicked.connect(lambda _index: self._open())

@@ -28,7 +28,8 @@ def window(qtbot, tmp_path):
     settle(made, qtbot)
     yield made
     settle(made, qtbot)
-    session.close()
+    made.sign_out()
+    settle(made, qtbot)
     made.close()
     made.deleteLater()
     jobs.shutdown()
