@@ -242,5 +242,4 @@ class PatientFilter(QSortFilterProxyModel):
 
     def hasChildren(self, parent: Index = _ROOT) -> bool:
         """Asked of the model, so that nothing below a patient is looked at before somebody opens it."""
-        source = self.sourceModel()
-        return source is not None and source.rowCount(self.mapToSource(parent)) > 0
+        return self.sourceModel().rowCount(self.mapToSource(parent)) > 0
