@@ -88,11 +88,10 @@ class AccountService:
         self._confirmed_s = self._clock()
         return account
 
-    def confirm_password(self, password: str) -> Account:
-        """Check one's own password; raises `WrongKey`, `SignInLocked`."""
-        account = self._run(lambda: self._store.confirm_password(password))
+    def confirm_password(self, password: str) -> None:
+        """Check one's own password, whatever the database is busy with; raises `WrongKey`, `SignInLocked`."""
+        self._store.confirm_password(password)
         self._confirmed_s = self._clock()
-        return account
 
     def revalidate(self) -> Account:
         """Read one's own account again: an administrator may have changed or disabled it."""

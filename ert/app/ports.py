@@ -241,8 +241,11 @@ class SiteStore(Protocol):
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
 
-    def confirm_password(self, password: str) -> Account:
-        """Check the password of who is signed in; `WrongKey` if it is wrong, `SignInLocked` after too many tries."""
+    def confirm_password(self, password: str) -> None:
+        """Check the password of who is signed in; from any thread.
+
+        Raises `WrongKey` if it is wrong, `SignInLocked` after too many tries.
+        """
 
     @property
     def is_restored_copy(self) -> bool:

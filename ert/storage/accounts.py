@@ -23,6 +23,7 @@ from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
+from ert.storage.fields import normalised
 from ert.storage.passwords import KDF_FLOOR, check_password
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
@@ -50,6 +51,7 @@ class AccountRepository:
 
     def __init__(self, root: Path, unlocked: Unlocked, records: Records, clock: Callable[[], dt.datetime]) -> None:
         self._root, self._unlocked, self._records, self._clock = root, unlocked, records, clock
+        self._slots_since = unlocked.slot_created
 
     def accounts(self) -> tuple[Account, ...]:
         """Return all accounts by name."""
@@ -60,7 +62,10 @@ class AccountRepository:
     def account(self, user_id: str) -> Account:
         """Return one account as it is now; raises `NotFound`."""
         with self._records.database.read() as connection:
-            return read_user(self._records, connection, user_id).account
+            user = read_user(self._records, connection, user_id)
+        if user_id == self._unlocked.user_id:
+            self._slots_since = max(self._slots_since, user.slots_since)
+        return user.account
 
     def add(self, name: str, *, password: str, grant: Grant) -> Account:
         """Add an account with a one-time password.
@@ -72,11 +77,13 @@ class AccountRepository:
         """
         name = checked_name(name)
         check_password(password)
-        self._refuse_taken(name)
         account = Account(id=new_id(), name=name, grant=grant, must_change_password=True)
         slot = self._new_slot(account, password, created=self._clock())
         with self._changing_slots() as connection:
-            known = {user.account.id for user in read_users(self._records, connection)}
+            users = [user.account for user in read_users(self._records, connection)]
+            if any(normalised(user.name) == normalised(name) for user in users):
+                raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
+            known = {user.id for user in users}
             self._remove_slots(lambda s: s.login_tag == slot.login_tag and s.user_id not in known)
             add_user(
                 self._records,
@@ -186,8 +193,8 @@ class AccountRepository:
         slot = self._slot_of(self._unlocked.user_id)
         return "" if slot is None else slot.mark
 
-    def confirm(self, password: str) -> Account:
-        """Check the signed-in user's password against the slot of today; return the account as it is now.
+    def confirm(self, password: str) -> None:
+        """Check the signed-in user's password against the slot of today; from any thread, reads no row.
 
         Raises
         ------
@@ -195,13 +202,9 @@ class AccountRepository:
             It is wrong, or the account has no slot any more.
         """
         slot = self._slot_of(self._unlocked.user_id)
-        if slot is None or open_slot(slot, password, self._unlocked.store) is None:
+        is_old = slot is not None and created_of(slot) < self._slots_since
+        if slot is None or is_old or open_slot(slot, password, self._unlocked.store) is None:
             raise _wrong_own_password()
-        with self._records.database.read() as connection:
-            user = read_user(self._records, connection, self._unlocked.user_id)
-        if created_of(slot) < user.slots_since:
-            raise _wrong_own_password()
-        return user.account
 
     def admit(self) -> Account:
         """Return the account of who opened the site, its slot compared with its row.
@@ -314,13 +317,6 @@ class AccountRepository:
                 if slot.kind == slots.PASSWORD and is_meant(slot):
                     slot_path(self._root, slot).unlink(missing_ok=True)
             sync_folder(self._root / SLOTS)
-
-    def _refuse_taken(self, name: str) -> None:
-        try:
-            find_user(self._records, name)
-        except NotFound:
-            return
-        raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
 
     def _refuse_last(self, connection: sa.Connection, before: Account, after: Account) -> None:
         """Keep one enabled administrator; asked under the write lock, so that two cannot remove each other."""

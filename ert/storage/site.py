@@ -133,21 +133,23 @@ class Site:
             self._account = self._accounts.account(self._account.id)
         return self._account
 
-    def confirm_password(self, password: str) -> Account:
-        """Check the password of who is signed in, failures counted as at signing in; the account as it is now.
+    def confirm_password(self, password: str) -> None:
+        """Check the password of who is signed in, failures counted as at signing in.
+
+        May be called from any thread: it reads key files only, so that a long check keeps nobody locked out.
+        What became of the account meanwhile is `refresh_account`'s to say.
 
         Raises
         ------
         WrongKey
-            It is wrong, or the account is disabled.
+            It is wrong, or the account has no slot any more.
         SignInLocked
             Too many attempts failed.
         """
         store_id, tag = self.site_id, login_tag(self.site_id, self._account.name)
         self._attempts.begin(store_id, tag, self._accounts.slot_mark())
-        self._account = self._accounts.confirm(password)
+        self._accounts.confirm(password)
         self._attempts.succeeded(store_id, tag)
-        return self._account
 
     @property
     def is_restored_copy(self) -> bool:

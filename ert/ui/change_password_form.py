@@ -33,6 +33,8 @@ class ChangePasswordForm(QFrame):
         self.setFixedWidth(560)
         self._session: SiteSession | None = None
         self.about = dim_label()
+        # Qt gives a text that wraps the height of one line, and takes the second one from the fields.
+        self.about.setMinimumHeight(2 * self.about.fontMetrics().lineSpacing() + 4)
         self.current = password_line("Present password")
         self.new = NewPassword()
         self.message = MessageStrip()

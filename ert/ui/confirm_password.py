@@ -49,7 +49,7 @@ class ConfirmPasswordDialog(QDialog):
             lambda _ctx: session.accounts.confirm_password(password),
             title="Checking the password",
             can_stop=False,
-            on_done=lambda _account: self._confirmed(),
+            on_done=lambda _none: self._confirmed(),
             on_failed=self._failed,
         )
 

@@ -10,10 +10,9 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QStac
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import PendingSite, SiteGateway
-from ert.domain.password import is_good_password, password_parts
 from ert.ui.failures import sentence_of
-from ert.ui.theme import GOOD, TEXT_DIM
-from ert.ui.widgets import MessageStrip, dim_label, mark_invalid, push_button, text_label
+from ert.ui.new_password import NewPassword
+from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 
 class CreateSiteForm(QFrame):
@@ -35,8 +34,8 @@ class CreateSiteForm(QFrame):
         self._gateway, self._jobs = gateway, jobs
         self._pending: PendingSite | None = None
         self.folder, self.name, self.admin = QLineEdit(), QLineEdit(), QLineEdit()
-        self.password, self.again = QLineEdit(), QLineEdit()
-        self.rules = [text_label() for _ in password_parts("")]
+        self.new_password = NewPassword()
+        self.password, self.again = self.new_password.password, self.new_password.again
         self.code, self.typed = text_label(), QLineEdit()
         self.message = MessageStrip()
         self._steps = QStackedWidget()
@@ -51,8 +50,7 @@ class CreateSiteForm(QFrame):
         layout.setContentsMargins(28, 24, 28, 24)
         layout.addWidget(self._steps)
         layout.addWidget(self.message)
-        self.password.textChanged.connect(self._check)
-        self.again.textChanged.connect(self._check)
+        self.new_password.changed.connect(self._check)
         self.next.clicked.connect(self._prepare)
         self.finish.clicked.connect(self._confirm)
         self.typed.returnPressed.connect(self._confirm)
@@ -67,25 +65,15 @@ class CreateSiteForm(QFrame):
             (self.folder, "Site folder", "A folder that is empty or not there yet"),
             (self.name, "Site name", "For example: Radiotherapy, City Hospital"),
             (self.admin, "Administrator", "User name of the administrator"),
-            (self.password, "Administrator's password", ""),
-            (self.again, "Password again", ""),
         ):
             line.setAccessibleName(name)
             line.setPlaceholderText(hint)
-        for line in (self.password, self.again):
-            line.setEchoMode(QLineEdit.EchoMode.Password)
-        rules = QVBoxLayout()
-        rules.setSpacing(1)
-        for label in self.rules:
-            rules.addWidget(label)
         form = QFormLayout()
         form.setVerticalSpacing(9)
         form.addRow("Folder", folder_row(self.folder, "Folder of the new site", self))
         form.addRow("Name", self.name)
         form.addRow("Administrator", self.admin)
-        form.addRow("Password", self.password)
-        form.addRow("Again", self.again)
-        form.addRow("", rules)
+        self.new_password.add_rows(form)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(title)
@@ -156,14 +144,7 @@ class CreateSiteForm(QFrame):
 
     def _check(self) -> None:
         """Show each part of the rule as it is met."""
-        password = self.password.text()
-        for label, (name, is_met) in zip(self.rules, password_parts(password), strict=True):
-            label.setText(f"{'✓' if is_met else '○'}  {name}")
-            label.setStyleSheet(f"color: {GOOD if is_met else TEXT_DIM};")
-        differs = bool(self.again.text()) and self.again.text() != password
-        mark_invalid(self.again, is_invalid=differs)
-        self.again.setToolTip("The two passwords differ." if differs else "")
-        self.next.setEnabled(is_good_password(password) and self.again.text() == password)
+        self.next.setEnabled(self.new_password.is_good)
         self.next.setToolTip("Prepare the site" if self.next.isEnabled() else "The password rule is not met yet")
 
     def _prepare(self) -> None:

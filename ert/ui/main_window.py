@@ -26,7 +26,7 @@ from ert.ui.jobs_bridge import JobStrip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
-from ert.ui.session_control import SessionControl
+from ert.ui.session_control import SessionControl, sign_out
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
 from ert.ui.site_dialogs import open_curves, open_keys, open_machines, open_materials, open_settings, open_studio
@@ -232,10 +232,11 @@ class MainWindow(QMainWindow):
         self.control.set_session(None)
         self._jobs.submit(
             Lane.IO,
-            lambda _ctx: session.close(),
+            lambda _ctx: sign_out(session),
             title="Closing the site",
             can_stop=False,
             on_done=None if then is None else lambda _closed: then(),
+            on_failed=self.show_failure,
         )
         self._show_header(None)
         self.sign_in.show_sign_in(session.site_path)

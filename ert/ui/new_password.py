@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QFormLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFormLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from ert.domain.password import is_good_password, password_parts
 from ert.ui.theme import GOOD, TEXT_DIM
@@ -31,6 +31,7 @@ class NewPassword(QWidget):
         layout.setSpacing(1)
         for label in self.rules:
             layout.addWidget(label)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)  # a squeezed rule cannot be read
         for line in (self.password, self.again):
             line.textChanged.connect(self._check)
             line.returnPressed.connect(self.entered)
@@ -62,5 +63,7 @@ class NewPassword(QWidget):
         for label, (name, is_met) in zip(self.rules, password_parts(password), strict=True):
             label.setText(f"{'✓' if is_met else '○'}  {name}")
             label.setStyleSheet(f"color: {GOOD if is_met else TEXT_DIM};")
-        mark_invalid(self.again, is_invalid=bool(self.again.text()) and self.again.text() != password)
+        differs = bool(self.again.text()) and self.again.text() != password
+        mark_invalid(self.again, is_invalid=differs)
+        self.again.setToolTip("The two passwords differ." if differs else "")
         self.changed.emit()

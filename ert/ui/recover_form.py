@@ -67,7 +67,10 @@ class RecoverForm(QFrame):
         layout.setSpacing(10)
         layout.addWidget(title)
         layout.addWidget(
-            dim_label("The recovery code was shown when the site was made. The old password stops working at once.")
+            dim_label(
+                "An administrator can give you a one-time password. Where there is no administrator left, the recovery "
+                "code that was shown when the site was made sets a new password; the old one stops working at once."
+            )
         )
         layout.addLayout(form)
         layout.addWidget(self.message)

@@ -21,9 +21,11 @@ from PySide6.QtWidgets import (
 from ert.app.jobs import Job, Lane
 from ert.app.release_book import ReleaseState
 from ert.app.release_desk import ReleaseView
+from ert.domain.account import Right
 from ert.domain.beam_model import MachinePackage
 from ert.domain.model_difference import PackageDifference
 from ert.ui.failures import sentence_of
+from ert.ui.only_looking import say_if_only_looking
 from ert.ui.studio_tables import VERDICT_COLOURS, DifferenceTable, FactTable
 from ert.ui.theme import BAD, GOOD, WARN
 from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title, text_label
@@ -161,18 +163,25 @@ class ReleaseDialog(QDialog):
         self.withdraw_button.setVisible(is_released)
         if view.standing.state is ReleaseState.DEMO:
             self.message.show_note(_DEMO_TEXT)
+        elif self._is_looking:
+            say_if_only_looking(self.message, self._session.account, Right.RELEASE, "signing it")
         self._refresh()
+
+    @property
+    def _is_looking(self) -> bool:
+        """Whether who is signed in may not sign."""
+        return Right.RELEASE not in self._session.account.rights
 
     def _refresh(self) -> None:
         """What can be done now: everything a signature needs must be there."""
         self.close_button.setEnabled(not self._is_signing)
-        is_demo = self.view.standing.state is ReleaseState.DEMO
+        is_closed = self._is_looking or self.view.standing.state is ReleaseState.DEMO
         for widget in (self.words, self.password, self.accept_short):
-            widget.setEnabled(not is_demo)
+            widget.setEnabled(not is_closed)
         is_said = bool(self.words.toPlainText().strip()) and bool(self.password.text())
-        self.withdraw_button.setEnabled(is_said)
+        self.withdraw_button.setEnabled(is_said and not is_closed)
         is_accepted = not self.view.shortcomings or self.accept_short.isChecked()
-        self.sign_button.setEnabled(is_said and is_accepted and not is_demo)
+        self.sign_button.setEnabled(is_said and is_accepted and not is_closed)
 
     def _compare(self) -> None:
         """Compare with the released package, on the dose lane."""

@@ -125,7 +125,7 @@ class SessionControl:
             lambda _ctx: session.accounts.confirm_password(password),
             title="Checking the password",
             can_stop=False,
-            on_done=lambda account: self._confirmed(session, account),
+            on_done=lambda _none: self._confirmed(session),
             on_failed=self._refused,
         )
 
@@ -133,11 +133,24 @@ class SessionControl:
         if self.screen is not None:
             self.screen.refuse(sentence_of(error))
 
-    def _confirmed(self, session: SiteSession, account: Account) -> None:
+    def _confirmed(self, session: SiteSession) -> None:
+        """The password was right: go on, and look what became of the account meanwhile."""
         self._unlock()
         self._note(session, "screen unlocked")
+        self._jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.accounts.revalidate(),
+            title="Looking at the account",
+            can_stop=False,
+            on_done=self._looked,
+            on_failed=self._window.show_failure,
+        )
+
+    def _looked(self, account: Account) -> None:
         self._window.rights_changed()
-        if account.must_change_password:
+        if account.is_disabled:
+            self._end("An administrator disabled this account.")
+        elif account.must_change_password:
             self.change_password()
 
     def _unlock(self) -> None:
@@ -195,3 +208,11 @@ class SessionControl:
 
 def _joined(sentence: str, kept: StoredPlan) -> str:
     return f"{sentence} Unsaved edits were kept as plan '{kept.plan.name}'.".strip()
+
+
+def sign_out(session: SiteSession) -> None:
+    """Note it in the history and close the site, which also happens where nothing can be noted."""
+    try:
+        session.accounts.record("signed out")
+    finally:
+        session.close()

@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt
 
 from ert.app.jobs import JobContext, Lane
 from ert.app.session import SiteSession
+from ert.domain.account import Right
+from ert.ui.only_looking import say_if_only_looking
 
 if TYPE_CHECKING:
     from ert.ui.curve_dialog import CurvesDialog
@@ -22,6 +24,7 @@ def open_machines(window: MainWindow, session: SiteSession) -> None:
     dialog = MachinesDialog(session, window)
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.machines_changed.connect(window.machines_changed)
+    say_if_only_looking(dialog.message, session.account, Right.CONFIGURE, "changing it")
     dialog.open()
 
 
@@ -39,14 +42,14 @@ def open_curves(window: MainWindow, session: SiteSession) -> None:
     """See and edit the CT curves of the site."""
     from ert.ui.curve_dialog import CurvesDialog
 
-    _open_library(window, CurvesDialog(session, window))
+    _open_library(window, session, CurvesDialog(session, window))
 
 
 def open_materials(window: MainWindow, session: SiteSession) -> None:
     """See all materials and define the site's own."""
     from ert.ui.material_dialog import MaterialsDialog
 
-    _open_library(window, MaterialsDialog(session, window))
+    _open_library(window, session, MaterialsDialog(session, window))
 
 
 def open_settings(window: MainWindow, session: SiteSession) -> None:
@@ -56,9 +59,10 @@ def open_settings(window: MainWindow, session: SiteSession) -> None:
     SettingsDialog(session, window).open()
 
 
-def _open_library(window: MainWindow, dialog: CurvesDialog | MaterialsDialog) -> None:
+def _open_library(window: MainWindow, session: SiteSession, dialog: CurvesDialog | MaterialsDialog) -> None:
     dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     dialog.library_changed.connect(window.library_changed)
+    say_if_only_looking(dialog.message, session.account, Right.CONFIGURE, "changing it")
     dialog.open()
 
 

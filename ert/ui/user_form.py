@@ -13,10 +13,10 @@ _LEVEL_TEXT = {
     Level.RESEARCH: "As Default; reserved for research functions, of which there are none yet.",
     Level.ELEVATED: "Physics: also releases machines for clinical planning.",
 }
-_FEATURE_TIPS = {
-    Feature.IM_DEVICE: "Design intensity modulators",
-    Feature.PLAN_APPROVAL: "Approve plans",
-    Feature.FACILITY_CONFIGURATION: "Machines, commissioning, CT curves and materials",
+_FEATURE_TEXT = {
+    Feature.IM_DEVICE: "intensity modulators",
+    Feature.PLAN_APPROVAL: "approves plans",
+    Feature.FACILITY_CONFIGURATION: "machines, CT curves, materials",
 }
 
 
@@ -49,7 +49,7 @@ class UserForm(QWidget):
         boxes = QVBoxLayout()
         boxes.setSpacing(4)
         for feature, box in self.features.items():
-            box.setText(f"{FEATURE_NAMES[feature]}: {_FEATURE_TIPS[feature][0].lower()}{_FEATURE_TIPS[feature][1:]}")
+            box.setText(f"{FEATURE_NAMES[feature]}: {_FEATURE_TEXT[feature]}")
             box.setAccessibleName(FEATURE_NAMES[feature])
             box.toggled.connect(lambda _on: self.changed.emit())
             boxes.addWidget(box)
@@ -73,7 +73,7 @@ class UserForm(QWidget):
         """Show an account; only a new one has its name typed."""
         self.blockSignals(True)
         self.name.setText(name)
-        self.name.setReadOnly(not is_new)
+        self.name.setEnabled(is_new)
         self.level.setCurrentIndex(list(Level).index(grant.level))
         for feature, box in self.features.items():
             box.setChecked(feature in grant.features)

@@ -39,7 +39,7 @@ class UsersDialog(QDialog):
     def __init__(self, session: SiteSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Users")
-        self.resize(1160, 560)
+        self.resize(1200, 580)
         self._session = session
         self._accounts: tuple[Account, ...] = ()
         self._chosen: Account | None = None
@@ -89,7 +89,7 @@ class UsersDialog(QDialog):
         actions.addWidget(self.save)
         right.addLayout(actions)
         side = QWidget()
-        side.setFixedWidth(440)
+        side.setFixedWidth(480)
         side.setLayout(right)
         right.setContentsMargins(12, 0, 0, 0)
         middle = QHBoxLayout()
@@ -158,6 +158,7 @@ class UsersDialog(QDialog):
         wanted = choose or self._session.account.id
         row = next((n for n, account in enumerate(accounts) if account.id == wanted), 0)
         self.table.setCurrentCell(row, 0)
+        self.table.setFocus()
         self._choose(row)
 
     def _choose(self, row: int) -> None:

@@ -230,6 +230,7 @@ def test_a_password_that_was_reset_locks_and_has_to_be_changed(window, qtbot):
     unlock(window, qtbot, FIRST)
     from ert.ui.change_password_form import ChangePasswordDialog
 
+    qtbot.waitUntil(lambda: bool(window.findChildren(ChangePasswordDialog)), timeout=20_000)
     (dialog,) = window.findChildren(ChangePasswordDialog)
     form = dialog.form
     form.current.setText(FIRST)

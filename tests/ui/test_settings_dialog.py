@@ -93,3 +93,19 @@ def test_a_dialog_closed_while_it_looks_does_no_harm(window, qtbot):
     dialog = window.findChildren(SettingsDialog)[-1]
     dialog.reject()
     qtbot.waitUntil(lambda: not window._jobs.active(), timeout=20_000)
+
+
+def test_time_outs_are_saved_and_cannot_be_switched_off(shown, qtbot):
+    dialog = shown()
+    assert (dialog.lock_after.text(), dialog.revalidate.text()) == ("15 min", "5 min")
+    for wrong in ("0", "61", "2.5"):
+        dialog.lock_after.setText(wrong)
+        dialog.submit()
+        assert dialog.message.text
+        assert not settings_path().exists()
+    dialog.lock_after.setText("3")
+    dialog.revalidate.setText("1")
+    with qtbot.waitSignal(dialog.accepted, timeout=20_000):
+        dialog.submit()
+    session = load_settings().session
+    assert (session.lock_after_minutes, session.revalidate_minutes) == (3, 1)

@@ -6,6 +6,7 @@ import pytest
 
 from ert.domain.account import Feature, Level
 from ert.ui.confirm_password import ConfirmPasswordDialog
+from ert.ui.curve_dialog import CurvesDialog
 from ert.ui.users_dialog import UsersDialog
 from tests.ui import real_site
 
@@ -115,6 +116,10 @@ def test_a_new_user_changes_the_one_time_password_before_anything_is_shown(windo
     assert window.session.user_name == "anna"
     assert not window.control.users_action.isEnabled()
     assert not window.studio_action.isEnabled()
+    window.curves_action.trigger()
+    (curves,) = window.findChildren(CurvesDialog)
+    assert "Facility Configuration" in curves.message.text
+    curves.close()
     real_site.settle(window._jobs, qtbot)
     window.sign_out()
     real_site.settle(window._jobs, qtbot)

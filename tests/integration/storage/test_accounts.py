@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import shutil
+import threading
 
 import pytest
 
 from ert.domain.account import FIRST_GRANT, Feature, Grant, Level
 from ert.errors import InvalidSite, NotPermitted, Refused, SignInLocked, WrongKey
-from ert.storage import documents, schema
+from ert.storage import documents, schema, users
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import FOLDER, Attempts, Failures, wait_before_next_s
 from ert.storage.sites import Sites
@@ -315,6 +317,33 @@ def test_an_unknown_user_is_treated_like_a_known_one(gateway, root, site, clock)
     assert decoy_cost(slots) == samples.FAST  # the same Argon2id run as for those who are known
 
 
+def test_unlocking_waits_for_no_other_thread_and_takes_the_password_of_today(gateway, root, site):
+    account = with_anna(gateway, root, site)
+    hers, said = signed_in(gateway, root), []
+
+    def confirm(password):
+        try:
+            said.append(hers.confirm_password(password))
+        except WrongKey as error:
+            said.append(error.sentence)
+
+    def elsewhere(password):
+        thread = threading.Thread(target=confirm, args=(password,))
+        thread.start()
+        thread.join(timeout=60)
+        return said.pop()
+
+    assert elsewhere(OWN) is None
+    old = slot_of(root, ANNA).read_bytes()
+    site.accounts.reset_password(account.id, FIRST)
+    assert "wrong" in elsewhere(OWN)
+    assert elsewhere(FIRST) is None
+    assert hers.refresh_account().must_change_password
+    slot_of(root, ANNA).write_bytes(old)  # the old file put back, after the row was looked at again
+    assert "wrong" in elsewhere(OWN)
+    hers.close()
+
+
 def test_a_clock_set_back_makes_no_attempt_free(gateway, root, site, clock):
     with_anna(gateway, root, site)
     clock.now -= dt.timedelta(days=400)
@@ -344,7 +373,7 @@ def test_unlocking_counts_like_signing_in(gateway, root, site, clock):
     with pytest.raises(SignInLocked, match="Wait 8 seconds"):
         hers.confirm_password(OWN)
     clock.pass_s(9)
-    assert hers.confirm_password(OWN).name == ANNA
+    hers.confirm_password(OWN)
     hers.close()
 
 
@@ -388,3 +417,71 @@ def test_users_of_a_site_from_before_levels_are_administrators(root):
     read = documents.read_document("user", data)
     assert (read["level"], read["is_administrator"], read["is_disabled"]) == ("elevated", True, False)
     assert sorted(read["features"]) == sorted(f.value for f in Feature)
+
+
+def test_two_administrators_cannot_remove_each_other_at_once(gateway, root, site):
+    anna = with_anna(gateway, root, site, Grant(is_administrator=True))
+    me, together, said = site.account.id, threading.Barrier(2), []
+
+    def demote(name, password, other):
+        mine = gateway.open(root, user_name=name, password=password)
+        together.wait(timeout=30)
+        try:
+            mine.accounts.set_grant(other, Grant())
+            said.append("done")
+        except Refused as error:
+            said.append(error.sentence)
+        mine.close()
+
+    pair = [
+        threading.Thread(target=demote, args=(samples.LOGIN, samples.PASSWORD, anna.id)),
+        threading.Thread(target=demote, args=(ANNA, OWN, me)),
+    ]
+    for thread in pair:
+        thread.start()
+    for thread in pair:
+        thread.join(timeout=60)
+    assert sorted("last administrator" in sentence for sentence in said) == [False, True]
+    assert sum(a.grant.is_administrator for a in site.accounts.accounts()) == 1
+
+
+def test_neither_names_nor_passwords_lie_in_the_folder_or_the_profile(gateway, root, site, clock, caplog):
+    anna = with_anna(gateway, root, site)
+    site.accounts.reset_password(anna.id, FIRST)
+    fail(gateway, root, clock, times=2)
+    site.accounts.disable(anna.id)
+    site.close()
+    everything = b"".join(
+        p.read_bytes() for folder in (root, root.parent / "profile") for p in folder.rglob("*") if p.is_file()
+    )
+    assert len(everything) > 100_000
+    for secret in (ANNA, ANNA.casefold(), FIRST, OWN, samples.LOGIN, samples.PASSWORD):
+        for form in (secret.encode(), secret.encode("utf-16-le"), base64.b64encode(secret.encode()).rstrip(b"=")[:-1]):
+            assert form not in everything
+        assert secret not in caplog.text
+
+
+def test_a_site_of_version_three_opens_with_its_administrator_in_every_right(tmp_path):
+    root = tmp_path / "old"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(schema, "SCHEMA_VERSION", 3)
+        patch.setattr(schema, "MIGRATION_HEAD", "0003")
+        patch.setattr(documents, "VERSIONS", dict(documents.VERSIONS) | {"user": 1})
+        patch.setattr(
+            users, "_content",
+            lambda _account, *, public_ed25519, **_: {
+                "level": "administrator", "public_ed25519": public_ed25519.hex(),
+            },
+        )  # fmt: skip
+        code = samples.make_site(root)
+    opened = samples.open_site(root)
+    assert opened.account.grant == FIRST_GRANT
+    seen = [event for event, _, _ in events(opened)]
+    assert seen == ["site created", "user added", "database brought up to date", "password slot noted", "signed in"]
+    assert [f.code for f in opened.check()] == []
+    opened.close()
+    again = samples.sites().recover(root, recovery_code=code, user_name=samples.LOGIN, new_password=OWN)
+    assert again.account.grant == FIRST_GRANT
+    again.close()
+    with pytest.raises(WrongKey):
+        samples.open_site(root)
