@@ -54,6 +54,11 @@ def _anchor_folder() -> Path:
     return Path(platformdirs.user_state_dir("ert", appauthor=False)) / "sites"
 
 
+def _draft_folder() -> Path:
+    """Where this workstation keeps unsaved edits."""
+    return Path(platformdirs.user_state_dir("ert", appauthor=False)) / "drafts"
+
+
 class Program:
     """What the commands need from here; nothing is imported before it is asked for."""
 
@@ -62,7 +67,10 @@ class Program:
         from ert.storage.assembly import SiteOptions
         from ert.storage.sites import Sites
 
-        return Sites(SiteOptions(anchor_folder=_anchor_folder(), cache_settings=cache_settings))
+        options = SiteOptions(
+            anchor_folder=_anchor_folder(), draft_folder=_draft_folder(), cache_settings=cache_settings
+        )
+        return Sites(options)
 
     def care(self) -> SiteCare:
         """What checks and restores sites."""

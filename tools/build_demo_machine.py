@@ -1,9 +1,11 @@
-"""Build the demo machine package from its beam data: ``python tools/build_demo_machine.py [FOLDER] [--keep-models]``.
+"""Build the demo machine package: ``python tools/build_demo_machine.py [FOLDER] [--keep-models | --pencil-beam]``.
 
 The beam data are a Monte Carlo calculation (EGSnrc) of a synthetic electron head; the package is marked
-"DEMO, not for clinical use". The result is checked in as resources/demo_machine/package; a test builds it again.
+"DEMO, not for clinical use". The result is checked in as resources/demo_machine/package.
 With --keep-models only the machine and its configuration are read anew; the beam models stay those checked in, bit by
-bit. The known doses of the self-test (`ert.app.selftest`) belong to the package and are written beside it.
+bit. With --pencil-beam only the pencil beams are fitted anew and the other engines keep what they were fitted to (which
+takes many minutes): right for small changes only, because redefinition reads the pencil beam's source. The known doses
+of the self-test (`ert.app.selftest`) belong to the package and are written beside it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ import attrs
 from ert.app.selftest import known_answers_file, sample_doses
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.commission import commission
+from ert.commissioning.fit import fit_energy
+from ert.commissioning.model import build_model
+from ert.commissioning.output_tables import output_tables
 from ert.commissioning.package import read_package, write_package
 from ert.domain.beam_model import MachinePackage
 from ert.settings import resources_dir
@@ -29,9 +34,14 @@ def main() -> None:
     home = resources_dir() / "demo_machine"
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path, nargs="?", default=home / "package")
-    parser.add_argument("--keep-models", action="store_true")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--keep-models", action="store_true")
+    which.add_argument("--pencil-beam", action="store_true")
     options = parser.parse_args()
-    package = _kept(home) if options.keep_models else commission(home / "beam_data", is_demo=True).package
+    if options.pencil_beam:
+        package = _with_pencil_beam(home)
+    else:
+        package = _kept(home) if options.keep_models else commission(home / "beam_data", is_demo=True).package
     if options.out.exists():
         shutil.rmtree(options.out)
     write_package(options.out, package)
@@ -44,6 +54,18 @@ def _kept(home: Path) -> MachinePackage:
     """The package as checked in, with the machine as the beam data folder has it now."""
     machine = read_beam_data(home / "beam_data").machine
     return attrs.evolve(read_package(home / "package"), machine=machine)
+
+
+def _with_pencil_beam(home: Path) -> MachinePackage:
+    """The package as checked in, with the pencil beams fitted anew."""
+    data, package = read_beam_data(home / "beam_data"), read_package(home / "package")
+    models, tables = [], []
+    for energy, before in zip(data.energies, package.models, strict=True):
+        model = build_model(data, energy, fit_energy(data, energy), is_demo=True)
+        models.append(attrs.evolve(model, redefinition=before.redefinition, monte_carlo=before.monte_carlo))
+        reach_cm, surface_mev = model.practical_range_cm, model.surface_energy_mev
+        tables.append(output_tables(data, energy, surface_energy_mev=surface_mev, practical_range_cm=reach_cm))
+    return attrs.evolve(package, machine=data.machine, models=tuple(models), output_tables=tuple(tables))
 
 
 if __name__ == "__main__":

@@ -143,7 +143,7 @@ def provenance(record: dict[str, Any], numerics_version: int) -> str:
     settings = ", ".join(f"{k} {v:g}" for k, v in sorted(record["settings"].items()))
     words = (
         f"Numerics {record['numerics_version']}, machine package {record['package_digest'][:12]}, {settings}; "
-        f"{len(record['cases'])} cases.\n"
+        f"{len(record['cases'])} case{'s' if len(record['cases']) != 1 else ''}.\n"
     )
     if record["numerics_version"] == numerics_version:
         return words

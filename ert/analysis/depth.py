@@ -20,6 +20,7 @@ from ert.errors import InvalidBeamData, Refused
 
 F64 = NDArray[np.float64]
 SURFACE_DEPTH_CM = 0.05
+_SURFACE_CM, _SURFACE_STIFFNESS, _SURFACE_ORDER = 0.12, 1e-3, 6
 _SMOOTHNESS = 1e-7
 _SMOOTH_STEP_CM = 0.01
 _LEAST_TAIL_POINTS = 5
@@ -210,7 +211,8 @@ def smooth_curve(depth_cm: F64, dose: F64, sigma: F64, *, range_cm: float, grid_
 
     Minimises Σ ((s(z_i) − d_i)/σ_i)² + λ ∫ (d³s/du³)² du with u = z/Rp, λ = 1e-7/median(σ)²: third differences, so that
     the bend at the maximum and the fall-off are left alone (Whittaker–Henderson smoothing in relative depth; λ does
-    not depend on energy or on the spacing of the points).
+    not depend on energy or on the spacing of the points). Over the first millimetres dose builds up by knocked-on
+    electrons, at every energy over the same depth: there λ falls to a thousandth, so as not to smooth it away.
 
     Parameters
     ----------
@@ -228,8 +230,10 @@ def smooth_curve(depth_cm: F64, dose: F64, sigma: F64, *, range_cm: float, grid_
     rows = np.arange(len(depth_cm))
     pick = csr_matrix((np.r_[1 - part, part], (np.r_[rows, rows], np.r_[left, left + 1])), shape=(len(depth_cm), count))
     third = diags([-1.0, 3.0, -3.0, 1.0], [0, 1, 2, 3], shape=(count - 3, count))
+    bend = (grid_cm[1:-2] - grid_cm[0]) / _SURFACE_CM
+    stiffness = diags(_SURFACE_STIFFNESS + (1.0 - _SURFACE_STIFFNESS) * (1.0 - np.exp(-bend)) ** _SURFACE_ORDER)
     typical = float(np.median(sigma[dose > 0.3 * dose.max()]))
     strength = _SMOOTHNESS / typical**2 / step_u**5
     weights = diags(1.0 / np.maximum(sigma, 0.3 * typical) ** 2)
-    matrix = (pick.T @ weights @ pick + strength * (third.T @ third)).tocsc()
+    matrix = (pick.T @ weights @ pick + strength * (third.T @ stiffness @ third)).tocsc()
     return np.asarray(spsolve(matrix, pick.T @ (weights @ dose)))

@@ -27,9 +27,10 @@ class Lane(enum.Enum):
     DOSE = 2  # numba's thread pool aborts the process if two threads enter it
     IO = 3
     NET = 4
+    JOURNAL = 5  # keeps edits against a crash: must never wait behind anything long
 
 
-_WORKERS = {Lane.DB: 1, Lane.DOSE: 1, Lane.IO: 2, Lane.NET: 4}
+_WORKERS = {Lane.DB: 1, Lane.DOSE: 1, Lane.IO: 2, Lane.NET: 4, Lane.JOURNAL: 1}
 
 
 class JobState(enum.Enum):

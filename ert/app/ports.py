@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.app.backup_ports import BackupShelf, PendingBackup
+from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import PatientAdministration, SiteKeys
 from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
@@ -79,11 +81,14 @@ class PlanStore(Protocol):
     def overview(self, patient_ids: Sequence[str]) -> Mapping[str, tuple[CourseOverview, ...]]:
         """The courses of many patients as imported, with their plans, for lists."""
 
+    def head(self, plan_id: str) -> PlanHead:
+        """The newest revision of a plan, without its content."""
+
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = ()) -> StoredPlan:
-        """Save a new revision with the doses computed for it, in one transaction.
+    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+        """Save a new revision with the doses computed for it, in one transaction; ``reason`` is for the history.
 
         ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
         another one.
@@ -185,32 +190,6 @@ class AccountStore(Protocol):
         """Change the password of who is signed in."""
 
 
-class PendingBackup(Protocol):
-    """A backup whose database is copied. What follows may be done by any one thread while the site is in use."""
-
-    def finish(self, *, level: int, progress: Progress) -> BackupInfo:
-        """Copy new files, verify (3: every file is compared, 4: decrypted), complete; ``progress`` may cancel."""
-
-    def discard(self) -> None:
-        """Remove what is not a backup yet; nothing after `finish`."""
-
-
-class BackupShelf(Protocol):
-    """A folder of backups of one site, its keys at hand."""
-
-    def backups(self) -> tuple[BackupInfo, ...]:
-        """All of them, oldest first; interrupted and unreadable ones too."""
-
-    def newest_good(self) -> BackupInfo | None:
-        """The newest complete one."""
-
-    def verify(self, backup_id: str, *, level: int, progress: Progress) -> tuple[Finding, ...]:
-        """What is wrong with one; empty if nothing is."""
-
-    def prune(self, rule: Retention, progress: Progress) -> Pruned:
-        """Remove what the rule does not keep; never the newest good one."""
-
-
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -252,6 +231,10 @@ class SiteStore(Protocol):
         """Whether it is a backup that was restored but not activated: nothing can be saved in it."""
 
     @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be saved in its folder, as a sentence; empty if it can."""
+
+    @property
     def patients(self) -> PatientStore:
         """Patients and what belongs to them."""
 
@@ -286,6 +269,18 @@ class SiteStore(Protocol):
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def activity(self) -> ActivityLog:
+        """Its history, for reading."""
+
+    @property
+    def drafts(self) -> DraftStore:
+        """Unsaved edits on this workstation."""
+
+    @property
+    def people(self) -> People:
+        """Who has which plan open."""
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in."""

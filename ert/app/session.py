@@ -15,7 +15,9 @@ from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.key_service import KeyService
 from ert.app.machine_service import configured, refuse_other_geometry
+from ert.app.patient_rows import PatientRow
 from ert.app.permissions import guarded
+from ert.app.plan_history import PlanHistory
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.records_service import RecordsService
 from ert.app.release_book import ReleaseBook
@@ -28,7 +30,6 @@ from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
 from ert.domain.machine_configuration import MachineConfiguration
-from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
 from ert.domain.record import DicomFile, Finding, StoredPlan
@@ -37,19 +38,7 @@ from ert.errors import InvalidPlan, StaleRevision
 
 T = TypeVar("T")
 FULL_LEVEL = 4
-CourseRow = CourseOverview
 _PATIENTS_AT_ONCE = 250  # between two such reads of a list others have their turn
-
-
-@attrs.frozen(kw_only=True)
-class PatientRow:
-    """A patient as a list shows it, with the courses of records merged into it; they may not be read yet."""
-
-    patient: Patient
-    courses: tuple[CourseRow, ...]
-    is_active: bool = True
-    merged: tuple[Patient, ...] = ()
-    is_complete: bool = True
 
 
 @guarded
@@ -71,6 +60,7 @@ class SiteSession:
     backups : copies of the site, and how they stand.
     keys : passwords, recovery code and keys of the site.
     administration : corrections, merges and states of patients' records.
+    history : revisions of its plans, and who did what.
     accounts : who may do what, and the own account.
     """
 
@@ -84,6 +74,8 @@ class SiteSession:
         self.backups = BackupService(store, self._db)
         self.keys = KeyService(store, self._db)
         self.administration = RecordsService(store, self._db)
+        self.history = PlanHistory(store, self._db)
+        self._is_list_noted = False
         self.accounts = AccountService(store, self._db)
 
     @classmethod
@@ -133,6 +125,9 @@ class SiteSession:
 
     def patient_heads(self) -> tuple[PatientRow, ...]:
         """All patients, by name, without their courses."""
+        if not self._is_list_noted:  # once for each sign-in: the list is read again after every change
+            self._db(lambda: self.store.record_event("patients listed"))
+            self._is_list_noted = True
         records = self._db(self.store.administration.records)
         merged: dict[str, list[Patient]] = {}
         for record in records:
@@ -202,9 +197,9 @@ class SiteSession:
         """The original CT files of an image."""
         return self._db(lambda: tuple(self.store.patients.ct_files(image_id)))
 
-    def record_event(self, event: str, *, record: str) -> None:
+    def record_event(self, event: str, *, record: str, detail: str = "") -> None:
         """Note in the site's history what was done with a record."""
-        self._db(lambda: self.store.record_event(event, record=record))
+        self._db(lambda: self.store.record_event(event, record=record, detail=detail))
 
     def set_roles(self, course_id: str, roles: Mapping[int, StructureRole]) -> StructureSet:
         """Change what structures are to the planner, by number; stored as the structure set's next revision."""
@@ -317,11 +312,19 @@ class SiteSession:
         if any(h.name == name for h in self._db(lambda: self.store.plans.heads(course_id))):
             raise InvalidPlan(f"This course has a plan named '{name}' already.", hint="Choose another name.")
 
-    def open_plan(self, plan_id: str, ctx: JobContext | None = None) -> PlanWorkspace:
-        """Read a plan with image and structures; its kept doses are shown if they still belong to it."""
+    def open_plan(
+        self, plan_id: str, ctx: JobContext | None = None, *, revision: int | None = None, is_read_only: bool = False
+    ) -> PlanWorkspace:
+        """Read a plan with image and structures; its kept doses are shown if they still belong to it.
+
+        Parameters
+        ----------
+        revision : which one; the newest by default. Edits of an earlier one cannot be saved without a conflict.
+        is_read_only : show it as it was saved, without any change.
+        """
         progress = ctx.progress if ctx is not None else _no_progress
         progress(0.0, "Reading plan")
-        stored = self._db(lambda: self.store.plans.load(plan_id))
+        stored = self._db(lambda: self.store.plans.load(plan_id, revision))
         store = self.store
         course = self._db(lambda: store.patients.course(stored.plan.course_id))
         patient = self._db(lambda: store.patients.patient(course.patient_id))
@@ -329,7 +332,7 @@ class SiteSession:
         structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
         progress(0.4, "Reading CT")
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
-        self.record_event("opened", record=plan_id)
+        self.record_event("viewed" if is_read_only else "opened", record=plan_id, detail=f"revision {stored.revision}")
         progress(1.0)
         if ctx is not None:
             ctx.check()
@@ -345,6 +348,7 @@ class SiteSession:
             structures=structures,
             models=self.models,
             stored=stored,
+            is_read_only=is_read_only,
         )
 
     def refuse_other_identity(self, course: Course, patient: Patient) -> None:

@@ -18,6 +18,7 @@ from ert.app.mu_check import MuChecker
 from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.app.permissions import guarded
 from ert.app.plan_checks import plan_findings
+from ert.app.plan_keeping import PlanKeeping
 from ert.app.ports import SiteStore
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
@@ -46,6 +47,7 @@ class PlanWorkspace:
     library : CT curves and materials of the site.
     releases : which of its machine packages are released.
     tissue_reviews : what the plan's overrides come to.
+    is_read_only : an earlier revision, shown as it was saved.
     """
 
     def __init__(
@@ -61,12 +63,17 @@ class PlanWorkspace:
         structures: StructureSet,
         models: Models,
         stored: StoredPlan,
+        is_read_only: bool = False,
     ) -> None:
         self.patient, self.course, self.image, self.structures = patient, course, image, structures
         self.models, self.library, self.releases = models, library, releases
-        self._store, self._jobs, self._stored = store, jobs, stored
+        self._store, self._jobs, self.is_read_only = store, jobs, is_read_only
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
+        self._keeping = PlanKeeping(
+            store=store, jobs=jobs, session=self._session, stored=stored,
+            publish=lambda: self._publish(Changes(saved=True)),
+        )  # fmt: skip
         self._dose_service = DoseService(
             image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
         )
@@ -77,8 +84,6 @@ class PlanWorkspace:
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self._mu_checker = MuChecker(models, patient_position=image.patient_position)
-        self._is_saving = False
-        self._save_error: BaseException | None = None
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
@@ -90,33 +95,32 @@ class PlanWorkspace:
     @property
     def revision(self) -> int:
         """Revision the edits began with."""
-        return self._stored.revision
+        return self.stored.revision
 
     @property
     def stored(self) -> StoredPlan:
         """The revision the edits began with."""
-        return self._stored
+        return self._keeping.stored
 
     @property
     def is_dirty(self) -> bool:
         """True if there is something to save."""
-        return self._session.is_dirty
+        return self._session.is_dirty and not self.is_read_only
 
     @property
     def saved_text(self) -> str:
         """What the window says about saving, for example ``Saved r12 14:03:22``."""
-        if self._is_saving:
-            return "Saving…"
-        if self._save_error is not None:
-            return f"NOT SAVED, edited since r{self.revision}"
-        if self.is_dirty:
-            return f"Edited since r{self.revision}"
-        return f"Saved r{self.revision} {self._stored.saved_at.astimezone():%H:%M:%S}"
+        return f"r{self.revision}, read-only" if self.is_read_only else self._keeping.text
+
+    @property
+    def keeping(self) -> PlanKeeping:
+        """How the plan is kept."""
+        return self._keeping
 
     @property
     def save_error(self) -> BaseException | None:
         """Why the last attempt to save failed; None once a save succeeded."""
-        return self._save_error
+        return self._keeping.error
 
     @property
     def undo_label(self) -> str | None:
@@ -187,24 +191,28 @@ class PlanWorkspace:
         Refused
             If the edited plan breaks a rule; nothing has changed then.
         """
+        self._refuse_read_only()
         if self._session.apply(label, lambda plan: self.tools.with_ssd(edit(plan)), stroke=stroke):
-            self._plan_changed()
+            self._plan_changed(label)
 
     def undo(self) -> None:
         """Take the last edit back."""
+        label = self.undo_label
         if self._session.undo():
-            self._plan_changed()
+            self._plan_changed(f"Undo: {label}")
 
     def redo(self) -> None:
         """Bring the last undone edit back."""
+        label = self.redo_label
         if self._session.redo():
-            self._plan_changed()
+            self._plan_changed(f"Redo: {label}")
 
     def library_changed(self) -> None:
         """The site's curves or materials changed; the plan keeps its own values, what is said of them may differ."""
         self._publish(Changes(plan=True))
 
-    def _plan_changed(self) -> None:
+    def _plan_changed(self, label: str) -> None:
+        self._keeping.edited(label)
         self.tissue_reviews.follow(self.plan)
         self._take_known_dose()
         self._publish(Changes(plan=True, dose=True))
@@ -233,7 +241,8 @@ class PlanWorkspace:
             self._mark(DoseStatus.STALE, "The plan was edited after this dose was computed.")
 
     def _mark(self, status: DoseStatus, message: str) -> None:
-        self._session.replace(without_monitor_units(self.plan))
+        if not self.is_read_only:
+            self._session.replace(without_monitor_units(self.plan))
         self.evaluation.clear()
         self._dose = attrs.evolve(self._dose, status=status, message=message, fraction=0.0)
 
@@ -303,12 +312,13 @@ class PlanWorkspace:
         """Normalise and show doses that answer exactly the plan's requests."""
         self._results = results
         try:
-            plan = with_monitor_units(self.plan, results, structures=self.structures)
+            is_open = not self.is_read_only
+            plan = with_monitor_units(self.plan, results, structures=self.structures) if is_open else self.plan
+            self._dose = dose_state(plan, results)
         except Refused as error:
             self._mark(DoseStatus.FAILED, str(error))
             return
         self._session.replace(plan)
-        self._dose = dose_state(plan, results)
         self.evaluation.start(plan, self._dose)
 
     def beam_dose(self, number: int) -> BeamDose | None:
@@ -341,6 +351,8 @@ class PlanWorkspace:
         self,
         on_saved: Callable[[], object] | None = None,
         on_failed: Callable[[BaseException], object] | None = None,
+        *,
+        reason: str = "",
     ) -> None:
         """Save the plan as its next revision, with the dose if that is current. Edits may go on meanwhile.
 
@@ -348,37 +360,21 @@ class PlanWorkspace:
 
         Parameters
         ----------
+        reason : why, for the history; empty for a save by hand.
         on_saved : called after the plan was stored.
         on_failed : called with the error: `StaleRevision`, `DiskFull`, `StorageFailed`, `DatabaseBusy`, one of
             `Untrusted` for a damaged site, or a fault of ours.
         """
-        plan, base, doses = self.plan, self.revision, self._results
-        kept = doses if self._dose.status is DoseStatus.CURRENT else ()
-        self._is_saving = True
+        self._refuse_read_only()
+        doses = self._results if self._dose.status is DoseStatus.CURRENT else ()
+        self._keeping.save(doses, reason=reason, on_saved=on_saved, on_failed=on_failed)
 
-        def saved(stored: StoredPlan) -> None:
-            self._is_saving, self._save_error = False, None
-            self._stored = stored
-            self._session.mark_saved(plan)
-            self._publish(Changes(saved=True))
-            if on_saved is not None:
-                on_saved()
-
-        def failed(error: BaseException) -> None:
-            self._is_saving, self._save_error = False, error
-            self._publish(Changes(saved=True))
-            if on_failed is not None:
-                on_failed(error)
-
-        self._jobs.submit(
-            Lane.DB,
-            lambda _ctx: self._store.plans.save(plan, base_revision=base, doses=kept),
-            title=f"Saving {plan.name}",
-            can_stop=False,
-            on_done=saved,
-            on_failed=failed,
-        )
-        self._publish(Changes(saved=True))
+    def _refuse_read_only(self) -> None:
+        if self.is_read_only:
+            raise Refused(
+                f"This is revision {self.revision}, shown as it was saved; it cannot be changed.",
+                hint="Restore it from the plan's history to work on it.",
+            )
 
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
@@ -386,6 +382,7 @@ class PlanWorkspace:
         self.evaluation.clear()
         self.tissue_reviews.clear()
         self._listeners.clear()
+        self._keeping.close()
 
     def _publish(self, changes: Changes) -> None:
         for listener in list(self._listeners):

@@ -23,6 +23,7 @@ from ert.cli import (
     curve,
     dose,
     gui,
+    history,
     keys,
     machines,
     mu,
@@ -71,6 +72,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     cache.add(app, wiring)
     keys.add(app, wiring)
     records.add(app, wiring)
+    history.add(app, wiring)
     user.add(app, wiring)
     return app
 

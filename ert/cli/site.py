@@ -137,6 +137,7 @@ def _add_list(app: typer.Typer, wiring: Wiring | None) -> None:
     ) -> None:
         """List patients, courses and plans with their ids."""
         with opened(wiring, site, user, password_fd) as store:
+            store.record_event("patients listed")
             patients = [_patient(store, patient.id) for patient in store.patients.patients()]
         if as_json:
             print_json({"patients": patients})

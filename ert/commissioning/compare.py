@@ -12,13 +12,14 @@ from ert.analysis.depth import depth_quantities, smooth_curve
 from ert.analysis.profile import width_and_penumbra_cm
 from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
-from ert.commissioning.fit import FitResult, absolute
+from ert.commissioning.fit import FitResult
 from ert.commissioning.gamma_along import gamma_along
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, middle_line, planes_cgy
 from ert.commissioning.phantom_check import compare_check
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
 from ert.commissioning.redefinition_model import RedefinedWater
+from ert.commissioning.reference import absolute
 from ert.domain.beam_model import BeamModel, OutputCorrection
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison, ProfileEdges
 from ert.domain.plan import Algorithm

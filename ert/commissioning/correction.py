@@ -8,8 +8,8 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.fit import absolute
-from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
+from ert.commissioning.measured import BeamData, EnergyData, Field
+from ert.commissioning.reference import absolute
 from ert.domain.beam_model import OutputCorrection
 from ert.dose.output import equivalent_square_cm, rectangle_cm
 
@@ -19,7 +19,6 @@ _LENGTH = 0.5
 _CURVE_SIGMA = 0.004
 _SLOPE_SPREAD_PER_CM = 0.001
 _SIDE_NODES = 25
-_LEAST_PLATEAU_CM = 4.0
 
 
 @attrs.frozen(kw_only=True)
@@ -30,13 +29,6 @@ class OutputRatio:
     side_cm: float
     ratio: float
     relative_sigma: float
-
-
-def is_plateau(curve: Curve, r90_cm: float) -> NDArray[np.bool_]:
-    """Points of a profile no deeper than R90 that say something about output: within 0.4 half-widths, field ≥ 4 cm."""
-    width = curve.field.width_cm if curve.axis == "crossline" else curve.field.height_cm
-    usable = curve.depth_cm <= r90_cm and min(curve.field.width_cm, curve.field.height_cm) >= _LEAST_PLATEAU_CM
-    return np.asarray((np.abs(curve.position_cm) < 0.2 * width) & usable)
 
 
 def measured_ratio(

@@ -7,31 +7,24 @@ from collections.abc import Callable
 import attrs
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import least_squares
+from scipy.optimize import OptimizeResult, least_squares
 
-from ert.analysis.depth import DepthQuantities, depth_quantities, smooth_curve
+from ert.commissioning.common_depth import Ratios, common_ratio, joined, point_of
 from ert.commissioning.forward import Points, Setup, air_share, background, core_share, make_setup, slanted_depth_cm
-from ert.commissioning.measured import BeamData, Curve, EnergyData
-from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, to_parameters
+from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
+from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, bends, to_parameters
+from ert.commissioning.reference import DEPTH_STEP_CM, Reference, absolute, is_plateau, smooth_reference
 from ert.domain.beam_model import FittedParameter
 
 Float = NDArray[np.float64]
-DEPTH_STEP_CM = 0.025
 _CUT_OFF = (1.12, 1.2)
 _LEAST_TAIL_POINTS = 40
 _MOST_ATTENUATION_PER_CM = 0.2
 _MODEL_SIGMA_FRAC = 0.006
 _FLOOR_CGY = 0.003
-
-
-@attrs.frozen(kw_only=True)
-class Reference:
-    """The smoothed depth dose of the open reference field, cGy/MU, on a grid of `DEPTH_STEP_CM`."""
-
-    depth_cm: Float
-    dose: Float
-    quantities: DepthQuantities
-    chi2_per_point: float
+_MOST_ROUNDS, _INSIDE = 40, 1e-6
+_LEAST_FRAC, _LEAST_CGY = 0.1, 0.02
+_FADE_U, _FADE_WIDTH = 1.05, 0.1
 
 
 @attrs.frozen(kw_only=True)
@@ -54,35 +47,6 @@ class FitResult:
     setup: Setup
     cost_per_point: float
     evaluations: int
-
-
-def absolute(curve: Curve, data: BeamData, energy: EnergyData) -> Curve | None:
-    """The curve in cGy/MU; percent depth doses are scaled by their field's output; None without an output."""
-    if curve.is_absolute:
-        return curve
-    outputs = [o.cgy_per_mu for o in energy.outputs if o.field == curve.field]
-    if not outputs:
-        return None
-    scale = outputs[0] / float(curve.dose.max())
-    return attrs.evolve(curve, dose=curve.dose * scale, sigma=curve.sigma * scale, is_absolute=True)
-
-
-def smooth_reference(data: BeamData, energy: EnergyData) -> Reference:
-    """Smooth the reference depth dose; its maximum is scaled to nothing: the measured doses are absolute."""
-    measured = next(c for c in energy.curves if c.kind == "depth_dose" and c.field == data.reference)
-    curve = absolute(measured, data, energy)
-    assert curve is not None  # noqa: S101 - read_beam_data refuses an energy without reference output
-    rough = depth_quantities(curve.position_cm, curve.dose, needs_tail=False)
-    grid = np.arange(0.0, float(curve.position_cm[-1]) + DEPTH_STEP_CM / 2, DEPTH_STEP_CM)
-    dose = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=rough.rp_cm, grid_cm=grid)
-    residual = (np.interp(curve.position_cm, grid, dose) - curve.dose) / curve.sigma
-    quantities = depth_quantities(grid, dose, needs_tail=False)
-    return Reference(
-        depth_cm=grid,
-        dose=dose,
-        quantities=attrs.evolve(quantities, rp_cm=rough.rp_cm),
-        chi2_per_point=float(np.mean(residual**2)),
-    )
 
 
 def _points(curve: Curve, data: BeamData) -> Points:
@@ -126,6 +90,7 @@ class Objective:
         self.curves = [(c, _points(c, data)) for c in curves]
         self.air = energy.air_profiles
         whole = data.machine.applicator(data.reference.applicator_id)
+        self._reference_field = data.reference
         self.axis = Points(
             width_cm=data.reference.width_cm,
             height_cm=data.reference.height_cm,
@@ -176,7 +141,43 @@ class Objective:
             rows.append((self.curve(p, closed, at) - curve.dose) / sigma)
         rows.extend(self._air_residuals(p))
         rows.append((vector - START) / SPREAD)
+        rows.append(bends(p))
         return np.concatenate(rows)
+
+    def joint_reference(self, p: Parameters) -> Reference:
+        """The reference depth dose once more, from all curves as the parameters relate them to the reference field.
+
+        One line of points carries its own noise into every field; what the plateaus and the other fields say of the
+        same depths, through the model, takes most of it out (`ert.commissioning.common_depth`).
+        """
+        fields: dict[Field, list[Ratios]] = {}
+        closed = self.identity(p)
+        for curve, at in self.curves:
+            is_depth = curve.kind == "depth_dose"
+            far = curve.position_cm < self.setup.range_cm
+            use = far & (curve.dose > _LEAST_FRAC * curve.dose.max())
+            use = use if is_depth else is_plateau(curve, self.setup.range_cm)
+            if use.any():
+                ratios = self._ratios(curve, at, use, closed, p)
+                fields.setdefault(curve.field, []).append(ratios if is_depth else point_of(ratios))
+        depth_cm, range_cm = self.reference.depth_cm, self.setup.range_cm
+        factor = common_ratio([joined(rows) for rows in fields.values()], depth_cm=depth_cm, range_cm=range_cm)
+        fade = np.clip((_FADE_U - depth_cm / range_cm) / _FADE_WIDTH, 0.0, 1.0)
+        return attrs.evolve(self.reference, dose=self.reference.dose * factor**fade)
+
+    def _ratios(self, curve: Curve, at: Points, use: NDArray[np.bool_], closed: Identity, p: Parameters) -> Ratios:
+        """Measured over computed dose at the wanted points of a curve."""
+        depth = at.depth_cm[use]
+        share = np.interp(depth, self.axis.depth_cm, core_share(self.setup, p, self.axis))
+        fall = np.gradient(np.log(np.maximum(self.reference.dose, _LEAST_CGY)), DEPTH_STEP_CM)
+        return Ratios(
+            depth_cm=depth,
+            log_ratio=np.log(curve.dose[use] / self.curve(p, closed, at)[use]),
+            sigma=curve.sigma[use] / curve.dose[use],
+            equilibrium=np.log(core_share(self.setup, p, at)[use] / share),
+            slope_per_cm=np.interp(depth, self.reference.depth_cm, fall),
+            is_reference=curve.field == self._reference_field,
+        )
 
     def _air_residuals(self, p: Parameters) -> list[Float]:
         """In air only the penumbra of each profile counts; its level is taken from its own plateau."""
@@ -271,9 +272,9 @@ def fit_energy(
             watch.saw(vector, found)
         return found
 
-    found = least_squares(
-        residuals, START, bounds=(LOWER, UPPER), x_scale=SPREAD, diff_step=1e-3, max_nfev=40, method="trf"
-    )
+    first = _minimise(residuals, START)
+    reference = objective.reference = objective.joint_reference(objective.parameters(first.x))
+    found = _minimise(residuals, np.clip(first.x, LOWER + _INSIDE, UPPER - _INSIDE))
     p = objective.parameters(found.x)
     points = len(found.fun) - len(START)
     return FitResult(
@@ -283,7 +284,13 @@ def fit_energy(
         reference=reference,
         setup=objective.setup,
         cost_per_point=float(2.0 * found.cost / points),
-        evaluations=int(found.nfev),
+        evaluations=int(first.nfev + found.nfev),
+    )
+
+
+def _minimise(residuals: Callable[[Float], Float], start: Float) -> OptimizeResult:
+    return least_squares(
+        residuals, start, bounds=(LOWER, UPPER), x_scale=SPREAD, diff_step=1e-3, max_nfev=_MOST_ROUNDS, method="trf"
     )
 
 

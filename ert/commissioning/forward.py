@@ -118,7 +118,7 @@ def core_share(setup: Setup, p: Parameters, at: Points) -> Float:
     in_air = p.air_scatter_scale * setup.air_rad2_per_cm / 6.0 * (gap**3 - at.depth_cm**3)
     air = (p.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
     core = np.sqrt(air + tissue)
-    wide = np.sqrt(air + p.wide_ratio**2 * tissue + (p.wide_angle_rad * gap) ** 2)
+    wide = np.sqrt(air + np.interp(u, p.depth_frac, p.wide_ratio) ** 2 * tissue + (p.wide_angle_rad * gap) ** 2)
     a, b = 0.5 * at.width_cm * magnify, 0.5 * at.height_cm * magnify
     share = np.interp(u, p.depth_frac, p.wide_frac)
     both = (1.0 - share) * _strip(at.x_cm, a, core) * _strip(at.y_cm, b, core)
@@ -139,11 +139,11 @@ def background(setup: Setup, p: Parameters, at: Points) -> tuple[Float, Float]:
     x, y = at.x_cm, at.y_cm
     # Edge length per area is kept in fan coordinates: × SAD_v / distance turns cm at depth into cm on the fan.
     u = at.depth_cm / setup.range_cm
-    slowed = p.edge_strength * np.maximum(0.0, 1.0 - u / p.edge_range_frac)
+    s = p.open_angle_rad * gap
+    slowed = np.interp(u, p.edge_frac, p.edge)
     rest = slowed * _edges(at, (a, b), p.edge_angle_rad * gap, p.edge_growth_frac)
     rest = rest + np.interp(u, p.rim_frac, p.rim) * _edges(at, (a, b), p.rim_angle_rad * gap, 1.0)
     rest = rest * inverse * virtual / p.virtual_sad_cm
-    s = p.open_angle_rad * gap
     build = 1.0 - p.buildup_frac * np.exp(-p.buildup_per_cm * at.depth_cm)
     photons = build * (setup.sad_cm / distance) ** 2 * _strip(x, a, s) * _strip(y, b, s)
     s = p.blocked_angle_rad * gap

@@ -8,9 +8,10 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, is_plateau, measured_ratio
-from ert.commissioning.fit import DEPTH_STEP_CM, FitResult
+from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, measured_ratio
+from ert.commissioning.fit import FitResult
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
+from ert.commissioning.reference import DEPTH_STEP_CM, is_plateau
 from ert.domain.beam_model import (
     BeamModel,
     DepthDoseSummary,
@@ -30,20 +31,24 @@ _CGY = 0.01
 _IDENTITY_ROUNDS = 3
 _IDENTITY_DEPTH_CM = 0.1
 _LEAST_CGY = 0.005
+_LEAST_EDGE_CGY_CM = 1e-6
 _WARN_SIDE = 0.75
 _SSD_MARGIN_CM = 5.0
 
 
 def _source(fit: FitResult, off_axis_limit_cm: float) -> SourceModel:
     p = fit.parameters
+    top = max(float(p.edge.max()), _LEAST_EDGE_CGY_CM)
     return SourceModel(
         virtual_sad_cm=p.virtual_sad_cm,
         core_angle_rad=p.core_angle_rad,
         wide_angle_rad=p.wide_angle_rad,
         off_axis=p.off_axis,
         off_axis_limit_cm=off_axis_limit_cm,
-        edge_gy_cm_per_mu=p.edge_strength * _CGY,
-        edge_range_cm=p.edge_range_frac * fit.setup.range_cm,
+        edge_gy_cm_per_mu=top * _CGY,
+        edge_range_cm=float(p.edge_frac[-1]) * fit.setup.range_cm,
+        edge_depth_frac=tuple(p.edge_frac.tolist()),
+        edge_share=tuple((p.edge / top).tolist()),
         edge_angle_rad=p.edge_angle_rad,
         edge_growth_frac=p.edge_growth_frac,
         air_scatter_scale=p.air_scatter_scale,
@@ -95,6 +100,7 @@ def _validity(data: BeamData, energy: EnergyData) -> Validity:
 def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: bool) -> BeamModel:
     """The beam model of one energy."""
     q = fit.reference.quantities
+    ratio = float(fit.parameters.wide_ratio.mean())
     last = int(np.nonzero(fit.identity.depth_dose > 0)[0][-1]) + 2
     largest = max(max(f.width_cm, f.height_cm) for f in absolute_fields(data, energy))
     model = BeamModel(
@@ -108,7 +114,8 @@ def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: 
         depth_frac=fit.parameters.depth_frac,
         scatter_scale=fit.parameters.scatter_scale,
         wide_frac=fit.parameters.wide_frac,
-        wide_ratio=fit.parameters.wide_ratio,
+        wide_ratio=ratio,
+        wide_shape=tuple((fit.parameters.wide_ratio / ratio).tolist()),
         depth_step_cm=DEPTH_STEP_CM,
         electron_gy_per_mu=fit.identity.depth_dose[:last] * _CGY,
         reference_applicator_id=data.reference.applicator_id,

@@ -2,8 +2,9 @@
 
 A folder with `machine_package.json`, an object with "format", "kind", "digest" and "package". The digest is
 `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
-Format 2 added the machine's configuration, format 3 the acceptance tables; in a package of an earlier format they have
-their defaults, and the digest stays the same.
+Format 2 added the machine's configuration, format 3 the acceptance tables, format 4 how edge electrons and the width of
+the wide component depend on depth; in a package of an earlier format they have their defaults, and the digest stays the
+same.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 3
+FORMAT = 4
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 
@@ -70,7 +71,8 @@ def _full_rows(value: Any, key: str = "") -> Any:  # noqa: ANN401
 _ROW_FIELDS = frozenset({
     "depth_frac", "scatter_scale", "wide_frac", "electron_gy_per_mu", "reference_depth_cm", "reference_dose_gy_per_mu",
     "side_cm", "side_factor", "off_axis", "energies_mev", "depth_cm", "percent_depth_dose", "rim_depth_frac",
-    "rim_gy_cm_per_mu", "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
+    "rim_gy_cm_per_mu", "edge_depth_frac", "edge_share", "wide_shape",
+    "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
 })  # fmt: skip
 
 

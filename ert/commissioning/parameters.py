@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 DEPTH_FRAC = np.array([0.0, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25])
+EDGE_FRAC = np.array([0.0, 0.06, 0.15, 0.3, 0.5, 0.75, 1.1])
 RIM_FRAC = np.array([0.0, 0.45, 0.6, 0.72, 0.85, 1.0, 1.1])
 BUILDUP_FRAC, BUILDUP_PER_CM = 0.6, 2.0
+_BEND, _LEAST_BEND = 0.8, 0.006
 
 
 @attrs.frozen(kw_only=True)
@@ -24,12 +26,11 @@ class Parameters:
     virtual_sad_cm: float
     core_angle_rad: float
     wide_angle_rad: float
-    wide_ratio: float
+    wide_ratio: Float
     scatter_scale: Float
     wide_frac: Float
     off_axis: tuple[float, float]
-    edge_strength: float
-    edge_range_frac: float
+    edge: Float
     edge_angle_rad: float
     edge_growth_frac: float
     air_scatter_scale: float
@@ -41,6 +42,7 @@ class Parameters:
     irradiated_margin_cm: float
     rim: Float
     depth_frac: Float = attrs.field(factory=lambda: DEPTH_FRAC)
+    edge_frac: Float = attrs.field(factory=lambda: EDGE_FRAC)
     rim_frac: Float = attrs.field(factory=lambda: RIM_FRAC)
     buildup_frac: float = BUILDUP_FRAC
     buildup_per_cm: float = BUILDUP_PER_CM
@@ -51,7 +53,7 @@ _ROWS: tuple[tuple[str, float, float, float, float, str], ...] = (
     ("virtual_sad_cm", 91.0, 8.0, 60.0, 130.0, "profiles in water and in air at several distances, outputs"),
     ("core_angle_rad", 0.04, 0.02, 0.005, 0.12, "penumbra of shallow profiles and in air"),
     ("wide_angle_rad", 0.08, 0.05, 0.0, 0.3, "penumbra tails"),
-    ("wide_ratio", 2.0, 0.3, 1.2, 3.5, "cutout depth doses and profiles"),
+    *[(f"wide_ratio_{u:g}", 2.0, 0.3, 1.2, 3.5, "cutout depth doses and profiles") for u in DEPTH_FRAC],
     *[
         (f"scatter_scale_{u:g}", s, w, 0.3, 1.7, "cutout depth doses and profiles")
         for u, s, w in zip(
@@ -64,8 +66,10 @@ _ROWS: tuple[tuple[str, float, float, float, float, str], ...] = (
     ],
     ("off_axis_2", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
     ("off_axis_4", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
-    ("edge_strength", 0.05, 0.05, 0.0, 0.4, "shallow dose of cutouts"),
-    ("edge_range_frac", 0.8, 0.3, 0.3, 1.1, "shallow dose of cutouts"),
+    *[
+        (f"edge_{u:g}", v, 0.03, 0.0, 0.5, "shallow dose of cutouts")
+        for u, v in zip(EDGE_FRAC[:-1], (0.08, 0.07, 0.06, 0.04, 0.02, 0.005), strict=True)
+    ],
     *[
         (f"rim_{u:g}", v, 0.02, -0.2, 0.4, "shoulders of profiles of large fields")
         for u, v in zip(RIM_FRAC[:-1], (0.01, 0.01, 0.01, 0.0, 0.0, 0.0), strict=True)
@@ -96,12 +100,11 @@ def to_parameters(vector: Float) -> Parameters:
         virtual_sad_cm=v["virtual_sad_cm"],
         core_angle_rad=v["core_angle_rad"],
         wide_angle_rad=v["wide_angle_rad"],
-        wide_ratio=v["wide_ratio"],
+        wide_ratio=np.array([v[f"wide_ratio_{u:g}"] for u in DEPTH_FRAC]),
         scatter_scale=np.array([v[f"scatter_scale_{u:g}"] for u in DEPTH_FRAC]),
         wide_frac=np.array([v[f"wide_frac_{u:g}"] for u in DEPTH_FRAC]),
         off_axis=(v["off_axis_2"], v["off_axis_4"]),
-        edge_strength=v["edge_strength"],
-        edge_range_frac=v["edge_range_frac"],
+        edge=np.array([*(v[f"edge_{u:g}"] for u in EDGE_FRAC[:-1]), 0.0]),
         rim=np.array([*(v[f"rim_{u:g}"] for u in RIM_FRAC[:-1]), 0.0]),
         edge_angle_rad=v["edge_angle_rad"],
         edge_growth_frac=v["edge_growth_frac"],
@@ -113,3 +116,15 @@ def to_parameters(vector: Float) -> Parameters:
         blocked_angle_rad=v["blocked_angle_rad"],
         irradiated_margin_cm=v["irradiated_margin_cm"],
     )
+
+
+def bends(p: Parameters) -> Float:
+    """How much the tables of edge and rim bend from knot to knot, over what is expected of smooth curves."""
+    return _bend(p.rim_frac, p.rim)
+
+
+def _bend(knots: Float, values: Float) -> Float:
+    """Each inner value less the straight line between its neighbours, over 0.15 per squared distance of the knots."""
+    before, after = knots[1:-1] - knots[:-2], knots[2:] - knots[1:-1]
+    line = (values[:-2] * after + values[2:] * before) / (before + after)
+    return np.asarray((values[1:-1] - line) / np.maximum(_BEND * before * after, _LEAST_BEND))

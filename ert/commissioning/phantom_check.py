@@ -81,7 +81,7 @@ def _in_words(check: PhantomCheck) -> str:
             f"{axis} {low:g} to {high:g}"
             for axis, (low, high) in zip(LINE_AXES, (b.x_cm, b.y_cm, b.depth_cm), strict=True)
         )
-        parts.append(f"{b.material.name} ({extents} cm)")
+        parts.append(f"a block of {b.material.name} ({extents} cm)")
     tilt = f"; beam {check.incidence_deg:g}\N{DEGREE SIGN} off the normal" if check.incidence_deg else ""
     return ", ".join(parts) + tilt
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from scipy.optimize import lsq_linear
 
 from ert.commissioning.correction import absolute_fields
-from ert.commissioning.fit import absolute
 from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.measured import Field as MeasuredField
+from ert.commissioning.reference import absolute
 from ert.domain.beam_model import BeamModel, FittedParameter, OutputCorrection, RedefinitionModel
 from ert.dose.fluence import PENCIL_PITCH_CM
 from ert.dose.output import rectangle_cm

@@ -86,6 +86,8 @@ class SourceModel:
     off_axis_limit_cm : the ratio stays constant beyond this radius.
     edge_gy_cm_per_mu, edge_range_cm, edge_angle_rad : electrons scattered from the insert's edge, per length of an
         edge 5 cm from the axis; edge_growth_frac : the part of it that is proportional to that distance.
+    edge_depth_frac, edge_share : their dose over that at its greatest against u = z/Rp; where both are empty it falls
+        evenly from the surface to edge_range_cm.
     air_scatter_scale : scattering power of air behind the insert over the tabulated one.
     rim_depth_frac, rim_gy_cm_per_mu, rim_angle_rad : electrons slowed down by grazing the wall of the insert less the
         unslowed ones they replace, against u = z/Rp, per length of an edge 5 cm from the axis, proportional to that
@@ -105,6 +107,8 @@ class SourceModel:
     rim_angle_rad: float
     rim_depth_frac: Float = _field_table()
     rim_gy_cm_per_mu: Float = _field_table()
+    edge_depth_frac: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    edge_share: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
 
 
 @attrs.frozen(kw_only=True)
@@ -199,7 +203,7 @@ class BeamModel:
     practical_range_cm, surface_energy_mev : Rp and most probable energy at the surface.
     source, photons, output : see there.
     depth_frac, scatter_scale, wide_frac, wide_ratio : f(u) and b(u) at u = z/Rp, and the width of the wide component
-        over that of the core.
+        over that of the core; wide_shape : factor on that width at each u, 1 where it is empty.
     depth_step_cm, electron_gy_per_mu : g(z) at 0, 1, 2 … steps; zero beyond the last.
     reference_applicator_id, reference_ssd_cm, reference_gy_per_mu : the reference condition and its dose per MU.
     reference_depth_cm, reference_dose_gy_per_mu : the smoothed measured depth dose the model reproduces by
@@ -233,6 +237,7 @@ class BeamModel:
     is_demo: bool = False
     redefinition: RedefinitionModel | None = attrs.field(default=None, metadata=ADDED_LATER)
     monte_carlo: MonteCarloModel | None = attrs.field(default=None, metadata=ADDED_LATER)
+    wide_shape: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
 
     @property
     def digest(self) -> str:

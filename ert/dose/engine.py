@@ -13,7 +13,7 @@ from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.plan import Algorithm, DoseTo
-from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence
+from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence, pencil_pitch_cm
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.combine import resample_to_grid
 from ert.dose.kernels.redefine_sample import sample_step
@@ -106,7 +106,7 @@ def compute_beam_dose(
         model=model,
         dose_grid=dose_grid,
         tables=model_tables(model),
-        fluence=_fluence(model, geometry),
+        fluence=_fluence(model, geometry, algorithm),
         algorithm=algorithm,
     )
     traced = _trace(job)
@@ -143,14 +143,14 @@ def _report(progress: Callable[[float], None] | None, check: Callable[[], None] 
         progress(done_frac)
 
 
-def _fluence(model: BeamModel, geometry: BeamGeometry) -> Fluence:
+def _fluence(model: BeamModel, geometry: BeamGeometry, algorithm: Algorithm) -> Fluence:
     return build_fluence(
         model,
         geometry.outline_cm,
         geometry.applicator,
         sad_cm=geometry.frame.sad_cm,
         insert_distance_cm=geometry.insert_distance_cm,
-        pitch_cm=PENCIL_PITCH_CM,
+        pitch_cm=pencil_pitch_cm(geometry.outline_cm) if algorithm is Algorithm.PENCIL_BEAM else PENCIL_PITCH_CM,
     )
 
 

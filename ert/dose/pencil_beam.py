@@ -42,7 +42,7 @@ class ModelTables:
     Attributes
     ----------
     power : scattering power of water at the energy left, rad²/cm.
-    scale : f(u); wide : b(u).
+    scale : f(u); wide : b(u); ratio : width of the wide component over that of the core.
     angle : A0 of a pencil in water, rad².
     dose : g(z) in steps of `dose_step_cm`, Gy/MU, zero at the end.
     air_rad2_per_cm : scattering power of air at the surface energy, as fitted.
@@ -51,6 +51,7 @@ class ModelTables:
     power: Float
     scale: Float
     wide: Float
+    ratio: Float
     angle: Float
     dose: Float
     dose_step_cm: float
@@ -61,12 +62,14 @@ def model_tables(model: BeamModel) -> ModelTables:
     """Tables of a model."""
     u = np.arange(0.0, _TABLE_END + TABLE_STEP / 2, TABLE_STEP)
     middle = harder_energy_mev(model.surface_energy_mev, u[:-1] + TABLE_STEP / 2)
+    shape = np.array(model.wide_shape or (1.0,) * len(model.depth_frac))
     a0, _, _ = fermi_eyges_moments(scattering_power_water(middle), TABLE_STEP * model.practical_range_cm)
     return ModelTables(
         angle=read_only(a0),
         power=read_only(scattering_power_water(harder_energy_mev(model.surface_energy_mev, u))),
         scale=read_only(np.interp(u, model.depth_frac, model.scatter_scale)),
         wide=read_only(np.interp(u, model.depth_frac, model.wide_frac)),
+        ratio=read_only(model.wide_ratio * np.interp(u, model.depth_frac, shape)),
         dose=read_only(np.append(model.electron_gy_per_mu, 0.0)),
         dose_step_cm=model.depth_step_cm,
         air_rad2_per_cm=float(scattering_power_water(model.surface_energy_mev))
@@ -118,12 +121,13 @@ def fan_dose(
     source = model.source
     numbers = np.array([
         fluence.pitch_cm, sad_cm, source.virtual_sad_cm, insert_distance_cm, source.core_angle_rad,
-        source.wide_angle_rad, model.wide_ratio, tables.dose_step_cm, model.practical_range_cm,
+        source.wide_angle_rad, tables.dose_step_cm, model.practical_range_cm,
     ])  # fmt: skip
     dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
     spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
-        rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, dose,
+        rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,
+        dose,
     )  # fmt: skip
     add_smooth_dose(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
     return dose
@@ -147,7 +151,7 @@ def add_smooth_dose(
     virtual = source.virtual_sad_cm
     pixels = virtual / ((knots + insert_distance_cm - sad_cm + virtual) * fluence.pitch_cm)
     angles = np.array([source.edge_angle_rad, source.rim_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
-    sigmas = np.clip(angles[:, None] * knots * pixels, _LEAST_BLUR_PITCHES, len(fluence.x_cm) / 3.5)
+    sigmas = np.clip(angles[:, None] * knots * pixels, _LEAST_BLUR_PITCHES, float(len(fluence.x_cm)))
     blurred = blur_maps(fluence.maps, sigmas)
     numbers = np.array([sad_cm, virtual, insert_distance_cm, FALL_STEP_CM])
     falls = background_falls(model)
@@ -167,11 +171,16 @@ def background_falls(model: BeamModel) -> Float32:
     """
     source, photons = model.source, model.photons
     z = np.arange(0.0, _FALL_END_CM, FALL_STEP_CM)
-    edge = source.edge_gy_cm_per_mu * np.maximum(0.0, 1.0 - z / source.edge_range_cm)
+    u = z / model.practical_range_cm
+    if source.edge_depth_frac:
+        share = np.interp(u, source.edge_depth_frac, source.edge_share, right=0.0)
+    else:
+        share = np.maximum(0.0, 1.0 - z / source.edge_range_cm)
+    edge = source.edge_gy_cm_per_mu * share
     build = 1.0 - photons.buildup_frac * np.exp(-photons.buildup_per_cm * z)
     bremsstrahlung = photons.open_gy_per_mu * build * np.exp(-photons.open_attenuation_per_cm * z)
     blocked = photons.blocked_gy_per_mu * np.exp(-photons.blocked_attenuation_per_cm * z)
-    rim = np.interp(z / model.practical_range_cm, source.rim_depth_frac, source.rim_gy_cm_per_mu, right=0.0)
+    rim = np.interp(u, source.rim_depth_frac, source.rim_gy_cm_per_mu, right=0.0)
     return np.stack([edge, rim, bremsstrahlung, blocked]).astype(np.float32)
 
 

@@ -54,7 +54,8 @@ def line_dose_gy_per_mu(
     tissue = water_variance_cm2(model, tables, depths_cm)
     in_air = tables.air_rad2_per_cm / 6.0 * (gap**3 - depths_cm**3)
     air = (source.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
-    wide = air + model.wide_ratio**2 * tissue + (source.wide_angle_rad * gap) ** 2
+    ratio = np.interp(depths_cm / model.practical_range_cm, np.arange(len(tables.ratio)) * TABLE_STEP, tables.ratio)
+    wide = air + ratio**2 * tissue + (source.wide_angle_rad * gap) ** 2
     widths = np.stack(
         [
             np.sqrt(air + tissue),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import attrs
@@ -96,9 +97,15 @@ def largest_circle(outline_cm: ArrayLike) -> tuple[tuple[float, float], float]:
 
     Branch and bound: squares of half side h whose centre has the signed distance d to the outline can hold no centre
     of a circle larger than d + h √2; those that cannot beat the best circle yet are dropped, the others quartered.
-    Global for any outline, and the same answer every time.
+    Global for any outline, and the same answer every time; the last outlines asked for are remembered.
     """
-    points = np.asarray(outline_cm, dtype=np.float64)
+    points = np.ascontiguousarray(outline_cm, dtype=np.float64)
+    return _largest_circle(points.tobytes())
+
+
+@functools.lru_cache(maxsize=64)
+def _largest_circle(outline: bytes) -> tuple[tuple[float, float], float]:
+    points = np.frombuffer(outline, dtype=np.float64).reshape(-1, 2)
     low, high = points.min(axis=0), points.max(axis=0)
     half = float((high - low).min()) / 2.0
     counts = np.ceil((high - low) / (2.0 * half)).astype(int)

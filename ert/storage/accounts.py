@@ -228,7 +228,7 @@ class AccountRepository:
         is_newer = (
             self._unlocked.slot_created > user.slots_since or self._unlocked.public_ed25519 != user.public_ed25519
         )
-        if is_newer and not self._records.is_restored_copy:
+        if is_newer and not self._records.is_restored_copy and not self._records.read_only_reason:
             self._settle()
         return user.account
 

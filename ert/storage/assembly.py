@@ -42,12 +42,14 @@ class SiteOptions:
     Attributes
     ----------
     anchor_folder : where this workstation remembers the sites it saw; None remembers nothing.
+    draft_folder : where this workstation keeps unsaved edits; None keeps none.
     busy_timeout_ms : how long SQLite waits for a lock; a write tries for twice as long.
     clock : returns the time in UTC.
     cache_settings : returns where doses are cached; asked whenever a site is opened.
     """
 
     anchor_folder: Path | None = None
+    draft_folder: Path | None = None
     busy_timeout_ms: int = 30_000
     clock: Clock = field(default=utc_now)
     cache_settings: Callable[[], CacheSettings] = no_caches

@@ -111,15 +111,20 @@ def write_new_file(path: Path, write: Callable[[BinaryIO], T], *, tmp_folder: Pa
 
 def replace_file(path: Path, data: bytes, *, tmp_folder: Path) -> None:
     """Replace a small file as a whole (key slots, remembered heads): readers see the old or the new one."""
-    tmp = tmp_folder / f"{uuid.uuid4()}.part"
     with translated(f"writing {path.name}"):
-        try:
-            _write_synced(tmp, lambda out: out.write(data))
-            tmp.replace(path)
-        except BaseException:
-            tmp.unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
+        swap_in(path, data, tmp_folder=tmp_folder)
+
+
+def swap_in(path: Path, data: bytes, *, tmp_folder: Path) -> None:
+    """Do what `replace_file` does, for callers with words of their own for an `OSError`."""
+    tmp = tmp_folder / f"{uuid.uuid4()}.part"
+    try:
+        _write_synced(tmp, lambda out: out.write(data))
+        tmp.replace(path)
+    except BaseException:
+        tmp.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
 
 
 def _write_synced(tmp: Path, write: Callable[[BinaryIO], T]) -> T:

@@ -91,10 +91,11 @@ class Attempts:
         return failures.count
 
     def succeeded(self, store_id: str, tag: str) -> None:
-        """Forget the failures of a login."""
+        """Forget the failures of a login; a count on a read-only disk stays, which lets nobody in."""
         for path in self._places(store_id, tag):
             with translated("writing down attempts to sign in"):
-                path.unlink(missing_ok=True)
+                if os.access(path.parent, os.W_OK):
+                    path.unlink(missing_ok=True)
 
     def _places(self, store_id: str, tag: str) -> tuple[Path, ...]:
         in_site = self._root / FOLDER / f"{tag}.log"

@@ -144,6 +144,11 @@ class AuditTrail:
             raise _broken("its end", f"history ends at {expected - 1}, head says {head.seq}")
         return expected - 1
 
+    def check_row(self, row: dict[str, Any]) -> None:
+        """Refuse one row, read alone, whose code does not fit; raises `AuditBroken`."""
+        if not hmac.compare_digest(row["h"], self._code(row)):
+            raise _broken(f"row {row['seq']}", f"history row {row['seq']}: code")
+
     @staticmethod
     def _rows(connection: sa.Connection) -> Iterator[dict[str, Any]]:
         for row in connection.execute(sa.select(schema.history).order_by(schema.history.c.seq)).mappings():

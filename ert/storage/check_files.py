@@ -16,6 +16,7 @@ from ert.storage.atomic import translated
 from ert.storage.blobs import DATA, QUARANTINE, TMP, TRASH
 from ert.storage.envelope import FileKind
 from ert.storage.keys import Vault
+from ert.storage.people import SESSIONS
 from ert.storage.presence import SITE_LOCK
 from ert.storage.records import Records, stored_file
 from ert.storage.store_file import FILE_NAME
@@ -26,7 +27,7 @@ _NEEDED_FILES = (
     (schema.machine, FileKind.MACHINE_PACKAGE),
     (schema.dose, FileKind.DOSE),
 )
-_SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, "backup"})
+_SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, SESSIONS, "backup"})
 _KNOWN = frozenset({FILE_NAME, SITE_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
 _KEY_FILE = re.compile(r"keys/(ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)")
 

@@ -23,6 +23,7 @@ from ert.storage.migrate import migrate
 from ert.storage.opening import DATABASE, Access
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.records import Records
+from ert.storage.share_locks import known_not_to_lock
 from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
 from ert.storage.unlock import SLOTS, Unlocked, created_of, ring_path, slot_path
 from ert.storage.users import add_user
@@ -118,6 +119,13 @@ def prepare_site(
     if kind == CLINICAL and not kdf.is_at_least(KDF_FLOOR):
         raise InvalidSite("A clinical site cannot be created with a password cost below the allowed minimum.")
     _check_folder(root)
+    mount = known_not_to_lock(root)
+    if mount:
+        raise InvalidSite(
+            f"A site cannot be kept in {root}: it is mounted as {mount}, which does not lock, and two programs could "
+            "write at once and damage it.",
+            hint="Choose a folder on a local disk, or on a share that locks.",
+        )
     created = options.clock()
     store = store_file.make_store_file(store_id=new_id(), kind=kind, created=created)
     vault, user_id, secret = Vault.create(store.store_id), new_id(), recovery.new_recovery_secret()

@@ -38,6 +38,8 @@ VERSIONS: Mapping[str, int] = {
     "machine_release": 1,
     "user": 2,
     "change": 1,
+    "draft": 1,
+    "presence": 1,
 }
 
 

@@ -58,6 +58,8 @@ class FileKind(enum.IntEnum):
     DICOM_ORIGINALS = 5
     DOCUMENT = 6
     CACHED_DOSE = 7
+    DRAFT = 8
+    PRESENCE = 9
 
 
 class Compression(enum.IntEnum):

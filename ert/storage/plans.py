@@ -40,6 +40,12 @@ class PlanRepository:
         """Return the courses of many patients with their plans, for lists (`read_courses`)."""
         return read_courses(self._records, patient_ids, self._head)
 
+    def head(self, plan_id: str) -> PlanHead:
+        """Return the newest revision of a plan, without its content; `NotFound` if there is no such plan."""
+        with self._records.database.read() as connection:
+            row = self._records.row(connection, schema.plan, plan_id)
+        return self._head(row)
+
     def revisions(self, plan_id: str) -> tuple[StoredPlan, ...]:
         """Return every revision of a plan, oldest first."""
         table = schema.plan_revision
@@ -71,7 +77,7 @@ class PlanRepository:
             raise _incomplete(plan_id, "head and revision differ")
         return self._stored(rows[0])
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = ()) -> StoredPlan:
+    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
         """Save a new revision with its doses: files first, then one transaction.
 
         Parameters
@@ -82,6 +88,8 @@ class PlanRepository:
             The revision the edit began with; 0 for a new plan.
         doses : sequence of DoseResult
             Doses computed for it; those kept before are not written again.
+        reason : str
+            Why, for the history; empty for a save by hand.
 
         Raises
         ------
@@ -101,6 +109,7 @@ class PlanRepository:
                 records.insert(connection, schema.plan_revision, row, revision=revision)
                 insert_doses(records, connection, dose_rows)
                 change = {"digest": plan.digest, "doses": [d["content_digest"] for d in dose_rows]}
+                change |= {"reason": reason} if reason else {}
                 records.trail.append(
                     connection, "plan saved", table=_NAME, record=plan.id, revision=revision, change=change
                 )
@@ -113,6 +122,8 @@ class PlanRepository:
     def _check_base(self, plan: Plan, base_revision: int) -> tuple[str, str, str]:
         """Refuse early what the transaction would refuse; return the folder of the plan's files."""
         records = self._records
+        if not self._names:
+            self._names = user_names(records)
         with records.database.read() as connection:
             course = records.row(connection, schema.course, plan.course_id)
             found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
@@ -166,10 +177,12 @@ class PlanRepository:
                 hint="Save it as a new plan.",
                 detail=f"base {base_revision}, no head",
             )
+        when = dt.datetime.fromisoformat(head["updated_utc"]).astimezone()
+        who = self._names.get(head["saved_by"], "A colleague")
         return StaleRevision(
-            f"The plan was saved by somebody else in the meantime (revision {head['rev']}, yours began with "
-            f"{base_revision}); nothing was overwritten.",
-            hint="Load the newest revision, or save yours as a new plan.",
+            f"{who} saved revision {head['rev']} of this plan at {when:%H:%M:%S} on "
+            f"{when:%Y-%m-%d}; your edits began with revision {base_revision}. Nothing was overwritten.",
+            hint="Compare both, then take theirs, save yours on top of it, or save yours as a new plan.",
             detail=f"plan {head['uuid']} base {base_revision} head {head['rev']}",
         )
 

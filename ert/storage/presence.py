@@ -44,7 +44,7 @@ def hold(root: Path) -> FolderLock:
         The site's folder is being replaced.
     """
     try:
-        return _locked(root / SITE_LOCK, fcntl.LOCK_SH)
+        return lock_file(root / SITE_LOCK, fcntl.LOCK_SH)
     except OSError as exc:
         if exc.errno in _NOT_GRANTED:
             raise DatabaseBusy(
@@ -68,14 +68,15 @@ def exclude(folder: Path, *, name: str = SITE_LOCK, busy: DatabaseBusy) -> Folde
         The disk or share cannot lock.
     """
     try:
-        return _locked(folder / name, fcntl.LOCK_EX)
+        return lock_file(folder / name, fcntl.LOCK_EX)
     except OSError as exc:
         if exc.errno in _NOT_GRANTED:
             raise busy from exc
         raise storage_error(exc, "locking the folder") from exc
 
 
-def _locked(path: Path, kind: int) -> FolderLock:
+def lock_file(path: Path, kind: int) -> FolderLock:
+    """Lock a file, made if it is missing, without waiting; raises `OSError` (`BlockingIOError` if it is held)."""
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ert.errors import BadTag, NotFound
+from ert.errors import BadTag, NotFound, Refused
 from ert.storage import documents, schema
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
@@ -56,6 +56,7 @@ class Records:
         self.trail = trail
         self.actor = actor
         self.is_restored_copy = False
+        self.read_only_reason = ""
         self._anchors = anchors
         self._clock = clock
 
@@ -80,10 +81,12 @@ class Records:
         Raises
         ------
         Refused
-            The site is a restored copy that was not activated.
+            The site is a restored copy that was not activated, or its folder is read-only.
         """
         if self.is_restored_copy:
             raise nothing_can_be_saved()
+        if self.read_only_reason:
+            raise Refused(self.read_only_reason, hint="Have the disk or share opened for writing, then sign in again.")
         with self.database.write() as connection:
             yield connection
             head = self.trail.head(connection)

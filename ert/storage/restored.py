@@ -1,4 +1,6 @@
-"""Restored copies: a site out of a backup, complete and verified, in which nothing can be saved until it is activated.
+"""Sites in which nothing can be saved: restored copies, and folders that are read-only.
+
+A restored copy is a site out of a backup, complete and verified, in which nothing is saved until it is activated.
 
 Whether a folder is one stands in its history, which nobody without the keys can write. Restoring raises the epoch, so
 that a site that was never restored answers without searching its history.
@@ -6,11 +8,15 @@ that a site that was never restored answers without searching its history.
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import sqlalchemy as sa
 
 from ert.errors import Refused
 from ert.storage import schema
 
+DATABASE = "site.db"
 RESTORED = "restored from backup"
 ACTIVATED = "restored copy activated"
 
@@ -35,4 +41,14 @@ def nothing_can_be_saved() -> Refused:
     return Refused(
         "This is a restored copy of the site; nothing can be saved in it.",
         hint="Sign in to the site itself, or have an administrator activate the copy with 'ert restore --activate'.",
+    )
+
+
+def read_only_reason(root: Path) -> str:
+    """Return why nothing can be saved in a site's folder, as a sentence; "" if it can be written."""
+    if os.access(root, os.W_OK) and os.access(root / DATABASE, os.W_OK):
+        return ""
+    return (
+        "This site is open READ-ONLY: its folder cannot be written (a read-only disk or share, or missing rights). "
+        "Plans can be looked at; nothing can be saved, and reading them is not noted in the history."
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from ert.domain.account import NOBODY, Account
@@ -10,8 +11,10 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.logs import Public
 from ert.storage import check as checking
 from ert.storage.accounts import AccountRepository
+from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
 from ert.storage.attempts import Attempts
@@ -21,19 +24,23 @@ from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
 from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
+from ert.storage.drafts import Drafts
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
+from ert.storage.people import People
 from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
-from ert.storage.restored import is_restored_copy
+from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
 
+_LOG = logging.getLogger(__name__)
 COPY_MARK = " – RESTORED COPY, READ-ONLY"
 
 
@@ -79,6 +86,7 @@ class Site:
         try:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
             self._name = self._check_meta(accept_restore_reason)
+            self._records.read_only_reason = read_only_reason(root) or locks_refused(root)
             self._account = self._accounts.admit() if unlocked.user_id else NOBODY
         except BaseException:
             self._records.database.close()
@@ -86,11 +94,17 @@ class Site:
             raise
         self._patients = PatientRepository(self._records)
         self._plans = PlanRepository(self._records)
+        self._activity = ActivityLog(self._records, self._patients)
         self._machines = MachineRepository(self._records)
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
         self._releases = releases_of(self._records)
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
+        folder = None if options.draft_folder is None else options.draft_folder / self.site_id
+        self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
+        self._people = People(
+            root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
+        )
 
     @property
     def site_id(self) -> str:
@@ -157,6 +171,14 @@ class Site:
         return self._records.is_restored_copy
 
     @property
+    def read_only_reason(self) -> str:
+        """Why nothing can be saved in its folder; empty if it can."""
+        return self._records.read_only_reason
+
+    def _stop_saving(self, reason: str) -> None:
+        self._records.read_only_reason = reason
+
+    @property
     def patients(self) -> PatientRepository:
         """Patients and what belongs to them."""
         return self._patients
@@ -202,6 +224,21 @@ class Site:
         return self._caches
 
     @property
+    def activity(self) -> ActivityLog:
+        """Its history, for reading."""
+        return self._activity
+
+    @property
+    def drafts(self) -> Drafts:
+        """Unsaved edits on this workstation."""
+        return self._drafts
+
+    @property
+    def people(self) -> People:
+        """Who has which plan open."""
+        return self._people
+
+    @property
     def records(self) -> Records:
         """Rows and files, for what is built on top within storage."""
         return self._records
@@ -212,8 +249,15 @@ class Site:
             need_administrator(self._records, connection, self._unlocked.user_id, doing)
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
-        """Append to the history: reading, exporting, signing in; a restored copy keeps the history it came with."""
+        """Append to the history: reading, exporting, signing in.
+
+        A restored copy keeps the history it came with, and a folder that is read-only keeps what it has; the log of
+        this workstation then says that something was not noted.
+        """
         if self._records.is_restored_copy:
+            return
+        if self._records.read_only_reason:
+            _LOG.warning("not noted in the history, the site is read-only: %s", Public(event))
             return
         with self._records.transaction() as connection:
             change = {"detail": detail} if detail else {}
@@ -254,6 +298,7 @@ class Site:
 
     def close(self) -> None:
         """Close and forget the keys."""
+        self._people.close()
         self._caches.close()
         self._records.database.close()
         self._vault.close()

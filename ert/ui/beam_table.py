@@ -145,12 +145,12 @@ def _machine_text(workspace: PlanWorkspace, beam: Beam) -> str:
     return f"{beam.machine_name} (older version)"
 
 
-def _release_text(workspace: PlanWorkspace, beam: Beam) -> str:
-    """Whether a physicist has released the beam's model, and as which version."""
+def _energy_text(workspace: PlanWorkspace, beam: Beam) -> str:
+    """The energy, and whether a physicist has released its beam model, and as which version."""
     if machine_of(workspace, beam) is None:
-        return "–"
+        return f"{beam.energy_mev:g}"
     standing = workspace.releases.best_standing(workspace.models.with_model_of(beam))
-    return standing.short_text
+    return f"{beam.energy_mev:g}  ({standing.short_text})"
 
 
 def _machines(workspace: PlanWorkspace, _beam: Beam) -> list[str]:
@@ -217,9 +217,8 @@ ROWS: tuple[BeamRow, ...] = (
     ),
     BeamRow(
         name="Energy", unit="MeV", field="energy_mev", text=lambda _ws, b: f"{b.energy_mev:g}",
-        change=_set_energy, choices=_energies,
+        shown=_energy_text, change=_set_energy, choices=_energies,
     ),
-    BeamRow(name="Beam model", field="model", text=_release_text),
     BeamRow(
         name="Applicator", field="applicator_id", text=lambda _ws, b: b.applicator_id,
         change=lambda _ws, b, text: attrs.evolve(b, applicator_id=text), choices=_applicators,

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QFileDialog, QMainWindow, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
@@ -26,10 +25,19 @@ from ert.ui.jobs_bridge import JobStrip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
 from ert.ui.recent_sites import remember_geometry, saved_geometry
+from ert.ui.record_care import RecordCare
 from ert.ui.session_control import SessionControl, sign_out
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
-from ert.ui.site_dialogs import open_curves, open_keys, open_machines, open_materials, open_settings, open_studio
+from ert.ui.site_dialogs import (
+    choose_machine,
+    open_curves,
+    open_keys,
+    open_machines,
+    open_materials,
+    open_settings,
+    open_studio,
+)
 from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
@@ -64,6 +72,7 @@ class MainWindow(QMainWindow):
         self._probe = ElidedLabel()
         self._is_opening = False
         self.care = SiteCare(self, jobs, self.message)
+        self.records = RecordCare(self)
         self.control = SessionControl(self, jobs)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
@@ -99,7 +108,7 @@ class MainWindow(QMainWindow):
         self.palette_action = self._action("Find an action…", self.show_palette, "Ctrl+K")
         self.sign_out_action = self._action("Sign out", self.sign_out, "")
         self.machines_action = self._action("Machines…", partial(self._with_session, open_machines), "")
-        self.add_machine_action = self._action("Add machine…", self.choose_machine, "")
+        self.add_machine_action = self._action("Add machine…", partial(self._with_session, choose_machine), "")
         self.studio_action = self._action("Commissioning studio…", partial(self._with_session, open_studio), "")
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
@@ -133,10 +142,18 @@ class MainWindow(QMainWindow):
         ]
         site.addActions(entries)
         site.addSeparator()
+        site.addActions(self.records.actions)
+        site.addSeparator()
         site.addActions(self.care.actions)
         site.addSeparator()
         site.addActions([*self.control.actions, self.sign_out_action, self._quit])
-        for action in (*entries, *self.care.actions, *self.control.actions, self.sign_out_action):
+        for action in (
+            *entries,
+            *self.records.actions,
+            *self.care.actions,
+            *self.control.actions,
+            self.sign_out_action,
+        ):
             action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -156,6 +173,7 @@ class MainWindow(QMainWindow):
             self.studio_action: Right.CONFIGURE,
             self.control.users_action: Right.ADMINISTER,
             self.keys_action: Right.ADMINISTER,
+            self.records.activity_action: Right.ADMINISTER,
         }
         return self.session is not None and needed.get(action, Right.OWN_SESSION) in self.session.account.rights
 
@@ -204,11 +222,12 @@ class MainWindow(QMainWindow):
         page = self.patient_page = PatientPage(session)
         page.plan_chosen.connect(self.open_plan)
         page.patient_chosen.connect(self._show_patient)
-        page.machine_wanted.connect(self.choose_machine)
+        page.machine_wanted.connect(self.add_machine_action.trigger)
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
         self.setWindowTitle(f"{session.site_name} – ERT")
         self.care.set_session(session)
+        self.records.set_session(session)
         self.control.set_session(session)
         self._refill_menus()
 
@@ -229,6 +248,7 @@ class MainWindow(QMainWindow):
             self.patient_page = None
         session, self.session = self.session, None
         self.care.set_session(None)
+        self.records.set_session(None)
         self.control.set_session(None)
         self._jobs.submit(
             Lane.IO,
@@ -252,29 +272,6 @@ class MainWindow(QMainWindow):
         if self.header is not None and self.session is not None:
             self.header.set_demo(is_demo=self.session.has_demo_machine)
 
-    def choose_machine(self) -> None:
-        """Ask for a machine package and add it."""
-        chosen = QFileDialog.getExistingDirectory(self, "Machine package (folder made by ert commission)")
-        if chosen:
-            self.add_machine(Path(chosen))
-
-    def add_machine(self, path: Path) -> None:
-        """Add a machine package to the site, in the background."""
-        session = self.session
-        if session is None:
-            return
-        self._jobs.submit(
-            Lane.IO,
-            lambda _ctx: session.add_machine(path),
-            title="Adding the machine",
-            can_stop=False,
-            on_done=lambda package: self._machine_added(package.machine.name),
-            on_failed=self.show_failure,
-        )
-
-    def _machine_added(self, name: str) -> None:
-        self.machines_changed(f"Machine '{name}' was added.")
-
     def library_changed(self) -> None:
         """CT curves or materials of the site changed."""
         if self.plan_page is not None:
@@ -292,17 +289,18 @@ class MainWindow(QMainWindow):
             Lane.IO,
             lambda ctx: session.open_plan(plan_id, ctx),
             title="Opening the plan",
-            on_done=self._show_plan,
+            on_done=self.show_workspace,
             on_failed=self.show_failure,
             on_cancelled=self._opening_stopped,
         )
 
-    def _show_plan(self, workspace: PlanWorkspace) -> None:
+    def show_workspace(self, workspace: PlanWorkspace) -> None:
+        """A plan was opened: show it."""
         from ert.ui.plan_page import PlanPage
 
         self._is_opening = False
         session = self.session
-        if session is None:
+        if session is None or self.plan_page is not None:
             workspace.close()
             return
         page = self.plan_page = PlanPage(workspace, session, with_3d=self._with_3d)
@@ -310,6 +308,7 @@ class MainWindow(QMainWindow):
         page.probed.connect(self._probe.set_full_text)
         page.plan_shown.connect(self._show_plan_title)
         page.materials_wanted.connect(self.materials_action.trigger)
+        page.keeper.look_wanted.connect(lambda revision: self.records.look_at(workspace.plan.id, revision))
         page.saved_as.connect(lambda plan_id: self._show_instead(page, plan_id))
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
@@ -392,5 +391,6 @@ class MainWindow(QMainWindow):
         if not self.leave_plan(self.close):
             event.ignore()
             return
+        self.records.close_looks()
         remember_geometry(self.saveGeometry())
         event.accept()

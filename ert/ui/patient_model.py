@@ -9,7 +9,7 @@ import attrs
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
 from PySide6.QtGui import QColor
 
-from ert.app.session import CourseRow, PatientRow
+from ert.app.patient_rows import CourseRow, PatientRow
 from ert.domain.record import PlanHead
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number

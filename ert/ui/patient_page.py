@@ -19,8 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from ert.app.jobs import JobContext, Lane
+from ert.app.patient_rows import CourseRow, PatientRow
 from ert.app.plan_sum import PlanSum
-from ert.app.session import CourseRow, PatientRow, SiteSession
+from ert.app.session import SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
@@ -248,6 +249,12 @@ class PatientPage(QWidget):
         """The patient whose row, or a row below it, is selected."""
         node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
         return None if node is None else node.patient_row
+
+    @property
+    def chosen_plan(self) -> PlanHead | None:
+        """The selected plan."""
+        row = self._row()
+        return row if isinstance(row, PlanHead) else None
 
     @property
     def chosen_patient(self) -> Patient | None:

@@ -45,6 +45,9 @@ class PlanActions(QObject):
         self.redo.setShortcuts([QKeySequence("Ctrl+Shift+Z"), QKeySequence("Ctrl+Y")])
         self.save = make("Save", "save", self._save, key="Ctrl+S")
         self.save_as = make("Save as new plan…", "copy", self._save_as, key="Ctrl+Shift+S")
+        self.newest = make(
+            "Newest revision…", "down", page.keeper.show_conflict, tip="Compare with what a colleague saved"
+        )
         self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
         self.report = make("Report…", "report", self._report, key="Ctrl+R", tip="Write the plan report as PDF")
         self.mu_sheets = make(
@@ -123,7 +126,17 @@ class PlanActions(QObject):
             for n, (name, window_hu, level_hu) in enumerate(WINDOW_PRESETS, start=1)
         ]
         return {
-            "&Plan": [self.save, self.save_as, None, self.export, self.report, self.mu_sheets, None, self.back],
+            "&Plan": [
+                self.save,
+                self.save_as,
+                self.newest,
+                None,
+                self.export,
+                self.report,
+                self.mu_sheets,
+                None,
+                self.back,
+            ],
             "&Edit": [
                 self.undo,
                 self.redo,
@@ -164,8 +177,11 @@ class PlanActions(QObject):
         self.save.setEnabled(workspace.is_dirty)
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
         has_dose = workspace.dose.status == "current"
-        can_export = has_dose and not workspace.is_dirty
+        can_export = has_dose and not workspace.is_dirty and not workspace.is_read_only
         why = "save the plan first" if has_dose else "there is no dose that is up to date"
+        why = "this is an earlier revision, read-only" if workspace.is_read_only else why
+        self.save_as.setEnabled(not workspace.is_read_only)
+        self.newest.setEnabled(not workspace.is_read_only)
         self.export.setEnabled(can_export)
         self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
         self.report.setEnabled(can_export)
@@ -245,9 +261,15 @@ class PlanActions(QObject):
 
         page = self._page
         report = finished_report(page.workspace)  # here: the plan may be edited while it is written
+
+        def work(_ctx: JobContext) -> Path:
+            self._refuse_other_identity()
+            page.session.record_event("report written", record=report.plan.id, detail=f"revision {report.revision}")
+            return write_report(report, path)
+
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: self._of_this_person(lambda: write_report(report, path)),
+            work,
             title="Writing the report",
             can_stop=False,
             on_done=lambda written: page.message.show_note(f"The report was written to {written}."),
@@ -266,19 +288,24 @@ class PlanActions(QObject):
 
         page = self._page
         workspace = page.workspace
+
+        def work(_ctx: JobContext) -> Path:
+            self._refuse_other_identity()
+            page.session.record_event("hand-check sheets written", record=workspace.plan.id)
+            return write_mu_sheets(workspace, path)
+
         page.session.jobs.submit(
             Lane.IO,
-            lambda _ctx: self._of_this_person(lambda: write_mu_sheets(workspace, path)),
+            work,
             title="Writing the hand-check sheets",
             on_done=lambda written: page.message.show_note(f"The hand-check sheets were written to {written}."),
             on_failed=self._failed,
         )
 
-    def _of_this_person(self, write: Callable[[], Path]) -> Path:
-        """Write what names the patient, unless the identity was changed since the plan was opened."""
+    def _refuse_other_identity(self) -> None:
+        """Nothing that names the patient is written if the identity was changed since the plan was opened."""
         workspace = self._page.workspace
         self._page.session.refuse_other_identity(workspace.course, workspace.patient)
-        return write()
 
     def _failed(self, error: BaseException) -> None:
         self._page.message.show_error(sentence_of(error))

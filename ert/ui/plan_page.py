@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
@@ -16,13 +17,13 @@ from ert.geometry.grid import Float3
 from ert.ui.beam_panel import BeamPanel
 from ert.ui.dose_bar import DoseBar
 from ert.ui.evaluation_panel import EvaluationPanel
-from ert.ui.failures import sentence_of
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.goal_panel import GoalPanel
 from ert.ui.isodose_panel import IsodosePanel
 from ert.ui.mu_panel import MuPanel
 from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
+from ert.ui.plan_keeper import PlanKeeper
 from ert.ui.point_panel import PointPanel
 from ert.ui.prescription_panel import PrescriptionPanel
 from ert.ui.probe import probe_text
@@ -95,9 +96,11 @@ class PlanPage(QWidget):
         self.message, self.not_saved = MessageStrip(), MessageStrip()
         self._shown_save_error: BaseException | None = None
         self.dvh: DvhPlot | None = None
+        self.keeper = PlanKeeper(self)
         self.actions_ = PlanActions(self)
         self._pending = Changes()
         self._pointer: Float3 | None = None
+        self._is_closed = False
         self._flush = QTimer(self)
         self._flush.setSingleShot(True)
         self._flush.setInterval(0)
@@ -192,6 +195,7 @@ class PlanPage(QWidget):
         """Everything that came in this turn of the event loop, at once."""
         changes, self._pending = self._pending, Changes()
         self.dose_bar.refresh()
+        self.keeper.changed(changes)
         if changes.saved:
             self._show_save_error()
         if changes.plan:
@@ -224,7 +228,7 @@ class PlanPage(QWidget):
         if error is None:
             self.not_saved.clear()
         elif error is not self._shown_save_error:
-            self.not_saved.show_error(f"NOT SAVED. {sentence_of(error)} Your edits are still open here.")
+            self.not_saved.show_error(self.keeper.failure_text(error))
         self._shown_save_error = error
 
     def _show_dvh(self) -> None:
@@ -252,7 +256,8 @@ class PlanPage(QWidget):
     def title(self) -> str:
         """Course, plan and saved state, for the page header."""
         workspace = self.workspace
-        return f"{workspace.course.name}  ·  {workspace.plan.name}  ·  {workspace.saved_text}"
+        parts = (workspace.course.name, workspace.plan.name, workspace.saved_text, self.keeper.presence_text)
+        return "  ·  ".join(part for part in parts if part)
 
     # ---- actions -------------------------------------------------------------------------------------------------
 
@@ -263,10 +268,15 @@ class PlanPage(QWidget):
             lambda _ctx: tools.propose(plan, target_number),
             title="Proposing a beam",
             supersedes="propose",
-            on_done=self.beams.add_proposed,
-            on_failed=self.beams.proposal_failed,
+            on_done=lambda proposal: self._while_open(lambda: self.beams.add_proposed(proposal)),
+            on_failed=lambda error: self._while_open(lambda: self.beams.proposal_failed(error)),
             can_stop=False,
         )
+
+    def _while_open(self, show: Callable[[], None]) -> None:
+        """The plan may have been left while a job ran for it."""
+        if not self._is_closed:
+            show()
 
     def step_beam(self, count: int) -> None:
         """Choose the next or previous beam."""
@@ -302,6 +312,8 @@ class PlanPage(QWidget):
 
     def close_page(self) -> None:
         """Stop listening and free what the views hold."""
+        self._is_closed = True
+        self.keeper.close()
         self._unsubscribe()
         self._flush.stop()
         self.views.close_views()

@@ -9,7 +9,8 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMenu, QToolButton, QWidget
 
 from ert.app.jobs import Lane
-from ert.app.session import PatientRow, SiteSession
+from ert.app.patient_rows import PatientRow
+from ert.app.session import SiteSession
 from ert.domain.account import Right
 from ert.domain.administration import PatientRecord
 from ert.errors import NotFound

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFileDialog
 
 from ert.app.jobs import JobContext, Lane
 from ert.app.session import SiteSession
@@ -28,12 +30,31 @@ def open_machines(window: MainWindow, session: SiteSession) -> None:
     dialog.open()
 
 
+def choose_machine(window: MainWindow, session: SiteSession) -> None:
+    """Ask for a machine package and add it."""
+    chosen = QFileDialog.getExistingDirectory(window, "Machine package (folder made by ert commission)")
+    if chosen:
+        add_machine(window, session, Path(chosen))
+
+
+def add_machine(window: MainWindow, session: SiteSession, path: Path) -> None:
+    """Add a machine package to the site, in the background."""
+    session.jobs.submit(
+        Lane.IO,
+        lambda _ctx: session.add_machine(path),
+        title="Adding the machine",
+        can_stop=False,
+        on_done=lambda package: window.machines_changed(f"Machine '{package.machine.name}' was added."),
+        on_failed=window.show_failure,
+    )
+
+
 def open_studio(window: MainWindow, session: SiteSession) -> None:
     """Fit beam models to measured data."""
     from ert.ui.studio_window import StudioWindow
 
     studio = StudioWindow(session, window)
-    studio.package_saved.connect(window.add_machine)
+    studio.package_saved.connect(lambda path: add_machine(window, session, path))
     studio.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
     studio.show()
 

@@ -279,8 +279,9 @@ class StudioWindow(QDialog):
             if same is not None:
                 computed, measured = same.computed_cgy_per_mu, same.measured_cgy_per_mu
                 sigma = same.sigma_cgy_per_mu
+        engine = "" if computed is None else " (line: pencil beam)"
         self.plot.show_curve(
-            curve.position_cm, measured, sigma, computed, title=f"{energy_mev:g} MeV, {curve.name}",
+            curve.position_cm, measured, sigma, computed, title=f"{energy_mev:g} MeV, {curve.name}{engine}",
             x_label="Depth" if curve.is_along_depth else "Off-axis position",
         )  # fmt: skip
         for view in (self.acceptance, self.outputs, self.parameters):

@@ -6,7 +6,7 @@ import pytest
 
 from ert.cli.main import call
 from ert.commissioning.beam_data import read_beam_data
-from ert.commissioning.fit import smooth_reference
+from ert.commissioning.reference import smooth_reference
 from ert.settings import resources_dir
 from tests.unit.commissioning.scans import writers
 from tests.unit.commissioning.scans.beams import depth_dose, in_air, machine_toml, profiles, write

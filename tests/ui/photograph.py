@@ -291,11 +291,12 @@ class Photographer:
         from ert.ui.help_dialogs import show_keys
 
         window, workspace = self.window, plan.workspace
-        revision, workspace._stored = workspace._stored, __import__("attrs").evolve(workspace._stored, revision=1)
+        keeping = workspace.keeping
+        stored, keeping.stored = keeping.stored, __import__("attrs").evolve(keeping.stored, revision=1)
         workspace.save()
         yield (lambda: isinstance(workspace.save_error, StaleRevision)), 0.5
         self.shoot("21_not_saved")
-        workspace._stored = revision
+        keeping.stored = stored
         window.check_site()
         yield (lambda: window.findChild(FindingsDialog) is not None), 0.5
         self.shoot("22_site_check")

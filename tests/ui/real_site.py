@@ -28,7 +28,14 @@ _MADE: dict[str, Path] = {}
 
 def gateway() -> Sites:
     """Makes and opens sandbox sites whose passwords cost nothing."""
-    return Sites(SiteOptions(anchor_folder=None), kind=SANDBOX, kdf=FAST)
+    return Sites(SiteOptions(anchor_folder=None, draft_folder=_drafts()), kind=SANDBOX, kdf=FAST)
+
+
+def _drafts() -> Path:
+    """Where unsaved edits of this run are kept; copies of one site share an id, so `filled_site` clears it."""
+    if "drafts" not in _MADE:
+        _MADE["drafts"] = _folder() / "drafts"
+    return _MADE["drafts"]
 
 
 def _folder() -> Path:
@@ -82,6 +89,7 @@ def filled_site(path: Path) -> Path:
         make_empty_site(template)
         in_session(template, _fill)
         _MADE["filled"] = template
+    shutil.rmtree(_drafts(), ignore_errors=True)
     shutil.copytree(_MADE["filled"], path)
     return path
 

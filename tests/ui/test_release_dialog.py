@@ -8,7 +8,10 @@ from ert.app.release_book import ReleaseState
 from ert.app.session import SiteSession
 from ert.commissioning.package import read_package, write_package
 from ert.domain.acceptance import AcceptanceTest, EnergyAcceptance, Verdict
+from ert.domain.account import Grant
+from ert.errors import NotPermitted
 from ert.settings import resources_dir
+from ert.ui.beam_table import ROWS
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.machines_dialog import MachinesDialog
 from tests.ui import real_site
@@ -123,6 +126,43 @@ def test_the_next_version_is_compared_with_the_released_one(qtbot, session, tmp_
     older = machines.open_release()  # of the chosen version, while its comparison is still computed
     assert older.view.standing.entry.value.version == 1
     older.reject()
+
+
+def test_who_may_not_release_can_look_only(qtbot, session, tmp_path):
+    session.accounts.add("anna", password="Neutron-1932!", grant=Grant(is_administrator=True))
+    machines, dialog = shown(qtbot, session, tmp_path, clinical(origin="measured"), "first")
+    dialog.reject()
+    session.accounts.set_grant(session.account.id, Grant())
+    dialog = machines.open_release()
+    assert "the level Elevated" in dialog.message.text
+    dialog.words.setPlainText(WORDS)
+    dialog.password.setText(real_site.PASSWORD)
+    dialog.accept_short.setChecked(True)
+    assert not dialog.sign_button.isEnabled()
+    with pytest.raises(NotPermitted, match="release a machine"):
+        session.release_desk.sign(dialog.view, statement=WORDS, password=real_site.PASSWORD, is_short_accepted=True)
+
+
+def test_the_beam_table_says_how_a_beams_model_stands(qtbot, session, tmp_path):
+    package = clinical(origin="measured")
+    write_package(tmp_path / "first", package)
+    session.add_machine(tmp_path / "first")
+    workspace = session.open_plan(session.patients()[0].courses[0].plans[0].plan_id)
+    beam = workspace.tools.propose(workspace.plan, workspace.plan.prescription.target_number)
+    demo, beam = (
+        attrs.evolve(beam, machine_name=p.machine.name, machine_digest=p.machine.digest,
+                     model_digest=p.model(beam.energy_mev).digest)
+        for p in (session.models.package("Demo linac"), package)
+    )  # fmt: skip
+    row = next(r for r in ROWS if r.field == "energy_mev")
+    assert row.shown(workspace, demo) == f"{demo.energy_mev:g}  (demo)"
+    assert row.shown(workspace, beam) == f"{demo.energy_mev:g}  (not released)"
+    session.releases.release(package, WORDS)
+    assert row.shown(workspace, beam) == f"{demo.energy_mev:g}  (released, version 1)"
+    session.releases.withdraw(package.digest, "drifted")
+    assert row.shown(workspace, beam) == f"{demo.energy_mev:g}  (withdrawn, version 1)"
+    assert row.text(workspace, beam) == f"{demo.energy_mev:g}"  # what is edited is the energy alone
+    workspace.close()
 
 
 def test_a_demo_machine_cannot_be_signed(qtbot, session):

@@ -241,6 +241,7 @@ def spread_planes(
     scatter_air_rad2_per_cm: float,
     dose_table: Float,
     wide_table: Float,
+    ratio_table: Float,
     dose: Float32,
 ) -> None:
     """Electron dose (Gy/MU, dose to water) on the planes of the fan from all pencils, both Gaussian components.
@@ -252,14 +253,15 @@ def spread_planes(
     rows, columns, weight : pixels that carry electrons and their relative fluence (open fraction × off-axis ratio).
     nodes : distances from the nominal source, cm.
     order : the planes to compute, each once, so that neighbours fall to different threads; others are left at zero.
-    numbers : pitch_cm, sad_cm, virtual_sad_cm, insert_cm, core_angle_rad, wide_angle_rad, wide_ratio, depth step of
+    numbers : pitch_cm, sad_cm, virtual_sad_cm, insert_cm, core_angle_rad, wide_angle_rad, depth step of
         `dose_table` in cm, practical range in cm.
     scatter_air_rad2_per_cm : T of air at the surface energy.
-    dose_table : g(z); wide_table : b(u), steps of 0.01 in u.
+    dose_table : g(z); wide_table : b(u) and ratio_table : width of the wide component over the core's, both in steps of
+        0.01 in u.
     dose : float32 [node, y, x], zero; added to.
     """
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
-    core, wide, ratio, dz, range_cm = numbers[4], numbers[5], numbers[6], numbers[7], numbers[8]
+    core, wide, dz, range_cm = numbers[4], numbers[5], numbers[6], numbers[7]
     for m in prange(order.shape[0]):
         n = order[m]
         distance = nodes[n] - sad + virtual
@@ -277,6 +279,7 @@ def spread_planes(
             inside = max(0.0, nodes[n] - entry) if entry > 0.0 else 0.0
             air = (core * gap) ** 2 + scatter_air_rad2_per_cm / 6.0 * (gap**3 - inside**3) + 1e-4
             b = lookup(wide_table, z / range_cm * 100.0)
+            ratio = lookup(ratio_table, z / range_cm * 100.0)
             a = weight[p] * g * inverse_square
             a1[p], a2[p] = a * (1.0 - b), a * b
             tissue = float(variance[n, j, i])

@@ -31,9 +31,10 @@ SHAPE = (7, 12, 15)
 CANARY = "Zzyzxquist"
 
 
-def sites(*, anchors: Path | None = None, busy_timeout_ms: int = 30_000) -> Sites:
+def sites(*, anchors: Path | None = None, drafts: Path | None = None, busy_timeout_ms: int = 30_000) -> Sites:
     """Sandbox sites whose passwords cost nothing."""
-    return Sites(SiteOptions(anchor_folder=anchors, busy_timeout_ms=busy_timeout_ms), kind=SANDBOX, kdf=FAST)
+    options = SiteOptions(anchor_folder=anchors, draft_folder=drafts, busy_timeout_ms=busy_timeout_ms)
+    return Sites(options, kind=SANDBOX, kdf=FAST)
 
 
 def make_site(root: Path, *, anchors: Path | None = None) -> str:
@@ -44,9 +45,9 @@ def make_site(root: Path, *, anchors: Path | None = None) -> str:
     return code
 
 
-def open_site(root: Path, *, anchors: Path | None = None) -> Site:
+def open_site(root: Path, *, anchors: Path | None = None, drafts: Path | None = None) -> Site:
     """Open it with the administrator's password."""
-    return sites(anchors=anchors).open(root, user_name=LOGIN, password=PASSWORD)
+    return sites(anchors=anchors, drafts=drafts).open(root, user_name=LOGIN, password=PASSWORD)
 
 
 _TEMPLATE: list[Path] = []

@@ -27,7 +27,7 @@ UNGUARDED = {
 ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
-AccountService.revalidate AccountService.record
+AccountService.revalidate AccountService.record PlanKeeping.edited PlanKeeping.close
 """
 PLANNERS = """
 SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
@@ -44,6 +44,9 @@ ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_st
 BackupService.make BackupService.backups BackupService.verify BackupService.standing
 SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_identity
 RecordsService.records RecordsService.record RecordsService.set_active RecordsService.anonymised_copy
+PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
+PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
+PlanHistory.conflict PlanHistory.restore PlanHistory.activity
 """
 FACILITY = """
 SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
@@ -56,6 +59,7 @@ AccountService.disable AccountService.enable
 RecordsService.correct RecordsService.merge RecordsService.unmerge
 KeyService.state KeyService.prepare_recovery_code KeyService.confirm_recovery_code KeyService.renew_master_key
 KeyService.renew_files
+PlanHistory.site_activity PlanHistory.export_activity
 """
 
 

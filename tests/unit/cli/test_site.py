@@ -42,6 +42,9 @@ class Store:
     def check(self):
         return self.findings
 
+    def record_event(self, event, **_what):
+        self.events = [*getattr(self, "events", []), event]
+
     def close(self):
         self.is_closed = True
 

@@ -7,7 +7,7 @@ import datetime as dt
 import attrs
 import pytest
 
-from ert.app.session import CourseRow, PatientRow
+from ert.app.patient_rows import CourseRow, PatientRow
 from ert.domain.patient import Course, Patient
 from ert.domain.record import ImageHead, PlanHead, PlanStatus
 from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
