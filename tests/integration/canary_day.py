@@ -92,7 +92,8 @@ class Day:
         logs.start()
         self.folder, self.clear = folder, folder / CLEAR
         self.app = QApplication([])
-        self.jobs = Jobs(Dispatcher())
+        self.dispatcher = Dispatcher()
+        self.jobs = Jobs(self.dispatcher)
         settings = CacheSettings(network_folder=str(folder / "network" / "doses"))
         (folder / "network" / "doses").mkdir(parents=True)
         options = SiteOptions(anchor_folder=_anchor_folder(), cache_settings=lambda: settings)
