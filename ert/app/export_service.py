@@ -27,6 +27,8 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
     ------
     ExportRejected
         If the dose does not belong to the plan, the plan was edited since it was saved, or a check stops it.
+    StaleRevision
+        If the patient's identity was changed since the plan was opened.
     """
     dose, plan = workspace.dose, workspace.plan
     if dose.status is not DoseStatus.CURRENT or dose.plan_gy is None or dose.grid is None:
@@ -34,6 +36,7 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
     if workspace.is_dirty:
         raise ExportRejected("The plan was edited since it was saved.", hint="Save it first, then export.")
     _refuse_stops(workspace.findings)
+    session.refuse_other_identity(workspace.course, workspace.patient)
     machines = machines_of(plan, workspace.models)
     return ExportSource(
         patient=workspace.patient,

@@ -19,6 +19,9 @@ T = TypeVar("T")
 NEEDED: Mapping[str, tuple[Right, str]] = {
     # the opened site
     "SiteSession.patients": (Right.VIEW, "look at patients"),
+    "SiteSession.patient_heads": (Right.VIEW, "look at patients"),
+    "SiteSession.with_courses": (Right.VIEW, "look at patients"),
+    "SiteSession.refuse_other_identity": (Right.VIEW, "look at patients"),
     "SiteSession.structures": (Right.VIEW, "look at structures"),
     "SiteSession.find_patient": (Right.VIEW, "look for a patient"),
     "SiteSession.courses": (Right.VIEW, "look at courses"),
@@ -111,6 +114,20 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "BackupService.standing": (Right.VIEW, "look at backups"),
     "BackupService.cancel": (Right.OWN_SESSION, "stop a backup"),
     "BackupService.stop": (Right.OWN_SESSION, "stop a backup"),
+    # patients' records
+    "RecordsService.records": (Right.VIEW, "look at patients"),
+    "RecordsService.record": (Right.VIEW, "look at a patient"),
+    "RecordsService.set_active": (Right.PLAN, "put a patient's record aside"),
+    "RecordsService.anonymised_copy": (Right.EXPORT, "make an anonymised copy"),
+    "RecordsService.correct": (Right.ADMINISTER, "correct an identity"),
+    "RecordsService.merge": (Right.ADMINISTER, "merge patients' records"),
+    "RecordsService.unmerge": (Right.ADMINISTER, "take a merge apart"),
+    # keys
+    "KeyService.state": (Right.ADMINISTER, "look at the keys"),
+    "KeyService.prepare_recovery_code": (Right.ADMINISTER, "make a recovery code"),
+    "KeyService.confirm_recovery_code": (Right.ADMINISTER, "make a recovery code"),
+    "KeyService.renew_master_key": (Right.ADMINISTER, "renew the master key"),
+    "KeyService.renew_files": (Right.ADMINISTER, "write files under the keys in use"),
     # accounts
     "AccountService.accounts": (Right.ADMINISTER, "look at accounts"),
     "AccountService.add": (Right.ADMINISTER, "add a user"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.people_ports import ActivityLog, DraftStore, People
+from ert.app.record_ports import PatientAdministration, SiteKeys
 from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
@@ -14,6 +16,7 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
@@ -75,6 +78,9 @@ class PlanStore(Protocol):
 
     def heads(self, course_id: str) -> tuple[PlanHead, ...]:
         """The newest revisions of all plans of a course."""
+
+    def overview(self, patient_ids: Sequence[str]) -> Mapping[str, tuple[CourseOverview, ...]]:
+        """The courses of many patients as imported, with their plans, for lists."""
 
     def head(self, plan_id: str) -> PlanHead:
         """The newest revision of a plan, without its content."""
@@ -191,32 +197,6 @@ class AccountStore(Protocol):
         """Change the password of who is signed in."""
 
 
-class PendingBackup(Protocol):
-    """A backup whose database is copied. What follows may be done by any one thread while the site is in use."""
-
-    def finish(self, *, level: int, progress: Progress) -> BackupInfo:
-        """Copy new files, verify (3: every file is compared, 4: decrypted), complete; ``progress`` may cancel."""
-
-    def discard(self) -> None:
-        """Remove what is not a backup yet; nothing after `finish`."""
-
-
-class BackupShelf(Protocol):
-    """A folder of backups of one site, its keys at hand."""
-
-    def backups(self) -> tuple[BackupInfo, ...]:
-        """All of them, oldest first; interrupted and unreadable ones too."""
-
-    def newest_good(self) -> BackupInfo | None:
-        """The newest complete one."""
-
-    def verify(self, backup_id: str, *, level: int, progress: Progress) -> tuple[Finding, ...]:
-        """What is wrong with one; empty if nothing is."""
-
-    def prune(self, rule: Retention, progress: Progress) -> Pruned:
-        """Remove what the rule does not keep; never the newest good one."""
-
-
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -266,6 +246,10 @@ class SiteStore(Protocol):
         """Patients and what belongs to them."""
 
     @property
+    def administration(self) -> PatientAdministration:
+        """Corrections, merges and states of patients' records."""
+
+    @property
     def plans(self) -> PlanStore:
         """Plans."""
 
@@ -284,6 +268,10 @@ class SiteStore(Protocol):
     @property
     def releases(self) -> LibraryStore[MachineRelease]:
         """Releases of machine packages."""
+
+    @property
+    def keys(self) -> SiteKeys:
+        """Its keys, to be renewed."""
 
     @property
     def caches(self) -> DoseCaches:
@@ -345,6 +333,9 @@ class SiteGateway(Protocol):
 
     def open(self, path: Path, *, user_name: str, password: str) -> SiteStore:
         """Open with a password; `WrongKey` if user or password are wrong."""
+
+    def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
+        """Put new data keys into use while nobody has the site open, or finish an interrupted renewal."""
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> SiteStore:
         """Open with the recovery code and give the administrator a new password."""

@@ -13,10 +13,13 @@ from ert.app.account_service import AccountService
 from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
 from ert.app.jobs import JobContext, Jobs, Lane
+from ert.app.key_service import KeyService
 from ert.app.machine_service import configured, refuse_other_geometry
+from ert.app.patient_rows import PatientRow
 from ert.app.permissions import guarded
 from ert.app.plan_history import PlanHistory
 from ert.app.ports import DoseCaches, SiteGateway, SiteStore
+from ert.app.records_service import RecordsService
 from ert.app.release_book import ReleaseBook
 from ert.app.release_desk import ReleaseDesk
 from ert.app.tissue_library import TissueLibrary
@@ -29,30 +32,13 @@ from ert.domain.image import CtCurve, CtImage
 from ert.domain.machine_configuration import MachineConfiguration
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
-from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
+from ert.domain.record import DicomFile, Finding, StoredPlan
 from ert.domain.structure import Structure, StructureRole, StructureSet
-from ert.errors import InvalidPlan
+from ert.errors import InvalidPlan, StaleRevision
 
 T = TypeVar("T")
 FULL_LEVEL = 4
-
-
-@attrs.frozen(kw_only=True)
-class CourseRow:
-    """A course as a list shows it."""
-
-    course: Course
-    image: ImageHead
-    structure_label: str
-    plans: tuple[PlanHead, ...]
-
-
-@attrs.frozen(kw_only=True)
-class PatientRow:
-    """A patient as a list shows it."""
-
-    patient: Patient
-    courses: tuple[CourseRow, ...]
+_PATIENTS_AT_ONCE = 250  # between two such reads of a list others have their turn
 
 
 @guarded
@@ -72,6 +58,8 @@ class SiteSession:
     releases : which of the machine packages a physicist has released.
     release_desk : where one is looked at and signed.
     backups : copies of the site, and how they stand.
+    keys : passwords, recovery code and keys of the site.
+    administration : corrections, merges and states of patients' records.
     history : revisions of its plans, and who did what.
     accounts : who may do what, and the own account.
     """
@@ -84,6 +72,8 @@ class SiteSession:
         self.releases = ReleaseBook(store, self._db)
         self.release_desk = ReleaseDesk(store, self._db, self.releases)
         self.backups = BackupService(store, self._db)
+        self.keys = KeyService(store, self._db)
+        self.administration = RecordsService(store, self._db)
         self.history = PlanHistory(store, self._db)
         self._is_list_noted = False
         self.accounts = AccountService(store, self._db)
@@ -131,25 +121,48 @@ class SiteSession:
 
     def patients(self) -> tuple[PatientRow, ...]:
         """All patients with their courses and plans, by name."""
-        return self._db(self._patients)
+        return self.with_courses(self.patient_heads())
 
-    def _patients(self) -> tuple[PatientRow, ...]:
-        store = self.store
+    def patient_heads(self) -> tuple[PatientRow, ...]:
+        """All patients, by name, without their courses."""
         if not self._is_list_noted:  # once for each sign-in: the list is read again after every change
-            store.record_event("patients listed")
+            self._db(lambda: self.store.record_event("patients listed"))
             self._is_list_noted = True
+        records = self._db(self.store.administration.records)
+        merged: dict[str, list[Patient]] = {}
+        for record in records:
+            merged.setdefault(record.merged_into, []).append(record.patient)
         return tuple(
-            PatientRow(patient=p, courses=tuple(self._course_row(c) for c in store.patients.courses(p.id)))
-            for p in store.patients.patients()
+            PatientRow(
+                patient=record.patient,
+                courses=(),
+                is_active=record.is_active,
+                merged=tuple(merged.get(record.patient.id, ())),
+                is_complete=False,
+            )
+            for record in records
+            if not record.merged_into
         )
 
-    def _course_row(self, course: Course) -> CourseRow:
-        return CourseRow(
-            course=course,
-            image=self.store.patients.image_head(course.image_id),
-            structure_label=self.store.patients.structure_set(course.structure_set_id).label,
-            plans=self.store.plans.heads(course.id),
-        )
+    def with_courses(self, heads: Sequence[PatientRow], ctx: JobContext | None = None) -> tuple[PatientRow, ...]:
+        """The same patients with their courses and plans."""
+        rows: list[PatientRow] = []
+        for start in range(0, len(heads), _PATIENTS_AT_ONCE):
+            if ctx is not None:
+                ctx.check()
+                ctx.progress(start / len(heads), "Reading courses")
+            some = heads[start : start + _PATIENTS_AT_ONCE]
+            ids = [patient.id for row in some for patient in (row.patient, *row.merged)]
+            found = self._db(lambda ids=ids: self.store.plans.overview(ids))  # type: ignore[misc]
+            rows += [
+                attrs.evolve(
+                    row,
+                    courses=tuple(c for p in (row.patient, *row.merged) for c in found[p.id]),
+                    is_complete=True,
+                )
+                for row in some
+            ]
+        return tuple(rows)
 
     def structures(self, course_id: str) -> StructureSet:
         """The structure set of a course."""
@@ -337,6 +350,17 @@ class SiteSession:
             stored=stored,
             is_read_only=is_read_only,
         )
+
+    def refuse_other_identity(self, course: Course, patient: Patient) -> None:
+        """Refuse to go on with an identity that was corrected, or merged, since a plan of the course was opened."""
+        store = self.store
+        now = self._db(lambda: store.patients.patient(store.patients.course(course.id).patient_id))
+        if now != patient:
+            raise StaleRevision(
+                "The identity of this patient was changed after the plan was opened.",
+                hint="Save, go back to the patients, and open the plan again.",
+                detail=f"course {course.id}",
+            )
 
     def check(self, *, level: int = FULL_LEVEL, ctx: JobContext | None = None) -> tuple[Finding, ...]:
         """Verify the site, to a level from 0 (opening) to 4 (every file decrypted)."""

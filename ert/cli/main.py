@@ -24,9 +24,11 @@ from ert.cli import (
     dose,
     gui,
     history,
+    keys,
     machines,
     mu,
     patients,
+    records,
     release,
     restore,
     selftest,
@@ -68,6 +70,8 @@ def build(wiring: Wiring | None) -> typer.Typer:
     release.add(app, wiring)
     machines.add(app, wiring)
     cache.add(app, wiring)
+    keys.add(app, wiring)
+    records.add(app, wiring)
     history.add(app, wiring)
     user.add(app, wiring)
     return app

@@ -39,9 +39,9 @@ class _Owner:
 
 @contextmanager
 def opened_session(
-    wiring: Wiring | None, path: Path, user: str | None, descriptor: int | None
+    wiring: Wiring | None, path: Path, user: str | None, descriptor: int | None, *, password: str = ""
 ) -> Iterator[tuple[SiteSession, _Owner]]:
-    """A signed-in session, closed at the end."""
+    """A signed-in session, closed at the end; the password is asked for if it is not known yet."""
     from ert.app.jobs import Jobs
     from ert.app.session import SiteSession
 
@@ -49,7 +49,7 @@ def opened_session(
     if not gateway.is_site(path):
         raise Refused(f"'{path}' is no ERT site.", hint="Make one with: ert site create DIR --name … --admin NAME")
     name = credentials.ask_user(user)
-    password = credentials.ask_password("Password", descriptor=descriptor)
+    password = password or credentials.ask_password("Password", descriptor=descriptor)
     owner = _Owner()
     jobs = Jobs(owner.calls.put)
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -83,7 +83,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         """Make a site with one administrator and a recovery code."""
         password = credentials.ask_new_password(descriptor=password_fd)
         pending = need(wiring).gateway().prepare(folder, site_name=name, admin_name=admin, password=password)
-        _confirm(pending, recovery_file)
+        confirm_code(pending, recovery_file, pending.confirm)
         if as_json:
             print_json({"site": str(folder), "name": name, "admin": admin})
         else:
@@ -112,8 +112,8 @@ def _add_accept_restore(group: typer.Typer, wiring: Wiring | None) -> None:
         print_line("This workstation accepts the site as it is now; the reason is in its history.")
 
 
-def _confirm(pending: PendingSite, recovery_file: Path | None) -> None:
-    """Have the recovery code confirmed and finish the site; leave nothing behind if that fails."""
+def confirm_code(pending: PendingSite, recovery_file: Path | None, confirm: Callable[[str], None]) -> None:
+    """Have a recovery code typed back and put into use by `confirm`; leave nothing behind if that fails."""
     is_done = False
     try:
         if recovery_file is not None:
@@ -123,7 +123,7 @@ def _confirm(pending: PendingSite, recovery_file: Path | None) -> None:
             print_error(f"    {pending.recovery_code}\n")
             print_error("Who loses the password and this code loses the data: there is no other way in.")
             typed = credentials.ask_line("Type the recovery code back")
-        pending.confirm(typed)
+        confirm(typed)
         is_done = True
     finally:
         if not is_done:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from ert.dicom.attributes import DEMO_COMMENT, Origin, StudyAttributes, read_study
 from ert.dicom.beam_write import jaw_positions_cm
 from ert.dicom.ct import write_ct_copies
+from ert.dicom.deidentify import give_identity
 from ert.dicom.dose_write import DoseLabels, write_rt_dose
 from ert.dicom.plan_write import write_rt_plan
 from ert.dicom.readback import compare_dose, compare_plan
@@ -142,7 +143,8 @@ def export_course_plan(
     finally:
         shutil.rmtree(work, ignore_errors=True)
     progress(1.0, f"{len(paths)} files written")
-    return ExportedFiles(paths=paths, findings=_jaw_findings(source))
+    findings = (*_jaw_findings(source), *_identity_findings(is_given=writer.is_identity_given))
+    return ExportedFiles(paths=paths, findings=findings)
 
 
 class _Writer:
@@ -150,6 +152,7 @@ class _Writer:
         self.work = work
         self.source = source
         self.paths: list[Path] = []
+        self.is_identity_given = False
         self.study = StudyAttributes(uid=source.image.study_instance_uid, date="", time="")
         self.key = _content_key(source)
         self.structures_uid = uid_for("RTSTRUCT", self.key)
@@ -162,6 +165,9 @@ class _Writer:
                 yield file.sop_instance_uid, file.content
 
         self.paths += write_ct_copies(self.work, contents())
+        for path in self.paths:
+            check()
+            self.is_identity_given |= give_identity(path, self.source.patient)
         if self.paths:
             self.study = read_study(self.paths[0])
             wanted, found = len(self.source.image.sop_instance_uids), len(self.paths)
@@ -284,6 +290,15 @@ def _move_into_place(paths: list[Path], folder: Path) -> tuple[Path, ...]:
             target.unlink(missing_ok=True)
         raise ExportRejected(f"The files cannot be moved to '{folder}': {exc.strerror}.") from exc
     return tuple(moved)
+
+
+def _identity_findings(*, is_given: bool) -> tuple[Finding, ...]:
+    if not is_given:
+        return ()
+    sentence = (
+        "The CT arrived under another identity; its files carry the present one. Pixels and UIDs are as they were."
+    )
+    return (Finding(severity=Severity.WARNING, code="ct-identity", sentence=sentence),)
 
 
 def _jaw_findings(source: ExportSource) -> tuple[Finding, ...]:

@@ -8,8 +8,9 @@ and put in order at the next sign-in.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -21,11 +22,11 @@ from ert.domain.identity import new_id
 from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
-from ert.storage.atomic import replace_file, sync_folder, translated
-from ert.storage.blobs import TMP
+from ert.storage.atomic import sync_folder, translated
 from ert.storage.fields import normalised
 from ert.storage.passwords import KDF_FLOOR, check_password
 from ert.storage.records import Records
+from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL
 from ert.storage.unlock import SLOTS, Unlocked, created_of, open_slot, read_slots, slot_path, wrong_password
@@ -78,7 +79,7 @@ class AccountRepository:
         check_password(password)
         account = Account(id=new_id(), name=name, grant=grant, must_change_password=True)
         slot = self._new_slot(account, password, created=self._clock())
-        with self._records.transaction() as connection:
+        with self._changing_slots() as connection:
             users = [user.account for user in read_users(self._records, connection)]
             if any(normalised(user.name) == normalised(name) for user in users):
                 raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
@@ -114,7 +115,7 @@ class AccountRepository:
         Refused
             It is disabled already, or no administrator would be left.
         """
-        with self._records.transaction() as connection:
+        with self._changing_slots() as connection:
             user = read_user(self._records, connection, user_id)
             if user.account.is_disabled:
                 raise Refused(f"The account of '{user.account.name}' is disabled already.")
@@ -133,14 +134,14 @@ class AccountRepository:
 
     def enable(self, user_id: str) -> Account:
         """Open a disabled account again, with the password it had."""
-        with self._records.transaction() as connection:
+        with self._changing_slots() as connection:
             user = read_user(self._records, connection, user_id)
             if not user.account.is_disabled:
                 raise Refused(f"The account of '{user.account.name}' is enabled already.")
             changed = evolve(user.account, is_disabled=False)
             if user.withdrawn_slot:
                 slot = slots.read_slot(user.withdrawn_slot.encode("ascii"))
-                self._write(slots.resealed(slot, self._unlocked.vault))
+                self._write(slots.reseal(slot, self._unlocked.vault))
             save_user(self._records, connection, evolve(user, account=changed, withdrawn_slot=""), event="user enabled")
         return changed
 
@@ -252,7 +253,7 @@ class AccountRepository:
         signing: Ed25519PrivateKey | None = None,
     ) -> Account:
         check_password(password)
-        with self._records.transaction() as connection:
+        with self._changing_slots() as connection:
             user = read_user(self._records, connection, user_id)
             if user.account.is_disabled:
                 raise Refused(
@@ -301,8 +302,14 @@ class AccountRepository:
         )
         return max(found, key=created_of, default=None)
 
+    @contextlib.contextmanager
+    def _changing_slots(self) -> Iterator[sa.Connection]:
+        """Give a transaction in which slot files may be written: no key of the site is renewed meanwhile."""
+        with changing_keys(self._root, self._unlocked.vault), self._records.transaction() as connection:
+            yield connection
+
     def _write(self, slot: Slot) -> None:
-        replace_file(slot_path(self._root, slot), slot.to_json(), tmp_folder=self._root / TMP)
+        write_slot(self._root, slot)
 
     def _remove_slots(self, is_meant: Callable[[Slot], bool]) -> None:
         with translated("removing a key slot"):

@@ -16,12 +16,11 @@ from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore
 from ert.storage.database import Database
 from ert.storage.fields import FieldGuard
-from ert.storage.opening import Access
+from ert.storage.opening import DATABASE, Access
 from ert.storage.records import Records
 from ert.storage.store_file import StoreFile
 from ert.storage.unlock import Unlocked
 
-DATABASE = "site.db"
 SITE_NAME_COLUMN = "name_ct"
 Clock = Callable[[], dt.datetime]
 

@@ -3,6 +3,9 @@
 ``h = HMAC(audit key, every field of the row)``, one of them the ``h`` of the row before. A row that is changed, removed
 or put in breaks the chain; the head stands in ``store_meta`` too, and each workstation remembers the last head it saw
 (anchors.py).
+
+The row that notes a renewal of the data keys is the first one under the new audit key: earlier rows are never written
+again, later ones must be under the new key.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ from ert.storage.keys import Vault
 from ert.storage.store_file import app_version
 
 GENESIS = bytes(32)
+KEYS_RENEWED = "data keys renewed"
 _CHAIN_DOMAIN = "history/1"
 
 
@@ -126,11 +130,15 @@ class AuditTrail:
             Naming the first row that does not fit.
         """
         expected, previous = 1, GENESIS
+        generation = self._vault.oldest
         for row in self._rows(connection):
             is_next = row["seq"] == expected and row["prev"] == previous
-            if not is_next or not hmac.compare_digest(row["h"], self._code(row)):
+            generation += row["event"] == KEYS_RENEWED
+            if not is_next or not self._fits(row, generation):
                 raise _broken(f"row {row['seq']}", f"history row {row['seq']}, expected {expected}")
             expected, previous = expected + 1, row["h"]
+        if generation != self._vault.generation:
+            raise _broken("its end", f"history ends under key generation {generation}")
         head = self.head(connection)
         if (head.seq, head.code) != (expected - 1, previous):
             raise _broken("its end", f"history ends at {expected - 1}, head says {head.seq}")
@@ -149,11 +157,13 @@ class AuditTrail:
     def _cell(self, seq: int, column: str, value: bytes) -> bytes:
         return self._guard.encrypt(value, table="history", row_id=str(seq), column=column)
 
-    def _code(self, row: dict[str, Cell]) -> bytes:
+    def _fits(self, row: dict[str, Any], generation: int) -> bool:
+        return generation <= self._vault.generation and hmac.compare_digest(row["h"], self._code(row, generation))
+
+    def _code(self, row: dict[str, Cell], generation: int | None = None) -> bytes:
         fields = (name for name in sorted(row) if name != "h")
-        return self._vault.authentication_code(
-            _CHAIN_DOMAIN, b"".join(canonical_cell(name) + canonical_cell(row[name]) for name in fields)
-        )
+        coded = b"".join(canonical_cell(name) + canonical_cell(row[name]) for name in fields)
+        return self._vault.authentication_code(_CHAIN_DOMAIN, coded, generation=generation)
 
 
 def write_meta(connection: sa.Connection, guard: FieldGuard, meta: dict[str, Any]) -> None:

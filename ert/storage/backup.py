@@ -23,11 +23,12 @@ from ert.domain.record import Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, Refused, StorageFailed
 from ert.storage import backup_format as form
 from ert.storage import schema
-from ert.storage.assembly import DATABASE, SiteOptions, access_to, make_records
+from ert.storage.assembly import SiteOptions, access_to, make_records
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated, write_new_file
 from ert.storage.backup_format import Part
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
+from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import Records, stored_file
 from ert.storage.store_file import FILE_NAME, app_version

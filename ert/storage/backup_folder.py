@@ -17,7 +17,9 @@ from ert.storage.backup import FILES_LEVEL, FULL_LEVEL, lock_folder, no_progress
 from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker
 from ert.storage.database import Database
-from ert.storage.unlock import Unlocked, unlock_with_password
+from ert.storage.opening import DATABASE, opens
+from ert.storage.ring import ring_generation
+from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
 
 _LOST_FILE = "A file of this backup is missing, or was changed, cut or replaced."
 
@@ -137,6 +139,21 @@ class BackupFolder:
             raise ValueError("a folder opened without keys can only be listed")
         return self._unlocked
 
+    def _keys_of(self, root: Path) -> Unlocked:
+        """The keys of the day a backup was made on: they may have been renewed since."""
+        keys = self._keys()
+        with translated("reading the keys of a backup"):
+            rings = [path.read_bytes() for path in (root / KEYS).glob("ring-*.bin")]
+        if not rings:
+            raise form.damaged_backup(root.name, "no key ring")
+        declared = max(ring_generation(ring) for ring in rings)
+        vault = keys.vault.of_generation(declared)
+        # Made while keys were renewed: the ring still names the old ones, the database has the new ones already.
+        if declared < keys.vault.newest and not opens(root / DATABASE, vault.database_key_literal()):
+            vault.close()
+            vault = keys.vault.of_generation(declared + 1)
+        return attrs.evolve(keys, vault=vault)
+
     def _info(self, name: str) -> BackupInfo:
         if name.endswith(form.UNFINISHED):
             return BackupInfo(backup_id=name.removesuffix(form.UNFINISHED), state=BackupState.UNFINISHED)
@@ -155,11 +172,16 @@ class BackupFolder:
 
     def _check(self, manifest: form.Manifest, level: int, progress: Progress) -> Iterator[Finding]:
         root = self._folder / form.SNAPSHOTS / manifest.backup_id
-        keys = self._keys()
+        try:
+            keys = self._keys_of(root)
+        except ErtError as exc:
+            yield blocker(exc.code, exc.sentence, exc.detail)
+            return
         access = access_to(root, keys, SiteOptions(), may_be_older=True)
         try:
             database = Database(access)
         except ErtError as exc:
+            keys.vault.close()
             yield blocker(exc.code, exc.sentence, exc.detail)
             return
         try:
@@ -170,6 +192,7 @@ class BackupFolder:
                 yield attrs.evolve(found, sentence=_LOST_FILE) if found.code == "CHECK-FILE" else found
         finally:
             database.close()
+            keys.vault.close()
 
     def _trusted(self, progress: Progress) -> tuple[tuple[BackupInfo, ...], frozenset[str]]:
         """Return all backups, and those that only seemed good: newer than the newest that really is."""

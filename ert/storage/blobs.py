@@ -19,7 +19,7 @@ from attrs import frozen
 from ert.errors import BadTag, DigestMismatch, StorageFailed
 from ert.storage import codec
 from ert.storage.atomic import make_folders, translated, write_new_file
-from ert.storage.envelope import Compression, FileContext, Header, Sealed, seal, unseal
+from ert.storage.envelope import HEADER_BYTES, Compression, FileContext, Header, Sealed, seal, unseal
 from ert.storage.keys import Vault
 
 DATA = "data"
@@ -110,6 +110,34 @@ class BlobStore:
         except StorageFailed:
             # After a failed flush the kernel may have dropped the pages: that file is dead, a new one may be well.
             return self._put(plaintext, folder=folder, context=context, item_size=item_size, ordinal=ordinal)
+
+    def put_anew(self, stored: StoredFile) -> StoredFile:
+        """Write the content of a file once more, under the keys in use and another name; the earlier file stays.
+
+        Raises
+        ------
+        BadTag, DigestMismatch
+            The earlier file is not what its row says.
+        DiskFull, StorageFailed
+            Nothing that a row could name is left.
+        """
+        plaintext = self.read(stored)
+        with translated("reading an encrypted file"), self.place(stored).open("rb") as source:
+            header = Header.from_bytes(source.read(HEADER_BYTES), file_bytes=stored.size)
+        folder = stored.path.split("/")[1:-1]
+        fresh = self.put(
+            [bytes(plaintext)],
+            folder=folder,
+            context=stored.context,
+            item_size=header.item_size,
+            ordinal=stored.ordinal,
+        )
+        if (fresh.crc32_plain, fresh.content_hash) != (stored.crc32_plain, stored.content_hash):
+            self.discard([fresh])
+            raise DigestMismatch(
+                "A file changed while it was written anew; nothing was changed.", detail=stored.file_id
+            )
+        return fresh
 
     def read(self, stored: StoredFile) -> bytearray:
         """Return the plaintext of a file, every check passed.

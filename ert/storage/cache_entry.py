@@ -27,7 +27,8 @@ from ert.errors import BadTag, DigestMismatch, Unavailable
 from ert.storage import codec, strictjson
 from ert.storage.dose_content import dose_content, dose_from, has_errors
 from ert.storage.envelope import Compression, FileContext, FileKind, Header, seal, unseal
-from ert.storage.keys import KEY_BYTES, Vault
+from ert.storage.keys import Vault
+from ert.storage.ring import KEY_BYTES
 
 FORMAT = 1
 _ITEM_BYTES = 4

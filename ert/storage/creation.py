@@ -13,14 +13,14 @@ from ert.domain.account import FIRST_GRANT, Account, checked_name
 from ert.domain.identity import new_id
 from ert.errors import InvalidSite, WrongKey
 from ert.storage import recovery, schema, slots, store_file
-from ert.storage.assembly import DATABASE, SITE_NAME_COLUMN, SiteOptions, make_records
+from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, make_records
 from ert.storage.atomic import replace_file, sync_folder, translated
 from ert.storage.audit import GENESIS, write_meta
 from ert.storage.blobs import DATA, TMP, TRASH
 from ert.storage.database import Database
 from ert.storage.keys import Vault
 from ert.storage.migrate import migrate
-from ert.storage.opening import Access
+from ert.storage.opening import DATABASE, Access
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.records import Records
 from ert.storage.share_locks import known_not_to_lock
@@ -174,7 +174,7 @@ def _fill(root: Path, draft: _Draft) -> None:
         (root / name).mkdir(mode=0o700, parents=True)
     vault, store = draft.unlocked.vault, draft.unlocked.store
     tmp = root / TMP
-    replace_file(ring_path(root, vault.generation), vault.wrapped_ring(), tmp_folder=tmp)
+    replace_file(ring_path(root, vault.ring), vault.wrapped_ring(), tmp_folder=tmp)
     for slot in draft.slots:
         replace_file(slot_path(root, slot), slot.to_json(), tmp_folder=tmp)
     _create_database(root, draft)

@@ -7,7 +7,7 @@ import os
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +76,10 @@ class Database:
         with self._transaction("BEGIN IMMEDIATE", give_up_after_s=give_up) as connection:
             yield connection
 
-    def copy_into(self, path: Path) -> None:
-        """Copy the database as it is at this moment into a new file under the same key (SQLite's online backup).
+    def copy_into(self, path: Path, *, key_literal: Callable[[], str] | None = None) -> None:
+        """Copy the database as it is at this moment into a new file, under another key if one is given.
+
+        This is SQLite's online backup.
 
         Colleagues may go on reading; who commits waits until the copy is complete. The file is flushed.
 
@@ -94,7 +96,7 @@ class Database:
             copy = sqlcipher3.connect(str(path), isolation_level=None)
             try:
                 copy.execute("PRAGMA cipher_log_level = NONE")
-                copy.execute(f'PRAGMA key = "{self._access.key_literal()}"')
+                copy.execute(f'PRAGMA key = "{(key_literal or self._access.key_literal)()}"')
                 source.backup(copy)
             except sqlcipher3.Error as exc:
                 raise backup_error(exc) from exc

@@ -28,6 +28,7 @@ CELL_VERSION = 1
 CELL_SCHEMA = 1
 BLIND_INDEX_BYTES = 16
 ROW_CODE_COLUMN = "row_mac"
+_NEVER_REWRITTEN = "history"
 _HEAD = struct.Struct("<BI")
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
@@ -39,21 +40,32 @@ class FieldGuard:
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._cipher = AESGCM(vault.field_key)
+        self._ciphers: dict[int, AESGCM] = {}
 
     def encrypt(self, value: bytes, *, table: str, row_id: str, column: str) -> bytes:
         """Return the encrypted cell for one place."""
         head = _HEAD.pack(CELL_VERSION, self._vault.generation)
         nonce = secrets.token_bytes(_NONCE_BYTES)
-        return head + nonce + self._cipher.encrypt(nonce, value, self._place(table, row_id, column))
+        return (
+            head
+            + nonce
+            + self._cipher(self._vault.generation).encrypt(nonce, value, self._place(table, row_id, column))
+        )
 
     def decrypt(self, cell: bytes, *, table: str, row_id: str, column: str) -> bytes:
         """Return the value of a cell; `BadTag` if it was changed or comes from another place."""
         start = _HEAD.size + _NONCE_BYTES
-        if len(cell) < start + _TAG_BYTES or _HEAD.unpack_from(cell) != (CELL_VERSION, self._vault.generation):
+        if len(cell) < start + _TAG_BYTES:
+            raise _damaged(table, row_id, f"cell {column}: head")
+        version, generation = _HEAD.unpack_from(cell)
+        # History rows are never written again, so what stands in them stays under the keys of its day.
+        is_known = generation == self._vault.generation or table == _NEVER_REWRITTEN
+        if version != CELL_VERSION or not is_known:
             raise _damaged(table, row_id, f"cell {column}: head")
         try:
-            return self._cipher.decrypt(cell[_HEAD.size : start], cell[start:], self._place(table, row_id, column))
+            return self._cipher(generation).decrypt(
+                cell[_HEAD.size : start], cell[start:], self._place(table, row_id, column)
+            )
         except InvalidTag as exc:
             raise _damaged(table, row_id, f"cell {column}: tag") from exc
 
@@ -76,6 +88,11 @@ class FieldGuard:
         code = row[ROW_CODE_COLUMN]
         if not isinstance(code, bytes) or not hmac.compare_digest(code, self.row_code(table, row)):
             raise _damaged(table, row_id, "row code")
+
+    def _cipher(self, generation: int) -> AESGCM:
+        if generation not in self._ciphers:
+            self._ciphers[generation] = AESGCM(self._vault.field_key_of(generation))
+        return self._ciphers[generation]
 
     def _place(self, table: str, row_id: str, column: str) -> bytes:
         return f"{self._vault.store_id}|{table}|{row_id}|{column}|{CELL_SCHEMA}".encode()

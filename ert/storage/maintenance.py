@@ -11,13 +11,14 @@ from ert.domain.record import Finding, Severity
 from ert.errors import AuditBroken, BadTag, NotASite, SchemaTooNew, WrongKey
 from ert.storage import schema
 from ert.storage.anchors import Anchors
-from ert.storage.assembly import DATABASE, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
 from ert.storage.attempts import Attempts
 from ert.storage.backup_folder import BackupFolder, unlock_backups
 from ert.storage.blobs import DATA
 from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker, referenced_paths
 from ert.storage.database import Database
+from ert.storage.opening import DATABASE
 from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restore import activate, restore

@@ -23,6 +23,7 @@ from ert.storage.atomic import translated
 from ert.storage.authorizer import make_authorizer
 from ert.storage.sqlerrors import NOT_A_DATABASE, error_code, translated_database
 
+DATABASE = "site.db"
 MINIMUM_SQLITE = (3, 51, 3)
 _PLAIN_MAGIC = b"SQLite format 3\0"
 _KEY_LITERAL = re.compile(r"x'[0-9a-f]{64}'")
@@ -99,6 +100,28 @@ def open_connection(access: Access, *, may_migrate: bool = False) -> Any:  # noq
             connection.close()
             raise
     return connection
+
+
+def opens(path: Path, literal: str) -> bool:
+    """Whether a database opens under a raw key; False for a missing one too.
+
+    Raises
+    ------
+    DatabaseBusy, StorageFailed
+        It cannot be told.
+    """
+    if not path.is_file() or not _KEY_LITERAL.fullmatch(literal):
+        return False
+    with translated_database():
+        # Not read-only: a journal that a crash left must be rolled back before anything can be read.
+        connection = sqlcipher3.connect(path.absolute().as_uri() + "?mode=rw", uri=True, isolation_level=None)
+        try:
+            _unlock(connection, literal)
+        except WrongKey:
+            return False
+        finally:
+            connection.close()
+    return True
 
 
 def _check_driver() -> None:

@@ -12,12 +12,12 @@ from ert.domain.patient import Course, Patient
 from ert.domain.record import DicomFile, ImageHead
 from ert.domain.structure import StructureSet
 from ert.errors import DigestMismatch, ImportRejected, NotFound, StaleRevision
-from ert.geometry.grid import VoxelGrid
 from ert.storage import codec, documents, originals, schema, structure_sets
 from ert.storage.envelope import FileKind
+from ert.storage.overview import image_head
+from ert.storage.patient_records import MRN_INDEX, document_cell, merged_rows, mrn_index, record_of
 from ert.storage.records import Records, Row, the_file
 
-_MRN = "patient.mrn"
 _SERIES = "image.series"
 _SOP = "structure_set.sop"
 _FIRST = 1
@@ -31,9 +31,9 @@ class PatientRepository:
         self._seen: dict[str, int] = {}
 
     def patients(self) -> tuple[Patient, ...]:
-        """Return all patients, by name."""
+        """Return all patients, by name; a record that is merged into another is not listed."""
         with self._records.database.read() as connection:
-            rows = self._records.rows(connection, schema.patient)
+            rows = self._records.rows(connection, schema.patient, schema.patient.c.merged_into.is_(None))
         found = [self._patient(row) for row in rows]
         return tuple(sorted(found, key=lambda p: (p.display_name.casefold(), p.medical_record_number, p.id)))
 
@@ -44,15 +44,18 @@ class PatientRepository:
         return self._patient(rows[0]) if rows else None
 
     def patient(self, patient_id: str) -> Patient:
-        """Return one patient; `NotFound` if there is none."""
+        """Return whose record it is: the one it was merged into, if it was; `NotFound` if there is none."""
         with self._records.database.read() as connection:
             row = self._records.row(connection, schema.patient, patient_id)
+            if row["merged_into"]:
+                row = self._records.row(connection, schema.patient, row["merged_into"])
         return self._patient(row)
 
     def courses(self, patient_id: str) -> tuple[Course, ...]:
-        """Return the courses of a patient, oldest first."""
+        """Return the courses of a patient and of the records merged into it, oldest first."""
         with self._records.database.read() as connection:
-            rows = self._records.rows(connection, schema.course, schema.course.c.patient == patient_id)
+            ids = [patient_id, *(row["uuid"] for row in merged_rows(self._records, connection, patient_id))]
+            rows = self._records.rows(connection, schema.course, schema.course.c.patient.in_(ids))
         return tuple(self._course(row) for row in rows)
 
     def course(self, course_id: str) -> Course:
@@ -63,14 +66,9 @@ class PatientRepository:
 
     def image_head(self, image_id: str) -> ImageHead:
         """Return the description of an image without reading its voxels."""
-        content, _ = self._image_content(image_id)
-        grid = documents.from_content(content["grid"], VoxelGrid)
-        return ImageHead(
-            image_id=image_id,
-            description=content["description"],
-            shape_zyx=grid.shape_zyx,
-            spacing_cm=grid.spacing_cm,
-        )
+        with self._records.database.read() as connection:
+            row = self._records.row(connection, schema.image, image_id)
+        return image_head(self._records, row)
 
     def image(self, image_id: str) -> CtImage:
         """Return an image with its voxels, verified against the digest of the import.
@@ -187,7 +185,13 @@ class PatientRepository:
     ) -> bool:
         """Refuse what contradicts the site; return whether the patient is new."""
         rows = self._by_number(connection, patient.medical_record_number, patient.issuer)
-        stored = self._patient(rows[0]) if rows else None
+        found = record_of(self._records, rows[0]) if rows else None
+        if found is not None and not found.is_active:
+            raise ImportRejected(
+                "The patient with this medical record number was made inactive; nothing was imported.",
+                hint="Make the record active first, if this is right.",
+            )
+        stored = None if found is None else found.patient
         if stored is not None and stored != patient:
             fields = ", ".join(
                 a.name.replace("_", " ")
@@ -222,9 +226,9 @@ class PatientRepository:
             )
 
     def _insert_patient(self, connection: sa.Connection, patient: Patient) -> None:
-        index = self._records.guard.blind_index(_MRN, patient.medical_record_number, patient.issuer)
-        row = self._document_row(schema.patient, "patient", patient.id, documents.to_content(patient))
-        self._records.insert(connection, schema.patient, row | {"mrn_bi": index, "merged_into": None})
+        row: Row = {"uuid": patient.id, "document_ct": document_cell(self._records, patient, is_active=True)}
+        row |= {"mrn_bi": mrn_index(self._records, patient), "merged_into": None}
+        self._records.insert(connection, schema.patient, row)
         self._note(connection, "patient added", schema.patient, patient.id, _FIRST)
 
     def _insert_image(self, connection: sa.Connection, patient: Patient, image: CtImage) -> None:
@@ -258,7 +262,7 @@ class PatientRepository:
         self._records.trail.append(connection, event, table=table.name, record=row_id, revision=revision)
 
     def _by_number(self, connection: sa.Connection, number: str, issuer: str) -> list[Row]:
-        index = self._records.guard.blind_index(_MRN, number, issuer)
+        index = self._records.guard.blind_index(MRN_INDEX, number, issuer)
         return self._records.rows(connection, schema.patient, schema.patient.c.mrn_bi == index)
 
     @staticmethod
@@ -266,7 +270,7 @@ class PatientRepository:
         return connection.execute(sa.select(table.c.uuid).where(table.c.uuid == row_id)).first() is not None
 
     def _patient(self, row: Row) -> Patient:
-        return documents.from_content(self._records.decrypt_document("patient", row, table=schema.patient), Patient)
+        return record_of(self._records, row).patient
 
     def _course(self, row: Row) -> Course:
         return documents.from_content(self._records.decrypt_document("course", row, table=schema.course), Course)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
 
 from ert.domain.dose import DoseResult
 from ert.domain.identity import new_id
+from ert.domain.overview import CourseOverview
 from ert.domain.plan import Plan
 from ert.domain.record import PlanHead, PlanStatus, StoredPlan
 from ert.domain.second_check import KeptSecondCheck, SecondCheck
@@ -16,6 +17,7 @@ from ert.errors import BadTag, DigestMismatch, NotFound, StaleRevision
 from ert.storage import documents, schema
 from ert.storage.doses import insert_doses, put_doses, read_dose
 from ert.storage.envelope import FileKind
+from ert.storage.overview import read_courses
 from ert.storage.records import Records, Row, Saving, the_file
 from ert.storage.second_checks import add_second_check, read_second_checks
 from ert.storage.users import user_names
@@ -35,6 +37,10 @@ class PlanRepository:
         with self._records.database.read() as connection:
             rows = self._records.rows(connection, schema.plan, schema.plan.c.course == course_id)
         return tuple(self._head(row) for row in rows)
+
+    def overview(self, patient_ids: Sequence[str]) -> Mapping[str, tuple[CourseOverview, ...]]:
+        """Return the courses of many patients with their plans, for lists (`read_courses`)."""
+        return read_courses(self._records, patient_ids, self._head)
 
     def head(self, plan_id: str) -> PlanHead:
         """Return the newest revision of a plan, without its content; `NotFound` if there is no such plan."""

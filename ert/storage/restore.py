@@ -19,7 +19,7 @@ from ert.domain.record import Finding, Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, NotASite, Refused, SchemaTooNew
 from ert.storage import backup_format as form
 from ert.storage.anchors import Anchors
-from ert.storage.assembly import DATABASE, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated
 from ert.storage.audit import Head, write_meta
 from ert.storage.backup import copy_verified, no_progress
@@ -27,6 +27,7 @@ from ert.storage.backup_folder import BackupFolder
 from ert.storage.blobs import DATA, TMP, TRASH
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
+from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import Records
 from ert.storage.restored import ACTIVATED, RESTORED, may_be_activated

@@ -27,6 +27,7 @@ from ert.storage.database import Database
 from ert.storage.drafts import Drafts
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.people import People
 from ert.storage.plans import PlanRepository
@@ -34,6 +35,7 @@ from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
 from ert.storage.share_locks import locks_refused
+from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
@@ -182,6 +184,11 @@ class Site:
         return self._patients
 
     @property
+    def administration(self) -> PatientAdministration:
+        """Corrections, merges and states of patients' records."""
+        return PatientAdministration(self._records)
+
+    @property
     def plans(self) -> PlanRepository:
         """Plans."""
         return self._plans
@@ -207,6 +214,11 @@ class Site:
         return self._releases
 
     @property
+    def keys(self) -> SiteKeys:
+        """Its keys, to be renewed."""
+        return SiteKeys(self._root, self._unlocked, self._records, self._clock)
+
+    @property
     def caches(self) -> SiteCaches:
         """Caches of its doses."""
         return self._caches
@@ -230,6 +242,11 @@ class Site:
     def records(self) -> Records:
         """Rows and files, for what is built on top within storage."""
         return self._records
+
+    def expect_administrator(self, doing: str) -> None:
+        """Refuse what only an administrator of the site may do (`NotPermitted`)."""
+        with self._records.database.read() as connection:
+            need_administrator(self._records, connection, self._unlocked.user_id, doing)
 
     def record_event(self, event: str, *, record: str = "", detail: str = "") -> None:
         """Append to the history: reading, exporting, signing in.

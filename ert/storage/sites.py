@@ -6,12 +6,14 @@ from pathlib import Path
 
 from attrs import evolve
 
+from ert.domain.backup import Progress
 from ert.errors import SchemaTooOld
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import Attempts
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
+from ert.storage.renewal import renew_data_keys
 from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
 from ert.storage.unlock import Unlocked, unlock_with_password, unlock_with_recovery_code
@@ -115,6 +117,27 @@ class Sites:
         finally:
             site.close()
         return self.open(path, user_name=user_name, password=new_password)
+
+    def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
+        """Put new data keys into use while nobody has the site open, or finish an interrupted renewal (renewal.py).
+
+        Raises
+        ------
+        WrongKey, Refused
+            User or password are wrong, or the account is no administrator's.
+        DatabaseBusy, BadTag, AuditBroken, StorageFailed, DiskFull
+            The site opens as before.
+        """
+        site = self.open(path, user_name=user_name, password=password)
+        try:
+            site.expect_administrator("Renewing the data keys")
+        finally:
+            site.close()
+        unlocked = unlock_with_password(path, login=user_name, password=password)
+        try:
+            renew_data_keys(path, unlocked, self._options, progress)
+        finally:
+            unlocked.vault.close()
 
     def _site(self, path: Path, unlocked: Unlocked, accept_restore_reason: str = "") -> Site:
         try:

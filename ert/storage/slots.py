@@ -98,14 +98,14 @@ class Slot:
     def _master_context(self) -> bytes:
         return f"ert-slot/1|{self.store_id}|{self.slot_id}|{self.generation}".encode("ascii")
 
-    def _code_under(self, vault: Vault) -> bytes:
+    def _coded(self) -> bytes:
         document = self._document()
         del document["code"]
-        return vault.authentication_code(_DOMAIN, strictjson.dump(document))
+        return strictjson.dump(document)
 
     def check_code(self, vault: Vault) -> None:
         """Refuse a slot that was not made by somebody holding this site's keys."""
-        if not hmac.compare_digest(self.code, self._code_under(vault)):
+        if not vault.vouches(self.code, _DOMAIN, self._coded()):
             raise BadTag(
                 "A key slot of this site was changed by somebody without its keys.",
                 hint="Call physics and restore the folder keys/ from a backup.",
@@ -148,14 +148,14 @@ def make_password_slot(
         public_x25519=agreement.public_key().public_bytes_raw(),
         public_ed25519=signing.public_key().public_bytes_raw(),
         sealed_private=b"",
-        generation=vault.generation,
+        generation=vault.ring,
         sealed_master=b"",
     )
     key = derive_password_key(password, salt=slot.salt, parameters=parameters)
     nonce = secrets.token_bytes(_NONCE_BYTES)
     private = agreement.private_bytes_raw() + signing.private_bytes_raw()
     sealed = nonce + AESGCM(key).encrypt(nonce, private, slot._private_context())
-    return _sealed(evolve(slot, sealed_private=sealed), vault)
+    return reseal(evolve(slot, sealed_private=sealed), vault)
 
 
 def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
@@ -174,10 +174,10 @@ def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> 
         public_x25519=agreement.public_key().public_bytes_raw(),
         public_ed25519=b"",
         sealed_private=b"",
-        generation=vault.generation,
+        generation=vault.ring,
         sealed_master=b"",
     )
-    return _sealed(slot, vault)
+    return reseal(slot, vault)
 
 
 def open_password_slot(slot: Slot, password: str) -> bytes | None:
@@ -192,12 +192,8 @@ def signing_key(slot: Slot, password: str) -> Ed25519PrivateKey | None:
     return None if private is None else Ed25519PrivateKey.from_private_bytes(private[_PRIVATE_BYTES:])
 
 
-def resealed(slot: Slot, vault: Vault) -> Slot:
-    """Return the slot with the master key of today sealed to it; its password stays."""
-    return _sealed(evolve(slot, generation=vault.generation), vault)
-
-
 def _private_keys(slot: Slot, password: str) -> bytes | None:
+    """The X25519 and Ed25519 private keys in a password slot, None if it does not open."""
     if slot.kdf is None:
         return None
     key = derive_password_key(password, salt=slot.salt, parameters=slot.kdf)
@@ -257,11 +253,21 @@ def _slot_of(document: dict[str, Any]) -> Slot:
     return Slot(**document)
 
 
-def _sealed(slot: Slot, vault: Vault) -> Slot:
+def reseal(slot: Slot, vault: Vault) -> Slot:
+    """Return the slot opening the vault's present master key; passwords and codes stay as they are.
+
+    The caller has checked the slot's code: who put in a slot without the keys gets none.
+    """
+    slot = evolve(slot, generation=vault.ring)
     public = X25519PublicKey.from_public_bytes(slot.public_x25519)
-    sealed = _SUITE.encrypt(vault.master_key, public, info=slot._master_context())
-    slot = evolve(slot, sealed_master=sealed)
-    return evolve(slot, code=slot._code_under(vault))
+    return vouched(
+        evolve(slot, sealed_master=_SUITE.encrypt(vault.master_key, public, info=slot._master_context())), vault
+    )
+
+
+def vouched(slot: Slot, vault: Vault) -> Slot:
+    """Return the slot with its code under the vault's audit key in use."""
+    return evolve(slot, code=vault.authentication_code(_DOMAIN, slot._coded()))
 
 
 def _unsealed(slot: Slot, private: X25519PrivateKey) -> bytes | None:

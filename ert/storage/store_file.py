@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hmac
 import importlib.metadata
 from pathlib import Path
 from typing import Any
@@ -103,8 +102,7 @@ def read_store_file(root: Path) -> tuple[StoreFile, bytes]:
 
 def check_store_file(store: StoreFile, code: bytes, vault: Vault) -> None:
     """Refuse a ``store.json`` that was changed by somebody without the site's keys."""
-    wanted = vault.authentication_code(_DOMAIN, strictjson.dump(asdict(store)))
-    if not hmac.compare_digest(code, wanted):
+    if not vault.vouches(code, _DOMAIN, strictjson.dump(asdict(store))):
         raise BadTag(
             "The file store.json of this site was changed.",
             hint="Call physics and restore the file from a backup.",

@@ -15,6 +15,7 @@ from ert.storage import slots
 from ert.storage.atomic import translated
 from ert.storage.attempts import Attempts
 from ert.storage.keys import Vault, unwrap_ring
+from ert.storage.opening import DATABASE, opens
 from ert.storage.passwords import KDF_FLOOR, SALT_BYTES, KdfParameters, derive_password_key
 from ert.storage.recovery import parse_recovery_code
 from ert.storage.slots import Slot
@@ -22,10 +23,15 @@ from ert.storage.store_file import CLINICAL, StoreFile, check_store_file, read_s
 
 KEYS = "keys"
 SLOTS = "keys/slots"
+KEYS_LOCK = "keys.lock"
 _MAXIMUM_SLOTS = 10_000
 _MAXIMUM_FILE_BYTES = 64 * 1024
 _LOG = logging.getLogger(__name__)
 _BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+
+class _RingGoneError(NotASite):
+    """The ring of a slot is not there: lost, or the master key was renewed after the slot was read."""
 
 
 @frozen(kw_only=True, repr=False)
@@ -82,6 +88,13 @@ def unlock_with_password(root: Path, *, login: str, password: str, attempts: Att
     NotASite, BadTag, SchemaTooNew, StorageFailed
         The key files are missing, damaged, changed or too new.
     """
+    try:
+        return _with_password(root, login, password, attempts)
+    except _RingGoneError:
+        return _with_password(root, login, password, attempts)
+
+
+def _with_password(root: Path, login: str, password: str, attempts: Attempts | None) -> Unlocked:
     store, code = read_store_file(root)
     tag = slots.login_tag(store.store_id, login)
     found, unreadable = look_at_slots(root, store.store_id)
@@ -175,11 +188,11 @@ def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: byt
     with translated("reading the site's keys"):
         path = ring_path(root, slot.generation)
         if not path.is_file():
-            raise NotASite(
+            raise _RingGoneError(
                 "The key ring of this site is missing.", hint="Restore the folder keys/ from a backup.", detail="ring"
             )
         ring = _read(path)
-    vault = unwrap_ring(ring, store_id=store.store_id, generation=slot.generation, master_key=master)
+    vault = _settled(root, unwrap_ring(ring, store_id=store.store_id, ring=slot.generation, master_key=master))
     check_store_file(store, code, vault)
     slot.check_code(vault)
     return Unlocked(
@@ -190,6 +203,17 @@ def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: byt
         public_ed25519=slot.public_ed25519,
         kdf=KDF_FLOOR if slot.kdf is None else slot.kdf,
     )
+
+
+def _settled(root: Path, vault: Vault) -> Vault:
+    """While data keys are renewed the database opens under the old ones or, once it was exchanged, under the new."""
+    if not vault.is_renewing:
+        return vault
+    renewed = vault.of_generation(vault.newest)
+    is_exchanged = opens(root / DATABASE, renewed.database_key_literal())
+    unused = vault if is_exchanged else renewed
+    unused.close()
+    return renewed if is_exchanged else vault
 
 
 def _read(path: Path) -> bytes:

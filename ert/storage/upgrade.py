@@ -16,12 +16,12 @@ import sqlalchemy as sa
 from ert.errors import StorageFailed
 from ert.storage import schema
 from ert.storage.anchors import Anchors, went_back
-from ert.storage.assembly import DATABASE, SiteOptions, make_records
+from ert.storage.assembly import SiteOptions, make_records
 from ert.storage.atomic import make_folders, translated, write_new_file
 from ert.storage.blobs import TMP
 from ert.storage.database import Database
 from ert.storage.migrate import migrate
-from ert.storage.opening import Access, check_schema_version
+from ert.storage.opening import DATABASE, Access, check_schema_version
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy
 from ert.storage.unlock import Unlocked

@@ -29,7 +29,15 @@ from ert.ui.record_care import RecordCare
 from ert.ui.session_control import SessionControl, sign_out
 from ert.ui.sign_in_page import SignInPage
 from ert.ui.site_care import SiteCare
-from ert.ui.site_dialogs import choose_machine, open_curves, open_machines, open_materials, open_settings, open_studio
+from ert.ui.site_dialogs import (
+    choose_machine,
+    open_curves,
+    open_keys,
+    open_machines,
+    open_materials,
+    open_settings,
+    open_studio,
+)
 from ert.ui.widgets import MessageStrip, text_label
 
 if TYPE_CHECKING:
@@ -52,7 +60,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, gateway: SiteGateway, jobs: Jobs, *, with_3d: bool = True) -> None:
         super().__init__()
-        self._jobs, self._with_3d = jobs, with_3d
+        self.gateway, self._jobs, self._with_3d = gateway, jobs, with_3d
         self.session: SiteSession | None = None
         self.plan_page: PlanPage | None = None
         self.patient_page: PatientPage | None = None
@@ -105,6 +113,7 @@ class MainWindow(QMainWindow):
         self.curves_action = self._action("CT curves…", partial(self._with_session, open_curves), "")
         self.materials_action = self._action("Materials…", partial(self._with_session, open_materials), "")
         self.settings_action = self._action("Settings…", partial(self._with_session, open_settings), "")
+        self.keys_action = self._action("Recovery code and keys…", partial(self._with_session, open_keys), "")
         self._quit = self._action("Quit", self.close, "Ctrl+Q")
         self._keys = self._action("Keys and mouse", lambda: show_keys(self), "F1")
         self._about = self._action("About ERT", lambda: AboutDialog(self).open(), "")
@@ -129,6 +138,7 @@ class MainWindow(QMainWindow):
             self.curves_action,
             self.materials_action,
             self.settings_action,
+            self.keys_action,
         ]
         site.addActions(entries)
         site.addSeparator()
@@ -162,6 +172,7 @@ class MainWindow(QMainWindow):
             self.add_machine_action: Right.CONFIGURE,
             self.studio_action: Right.CONFIGURE,
             self.control.users_action: Right.ADMINISTER,
+            self.keys_action: Right.ADMINISTER,
             self.records.activity_action: Right.ADMINISTER,
         }
         return self.session is not None and needed.get(action, Right.OWN_SESSION) in self.session.account.rights
@@ -220,12 +231,12 @@ class MainWindow(QMainWindow):
         self.control.set_session(session)
         self._refill_menus()
 
-    def sign_out(self) -> None:
-        """Close the site, after asking about unsaved edits."""
-        if self.session is not None and self.leave_plan(self.sign_out):
-            self.leave_site()
+    def sign_out(self, then: Callable[[], None] | None = None) -> None:
+        """Close the site, after asking about unsaved edits; ``then`` is called when it is closed."""
+        if self.session is not None and self.leave_plan(partial(self.sign_out, then)):
+            self.leave_site(then=then)
 
-    def leave_site(self, sentence: str = "") -> None:
+    def leave_site(self, sentence: str = "", *, then: Callable[[], None] | None = None) -> None:
         """Close the site as it is, unsaved edits taken care of before; say why at the sign-in."""
         if self.session is None:
             return
@@ -244,6 +255,7 @@ class MainWindow(QMainWindow):
             lambda _ctx: sign_out(session),
             title="Closing the site",
             can_stop=False,
+            on_done=None if then is None else lambda _closed: then(),
             on_failed=self.show_failure,
         )
         self._show_header(None)

@@ -7,29 +7,38 @@ from typing import Any
 
 import attrs
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtGui import QColor
 
-from ert.app.session import CourseRow, PatientRow
+from ert.app.patient_rows import CourseRow, PatientRow
 from ert.domain.record import PlanHead
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number
 from ert.ui.page_header import birth_text
+from ert.ui.theme import TEXT_DIM
 from ert.ui.widgets import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
+_ICONS: dict[type, str] = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}
 _COLUMNS = ("Patient / course / plan", "ID", "Born", "Details", "Last change")
 RowRole = Qt.ItemDataRole.UserRole + 1
-_SearchRole = Qt.ItemDataRole.UserRole + 2
 
 
 @attrs.define(eq=False)
 class Node:
-    """One row: a patient, a course or a plan."""
+    """One row: a patient, a course or a plan. Rows below it are made when somebody asks for them."""
 
     row: PatientRow | CourseRow | PlanHead
     parent: Node | None
     position: int
-    children: list[Node] = attrs.field(factory=list)
+    _children: list[Node] | None = None
+
+    @property
+    def children(self) -> list[Node]:
+        """Rows below this one."""
+        if self._children is None:
+            self._children = [Node(row, self, n) for n, row in enumerate(_rows_below(self.row))]
+        return self._children
 
     @property
     def patient_row(self) -> PatientRow:
@@ -41,27 +50,34 @@ class Node:
         return node.row
 
 
-def build_nodes(rows: Sequence[PatientRow]) -> list[Node]:
-    """The tree of all rows."""
-    roots = []
-    for n, patient in enumerate(rows):
-        root = Node(patient, None, n)
-        for m, course in enumerate(patient.courses):
-            branch = Node(course, root, m)
-            branch.children = [Node(plan, branch, k) for k, plan in enumerate(course.plans)]
-            root.children.append(branch)
-        roots.append(root)
-    return roots
+def _rows_below(row: PatientRow | CourseRow | PlanHead) -> Sequence[CourseRow | PlanHead]:
+    if isinstance(row, PatientRow):
+        return row.courses
+    return row.plans if isinstance(row, CourseRow) else ()
+
+
+def search_texts(rows: Sequence[PatientRow]) -> list[str]:
+    """What a search looks through for each patient, folded: everything that stands in the rows below, too."""
+    return [_subtree_text(row).casefold() for row in rows]
+
+
+def _subtree_text(row: PatientRow | CourseRow | PlanHead) -> str:
+    return "\n".join([_search_text(row), *(_subtree_text(below) for below in _rows_below(row))])
 
 
 def _patient_text(row: PatientRow, column: int) -> str:
     patient = row.patient
     count = sum(len(c.plans) for c in row.courses)
+    details = f"{len(row.courses)} course{'s' * (len(row.courses) != 1)}, {count} plan{'s' * (count != 1)}"
+    if not row.is_complete:
+        details = "reading courses…"
+    if row.merged:
+        details += "; also " + ", ".join(f"{p.display_name} ({p.medical_record_number})" for p in row.merged)
     texts = (
-        patient.display_name,
+        patient.display_name if row.is_active else f"{patient.display_name}  (inactive)",
         patient.medical_record_number,
         birth_text(patient),
-        f"{len(row.courses)} course{'s' * (len(row.courses) != 1)}, {count} plan{'s' * (count != 1)}",
+        details,
         "",
     )
     return texts[column]
@@ -90,18 +106,50 @@ def row_text(row: PatientRow | CourseRow | PlanHead, column: int) -> str:
     return _plan_text(row, column)
 
 
+def _search_text(row: PatientRow | CourseRow | PlanHead) -> str:
+    """What a search looks through: name, number, birth date; the names and numbers of merged records too."""
+    if isinstance(row, PatientRow):
+        patient = row.patient
+        own = f"{patient.display_name} {patient.medical_record_number} {birth_text(patient)}"
+        return " ".join([own, *(f"{p.display_name} {p.medical_record_number}" for p in row.merged)])
+    return row.course.name if isinstance(row, CourseRow) else row.name
+
+
 class PatientTreeModel(QAbstractItemModel):
     """The tree; filled with `show_rows`."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._all: list[tuple[PatientRow, str]] = []
+        self._wanted = ""
         self._roots: list[Node] = []
 
-    def show_rows(self, rows: Sequence[PatientRow]) -> None:
-        """Replace everything."""
+    def show_rows(self, rows: Sequence[PatientRow], texts: Sequence[str] | None = None) -> None:
+        """Replace everything; ``texts`` are the rows' `search_texts`, if they were made elsewhere."""
+        self._all = list(zip(rows, search_texts(rows) if texts is None else texts, strict=True))
+        self.search(self._wanted)
+
+    def search(self, text: str) -> None:
+        """Keep the patients in view in whose rows a text occurs."""
+        self._wanted = text.casefold()
         self.beginResetModel()
-        self._roots = build_nodes(rows)
+        rows = (row for row, found in self._all if self._wanted in found)
+        self._roots = [Node(row, None, n) for n, row in enumerate(rows)]
         self.endResetModel()
+
+    def find(self, *, patient_id: str = "", course_id: str = "", plan_id: str = "") -> QModelIndex:
+        """The row of a plan, else of a course, else of a patient; invalid if it is not in view."""
+        for root in self._roots:
+            row = root.row
+            if not isinstance(row, PatientRow) or not _holds(row, patient_id, course_id, plan_id):
+                continue
+            for node in (*root.children, *(plan for course in root.children for plan in course.children)):
+                is_plan = isinstance(node.row, PlanHead) and node.row.plan_id == plan_id
+                is_course = isinstance(node.row, CourseRow) and node.row.course.id == course_id and not plan_id
+                if is_plan or is_course:
+                    return self.createIndex(node.position, 0, node)
+            return self.createIndex(root.position, 0, root)
+        return QModelIndex()
 
     def node(self, index: Index) -> Node | None:
         """What lies behind an index."""
@@ -147,24 +195,51 @@ class PatientTreeModel(QAbstractItemModel):
             return None
         if role == RowRole:
             return node.row
-        if role == _SearchRole:
-            return " ".join(row_text(node.row, column) for column in range(3))
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole):
             text = row_text(node.row, index.column())
             return text if role == Qt.ItemDataRole.DisplayRole else plain_tip(text)
-        if role == Qt.ItemDataRole.DecorationRole and index.column() == 0:
-            name = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}[type(node.row)]
-            return icon(name)
-        return None
+        if role == Qt.ItemDataRole.ForegroundRole:
+            return None if node.patient_row.is_active else QColor(TEXT_DIM)
+        is_icon = role == Qt.ItemDataRole.DecorationRole and index.column() == 0
+        return icon(_ICONS[type(node.row)]) if is_icon else None
+
+
+def _holds(row: PatientRow, patient_id: str, course_id: str, plan_id: str) -> bool:
+    if plan_id:
+        return any(plan.plan_id == plan_id for course in row.courses for plan in course.plans)
+    if course_id:
+        return any(course.course.id == course_id for course in row.courses)
+    return row.patient.id == patient_id
 
 
 class PatientFilter(QSortFilterProxyModel):
-    """Finds patients, courses and plans by name or number; a match keeps its parents and children in view."""
+    """Below the patients a search found, leaves courses and plans that neither match nor belong to a match."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.setRecursiveFilteringEnabled(True)
-        self.setAutoAcceptChildRows(True)
-        self.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.setFilterRole(_SearchRole)
-        self.setFilterKeyColumn(0)
+        self._wanted = ""
+
+    def search(self, text: str) -> None:
+        """Look for a text; an empty one shows everything."""
+        self._wanted = text.casefold()
+        source = self.sourceModel()
+        if isinstance(source, PatientTreeModel):
+            source.search(text)  # resets, so that thousands of rows are not taken out one by one
+
+    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
+        """Patients were chosen by the model; what is below one is kept if it, or what it belongs to, matches."""
+        source = self.sourceModel()
+        if not self._wanted or not source_parent.isValid() or not isinstance(source, PatientTreeModel):
+            return True
+        above = source.node(source_parent)
+        if above is None or self._wanted in _subtree_text(_rows_below(above.row)[source_row]).casefold():
+            return True
+        while above is not None:
+            if self._wanted in _search_text(above.row).casefold():
+                return True
+            above = above.parent
+        return False
+
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
+        """Asked of the model, so that nothing below a patient is looked at before somebody opens it."""
+        return self.sourceModel().rowCount(self.mapToSource(parent)) > 0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
+from PySide6.QtCore import QModelIndex, QPoint, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
+    QCheckBox,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -17,9 +18,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ert.app.jobs import Lane
+from ert.app.jobs import JobContext, Lane
+from ert.app.patient_rows import CourseRow, PatientRow
 from ert.app.plan_sum import PlanSum
-from ert.app.session import CourseRow, PatientRow, SiteSession
+from ert.app.session import SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
@@ -27,9 +29,12 @@ from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
-from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
+from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole, search_texts
 from ert.ui.plan_sum_dialog import PlanSumDialog
+from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
+
+_FEW = 50  # patients whose rows are opened at once, and read before anything is shown
 
 
 class PatientPage(QWidget):
@@ -61,9 +66,19 @@ class PatientPage(QWidget):
         self.new_plan_button = push_button("New plan…", "new", "Make a plan on the chosen course  (Ctrl+N)")
         self.sum_button = push_button("Sum…", "plan", "Add up plans of the chosen course")
         self.open_button = push_button("Open", "open", "Open the chosen plan")
+        self.show_inactive = QCheckBox("Show inactive")
+        self.show_inactive.setToolTip("List patients that were made inactive, too")
+        self.record_actions = RecordActions(
+            session,
+            lambda: self.chosen_row,
+            changed=self._record_changed,
+            failed=self._failed,
+            parent=self,
+        )
         self._empty = QWidget()
         self._places = QStackedWidget()
         self._rows: tuple[PatientRow, ...] = ()
+        self._texts: list[str] = []
         self._build()
         self._wanted: tuple[str, str] | None = None
         self.refresh()
@@ -76,6 +91,7 @@ class PatientPage(QWidget):
         tree.setUniformRowHeights(True)
         tree.setAllColumnsShowFocus(True)
         tree.header().setStretchLastSection(False)
+        tree.header().setResizeContentsPrecision(0)  # widths from what is on screen, not from thousands of rows
         tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         tree.selectionModel().currentChanged.connect(self._current_changed)
         tree.doubleClicked.connect(lambda _index: self._open())
@@ -101,7 +117,10 @@ class PatientPage(QWidget):
         top.addSpacing(16)
         self.search.setMinimumWidth(280)
         top.addWidget(self.search)
+        top.addWidget(self.show_inactive)
+        self.show_inactive.toggled.connect(self._list_rows)
         top.addStretch(1)
+        top.addWidget(self.record_actions.button)
         for button in (self.import_button, self.new_plan_button, self.sum_button, self.open_button):
             top.addWidget(button)
         self._places.addWidget(tree)
@@ -143,27 +162,61 @@ class PatientPage(QWidget):
         self._wanted = (select_course, select_plan) if select_course or select_plan else None
         self._session.jobs.submit(
             Lane.IO,
-            lambda _ctx: self._session.patients(),
+            lambda _ctx: self._session.patient_heads(),
             title="Reading patients",
             can_stop=False,
+            supersedes="patients",
+            on_done=self._read_courses,
+            on_failed=self._failed,
+        )
+
+    def _read_courses(self, heads: Sequence[PatientRow]) -> None:
+        """Read what is below the patients; a long list is shown without it until then."""
+        if len(heads) > _FEW and not self._rows:
+            self._show((heads, search_texts(heads)))
+
+        def work(ctx: JobContext) -> tuple[Sequence[PatientRow], list[str]]:
+            rows = self._session.with_courses(heads, ctx)
+            return rows, search_texts(rows)
+
+        self._session.jobs.submit(
+            Lane.IO,
+            work,
+            title="Reading courses and plans",
             supersedes="patients",
             on_done=self._show,
             on_failed=self._failed,
         )
 
-    def _show(self, rows: Sequence[PatientRow]) -> None:
-        wanted = self._wanted or self._selected_ids()
+    def _show(self, read: tuple[Sequence[PatientRow], list[str]]) -> None:
+        rows, self._texts = read
         self._rows = tuple(rows)
-        self.model.show_rows(rows)
-        self._places.setCurrentIndex(0 if rows else 1)
-        self.tree.expandAll()
+        self.show_inactive.setVisible(any(not row.is_active for row in rows))
+        self._list_rows()
+
+    def _list_rows(self) -> None:
+        chosen = self.chosen_patient
+        wanted = self._wanted or self._selected_ids()
+        shown = [
+            (row, text)
+            for row, text in zip(self._rows, self._texts, strict=True)
+            if row.is_active or self.show_inactive.isChecked()
+        ]
+        self.model.show_rows([row for row, _ in shown], [text for _, text in shown])
+        self._places.setCurrentIndex(0 if self._rows else 1)
+        self._expand()
         header = self.tree.header()
         for column, width in enumerate((330, 130, 100)):
             self.tree.setColumnWidth(column, width)
         header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(4, QHeaderView.ResizeMode.ResizeToContents)
-        self._select(*wanted)
+        self._select(*wanted, "" if chosen is None or self._wanted else chosen.id)
         self._current_changed(self.tree.currentIndex(), QModelIndex())
+
+    def _expand(self) -> None:
+        """Open what is shown; of a long list, what somebody chooses."""
+        if self.filter.rowCount() <= _FEW:
+            self.tree.expandAll()
 
     def _selected_ids(self) -> tuple[str, str]:
         row = self._row()
@@ -171,34 +224,31 @@ class PatientPage(QWidget):
             return row.course_id, row.plan_id
         return (row.course.id, "") if isinstance(row, CourseRow) else ("", "")
 
-    def _select(self, course_id: str, plan_id: str) -> None:
-        def visit(parent: QModelIndex) -> QModelIndex | None:
-            for n in range(self.filter.rowCount(parent)):
-                index = self.filter.index(n, 0, parent)
-                row = index.data(RowRole)
-                is_plan = isinstance(row, PlanHead) and row.plan_id == plan_id
-                is_course = isinstance(row, CourseRow) and row.course.id == course_id and not plan_id
-                if is_plan or is_course:
-                    return index
-                found = visit(index)
-                if found is not None:
-                    return found
-            return None
-
-        index = visit(QModelIndex()) or self.filter.index(0, 0)
+    def _select(self, course_id: str, plan_id: str, patient_id: str = "") -> None:
+        found = self.model.find(patient_id=patient_id, course_id=course_id, plan_id=plan_id)
+        index = self.filter.mapFromSource(found) if found.isValid() else self.filter.index(0, 0)
         if index.isValid():
             self.tree.setCurrentIndex(index)
             self.tree.scrollTo(index)
 
     def _search_changed(self, text: str) -> None:
-        self.filter.setFilterFixedString(text)
-        QTimer.singleShot(0, self, self.tree.expandAll)
+        chosen = self.chosen_patient
+        course_id, plan_id = self._selected_ids()
+        self.filter.search(text)
+        self._expand()
+        self._select(course_id, plan_id, "" if chosen is None else chosen.id)
 
     # ---- selection -----------------------------------------------------------------------------------------------
 
     def _row(self) -> PatientRow | CourseRow | PlanHead | None:
         index = self.tree.currentIndex()
         return index.data(RowRole) if index.isValid() else None
+
+    @property
+    def chosen_row(self) -> PatientRow | None:
+        """The patient whose row, or a row below it, is selected."""
+        node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
+        return None if node is None else node.patient_row
 
     @property
     def chosen_plan(self) -> PlanHead | None:
@@ -209,8 +259,8 @@ class PatientPage(QWidget):
     @property
     def chosen_patient(self) -> Patient | None:
         """Whose row is selected."""
-        node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
-        return None if node is None else node.patient_row.patient
+        row = self.chosen_row
+        return None if row is None else row.patient
 
     @property
     def chosen_course(self) -> CourseRow | None:
@@ -234,6 +284,7 @@ class PatientPage(QWidget):
         self.new_plan_button.setToolTip(
             "Make a plan on the chosen course  (Ctrl+N)" if has_course else "Choose a course first"
         )
+        self.record_actions.update_state()
         course = self.chosen_course
         can_add = course is not None and len(course.plans) > 1
         self.sum_button.setEnabled(can_add)
@@ -249,6 +300,8 @@ class PatientPage(QWidget):
             self.new_plan_button.isEnabled()
         )
         menu.addAction(self.sum_button.icon(), "Sum of plans…", self.start_sum).setEnabled(self.sum_button.isEnabled())
+        menu.addSeparator()
+        menu.addActions(list(self.record_actions.all))
         menu.addSeparator()
         menu.addAction(self.import_button.icon(), "Import…", self.start_import)
         menu.exec(self.tree.viewport().mapToGlobal(position))
@@ -303,6 +356,10 @@ class PatientPage(QWidget):
     def _created(self, stored: StoredPlan) -> None:
         self.refresh(select_course=stored.plan.course_id, select_plan=stored.plan.id)
         self.plan_chosen.emit(stored.plan.id)
+
+    def _record_changed(self, sentence: str) -> None:
+        self.message.show_note(sentence)
+        self.refresh()
 
     def _failed(self, error: BaseException) -> None:
         self.message.show_error(sentence_of(error))

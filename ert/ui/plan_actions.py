@@ -288,6 +288,7 @@ class PlanActions(QObject):
         report = finished_report(page.workspace)  # here: the plan may be edited while it is written
 
         def work(_ctx: JobContext) -> Path:
+            self._refuse_other_identity()
             page.session.record_event("report written", record=report.plan.id, detail=f"revision {report.revision}")
             return write_report(report, path)
 
@@ -317,6 +318,7 @@ class PlanActions(QObject):
         workspace = page.workspace
 
         def work(_ctx: JobContext) -> Path:
+            self._refuse_other_identity()
             page.session.record_event("hand-check sheets written", record=workspace.plan.id)
             return write_mu_sheets(workspace, path)
 
@@ -327,6 +329,11 @@ class PlanActions(QObject):
             on_done=lambda written: page.message.show_note(f"The hand-check sheets were written to {written}."),
             on_failed=self._failed,
         )
+
+    def _refuse_other_identity(self) -> None:
+        """Nothing that names the patient is written if the identity was changed since the plan was opened."""
+        workspace = self._page.workspace
+        self._page.session.refuse_other_identity(workspace.course, workspace.patient)
 
     def _failed(self, error: BaseException) -> None:
         self._page.message.show_error(sentence_of(error))

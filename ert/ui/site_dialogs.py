@@ -1,4 +1,4 @@
-"""Windows on what belongs to the whole site: machines, commissioning, CT curves, materials."""
+"""Windows on what belongs to the whole site: machines, commissioning, CT curves, materials, keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog
 
-from ert.app.jobs import Lane
+from ert.app.jobs import JobContext, Lane
 from ert.app.session import SiteSession
 from ert.domain.account import Right
 from ert.ui.only_looking import say_if_only_looking
@@ -85,3 +85,41 @@ def _open_library(window: MainWindow, session: SiteSession, dialog: CurvesDialog
     dialog.library_changed.connect(window.library_changed)
     say_if_only_looking(dialog.message, session.account, Right.CONFIGURE, "changing it")
     dialog.open()
+
+
+def open_keys(window: MainWindow, session: SiteSession) -> None:
+    """Renew passwords, recovery code and keys of the site."""
+    from ert.ui.keys_dialog import KeysDialog
+
+    dialog = KeysDialog(session, window)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.data_renewal_wanted.connect(lambda password: _renew_data_keys(window, session, password))
+    dialog.open()
+
+
+def _renew_data_keys(window: MainWindow, session: SiteSession, password: str) -> None:
+    """Leave the site, then put new data keys on it."""
+
+    def work(ctx: JobContext) -> None:
+        def progress(fraction: float, text: str) -> None:
+            ctx.check()
+            ctx.progress(fraction, text)
+
+        window.gateway.renew_data_keys(
+            session.site_path, user_name=session.user_name, password=password, progress=progress
+        )
+
+    def start() -> None:
+        window.message.show_note("The data keys are being renewed; nobody can sign in meanwhile.")
+        session.jobs.submit(
+            Lane.IO,
+            work,
+            title="Renewing the data keys",
+            on_done=lambda _done: window.message.show_note(
+                "The data keys were renewed. Sign in, then write the files anew: Site, Recovery code and keys…"
+            ),
+            on_failed=window.show_failure,
+            on_cancelled=lambda: window.message.show_note("Stopped; the site opens with the keys it had."),
+        )
+
+    window.sign_out(start)

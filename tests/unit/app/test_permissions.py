@@ -42,6 +42,8 @@ TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history Tiss
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
 ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
 BackupService.make BackupService.backups BackupService.verify BackupService.standing
+SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_identity
+RecordsService.records RecordsService.record RecordsService.set_active RecordsService.anonymised_copy
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
@@ -54,6 +56,9 @@ PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
 AccountService.disable AccountService.enable
+RecordsService.correct RecordsService.merge RecordsService.unmerge
+KeyService.state KeyService.prepare_recovery_code KeyService.confirm_recovery_code KeyService.renew_master_key
+KeyService.renew_files
 PlanHistory.site_activity PlanHistory.export_activity
 """
 

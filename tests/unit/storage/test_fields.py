@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ert.errors import BadTag
+from ert.storage import schema
 from ert.storage.fields import FieldGuard, canonical_cell
 from ert.storage.keys import Vault
 
@@ -82,3 +83,10 @@ def test_values_cannot_lean_on_their_neighbours():
     assert GUARD.row_code("t", {"a": "xb", "b": "y"}) != GUARD.row_code("t", {"a": "x", "b": "by"})
     forms = [canonical_cell(v) for v in (None, 1, "1", b"1", 1.0, "", b"", 0)]
     assert len(set(forms)) == len(forms)
+
+
+def test_every_table_with_cells_can_be_brought_under_new_keys():
+    for table in schema.metadata.sorted_tables:
+        has_cells = any(name.endswith("_ct") for name in table.c.keys())  # noqa: SIM118 - columns are no dict
+        assert not has_cells or "row_mac" in table.c or table.name == "history", table.name
+        assert "row_mac" not in table.c or len(table.primary_key.columns) == 1, table.name

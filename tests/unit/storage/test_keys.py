@@ -29,7 +29,7 @@ def vault():
 
 
 def unwrapped(vault, data, **changes):
-    given = {"store_id": STORE, "generation": 1, "master_key": vault.master_key} | changes
+    given = {"store_id": STORE, "ring": 1, "master_key": vault.master_key} | changes
     return keys.unwrap_ring(data, **given)
 
 
@@ -51,7 +51,7 @@ def test_every_bit_of_a_ring_is_guarded(vault):
 
 def test_a_ring_is_bound_to_site_generation_and_master_key(vault):
     data = vault.wrapped_ring()
-    for changes in ({"store_id": "other"}, {"generation": 2}, {"master_key": bytes(32)}):
+    for changes in ({"store_id": "other"}, {"ring": 2}, {"master_key": bytes(32)}):
         with pytest.raises((BadTag, NotASite)):
             unwrapped(vault, data, **changes)
     for broken in (data[:-1], data + b"x", b"", bytes(9999)):

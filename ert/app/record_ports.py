@@ -1,0 +1,73 @@
+"""What administering records and keys needs from the site's store; parts of ``SiteStore`` (ports.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from ert.domain.administration import PatientRecord
+from ert.domain.patient import Patient
+from ert.domain.site_keys import KeyState
+
+
+class PatientAdministration(Protocol):
+    """Changes of patients' records; each is noted with before, after and the reason, and can be undone."""
+
+    def records(self) -> tuple[PatientRecord, ...]:
+        """Every record, merged and inactive ones too, by name."""
+
+    def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
+        """Give a record another identity; `StaleRevision` if a colleague changed it since it was seen."""
+
+    def merge(self, source: PatientRecord, into: PatientRecord, *, reason: str) -> PatientRecord:
+        """Make a record part of another."""
+
+    def unmerge(self, source: PatientRecord, *, reason: str) -> PatientRecord:
+        """Let a merged record stand for itself again."""
+
+    def set_active(self, seen: PatientRecord, *, is_active: bool, reason: str) -> PatientRecord:
+        """Hide a record from lists, or show it again."""
+
+
+class PendingCode(Protocol):
+    """A recovery code that does not count before it was typed back."""
+
+    @property
+    def recovery_code(self) -> str:
+        """To be printed and kept away from the computer."""
+
+    def confirm(self, typed_code: str) -> None:
+        """Put it into use; `Refused` if the typed code differs."""
+
+    def discard(self) -> None:
+        """Forget it."""
+
+
+class EarlierFile(Protocol):
+    """An encrypted file under data keys that are no longer in use."""
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+
+
+class SiteKeys(Protocol):
+    """The keys of an opened site."""
+
+    def state(self) -> KeyState:
+        """How they stand."""
+
+    def prepare_recovery_code(self) -> PendingCode:
+        """Begin a new recovery code; it counts once it was typed back."""
+
+    def renew_master_key(self) -> None:
+        """Put a fresh master key into use."""
+
+    def earlier_files(self) -> Sequence[EarlierFile]:
+        """Files that are not under the data keys in use."""
+
+    def renew_file(self, stored: Any) -> None:  # noqa: ANN401 - one of `earlier_files`, opaque here
+        """Write one of them under the keys in use."""
+
+    def note_renewed_files(self, count: int) -> None:
+        """Note in the history how many were."""
