@@ -97,6 +97,7 @@ PLAN_FIELDS: Mapping[str, _Field] = {
     "structure_set_id": _Field("Structure set", _short),
     "external_number": _Field("External contour", _plain),
     "algorithm": _Field("Algorithm", _plain),
+    "uncertainty_pct": _Field("Monte Carlo uncertainty", lambda value: f"{value:g} %"),
     "dose_to": _Field("Dose to", lambda value: value.phrase),
     "description": _Field("Description", _plain, is_dosimetric=False),
 }

@@ -40,6 +40,7 @@ def test_every_field_is_looked_at(cls):
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
+        (lambda p: attrs.evolve(p, uncertainty_pct=1.0), "Monte Carlo uncertainty 2 % → 1 %"),
         (lambda p: with_beam(p, gantry_deg=18.0), "Beam 1 'e- left': Gantry 360.0° → 18.0°"),
         (lambda p: with_beam(p, energy_mev=9), "Beam 1 'e- left': Energy 12 MeV → 9 MeV"),
         (lambda p: with_beam(p, mu=None), "Beam 1 'e- left': Monitor units 123.4 MU → –"),
