@@ -234,7 +234,7 @@ def test_a_destroyed_note_is_as_good_as_none(tmp_path, template, note):
     anchors, root = tmp_path / "anchors", tmp_path / "site"
     shutil.copytree(template[0], root)
     samples.open_site(root, anchors=anchors).close()
-    (path,) = anchors.iterdir()
+    (path,) = (p for p in anchors.iterdir() if "attempts" not in p.name)  # failed sign-ins are counted there, too
     assert json.loads(path.read_bytes())["seq"] > 0
     path.write_bytes(note)
     samples.open_site(root, anchors=anchors).close()
