@@ -36,7 +36,7 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
     if workspace.is_dirty:
         raise ExportRejected("The plan was edited since it was saved.", hint="Save it first, then export.")
     _refuse_stops(workspace.findings)
-    session.refuse_other_identity(workspace.course, workspace.patient)
+    is_identity_changed = session.refuse_other_identity(workspace.course, workspace.patient)
     machines = machines_of(plan, workspace.models)
     return ExportSource(
         patient=workspace.patient,
@@ -45,6 +45,7 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
         plan=plan,
         machines=machines,
         ct_files=session.ct_files(workspace.image.id),
+        is_identity_changed=is_identity_changed,
         origin=Origin(
             made_at=workspace.stored.saved_at,
             software_version=metadata.version("ert"),

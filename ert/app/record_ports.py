@@ -16,6 +16,9 @@ class PatientAdministration(Protocol):
     def records(self) -> tuple[PatientRecord, ...]:
         """Every record, merged and inactive ones too, by name."""
 
+    def was_changed(self, patient_id: str) -> bool:
+        """Whether a record was corrected, merged or put aside since it was made."""
+
     def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
         """Give a record another identity; `StaleRevision` if a colleague changed it since it was seen."""
 

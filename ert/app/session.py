@@ -351,8 +351,11 @@ class SiteSession:
             is_read_only=is_read_only,
         )
 
-    def refuse_other_identity(self, course: Course, patient: Patient) -> None:
-        """Refuse to go on with an identity that was corrected, or merged, since a plan of the course was opened."""
+    def refuse_other_identity(self, course: Course, patient: Patient) -> bool:
+        """Refuse to go on with an identity that was corrected, or merged, since a plan of the course was opened.
+
+        Returns whether it was before: then the CT may have arrived under another one.
+        """
         store = self.store
         now = self._db(lambda: store.patients.patient(store.patients.course(course.id).patient_id))
         if now != patient:
@@ -361,6 +364,7 @@ class SiteSession:
                 hint="Save, go back to the patients, and open the plan again.",
                 detail=f"course {course.id}",
             )
+        return self._db(lambda: store.administration.was_changed(store.patients.course(course.id).patient_id))
 
     def check(self, *, level: int = FULL_LEVEL, ctx: JobContext | None = None) -> tuple[Finding, ...]:
         """Verify the site, to a level from 0 (opening) to 4 (every file decrypted)."""

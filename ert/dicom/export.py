@@ -65,6 +65,8 @@ class ExportSource:
     ct_files : the original CT files in the order of ``image.sop_instance_uids``, taken one at a time; may be empty.
     machines : by name.
     is_demo : True if a beam model in it must never treat.
+    is_identity_changed : True if the patient's record was corrected or merged after the CT came: only then may the CT
+        name another identity, and is given the present one. Otherwise such a CT is another patient's, and refused.
     dose : None exports the plan without dose.
     beam_dose_gy : dose of one fraction of each beam at the prescription's reference, by number; may be empty.
     """
@@ -77,6 +79,7 @@ class ExportSource:
     ct_files: Iterable[DicomFile]
     origin: Origin
     is_demo: bool = False
+    is_identity_changed: bool = False
     dose: ExportDose | None = None
     beam_dose_gy: Mapping[int, float] = attrs.field(factory=dict)
 
@@ -165,7 +168,7 @@ class _Writer:
                 yield file.sop_instance_uid, file.content
 
         self.paths += write_ct_copies(self.work, contents())
-        for path in self.paths:
+        for path in self.paths if self.source.is_identity_changed else ():
             check()
             self.is_identity_given |= give_identity(path, self.source.patient)
         if self.paths:

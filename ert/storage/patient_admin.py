@@ -31,6 +31,12 @@ class PatientAdministration:
         found = [record_of(self._records, row) for row in rows]
         return tuple(sorted(found, key=lambda r: (r.patient.display_name.casefold(), r.patient.medical_record_number)))
 
+    def was_changed(self, patient_id: str) -> bool:
+        """Return whether a record was corrected or merged, or put aside, since it was made."""
+        with self._records.database.read() as connection:
+            row = self._records.row(connection, schema.patient, patient_id)
+        return int(row["rev"]) > 1
+
     def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
         """Give a record another identity.
 
