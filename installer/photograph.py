@@ -88,8 +88,6 @@ def _child(out: Path, size: str) -> int:
 
     scratch = Path(os.environ["ERT_PHOTOGRAPH_SCRATCH"])
     width, height = (int(n) for n in size.split("x"))
-    kept: list[_Director] = []  # or it is collected on any thread, with its timer
-
     kept: list[_Director] = []  # a timer alone does not keep the object whose method it calls
 
     def ready(window: Any) -> None:  # noqa: ANN401 - the main window
@@ -163,8 +161,9 @@ def _scenes(window: Any, scratch: Path, picture: Callable[[str], None]) -> Itera
     yield _always
     picture("empty-site")
     from ert.settings import resources_dir
+    from ert.ui.site_dialogs import add_machine
 
-    window.add_machine(resources_dir() / "demo_machine" / "package")
+    add_machine(window, window.session, resources_dir() / "demo_machine" / "package")
     yield lambda: window.session.has_demo_machine
     yield from _machines(window, picture)
     yield from _import(window, scratch, picture)
@@ -363,10 +362,15 @@ def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  
     yield from _tissue(window, tabs, picture)
     yield from _monte_carlo(window, tabs, picture)
     tabs.setCurrentIndex(0)
-    window.plan_page.judgement.setCurrentIndex(1)
-    yield _always
-    picture("plan-monitor-units")
-    window.plan_page.judgement.setCurrentIndex(0)
+    page = window.plan_page
+    page.state.set_crosshair((beam.isocentre_cm[0], beam.isocentre_cm[1] + 1.5, beam.isocentre_cm[2]))
+    page.points.add_button.click()
+    for panel, name in ((page.points, "points"), (page.monitor_units, "monitor-units")):
+        yield lambda: workspace.dose.is_current and bool(workspace.dvhs)
+        page.judgement.setCurrentWidget(panel)
+        yield _always
+        picture(f"plan-{name}")
+    page.judgement.setCurrentIndex(0)
     from PySide6.QtCore import QTimer
 
     QTimer.singleShot(0, window, lambda: show_keys(window))
@@ -380,12 +384,33 @@ def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  
     picture("fault")
     fault.close()
     saved: list[bool] = []
+    plan = workspace.plan
     workspace.save(lambda: saved.append(True))
     yield lambda: bool(saved)
     window.back_to_patients()
     yield lambda: window.plan_page is None
     yield _always
     picture("patients-with-plan")
+    yield from _sum(window, plan, picture)
+
+
+def _sum(window: Any, plan: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    """The plan and a copy of it added up."""
+    patients, session = window.patient_page, window.session
+    session.save_as_new(plan, "Boost")
+    patients.refresh(select_course=plan.course_id)
+    yield patients.sum_button.isEnabled
+    patients.start_sum()
+    yield lambda: _dialog() is not None
+    picture("sum-choice")
+    _dialog().submit()
+    yield lambda: getattr(patients, "sum_window", None) is not None
+    yield _always
+    shown = patients.sum_window
+    shown.resize(window.size())
+    yield _always
+    picture("sum")
+    shown.close()
 
 
 if __name__ == "__main__":
