@@ -312,6 +312,7 @@ class MainWindow(QMainWindow):
         page.saved_as.connect(lambda plan_id: self._show_instead(page, plan_id))
         self._pages.addWidget(page)
         self._pages.setCurrentWidget(page)
+        self.message.clear_note()
         self._refill_menus()
         self._show_plan_title()
         if workspace.plan.beams and workspace.dose.status != "current":

@@ -100,6 +100,7 @@ class MessageStrip(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._severity = Severity.NOTE
         self._icon = text_label()
         self._text = text_label()
         self._text.setWordWrap(True)
@@ -139,7 +140,13 @@ class MessageStrip(QFrame):
         self._text.clear()
         self.hide()
 
+    def clear_note(self) -> None:
+        """What merely happened is old news; errors and warnings stay until they are dismissed."""
+        if self._severity is Severity.NOTE:
+            self.clear()
+
     def _show(self, severity: Severity, sentence: str) -> None:
+        self._severity = severity
         self._icon.setPixmap(severity_pixmap(severity))
         self._text.setText(sentence)
         self.show()
