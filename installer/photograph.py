@@ -20,12 +20,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from photograph_plan import Condition, at_once, new_plan_scenes, plan_scenes, top_dialog
+
 ROOT = Path(__file__).resolve().parent.parent
 USER, PASSWORD = "Dr. Lise Meitner", "Protactinium-91!"  # noqa: S105 - of a throw-away site
 _STEP_MS = 40
 _SETTLE_S = 0.4
 _PATIENCE_S = 90.0
-Condition = Callable[[], bool]
 
 
 def main() -> None:
@@ -143,22 +144,12 @@ class _Director:
             self._window.close()
 
 
-def _always() -> bool:
-    return True
-
-
-def _dialog() -> Any:  # noqa: ANN401
-    from PySide6.QtWidgets import QApplication
-
-    return QApplication.activeModalWidget()
-
-
 def _scenes(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    yield _always
+    yield at_once
     picture("sign-in")
     yield from _make_site(window, scratch, picture)
     yield lambda: window.patient_page is not None
-    yield _always
+    yield at_once
     picture("empty-site")
     from ert.settings import resources_dir
     from ert.ui.site_dialogs import add_machine
@@ -169,8 +160,8 @@ def _scenes(window: Any, scratch: Path, picture: Callable[[str], None]) -> Itera
     yield from _import(window, scratch, picture)
     picture("patients")
     yield from _backups(window, scratch, picture)
-    yield from _new_plan(window, picture)
-    yield from _plan(window, picture)
+    yield from new_plan_scenes(window, picture)
+    yield from plan_scenes(window, picture)
 
 
 def _make_site(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
@@ -181,7 +172,7 @@ def _make_site(window: Any, scratch: Path, picture: Callable[[str], None]) -> It
     form.name.setText("Radiotherapy, City Hospital")
     form.admin.setText(USER)
     form.password.setText("protactinium-91")
-    yield _always
+    yield at_once
     picture("new-site")
     form.password.setText(PASSWORD)
     form.again.setText(PASSWORD)
@@ -194,14 +185,14 @@ def _make_site(window: Any, scratch: Path, picture: Callable[[str], None]) -> It
 
 def _machines(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     window.machines_action.trigger()
-    yield lambda: _dialog() is not None
-    tabs = _dialog().tabs
+    yield lambda: top_dialog() is not None
+    tabs = top_dialog().tabs
     for index in range(tabs.count()):
         tabs.setCurrentIndex(index)
-        yield _always
+        yield at_once
         picture(f"machines-{tabs.tabText(index).lower().replace(' ', '-')}")
-    _dialog().close()
-    yield lambda: _dialog() is None
+    top_dialog().close()
+    yield lambda: top_dialog() is None
 
 
 def _import(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
@@ -209,22 +200,22 @@ def _import(window: Any, scratch: Path, picture: Callable[[str], None]) -> Itera
 
     build_demo_patient(scratch / "dicom")
     window.patient_page.start_import()
-    yield lambda: _dialog() is not None
-    dialog = _dialog()
+    yield lambda: top_dialog() is not None
+    dialog = top_dialog()
     picture("import-empty")
     dialog.start_scan([scratch / "dicom"])
     yield dialog.import_button.isEnabled
     picture("import-preview")
     dialog.start_import()
-    yield lambda: _dialog() is None and window.patient_page.tree.model().rowCount() > 0
+    yield lambda: top_dialog() is None and window.patient_page.tree.model().rowCount() > 0
 
 
 def _backups(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
     """The backups dialog empty, with two backups, one found damaged; the check of the site."""
     care = window.care
     care.backup_action.trigger()
-    yield lambda: _dialog() is not None
-    dialog = _dialog()
+    yield lambda: top_dialog() is not None
+    dialog = top_dialog()
     picture("backups-empty")
     dialog.folder.setText(str(scratch / "backups"))
     for count in (1, 2):
@@ -241,176 +232,16 @@ def _backups(window: Any, scratch: Path, picture: Callable[[str], None]) -> Iter
     yield lambda: "damaged" in dialog.message.text
     picture("backup-damaged")
     dialog.reject()
-    yield lambda: _dialog() is None
+    yield lambda: top_dialog() is None
     care.choose_check()
-    yield lambda: _dialog() is not None
+    yield lambda: top_dialog() is not None
     picture("check-levels")
-    _dialog().submit()
-    yield lambda: _dialog() is not None
+    top_dialog().submit()
+    yield lambda: top_dialog() is not None
     picture("check-result")
-    _dialog().reject()
-    yield lambda: _dialog() is None and not window.session.jobs.active()
+    top_dialog().reject()
+    yield lambda: top_dialog() is None and not window.session.jobs.active()
     picture("patients-backed-up")
-
-
-def _new_plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    window.patient_page.start_new_plan()
-    yield lambda: _dialog() is not None
-    dialog = _dialog()
-    dialog.name.setText("Chest wall L")
-    dialog.dose.setText("50")
-    dialog.fractions.setText("25")
-    yield _always
-    picture("new-plan")
-    dialog.submit()
-    yield lambda: window.plan_page is not None
-
-
-def _tissue(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    """Materials of structures, the CT curve editor with a refused cell, the material library."""
-    workspace, panel = window.plan_page.workspace, window.plan_page.overrides
-    tabs.setCurrentWidget(panel)
-    for structure, material in (("Lung_L", "adipose"), ("PTV_Chestwall", "soft tissue")):
-        panel.structure.setCurrentText(structure)
-        panel.material.setCurrentText(material)
-        panel.assign.click()
-    yield lambda: workspace.dose.is_current and workspace.tissue_reviews.review is not None
-    picture("plan-overrides")
-    for action in (window.curves_action, window.materials_action):
-        action.trigger()
-        yield lambda: _dialog() is not None
-        if action is window.curves_action:
-            editor = _dialog().editor
-            editor.name.setText("Big bore 120 kV")
-            editor.scanner.setText("Big bore, room 2")
-            picture("curve-new")
-            editor.model.setData(editor.model.index(3, 2), "1.9")
-            _dialog().submit()
-            yield _always
-            picture("curve-refused")
-            editor.model.setData(editor.model.index(3, 2), "0.96")
-            _dialog().submit()
-            yield lambda: bool(window.session.library.curves)
-        yield _always
-        picture("curves" if action is window.curves_action else "materials")
-        _dialog().reject()
-        yield lambda: _dialog() is None
-    window.plan_page.prescription.curve.setCurrentIndex(0)
-    window.plan_page.prescription.curve.activated.emit(0)
-    yield lambda: workspace.dose.is_current
-    tabs.setCurrentWidget(window.plan_page.prescription)
-    yield _always
-    picture("plan-curve")
-    for _ in range(3):
-        workspace.undo()
-    yield lambda: workspace.dose.is_current
-
-
-def _monte_carlo(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    """Preview, final dose under way and done, its uncertainty as a map, the second check; on a coarse grid."""
-    import attrs
-
-    from ert.domain.plan import Algorithm
-
-    page = window.plan_page
-    workspace, engine = page.workspace, page.prescription.engine
-    spec = attrs.evolve(workspace.plan.dose_grid, spacing_cm=0.6)
-    workspace.apply("Coarse", lambda p: attrs.evolve(p, dose_grid=spec, uncertainty_pct=3.0))
-    tabs.setCurrentWidget(page.prescription)
-    engine.setCurrentIndex(engine.findData(Algorithm.MONTE_CARLO))
-    engine.activated.emit(0)
-    yield lambda: workspace.dose.status == "preview" and bool(workspace.shown_dvhs)
-    picture("monte-carlo-preview")
-    page.dose_bar.final.click()
-    yield lambda: workspace.dose.is_current or workspace.dose.preview.uncertainty_pct is not None
-    picture("monte-carlo-running")
-    yield lambda: workspace.dose.is_current and bool(workspace.evaluation.bands)
-    picture("monte-carlo-final")
-    page.actions_.uncertainty.trigger()
-    yield _always
-    picture("monte-carlo-uncertainty")
-    page.actions_.uncertainty.trigger()
-    workspace.save()
-    yield lambda: not workspace.is_dirty
-    page.show_second_check()
-    yield lambda: page.compare_window.comparison is not None
-    yield _always
-    picture("second-check")
-    page.compare_window.close()
-    for _ in range(2):
-        workspace.undo()
-    yield lambda: workspace.dose.is_current
-
-
-def _plan(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    from ert.domain.plan import with_beam
-    from ert.ui.dialogs import FaultDialog
-    from ert.ui.help_dialogs import show_keys
-
-    yield _always
-    picture("plan-empty")
-    workspace = window.plan_page.workspace
-    beam = workspace.tools.propose(workspace.plan, workspace.plan.prescription.target_number)
-    workspace.apply("Add beam", lambda plan: with_beam(plan, beam))
-    yield lambda: workspace.dose.is_current and bool(workspace.dvhs)
-    picture("plan")
-    tabs = window.plan_page._tabs  # noqa: SLF001 - a photographer may look behind the curtain
-    for index in range(1, tabs.count()):
-        tabs.setCurrentIndex(index)
-        yield _always
-        picture(f"plan-{tabs.tabText(index).lower()}")
-    yield from _tissue(window, tabs, picture)
-    yield from _monte_carlo(window, tabs, picture)
-    tabs.setCurrentIndex(0)
-    page = window.plan_page
-    page.state.set_crosshair((beam.isocentre_cm[0], beam.isocentre_cm[1] + 1.5, beam.isocentre_cm[2]))
-    page.points.add_button.click()
-    for panel, name in ((page.points, "points"), (page.monitor_units, "monitor-units")):
-        yield lambda: workspace.dose.is_current and bool(workspace.dvhs)
-        page.judgement.setCurrentWidget(panel)
-        yield _always
-        picture(f"plan-{name}")
-    page.judgement.setCurrentIndex(0)
-    from PySide6.QtCore import QTimer
-
-    QTimer.singleShot(0, window, lambda: show_keys(window))
-    yield lambda: _dialog() is not None
-    picture("keys")
-    _dialog().close()
-    yield lambda: _dialog() is None
-    fault = FaultDialog("F261124-0a1b2c", "ValueError", window)
-    fault.open()
-    yield lambda: _dialog() is not None
-    picture("fault")
-    fault.close()
-    saved: list[bool] = []
-    plan = workspace.plan
-    workspace.save(lambda: saved.append(True))
-    yield lambda: bool(saved)
-    window.back_to_patients()
-    yield lambda: window.plan_page is None
-    yield _always
-    picture("patients-with-plan")
-    yield from _sum(window, plan, picture)
-
-
-def _sum(window: Any, plan: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
-    """The plan and a copy of it added up."""
-    patients, session = window.patient_page, window.session
-    session.save_as_new(plan, "Boost")
-    patients.refresh(select_course=plan.course_id)
-    yield patients.sum_button.isEnabled
-    patients.start_sum()
-    yield lambda: _dialog() is not None
-    picture("sum-choice")
-    _dialog().submit()
-    yield lambda: getattr(patients, "sum_window", None) is not None
-    yield _always
-    shown = patients.sum_window
-    shown.resize(window.size())
-    yield _always
-    picture("sum")
-    shown.close()
 
 
 if __name__ == "__main__":
