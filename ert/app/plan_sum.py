@@ -22,6 +22,7 @@ from ert.domain.dvh import Dvh
 from ert.domain.identity import read_only
 from ert.domain.image import CtImage, DensityOverride
 from ert.domain.patient import Course, Patient
+from ert.domain.plan import Algorithm
 from ert.domain.record import StoredPlan
 from ert.domain.structure import PointOfInterest, StructureSet
 from ert.errors import InvalidPlan
@@ -157,7 +158,7 @@ def sum_plans(session: SiteSession, plan_ids: Sequence[str], ctx: JobContext) ->
         plan=_values(stored),
         dose=_state(total, grid, parts),
         dvhs=_histograms(structures, total, grid, ctx),
-        notes=_notes(parts),
+        notes=sum_notes(parts),
     )
 
 
@@ -244,7 +245,8 @@ def _histograms(
     return tuple(found)
 
 
-def _notes(parts: Sequence[SummedPlan]) -> tuple[str, ...]:
+def sum_notes(parts: Sequence[SummedPlan]) -> tuple[str, ...]:
+    """What must be known of a sum of these."""
     notes = [
         "Physical dose, added voxel by voxel: fractionation and time between plans are not accounted for.",
         "Beyond its own dose grid a plan adds nothing.",
@@ -254,4 +256,6 @@ def _notes(parts: Sequence[SummedPlan]) -> tuple[str, ...]:
         notes.append("The plans prescribe to different targets; 100 % is the sum of all their prescriptions.")
     if len({p.engine for p in parts}) > 1:
         notes.append("The plans were computed by different engines.")
+    if any(p.stored.plan.algorithm is Algorithm.MONTE_CARLO for p in parts):
+        notes.append("Monte Carlo doses scatter by the uncertainty named beside their engine; the sum's is not stated.")
     return tuple(notes)

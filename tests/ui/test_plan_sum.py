@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ert.app.jobs import JobContext
-from ert.app.plan_sum import sum_plans
-from ert.domain.plan import DoseTo
+from ert.app.plan_sum import sum_notes, sum_plans
+from ert.domain.plan import Algorithm, DoseTo
 from ert.errors import InvalidPlan
 from ert.ui.plan_sum_dialog import PlanSumDialog
 from tests.ui import real_site
@@ -62,6 +62,9 @@ def test_a_plan_and_its_twin_give_twice_the_dose_everywhere_shown(window, qtbot,
     np.testing.assert_array_equal(one.gy, two.gy)
     np.testing.assert_allclose(plan_sum.dose.plan_gy, 2 * one.gy, rtol=1e-6)
     assert plan_sum.plan.prescription.dose_gy == 100.0
+    assert not any("Monte Carlo" in note for note in plan_sum.notes)
+    noisy = attrs.evolve(two.stored, plan=attrs.evolve(two.stored.plan, algorithm=Algorithm.MONTE_CARLO))
+    assert any("uncertainty" in note for note in sum_notes((one, attrs.evolve(two, stored=noisy))))
 
     window.patient_page._show_sum(plan_sum)
     shown = window.patient_page.sum_window
