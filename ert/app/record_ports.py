@@ -17,7 +17,7 @@ class PatientAdministration(Protocol):
         """Every record, merged and inactive ones too, by name."""
 
     def was_changed(self, patient_id: str) -> bool:
-        """Whether a record was corrected, merged or put aside since it was made."""
+        """Whether a record's identity was ever corrected, or it is merged into another."""
 
     def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
         """Give a record another identity; `StaleRevision` if a colleague changed it since it was seen."""

@@ -17,6 +17,8 @@ from ert.storage import documents, schema
 from ert.storage.patient_records import document_cell, merged_rows, mrn_index, record_of
 from ert.storage.records import Records, Row
 
+_CORRECTED = "patient identity corrected"
+
 
 class PatientAdministration:
     """Changes records of patients (port ``PatientAdministration``)."""
@@ -32,10 +34,12 @@ class PatientAdministration:
         return tuple(sorted(found, key=lambda r: (r.patient.display_name.casefold(), r.patient.medical_record_number)))
 
     def was_changed(self, patient_id: str) -> bool:
-        """Return whether a record was corrected or merged, or put aside, since it was made."""
+        """Return whether a record's identity was ever corrected, or it is merged into another."""
+        history = schema.history
+        corrections = sa.select(sa.func.count()).where(history.c.record == patient_id, history.c.event == _CORRECTED)
         with self._records.database.read() as connection:
             row = self._records.row(connection, schema.patient, patient_id)
-        return int(row["rev"]) > 1
+            return row["merged_into"] is not None or int(connection.execute(corrections).scalar_one()) > 0
 
     def correct(self, seen: PatientRecord, patient: Patient, *, reason: str) -> PatientRecord:
         """Give a record another identity.
@@ -60,7 +64,7 @@ class PatientAdministration:
                     hint="If both are one person, merge them.",
                 )
             row = self._seen(connection, seen)
-            self._change(connection, row, after, "patient identity corrected", change, reason)
+            self._change(connection, row, after, _CORRECTED, change, reason)
         return self._reread(patient.id)
 
     def merge(self, source: PatientRecord, into: PatientRecord, *, reason: str) -> PatientRecord:

@@ -72,6 +72,23 @@ def test_an_identity_is_corrected_with_before_and_after(site, two):
     assert back.patient == seen.patient
 
 
+def test_only_a_correction_or_a_merge_changes_whose_ct_it_may_be(site, two):
+    """Exports give a CT another identity only then; putting a record aside and back says nothing of its person."""
+    changed, first, second = site.administration.was_changed, record(site, "4711"), record(site, "4712")
+    back = site.administration.set_active(
+        site.administration.set_active(first, is_active=False, reason="moved away"), is_active=True, reason="is back"
+    )
+    assert back.revision > first.revision
+    assert not changed(first.patient.id)
+    merged = site.administration.merge(second, back, reason="one person")
+    assert (changed(second.patient.id), changed(first.patient.id)) == (True, False)
+    site.administration.unmerge(merged, reason="two persons")
+    assert not changed(second.patient.id)
+    corrected = attrs.evolve(back.patient, family_name="Right")
+    site.administration.correct(record(site, "4711"), corrected, reason="slip at registration")
+    assert (changed(first.patient.id), changed(second.patient.id)) == (True, False)
+
+
 def test_a_record_number_stays_unique_whatever_its_spelling(site, two):
     seen = record(site, "4711")
     for number in ("4712", " 4712 "):
