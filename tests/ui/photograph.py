@@ -232,7 +232,7 @@ class Photographer:
         yield is_computed, 3.0
         self.shoot("13_goals")
         plan.show_tab(0)
-        plan.judgement.setCurrentIndex(1)
+        plan.judgement.setCurrentWidget(plan.monitor_units)
         yield (lambda: True), 0.4
         self.shoot("13_monitor_units")
         plan.judgement.setCurrentIndex(0)
@@ -297,7 +297,7 @@ class Photographer:
         yield (lambda: isinstance(workspace.save_error, StaleRevision)), 0.5
         self.shoot("21_not_saved")
         keeping.stored = stored
-        window.check_site()
+        window.care.check(4)
         yield (lambda: window.findChild(FindingsDialog) is not None), 0.5
         self.shoot("22_site_check")
         window.findChild(FindingsDialog).reject()
