@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "THIRD_PARTY_LICENSES"
-PROGRAM_EXTRAS = ("network", "keyring")
+PROGRAM_EXTRAS = ("network", "keyring", "server", "identity", "cluster")
 HEADER = """\
 Third-party packages that an installation of ERT contains, with the licence each states in its own metadata.
 Written by installer/licences.py from the installed packages; the full texts lie in .venv beside each package.
