@@ -230,6 +230,8 @@ class AccountRepository:
         except NotFound as exc:
             raise wrong_password() from exc
         is_by_provider = bool(self._unlocked.workstation_id)
+        if is_by_provider:
+            self._slots_since = user.slots_since
         if self._unlocked.slot_created < user.slots_since and not is_by_provider:
             raise wrong_password()
         if user.account.is_disabled:
