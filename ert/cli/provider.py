@@ -53,7 +53,8 @@ def _settings_of(service: IdentityService) -> ProviderSettings:
 
 
 def _described(settings: ProviderSettings) -> dict[str, Any]:
-    return attrs.asdict(settings) | {
+    fields = attrs.asdict(settings, filter=lambda field, _value: field.name != "ca_pem")
+    return fields | {
         "algorithm": settings.algorithm.value,
         "certificates": settings.ca_pem.count("BEGIN CERTIFICATE"),
     }
@@ -66,9 +67,7 @@ def _print(settings: ProviderSettings, *, as_json: bool) -> None:
     print_line(f"{settings.name}: {settings.issuer} ({'accepted' if settings.is_on else 'refused'})")
     print_line(f"Client id {settings.client_id}, {settings.algorithm.value}, scopes {' '.join(settings.scopes)}")
     own = settings.ca_pem.count("BEGIN CERTIFICATE")
-    print_line(
-        f"Trusts {f'{own} certificates kept in the site' if own else 'the certificates of the operating system'}"
-    )
+    print_line(f"Trusts {f'only what the site keeps ({own})' if own else 'the certificates of the operating system'}")
     print_line(f"A sign-in lasts {settings.grace_hours} h while the provider cannot be reached")
 
 

@@ -237,7 +237,10 @@ CHECKS = (
     Check(name="access token", holds=_access_token, fault="belongs to another access token"),
     Check(name="authenticated", holds=_authenticated, fault="does not say that the person signed in just now"),
 )
-_OF_CLOCKS = frozenset({"expired", "future", "not yet", "authenticated"})
+_CLOCK = "Compare the clock of this computer with the provider's, then sign in again."
+_HINTS = dict.fromkeys(("expired", "future", "not yet", "authenticated"), _CLOCK) | {
+    "same person": "Sign in as the person named here; somebody else chooses 'another user'."
+}
 
 
 @frozen
@@ -272,9 +275,9 @@ class Validator:
             except (ValueError, TypeError, KeyError, IndexError, OverflowError):
                 does_hold = False
             if not does_hold:
-                hint = "Sign in again; if it comes back, have an administrator look at the provider."
-                if check.name in _OF_CLOCKS:
-                    hint = "Compare the clock of this computer with the provider's, then sign in again."
+                hint = _HINTS.get(
+                    check.name, "Sign in again; if it comes back, have an administrator look at the provider."
+                )
                 raise IdentityRefused(
                     f"The token of the provider {check.fault}; nobody was signed in.", hint=hint, detail=check.name
                 )

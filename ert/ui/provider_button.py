@@ -34,11 +34,11 @@ class ProviderButton(QWidget):
         super().__init__(parent)
         self._name, self._link = "", ""
         self._job: Job[Any] | None = None
-        self.button = push_button("Sign in", "open", "Sign in in the browser")
+        self.button = push_button("Sign in", "patient", "Sign in in the browser")
         self.button.setAutoDefault(False)
         self.waiting = text_label()
         self.waiting.setWordWrap(True)
-        self.about = dim_label("The page is open in this computer's browser. Come back here when it says so.")
+        self.about = dim_label("Finish in the browser of this computer, then come back here.")
         self.copy = push_button("Copy address", "copy", "Copy the address, in case no browser opened")
         self.cancel = push_button("Cancel", "cancel", "Do not sign in")
         for button in (self.copy, self.cancel):

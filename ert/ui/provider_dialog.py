@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -38,6 +39,7 @@ _ABOUT_WORKSTATIONS = (
     "Who signs in through a provider types no password that could open the site's keys. An enrolled workstation keeps "
     "a key in the key store of its operating system instead, for the user of the operating system who enrols it."
 )
+_TABLE_HEIGHT_PX = 92
 _NO_CLIENT = "This installation cannot talk to a provider: install ERT with its extra 'identity'."
 
 
@@ -96,7 +98,7 @@ class ProviderDialog(QDialog):
         row.addWidget(self.test)
         row.addWidget(self.save)
         layout = QVBoxLayout(group)
-        layout.addWidget(dim_label(_ABOUT))
+        layout.addWidget(_two_lines(_ABOUT))
         layout.addWidget(self.form)
         layout.addLayout(row)
         return group
@@ -110,7 +112,7 @@ class ProviderDialog(QDialog):
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        table.setMinimumHeight(110)
+        table.setFixedHeight(_TABLE_HEIGHT_PX)
         header = table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
@@ -119,7 +121,7 @@ class ProviderDialog(QDialog):
         row.addStretch(1)
         row.addWidget(self.remove)
         layout = QVBoxLayout(group)
-        layout.addWidget(dim_label(_ABOUT_WORKSTATIONS))
+        layout.addWidget(_two_lines(_ABOUT_WORKSTATIONS))
         layout.addWidget(table)
         layout.addLayout(row)
         return group
@@ -240,3 +242,10 @@ class ProviderDialog(QDialog):
         self._is_busy = False
         self._enable()
         self.message.show_error(sentence_of(error))
+
+
+def _two_lines(text: str) -> QLabel:
+    """Secondary text; Qt gives one that wraps the height of one line, and takes the second from the fields."""
+    label = dim_label(text)
+    label.setMinimumHeight(2 * label.fontMetrics().lineSpacing() + 4)
+    return label

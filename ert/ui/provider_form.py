@@ -52,13 +52,13 @@ class ProviderForm(QWidget):
         trust.addWidget(self.ca_clear)
         last = QHBoxLayout()
         last.addWidget(self.grace)
-        last.addWidget(dim_label("Work goes on while it is silent; releases and administration do not."), 1)
+        last.addWidget(dim_label("Planning goes on meanwhile; releases and administration wait."), 1)
         signed = QHBoxLayout()
         signed.addWidget(self.algorithm)
         signed.addWidget(dim_label("Others are refused, whatever a token says of itself."), 1)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(8)
+        form.setVerticalSpacing(6)
         form.addRow("", self.is_on)
         form.addRow("Name on the button", self.name)
         form.addRow("Issuer", self.issuer)
@@ -75,6 +75,7 @@ class ProviderForm(QWidget):
         self.algorithm.currentIndexChanged.connect(lambda _index: self.changed.emit())
         for line in (self.name, self.issuer, self.client_id, self.scopes, self.user_claim, self.grace):
             line.textChanged.connect(lambda _text: self.changed.emit())
+        self.setMinimumHeight(self.sizeHint().height())  # texts that wrap beside it must not take it
 
     def fill(self, settings: ProviderSettings | None) -> None:
         """Show settings; what most providers want where there are none."""

@@ -159,7 +159,9 @@ class SignInPage(QWidget):
     def _form(self) -> QVBoxLayout:
         title = text_label("Sign in")
         title.setObjectName("pageTitle")
-        form = QFormLayout()
+        fields = QWidget()
+        form = QFormLayout(fields)
+        form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(10)
         form.addRow("Site", folder_row(self.site, "Folder of the site", self))
         form.addRow("User", self.user)
@@ -172,7 +174,8 @@ class SignInPage(QWidget):
         column = QVBoxLayout()
         column.addWidget(title)
         column.addSpacing(10)
-        column.addLayout(form)
+        column.addWidget(fields)
+        fields.setMinimumHeight(fields.sizeHint().height() + 8)  # a long message must not take it
         column.addSpacing(6)
         column.addWidget(self.message)
         column.addWidget(self.provider)

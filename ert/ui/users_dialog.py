@@ -361,8 +361,8 @@ def _state(account: Account, people: People) -> str:
     if account.must_change_password:
         return "One-time password: to be changed at the next sign-in"
     if account.id in people.subjects:
-        way = "with a password too" if account.id in people.with_password else "without a password here"
-        return f"Enabled, {people.provider}: signs in through the provider, {way}"
+        way = "or with a password" if account.id in people.with_password else "no password here"
+        return f"Enabled, {people.provider}: {way}"
     if account.id not in people.with_password and people.with_password:
         return "No way to sign in: give a subject, or reset the password"
     return "Enabled"

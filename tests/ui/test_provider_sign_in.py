@@ -323,14 +323,14 @@ def test_an_administrator_sets_it_up_in_the_windows(start, provider, tmp_path, q
     users.form.changed.emit()
     users.submit()
     qtbot.waitUntil(lambda: users._people.subjects != {} and not users._is_busy, timeout=20_000)
-    assert users.state.text() == "Enabled, Clinic ID: signs in through the provider, with a password too"
+    assert users.state.text() == "Enabled, Clinic ID: or with a password"
     users.begin_new()
     users.form.name.setText("a.bauer")
     users.form.subject.setText(SUBJECT)
     users.submit()
     qtbot.waitUntil(lambda: users.table.rowCount() == 2 and not users._is_busy, timeout=20_000)
     assert users._secret_box.isHidden()
-    assert "without a password here" in users.state.text()
+    assert "no password here" in users.state.text()
     users.begin_new()
     users.form.name.setText("eve")
     users.form.subject.setText(SUBJECT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 import time
@@ -9,6 +10,7 @@ import time
 import attrs
 import pytest
 
+from ert import logs
 from ert.domain.account import Grant
 from ert.domain.provider import Identity, SigningAlgorithm, WayIn
 from ert.errors import Cancelled, ErtError, IdentityRefused, NetworkDown, Refused, SignInExpired
@@ -476,3 +478,28 @@ def test_only_the_same_person_signs_in_again(provider, client, way):
     with pytest.raises(IdentityRefused) as refused:
         sign_in(client, way, subject=SUBJECT)
     assert refused.value.detail == "same person"
+
+
+def test_nothing_of_a_sign_in_is_written_into_logs_or_the_site(provider, sites, path, store, tmp_path):
+    folder = tmp_path / "log"
+    logs.start(folder)
+    client = OidcClient(store, browser=provider.browser)
+    try:
+        administer(sites, path, lambda site: ready(site, provider.settings()))
+        way = sites.way_in(path)
+        sites.open_as(path, sign_in(client, way).identity).close()
+        client.renew(way, SUBJECT)
+        provider.faults(claims={"nonce": "replayed-nonce"})
+        with pytest.raises(IdentityRefused):
+            sign_in(client, way)
+        logging.getLogger("ert.test").error("after all", exc_info=Refused(f"The provider knows '{NAME}'."))
+    finally:
+        logs.stop()
+    secrets = {SUBJECT, NAME, "replayed-nonce"}
+    secrets |= {value for asked in provider.seen["authorize"] for value in (asked["state"], asked["nonce"])}
+    secrets |= {part for entry in store.kept.values() for part in entry.split()[-1:]}
+    assert len(secrets) == 9
+    written = [p for p in [*folder.rglob("*"), *path.rglob("*"), *(tmp_path / "anchors").rglob("*")] if p.is_file()]
+    assert any(p.stat().st_size for p in folder.rglob("*"))
+    found = [(p.name, s) for p in written for s in secrets if s.encode() in p.read_bytes()]
+    assert found == []
