@@ -316,6 +316,9 @@ class SiteGateway(Protocol):
     def caches(self, path: Path) -> CacheFolders:
         """Where doses of a site are cached, without opening it."""
 
+    def is_enrolled(self, path: Path) -> bool:
+        """Whether this workstation's key store opens the site; from any thread, may wait for the store's password."""
+
     def way_in(self, path: Path) -> WayIn | None:
         """The provider people may sign in through on this workstation; None if there is none."""
 

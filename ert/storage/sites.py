@@ -8,7 +8,7 @@ from attrs import evolve
 
 from ert.domain.backup import Progress
 from ert.domain.provider import Identity, WayIn
-from ert.errors import IdentityRefused, SchemaTooOld
+from ert.errors import IdentityRefused, Refused, SchemaTooOld
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import Attempts
 from ert.storage.caches import SiteCacheFolders
@@ -95,6 +95,18 @@ class Sites:
         unlocked = unlock_with_password(path, login=user_name, password=password, attempts=attempts)
         return _signed_in(self._opened(path, unlocked, accept_restore_reason), unlocked)
 
+    def is_enrolled(self, path: Path) -> bool:
+        """Whether this workstation's key store opens a site; from any thread, for it may wait for the store's password.
+
+        Raises
+        ------
+        KeyStoreFailed
+            A workstation is enrolled at the site, but the key store of this one cannot be asked.
+        NotASite, SchemaTooNew, StorageFailed
+            The site's key files cannot be read.
+        """
+        return self.is_site(path) and workstation_slot(path, self._options.key_store) is not None
+
     def way_in(self, path: Path) -> WayIn | None:
         """Return the provider people may sign in through on this workstation; None if there is none.
 
@@ -102,10 +114,12 @@ class Sites:
         ------
         KeyStoreFailed
             A workstation is enrolled at the site, but the key store of this one cannot be asked.
+        Refused
+            The site has to be brought up to date first: nobody's looking does that.
         NotASite, BadTag, SchemaTooNew, AuditBroken, StorageFailed, DatabaseBusy
             The site cannot be looked at.
         """
-        if not self.is_site(path) or workstation_slot(path, self._options.key_store) is None:
+        if not self.is_enrolled(path):
             return None
         site = self._by_workstation(path)
         try:
@@ -142,7 +156,19 @@ class Sites:
         return _signed_in(self._opened(path, unlocked), unlocked, way=f"through {settings.name}")
 
     def _by_workstation(self, path: Path) -> Site:
-        return self._opened(path, self._by_workstation_keys(path, ""))
+        unlocked = self._by_workstation_keys(path, "")
+        try:
+            return Site(path, unlocked, self._options)
+        except SchemaTooOld as error:
+            unlocked.vault.close()
+            raise Refused(
+                "This site is brought up to date by the first sign-in with a password; until then nobody signs in "
+                "through the provider.",
+                hint="Have an administrator sign in with a password.",
+            ) from error
+        except BaseException:
+            unlocked.vault.close()
+            raise
 
     def _by_workstation_keys(self, path: Path, user_id: str) -> Unlocked:
         return evolve(unlock_with_workstation(path, self._options.key_store), user_id=user_id, kdf=self._kdf)

@@ -251,9 +251,15 @@ class SignInPage(QWidget):
         self._show_way(None, "")
         if not text:
             return
-        self._jobs.submit(
+        path, gateway, jobs = Path(text), self._gateway, self._jobs
+
+        def look(_ctx: JobContext) -> WayIn | None:
+            # The key store may ask for its own password: nothing else may wait behind that.
+            return jobs.call(Lane.DB, lambda: gateway.way_in(path)) if gateway.is_enrolled(path) else None
+
+        jobs.submit(
             Lane.IO,
-            lambda _ctx: self._jobs.call(Lane.DB, lambda: self._gateway.way_in(Path(text))),
+            look,
             title="Looking how to sign in",
             can_stop=False,
             on_done=lambda way: self._found(text, way, ""),

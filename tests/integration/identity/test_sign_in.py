@@ -503,3 +503,16 @@ def test_nothing_of_a_sign_in_is_written_into_logs_or_the_site(provider, sites, 
     assert any(p.stat().st_size for p in folder.rglob("*"))
     found = [(p.name, s) for p in written for s in secrets if s.encode() in p.read_bytes()]
     assert found == []
+
+
+def test_a_provider_that_died_is_no_answer_and_costs_nothing(store, tmp_path):
+    with running_provider(tmp_path / "first") as first:
+        way = WayIn(site_id="site-1", settings=first.settings())
+        client = OidcClient(store, browser=first.browser)
+        sign_in(client, way)
+    kept = dict(store.kept)
+    with pytest.raises(NetworkDown, match="cannot be reached"):
+        client.renew(way, SUBJECT)
+    with pytest.raises(NetworkDown, match="cannot be reached"):
+        sign_in(client, way)
+    assert store.kept == kept  # the grace goes on: what renewing takes is still there

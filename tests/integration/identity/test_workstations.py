@@ -246,3 +246,14 @@ def test_settings_that_could_not_work_are_refused(change, words):
     given = {"name": "Clinic ID", "issuer": "https://id.example", "client_id": "ert"}
     with pytest.raises(InvalidSite, match=words):
         ProviderSettings(**given | change)
+
+
+def test_looking_brings_no_site_up_to_date(enrolled, path, store, monkeypatch):
+    from ert.storage import schema
+
+    monkeypatch.setattr(schema, "SCHEMA_VERSION", schema.SCHEMA_VERSION + 1)
+    before = (path / "site.db").read_bytes()
+    for use in (lambda: gateway(store).way_in(path), lambda: gateway(store).open_as(path, WHO)):
+        with pytest.raises(Refused, match="brought up to date by the first sign-in with a password"):
+            use()
+    assert (path / "site.db").read_bytes() == before
