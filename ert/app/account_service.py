@@ -36,6 +36,10 @@ class Vouching(Protocol):
     def is_silent(self) -> bool:
         """Whether the provider could not be asked the last time."""
 
+    @property
+    def is_over(self) -> bool:
+        """Whether only signing in again goes on."""
+
     def validate(self) -> None:
         """Ask it; raises `SignInExpired`."""
 
@@ -122,9 +126,16 @@ class AccountService:
         return account
 
     def confirm_password(self, password: str) -> None:
-        """Check one's own password, whatever the database is busy with; raises `WrongKey`, `SignInLocked`."""
+        """Check one's own password, whatever the database is busy with; raises `WrongKey`, `SignInLocked`.
+
+        A session the provider no longer vouches for is one of the password from then on, as if it had begun with it.
+        """
         self._store.confirm_password(password)
         self._confirmed_s = self._clock()
+        if self.provider is not None and self.provider.is_over:
+            ended, self.provider = self.provider, None
+            self._store.set_vouched_for(is_vouched_for=True)
+            ended.end()
 
     def confirm_with_provider(self, ctx: JobContext, on_link: Callable[[str], None]) -> None:
         """Have who is signed in sign in anew at the provider; raises as `IdentityClient.sign_in`."""

@@ -40,7 +40,7 @@ class ProviderSession:
     ) -> None:
         self._client, self._way, self._clock = client, way, clock
         self._lock = threading.Lock()  # the timer and the lock screen may ask at once
-        self._is_over = False
+        self._is_over, self._is_left = False, False
         self._accept(signed_in)
 
     def _accept(self, signed_in: SignedIn) -> None:
@@ -87,12 +87,15 @@ class ProviderSession:
                 raise self._ended(error.sentence) from error
             else:
                 self._accept(renewed)
+                if self._is_left:  # meanwhile: what was just kept must not stay behind
+                    self._forget()
 
     def _outlast(self, error: NetworkDown) -> None:
         grace_h = self._way.settings.grace_hours
         if self._clock() - self._validated_s >= grace_h * _HOUR_S:
+            hours = "an hour" if grace_h == 1 else f"{grace_h} hours"
             raise self._ended(
-                f"{self.provider_name} could not be reached for {grace_h} hours."
+                f"{self.provider_name} could not be reached for {hours}."
                 if grace_h
                 else f"{self.provider_name} cannot be reached, and this site allows no grace."
             ) from error
@@ -106,10 +109,12 @@ class ProviderSession:
             self._accept(signed_in)
 
     def end(self) -> None:
-        """Forget what renewing takes: the session is over."""
-        with self._lock:
-            self._is_over = True
-            self._client.forget(self._way, self._signed_in.identity.subject)
+        """Forget what renewing takes: the session is over. Waits for nothing: a window that closes must not."""
+        self._is_left = self._is_over = True
+        self._forget()
+
+    def _forget(self) -> None:
+        self._client.forget(self._way, self._signed_in.identity.subject)
 
     def _ended(self, sentence: str) -> SignInExpired:
         self._is_over = True

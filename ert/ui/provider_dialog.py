@@ -32,8 +32,8 @@ from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button
 T = TypeVar("T")
 _COLUMNS = ("Workstation", "Enrolled", "By", "")
 _ABOUT = (
-    "People sign in with the clinic's own accounts, in the browser. A person has to be somebody here first: give the "
-    "subject to an account in Site → Users…. Nobody is added by signing in."
+    "People sign in with the clinic's own accounts, in the browser. A person has to be somebody here first: an "
+    "administrator gives the subject to an account, in the list of users. Nobody is added by signing in."
 )
 _ABOUT_WORKSTATIONS = (
     "Who signs in through a provider types no password that could open the site's keys. An enrolled workstation keeps "

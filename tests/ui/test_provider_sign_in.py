@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 import attrs
 import pytest
@@ -354,3 +355,31 @@ def test_an_administrator_without_a_password_confirms_through_the_provider(start
     qtbot.waitUntil(lambda: bool(done), timeout=20_000)
     assert not accounts.needs_confirmation
     assert len(provider.seen["authorize"]) == 2
+
+
+def test_who_also_has_a_password_goes_on_with_it_when_the_provider_ends_the_session(start, provider, qtbot):
+    window = start()
+    site = window.gateway.open(Path(window.sign_in.site.text()), user_name=real_site.USER, password=real_site.PASSWORD)
+    site.identities.link(site.account.id, "meitner-1")
+    site.close()
+    provider.control(person={"sub": "meitner-1"})
+    window.sign_in.provider.button.click()
+    qtbot.waitUntil(lambda: window.session is not None, timeout=20_000)
+    assert window.session.user_name == real_site.USER
+    assert window.session.accounts.has_password
+    provider.control(revoke=True)
+    window.control.watch.revalidate()
+    qtbot.waitUntil(lambda: window.control.is_locked, timeout=20_000)
+    screen = window.control.screen
+    assert not screen.password.isHidden()
+    assert not screen.provider.isHidden()
+    screen.password.setText(real_site.PASSWORD)
+    screen.submit()
+    qtbot.waitUntil(lambda: not window.control.is_locked, timeout=20_000)
+    window.control.watch.revalidate()
+    real_site.settle(window._jobs, qtbot)
+    assert not window.control.is_locked
+    assert "administer" in {right.value for right in window.session.account.rights}
+    assert not [name for name in window.store.kept if name.startswith("refresh")]
+    window.control.lock("Locked by hand.")
+    assert window.control.screen.provider.isHidden()
