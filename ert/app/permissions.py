@@ -36,6 +36,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "SiteSession.save_as_new": (Right.PLAN, "save a plan"),
     "SiteSession.add_machine": (Right.CONFIGURE, "add a machine"),
     "SiteSession.configure_machine": (Right.CONFIGURE, "change a machine"),
+    "SiteMachines.add": (Right.CONFIGURE, "add a machine"),
+    "SiteMachines.configure": (Right.CONFIGURE, "change a machine"),
     "SiteSession.export_machine": (Right.CONFIGURE, "export a machine"),
     "SiteSession.keep_edits": (Right.OWN_SESSION, "keep unsaved edits"),
     "SiteSession.close": (Right.OWN_SESSION, "sign out"),
@@ -114,6 +116,11 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "BackupService.standing": (Right.VIEW, "look at backups"),
     "BackupService.cancel": (Right.OWN_SESSION, "stop a backup"),
     "BackupService.stop": (Right.OWN_SESSION, "stop a backup"),
+    # files of no record: old enough that nobody can need them, and a month in the trash
+    "Housekeeping.sweep_if_due": (Right.VIEW, "clear away unused files"),
+    "Housekeeping.sweep": (Right.CONFIGURE, "clear away unused files"),
+    "Housekeeping.cancel": (Right.OWN_SESSION, "stop clearing away unused files"),
+    "Housekeeping.stop": (Right.OWN_SESSION, "stop clearing away unused files"),
     # patients' records
     "RecordsService.records": (Right.VIEW, "look at patients"),
     "RecordsService.record": (Right.VIEW, "look at a patient"),

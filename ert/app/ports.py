@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.people_ports import ActivityLog, DraftStore, People
-from ert.app.record_ports import PatientAdministration, SiteKeys
+from ert.app.record_ports import ExclusiveLocks, PatientAdministration, SiteKeys
 from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
@@ -23,6 +23,7 @@ from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPla
 from ert.domain.release import MachineRelease
 from ert.domain.second_check import KeptSecondCheck, SecondCheck
 from ert.domain.structure import StructureSet
+from ert.domain.sweep import Swept
 from ert.settings import CacheSettings
 
 T = TypeVar("T")
@@ -270,6 +271,10 @@ class SiteStore(Protocol):
         """Releases of machine packages."""
 
     @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+
+    @property
     def keys(self) -> SiteKeys:
         """Its keys, to be renewed."""
 
@@ -300,6 +305,12 @@ class SiteStore(Protocol):
 
     def backups(self, folder: Path) -> BackupShelf:
         """The backups of this site in a folder; to be used by any one thread."""
+
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day."""
+
+    def sweep(self, *, progress: Progress) -> Swept:
+        """Clear away files of no record, older than a day; from any thread. `LockHeld` while a backup is made."""
 
     def close(self) -> None:
         """Close and forget the keys."""

@@ -32,6 +32,27 @@ class PatientAdministration(Protocol):
         """Hide a record from lists, or show it again."""
 
 
+class LockLease(Protocol):
+    """An exclusive lock somebody has."""
+
+    @property
+    def token(self) -> int:
+        """Number of its taking; a later one is higher."""
+
+
+class ExclusiveLocks(Protocol):
+    """What only one may do at a time at a site; each `take` raises `LockHeld` with who, where and since when."""
+
+    def take_machines(self, *, doing: str) -> LockLease:
+        """Lock machine packages, configurations and releases; ``doing`` as in "NAME is …"."""
+
+    def take_plan(self, plan_id: str, *, doing: str) -> LockLease:
+        """Lock one plan: nobody else saves it meanwhile."""
+
+    def release(self, lease: Any) -> None:  # noqa: ANN401 - what `take_…` returned, opaque here
+        """Give a lock back; never raises, one that cannot be given back runs out by itself."""
+
+
 class PendingCode(Protocol):
     """A recovery code that does not count before it was typed back."""
 

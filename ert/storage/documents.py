@@ -41,6 +41,7 @@ VERSIONS: Mapping[str, int] = {
     "change": 1,
     "draft": 1,
     "presence": 1,
+    "exclusive_lock": 1,
 }
 
 

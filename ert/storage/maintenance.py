@@ -16,7 +16,7 @@ from ert.storage.attempts import Attempts
 from ert.storage.backup_folder import BackupFolder, unlock_backups
 from ert.storage.blobs import DATA
 from ert.storage.check import Checked, check_site
-from ert.storage.check_files import blocker, referenced_paths
+from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.opening import DATABASE
 from ert.storage.presence import hold
@@ -24,6 +24,7 @@ from ert.storage.records import Records
 from ert.storage.restore import activate, restore
 from ert.storage.sites import Sites
 from ert.storage.store_file import FILE_NAME
+from ert.storage.sweep import quarantine
 from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
 
 _MARKS = (FILE_NAME, DATABASE, KEYS, DATA)
@@ -180,7 +181,7 @@ class SiteCare:
             )
             findings = [*_opening_findings(records, unlocked), *check_site(checked, level=level, progress=progress)]
             if is_quarantining:
-                findings += _quarantined(site, records)
+                findings += _quarantined(site, records, progress)
         finally:
             database.close()
         return tuple(findings)
@@ -204,13 +205,13 @@ def _opening_findings(records: Records, unlocked: Unlocked) -> Iterator[Finding]
         )
 
 
-def _quarantined(site: Path, records: Records) -> Iterator[Finding]:
-    for path in records.blobs.quarantine(referenced_paths(records)):
+def _quarantined(site: Path, records: Records, progress: Progress) -> Iterator[Finding]:
+    for name in quarantine(records, site, progress):
         yield Finding(
             severity=Severity.NOTE,
             code="CHECK-QUARANTINED",
             sentence="A file that belongs to no record was moved to quarantine/.",
-            subject=path.relative_to(site).as_posix(),
+            subject=name,
         )
 
 

@@ -18,6 +18,7 @@ from ert.domain.identity import new_id
 from ert.domain.record import Finding, Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, NotASite, Refused, SchemaTooNew
 from ert.storage import backup_format as form
+from ert.storage import schema
 from ert.storage.anchors import Anchors
 from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated
@@ -25,8 +26,9 @@ from ert.storage.audit import Head, write_meta
 from ert.storage.backup import copy_verified, no_progress
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.blobs import DATA, TMP, TRASH
-from ert.storage.check import Checked, check_site
+from ert.storage.check import Checked, check_site, present_tables
 from ert.storage.database import Database
+from ert.storage.exclusive import release_all
 from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import Records
@@ -152,6 +154,8 @@ def _mark_and_check(
         store = attrs.evolve(unlocked.store, epoch=unlocked.store.epoch + 1)
         with database.write() as connection:
             write_meta(connection, records.guard, records.trail.read_meta(connection) | {"epoch": store.epoch})
+            if schema.exclusive_lock.name in present_tables(connection):
+                release_all(records, connection)  # who held them works in the site itself
             change = {"backup": manifest.backup_id, "made": manifest.created_utc}
             records.trail.append(connection, RESTORED, record=store.store_id, change=change)
         replace_file(building / FILE_NAME, store.to_json(unlocked.vault), tmp_folder=building / TMP)

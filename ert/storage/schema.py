@@ -12,8 +12,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 6
-MIGRATION_HEAD = "0006"
+SCHEMA_VERSION = 7
+MIGRATION_HEAD = "0007"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -153,6 +153,14 @@ ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
 machine_release, machine_release_revision = _library("machine_release")
 
+exclusive_lock = _record(
+    "exclusive_lock",
+    Column("scope", Text, nullable=False, unique=True),
+    Column("token", Integer, nullable=False),
+    Column("is_held", Integer, nullable=False),
+    _cell("document_ct"),
+)
+
 file = _record(
     "file",
     Column("owner_table", Text, nullable=False),
@@ -207,5 +215,6 @@ RECORD_TABLES = (
     material_revision,
     machine_release,
     machine_release_revision,
+    exclusive_lock,
     file,
 )

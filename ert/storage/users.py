@@ -116,6 +116,12 @@ def user_names(records: Records) -> dict[str, str]:
     return {row["uuid"]: _name(records, row) for row in rows}
 
 
+def user_name(records: Records, connection: sa.Connection, user_id: str) -> str:
+    """Return the name of one user within a transaction; "" if there is none."""
+    rows = records.rows(connection, schema.user, schema.user.c.uuid == user_id)
+    return _name(records, rows[0]) if rows else ""
+
+
 def _name(records: Records, row: dict[str, Any]) -> str:
     cell = records.guard.decrypt(row["login_ct"], table="user", row_id=row["uuid"], column="login_ct")
     return cell.decode("utf-8")

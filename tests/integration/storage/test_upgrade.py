@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy as sa
 
 from ert.errors import AuditBroken, BadTag, DiskFull, NotASite, SchemaTooOld
-from ert.storage import migrate, schema, upgrade
+from ert.storage import schema, upgrade
 from ert.storage.assembly import DATABASE
 from ert.storage.database import Database
 from ert.storage.opening import Access
@@ -24,9 +24,7 @@ def old_template(tmp_path_factory):
     """A site with every kind of record, its database made by migration 0001 alone."""
     root = tmp_path_factory.mktemp("old") / "site"
     with pytest.MonkeyPatch.context() as patch:
-        for place in (schema, migrate.schema):
-            patch.setattr(place, "SCHEMA_VERSION", 1)
-            patch.setattr(place, "MIGRATION_HEAD", "0001")
+        samples.as_first_version(patch)
         samples.make_site(root)
         site = samples.open_site(root)
         course = samples.import_one(site)
@@ -57,7 +55,7 @@ def everything(path, access) -> dict:
     import attrs
 
     database = Database(attrs.evolve(access, path=path), may_migrate=True)
-    later = {"ct_curve", "material", "machine_release"}
+    later = {"ct_curve", "material", "machine_release", "exclusive_lock"}
     tables = [t for t in schema.metadata.sorted_tables if t.name.removesuffix("_revision") not in later]
     try:
         with database.read() as connection:

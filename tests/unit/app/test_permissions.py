@@ -28,6 +28,7 @@ ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record PlanKeeping.edited PlanKeeping.close
+Housekeeping.cancel Housekeeping.stop
 """
 PLANNERS = """
 SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
@@ -41,7 +42,7 @@ sum_plans export_source write_export export_plan plan_report finished_report wri
 TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history TissueLibrary.starting_curve
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
 ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
-BackupService.make BackupService.backups BackupService.verify BackupService.standing
+BackupService.make BackupService.backups BackupService.verify BackupService.standing Housekeeping.sweep_if_due
 SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_identity
 RecordsService.records RecordsService.record RecordsService.set_active RecordsService.anonymised_copy
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
@@ -49,7 +50,8 @@ PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan Plan
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
 """
 FACILITY = """
-SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
+SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine Housekeeping.sweep
+SiteMachines.add SiteMachines.configure
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
