@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ert.domain.account import Right
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.record import Finding, Severity
-from ert.errors import AuditBroken, BadTag, NotASite, SchemaTooNew, WrongKey
+from ert.errors import AuditBroken, BadTag, NotASite, Refused, SchemaTooNew, WrongKey
 from ert.storage import schema
 from ert.storage.anchors import Anchors
 from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
@@ -26,6 +27,7 @@ from ert.storage.sites import Sites
 from ert.storage.store_file import FILE_NAME
 from ert.storage.sweep import quarantine
 from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
+from ert.storage.users import need_right, read_user
 
 _MARKS = (FILE_NAME, DATABASE, KEYS, DATA)
 
@@ -71,6 +73,8 @@ class SiteCare:
         ------
         WrongKey
             User or password are wrong.
+        NotPermitted
+            Files were to be moved, and the account lacks the feature Facility Configuration.
         DatabaseBusy
             It is locked by somebody else.
         NotASite, SchemaTooNew, StorageFailed
@@ -112,10 +116,22 @@ class SiteCare:
             return chosen, found.verify(chosen, level=level, progress=progress)
 
     def prune(self, folder: Path, rule: Retention, *, user_name: str, password: str, progress: Progress) -> Pruned:
-        """Remove the backups that a rule does not keep (`BackupFolder.prune`)."""
+        """Remove the backups that a rule does not keep (`BackupFolder.prune`).
+
+        It takes the feature Facility Configuration, as the newest good backup has the account: the site itself need
+        not be there.
+
+        Raises
+        ------
+        NotPermitted
+            The account lacks it; nothing was removed.
+        """
         unlocked = unlock_backups(folder, login=user_name, password=password)
         with _closing_keys(unlocked):
-            return BackupFolder(folder, unlocked).prune(rule, progress)
+            shelf = BackupFolder(folder, unlocked)
+            if not rule.is_empty:
+                need_right(shelf.account(unlocked.user_id), Right.CONFIGURE, "Removing backups")
+            return shelf.prune(rule, progress)
 
     def restore(
         self,
@@ -172,6 +188,8 @@ class SiteCare:
             return (blocker("CHECK-DATABASE", exc.sentence, exc.detail),)
         try:
             records = make_records(site, unlocked, self._options, database)
+            if is_quarantining:
+                _expect_quarantine(records, unlocked)
             checked = Checked(
                 root=site,
                 access=access,
@@ -203,6 +221,18 @@ def _opening_findings(records: Records, unlocked: Unlocked) -> Iterator[Finding]
             sentence="An older version of the program wrote this database; opening the site brings it up to date.",
             subject=f"version {version}",
         )
+
+
+def _expect_quarantine(records: Records, unlocked: Unlocked) -> None:
+    with records.database.read() as connection:
+        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+        if version < schema.SCHEMA_VERSION:
+            raise Refused(
+                "An older version of the program wrote this database; no file was moved.",
+                hint="Sign in to the site once, which brings it up to date, then check again.",
+            )
+        account = read_user(records, connection, unlocked.user_id).account
+    need_right(account, Right.CONFIGURE, "Moving files to quarantine")
 
 
 def _quarantined(site: Path, records: Records, progress: Progress) -> Iterator[Finding]:
