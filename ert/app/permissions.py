@@ -142,6 +142,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "AccountService.reset_password": (Right.ADMINISTER, "reset a password"),
     "AccountService.disable": (Right.ADMINISTER, "disable a user"),
     "AccountService.enable": (Right.ADMINISTER, "enable a user"),
+    "AccountService.set_password_rule": (Right.ADMINISTER, "change the password rule"),
+    "AccountService.password_rule": (Right.OWN_SESSION, "look at the password rule"),
     "AccountService.change_own_password": (Right.OWN_SESSION, "change your password"),
     "AccountService.confirm_password": (Right.OWN_SESSION, "confirm your password"),
     "AccountService.revalidate": (Right.OWN_SESSION, "look at your own account"),

@@ -8,14 +8,14 @@ from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.people_ports import ActivityLog, DraftStore, People
-from ert.app.record_ports import ExclusiveLocks, PatientAdministration, SiteKeys
+from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
 from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
-from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.library import SiteMaterial
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
@@ -158,21 +158,6 @@ class MachineStore(Protocol):
         """
 
 
-class LibraryStore(Protocol[T]):
-    """What the site keeps of its own in revisions: CT curves, materials."""
-
-    def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
-        """Every revision of every entry, oldest entry first, each entry's newest revision first."""
-
-    def save(
-        self, value: T, *, base_revision: int, state: LibraryState = LibraryState.IN_USE, reason: str = ""
-    ) -> LibraryEntry[T]:
-        """Save the next revision; ``base_revision`` is 0 for a new entry.
-
-        Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
-        """
-
-
 class AccountStore(Protocol):
     """The accounts of a site."""
 
@@ -269,6 +254,10 @@ class SiteStore(Protocol):
     @property
     def releases(self) -> LibraryStore[MachineRelease]:
         """Releases of machine packages."""
+
+    @property
+    def password_rules(self) -> PasswordRules:
+        """What the site asks of passwords."""
 
     @property
     def locks(self) -> ExclusiveLocks:

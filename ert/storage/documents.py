@@ -42,6 +42,7 @@ VERSIONS: Mapping[str, int] = {
     "draft": 1,
     "presence": 1,
     "exclusive_lock": 1,
+    "password_rule": 1,
 }
 
 

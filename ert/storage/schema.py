@@ -161,6 +161,8 @@ exclusive_lock = _record(
     _cell("document_ct"),
 )
 
+site_setting = _record("site_setting", Column("name", Text, nullable=False, unique=True), _cell("document_ct"))
+
 file = _record(
     "file",
     Column("owner_table", Text, nullable=False),
@@ -216,5 +218,6 @@ RECORD_TABLES = (
     machine_release,
     machine_release_revision,
     exclusive_lock,
+    site_setting,
     file,
 )

@@ -35,6 +35,7 @@ from ert.storage.drafts import Drafts
 from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.password_rule import SitePasswordRules
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.people import People
@@ -301,6 +302,11 @@ class Site:
     def backups(self, folder: Path) -> BackupFolder:
         """The backups of this site in a folder."""
         return BackupFolder(folder, self._unlocked)
+
+    @property
+    def password_rules(self) -> SitePasswordRules:
+        """What the site asks of passwords."""
+        return SitePasswordRules(self._records)
 
     @property
     def locks(self) -> ExclusiveLocks:

@@ -28,7 +28,7 @@ ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record PlanKeeping.edited PlanKeeping.close
-Housekeeping.cancel Housekeeping.stop
+Housekeeping.cancel Housekeeping.stop AccountService.password_rule
 """
 PLANNERS = """
 SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
@@ -57,7 +57,7 @@ TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_materia
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
-AccountService.disable AccountService.enable
+AccountService.disable AccountService.enable AccountService.set_password_rule
 RecordsService.correct RecordsService.merge RecordsService.unmerge
 KeyService.state KeyService.prepare_recovery_code KeyService.confirm_recovery_code KeyService.renew_master_key
 KeyService.renew_files

@@ -1,4 +1,4 @@
-"""Locks for what only one may do at a time, each with the number of its taking.
+"""Locks for what only one may do at a time, each with the number of its taking; and settings of the site as a whole.
 
 Revision ID: 0007
 Revises: 0006
@@ -16,7 +16,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Create the table; a row stays once its scope was locked for the first time."""
+    """Create both tables; a row stays once its scope was locked, or its setting made, for the first time."""
     op.create_table(
         "exclusive_lock",
         sa.Column("uuid", sa.Text, primary_key=True),
@@ -24,6 +24,16 @@ def upgrade() -> None:
         sa.Column("scope", sa.Text, nullable=False, unique=True),
         sa.Column("token", sa.Integer, nullable=False),
         sa.Column("is_held", sa.Integer, nullable=False),
+        sa.Column("document_ct", sa.LargeBinary, nullable=False),
+        sa.Column("created_utc", sa.Text, nullable=False),
+        sa.Column("updated_utc", sa.Text, nullable=False),
+        sa.Column("row_mac", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "site_setting",
+        sa.Column("uuid", sa.Text, primary_key=True),
+        sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("name", sa.Text, nullable=False, unique=True),
         sa.Column("document_ct", sa.LargeBinary, nullable=False),
         sa.Column("created_utc", sa.Text, nullable=False),
         sa.Column("updated_utc", sa.Text, nullable=False),
