@@ -13,9 +13,10 @@ import pytest
 from ert.domain.account import FIRST_GRANT, Feature, Grant, Level
 from ert.domain.password import PasswordPolicy, PasswordRule
 from ert.errors import InvalidSite, NotPermitted, Refused, SignInLocked, WrongKey
-from ert.storage import documents, schema, users
+from ert.storage import documents, schema, slots, unlock, users
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import FOLDER, Attempts, Failures, wait_before_next_s
+from ert.storage.passwords import KdfParameters
 from ert.storage.sites import Sites
 from ert.storage.slots import PASSWORD as PASSWORD_KIND
 from ert.storage.slots import login_tag
@@ -317,6 +318,32 @@ def test_an_unknown_user_is_treated_like_a_known_one(gateway, root, site, clock)
     assert said[ANNA] == said["Nobody Here"]
     slots = read_slots(root, site.site_id)
     assert decoy_cost(slots) == samples.FAST  # the same Argon2id run as for those who are known
+
+
+def work_of(gateway, root, name, monkeypatch):
+    """The Argon2id runs of one wrong try: cost of each."""
+    costs, real = [], unlock.derive_password_key
+
+    def counted(password, *, salt, parameters):
+        costs.append(parameters)
+        return real(password, salt=salt, parameters=parameters)
+
+    with monkeypatch.context() as patch:
+        for module in (unlock, slots):
+            patch.setattr(module, "derive_password_key", counted)
+        with pytest.raises(WrongKey):
+            gateway.open(root, user_name=name, password="Wrong-Pw-0!")
+    return costs
+
+
+def test_an_unknown_user_costs_the_same_work_as_a_known_one(gateway, root, site, clock, monkeypatch):
+    with_anna(gateway, root, site)
+    known, unknown = (work_of(gateway, root, name, monkeypatch) for name in (ANNA, "Nobody Here"))
+    assert known == unknown == [samples.FAST]
+    # Negative control: where an unknown user cost less, the count would tell.
+    monkeypatch.setattr(unlock, "decoy_cost", lambda _found: KdfParameters(memory_kib=8, iterations=2, lanes=1))
+    clock.pass_s(901)
+    assert work_of(gateway, root, "Nobody Here", monkeypatch) != known
 
 
 def test_unlocking_waits_for_no_other_thread_and_takes_the_password_of_today(gateway, root, site):
