@@ -72,6 +72,7 @@ class PasswordRule:
 
 
 DEFAULT_RULE = PasswordRule()
+OWN_PART = "no common word, row of keys, or name of site or user"
 
 
 def normalise_password(password: str) -> str:
@@ -99,7 +100,7 @@ def password_parts(
     if rule.policy is PasswordPolicy.COMPOSITION:
         parts += [(name, is_met(text)) for name, is_met in _KINDS]
     is_own = bool(text) and not (is_common(text) or _is_name(text, names))
-    return [*parts, ("something else than a common word, a row of keys, or the name of the site or the user", is_own)]
+    return [*parts, (OWN_PART, is_own)]
 
 
 def is_good_password(password: str, rule: PasswordRule = DEFAULT_RULE, *, names: tuple[str, ...] = ()) -> bool:

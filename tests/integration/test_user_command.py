@@ -121,7 +121,7 @@ def test_the_rule_of_passwords_is_shown_and_changed_by_administrators(run):
     assert run("rule")[:2] == (0, {"policy": "composition", "one_time_hours": 72})
     code, text, _ = run("rule", "--policy", "nist", "--one-time-hours", "24", json_wanted=False)
     assert code == 0
-    assert text.startswith("A password needs 15 to 128 characters, something else than a common word")
+    assert text.startswith("A password needs 15 to 128 characters, no common word")
     assert text.strip().endswith("one-time passwords run out after 24 hours.")
     assert run("add", "anna", new="kettles and lemons")[0] == 0
     code, told, _ = run("add", "berta", new="Short-Pw-1!")

@@ -40,7 +40,7 @@ def test_weak_passwords_are_refused_with_what_is_missing(password, missing):
 )  # fmt: skip
 def test_what_is_tried_first_is_refused_however_it_is_decorated(password):
     assert all(is_met for _, is_met in password_parts(password)[:5])  # the other parts are met
-    with pytest.raises(InvalidSite, match="it needs something else than a common word, a row of keys, or the name of"):
+    with pytest.raises(InvalidSite, match="it is made of a common word, a row of keys, or the name of"):
         passwords.check_password(password)
 
 
