@@ -88,7 +88,7 @@ class SiteCare:
             raise
         except (BadTag, NotASite) as exc:
             return (blocker("CHECK-KEYS", exc.sentence, exc.detail),)
-        presence = hold(site)
+        presence = hold(site, unlocked.vault)
         try:
             with _closing_keys(unlocked):
                 return self._check(site, unlocked, level, progress, is_quarantining=is_quarantining)

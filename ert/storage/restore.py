@@ -33,6 +33,7 @@ from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import Records
 from ert.storage.restored import ACTIVATED, RESTORED, may_be_activated
+from ert.storage.site_lock_note import write_note
 from ert.storage.store_file import FILE_NAME, read_store_file
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 from ert.storage.users import need_administrator
@@ -193,10 +194,11 @@ def activate(copy: Path, site: Path, unlocked: Unlocked, *, reason: str, options
     if not reason.strip():
         raise Refused("A restored copy is activated for a reason only.", hint="Give --reason TEXT.")
     _check_places(copy, site, unlocked)
+    note = write_note(unlocked.vault, doing="putting a restored copy in the place of this site", now=options.clock())
     with contextlib.ExitStack() as locks:
         for path in dict.fromkeys((copy, site)):
             if path.exists():
-                locks.callback(_excluded(path).release)
+                locks.callback(_excluded(path, note).release)
         aside = _place_aside(copy, site, options)
         head = _note_activation(copy, unlocked, reason, options, kept_aside=aside)
         with translated("putting the restored site in place"):
@@ -222,13 +224,13 @@ def _place_aside(copy: Path, site: Path, options: SiteOptions) -> Path | None:
     return aside
 
 
-def _excluded(path: Path) -> FolderLock:
+def _excluded(path: Path, note: bytes) -> FolderLock:
     busy = DatabaseBusy(
         f"Somebody has the site in {path} open; nothing was changed.",
         hint="Have everybody close it, on every workstation, then try again.",
         detail="site.lock is held",
     )
-    return exclude(path, busy=busy)
+    return exclude(path, busy=busy, note=note)
 
 
 def _check_places(copy: Path, site: Path, unlocked: Unlocked) -> None:

@@ -88,7 +88,7 @@ class Site:
         self._clock = options.clock
         self._options = options
         self._attempts = Attempts(root, options.anchor_folder, options.clock)
-        self._presence = hold(root)
+        self._presence = hold(root, unlocked.vault)
         try:
             self._records = make_records(root, unlocked, options, Database(self._access))
         except BaseException:

@@ -13,6 +13,7 @@ from ert.storage.maintenance import SiteCare
 from ert.storage.presence import SITE_LOCK, exclude, hold
 from ert.storage.sites import Sites
 from ert.storage.store_file import SANDBOX
+from ert.storage.unlock import unlock_with_password
 from tests.integration.storage import samples
 
 
@@ -162,7 +163,7 @@ def test_exit_codes_of_check(run, root, tmp_path):
 def test_activation_waits_for_those_who_have_the_site_open(run, root, tmp_path):
     run("backup", "--site", root, "--to", tmp_path / "backups")
     run("restore", "--from", tmp_path / "backups", "--to", tmp_path / "copy")
-    presence = hold(root)
+    presence = hold(root, unlock_with_password(root, login=samples.LOGIN, password=samples.PASSWORD).vault)
     code, answer, _ = run("restore", "--to", tmp_path / "copy", "--activate", root, "--reason", "drill")
     presence.release()
     assert (code, answer["error"]["code"]) == (1, "ERT-310")

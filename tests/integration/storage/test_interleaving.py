@@ -392,7 +392,7 @@ def test_a_site_is_not_replaced_under_somebody_who_saves(restored, template, peo
     assert keeper.do("activate", str(copy), str(root)) == ("at", "about to exchange")
     late = editor.do("open_site", str(root), template[1])
     assert late[0] == "refused"
-    assert "DatabaseBusy" in late[1]
+    assert "DatabaseBusy: Somebody is putting a restored copy in the place of this site (on " in late[1]
     assert keeper.go_on()[0] == "done"
 
 
@@ -417,7 +417,7 @@ def test_keys_are_renewed_by_one_while_nobody_opens_the_site(fresh, template, pe
     for action, arguments in (("open_site", (str(root), template[1])), ("renew_keys", (str(root),))):
         said = second.do(action, *arguments)
         assert said[0] == "refused"
-        assert "DatabaseBusy" in said[1]
+        assert "DatabaseBusy: Somebody is renewing the data keys of this site (on " in said[1]
     assert first.go_on() == ("done", "None")
     assert second.do("open_site", str(root), template[1]) == ("done", "None")
     assert second.do("edit", "afterwards") == ("done", "2")
