@@ -29,7 +29,7 @@ from ert.storage.atomic import make_folders, replace_file, sync_folder, translat
 from ert.storage.backup_format import Part
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
-from ert.storage.exclusive import Heart, Lease
+from ert.storage.exclusive import BACKUPS, Heart, Lease
 from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import FILES, Records, stored_file
@@ -115,7 +115,7 @@ def begin_backup(
     DatabaseBusy
         Another backup is being written there.
     LockHeld
-        Another backup of the site is being made, or its unused files are being cleared away.
+        The unused files of the site are being cleared away.
     DiskFull, StorageFailed, BadTag
         There is no new backup.
     """
@@ -154,8 +154,8 @@ def _keep_files(records: Records) -> Lease | None:
     """Have nobody clear away files until the backup has them; where nothing can be saved, nobody here can."""
     if records.read_only_reason:
         return None
-    lease = exclusive.take(records, FILES, doing="making a backup of the site")
-    records.leases.pop(FILES)  # it is the backup's, whose thread is another one
+    lease = exclusive.take(records, *BACKUPS, doing="making a backup of the site", against=(FILES,))
+    records.leases.pop(lease.scope)  # it is the backup's, whose thread is another one
     return lease
 
 

@@ -34,6 +34,7 @@ from ert.storage.users import user_name
 
 MACHINES = "machines"
 SWEPT = "swept"
+BACKUPS = tuple(f"backup/{number}" for number in range(1, 9))  # as many may be made at once
 BEAT_EVERY_S = 15.0
 STALE_AFTER_S = 120.0
 TAKEN_OVER = "exclusive lock taken over"
@@ -60,17 +61,19 @@ class Lease:
     token: int
 
 
-def take(records: Records, scope: str, *, doing: str) -> Lease:
+def take(records: Records, *scopes: str, doing: str, against: tuple[str, ...] = ()) -> Lease:
     """Take a lock, or one over whose owner gave no sign of life; the history then says whose it was.
 
     Parameters
     ----------
     records : Records
         Of the opened site; writes of this object in the scope count as the owner's from now on.
-    scope : str
-        What is locked.
+    *scopes : str
+        What is locked: one of them, the first that is free.
     doing : str
         What for, as in "NAME is …", for whoever has to wait.
+    against : tuple of str
+        Scopes that nobody else may hold in this moment; who takes one of them later is to name these in turn.
 
     Raises
     ------
@@ -80,10 +83,10 @@ def take(records: Records, scope: str, *, doing: str) -> Lease:
         It was not taken.
     """
     with records.transaction() as connection:
-        row = _row(records, connection, scope)
+        for other in against:
+            fence(records, connection, other)
+        scope, row = _first_free(records, connection, scopes)
         if row is not None and row["is_held"]:
-            if not _is_stale(records, row):
-                raise _held(records, connection, row)
             _note_taken_over(records, connection, row, doing)
         token = _next_token(records, connection)
         since = records.now().isoformat()
@@ -93,6 +96,16 @@ def take(records: Records, scope: str, *, doing: str) -> Lease:
     lease = Lease(scope=scope, token=token)
     records.leases[scope] = token
     return lease
+
+
+def _first_free(records: Records, connection: sa.Connection, scopes: tuple[str, ...]) -> tuple[str, Row | None]:
+    held: LockHeld | None = None
+    for scope in scopes:
+        row = _row(records, connection, scope)
+        if row is None or not row["is_held"] or _is_stale(records, row):
+            return scope, row
+        held = held or _held(records, connection, row)
+    raise held or ValueError("nothing to lock")
 
 
 def release(records: Records, lease: Lease) -> None:
@@ -105,9 +118,9 @@ def release(records: Records, lease: Lease) -> None:
 
 
 @contextlib.contextmanager
-def holding(records: Records, scope: str, *, doing: str) -> Iterator[Lease]:
+def holding(records: Records, scope: str, *, doing: str, against: tuple[str, ...] = ()) -> Iterator[Lease]:
     """Hold a lock meanwhile; one that cannot be given back is free after `STALE_AFTER_S` without sign of life."""
-    lease = take(records, scope, doing=doing)
+    lease = take(records, scope, doing=doing, against=against)
     try:
         yield lease
     finally:
@@ -194,7 +207,7 @@ def fence(records: Records, connection: sa.Connection, scope: str) -> None:
         return
     if not _is_stale(records, row):
         raise _held(records, connection, row)
-    _note_taken_over(records, connection, row, "a save without the lock")
+    _note_taken_over(records, connection, row, "work without this lock")
     values = {"is_held": 0, "token": _next_token(records, connection)}
     records.update(connection, schema.exclusive_lock, row, values)
 

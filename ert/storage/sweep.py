@@ -18,7 +18,7 @@ from ert.domain.sweep import Swept
 from ert.storage import exclusive, schema
 from ert.storage.blobs import BlobStore
 from ert.storage.check_files import referenced_paths
-from ert.storage.exclusive import SWEPT, Heart, Lease
+from ert.storage.exclusive import BACKUPS, SWEPT, Heart, Lease
 from ert.storage.records import FILES, Records
 
 SWEEP_EVERY = dt.timedelta(days=1)
@@ -53,7 +53,7 @@ def sweep(records: Records, root: Path, progress: Progress) -> Swept:
     DiskFull, StorageFailed, DatabaseBusy
         Likewise.
     """
-    with exclusive.holding(records, FILES, doing="clearing away unused files") as lease:
+    with exclusive.holding(records, FILES, doing="clearing away unused files", against=BACKUPS) as lease:
         moved = tuple(_cleared(records, root, lease, BlobStore.to_trash, progress))
         with records.transaction() as connection:
             exclusive.fence(records, connection, FILES)
@@ -68,7 +68,7 @@ def sweep(records: Records, root: Path, progress: Progress) -> Swept:
 
 def quarantine(records: Records, root: Path, progress: Progress) -> tuple[str, ...]:
     """Move them to ``quarantine/`` instead, where they stay; return their former places. Raises as `sweep`."""
-    with exclusive.holding(records, FILES, doing="putting unused files aside") as lease:
+    with exclusive.holding(records, FILES, doing="putting unused files aside", against=BACKUPS) as lease:
         return tuple(_named(root, _cleared(records, root, lease, BlobStore.to_quarantine, progress)))
 
 

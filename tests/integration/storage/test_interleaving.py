@@ -333,6 +333,23 @@ def test_without_the_lock_a_backup_misses_files(fresh, people, tmp_path):
     assert backed_up[1].startswith("incomplete")
 
 
+def test_two_backups_at_once_are_each_whole(fresh, template, people, tmp_path):
+    root = fresh()
+    first, second, cleaner = people(), people(), people()
+    for one in (first, second, cleaner):
+        one.do("open_site", str(root), template[1])
+    assert first.do("back_up", str(tmp_path / "here")) == ("at", "database copied")
+    assert second.do("back_up", str(tmp_path / "there")) == ("at", "database copied")
+    assert first.go_on() == ("done", "good")
+    assert cleaner.do("clear_away")[0] == "refused"  # the second one still needs its files
+    assert second.go_on() == ("done", "good")
+    assert cleaner.do("clear_away") == ("at", "files looked at")
+    refused = first.do("back_up", str(tmp_path / "here"))
+    assert refused[0] == "refused"
+    assert "is clearing away unused files (on " in refused[1]
+    assert cleaner.go_on()[0] == "done"
+
+
 def test_a_backup_that_ended_lets_files_be_cleared_away(fresh, people, tmp_path):
     swept, _ = sweep_during_backup(fresh, people(), cleaner := people(), tmp_path)
     assert swept[0] == "refused"
