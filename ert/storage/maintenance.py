@@ -21,7 +21,7 @@ from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.opening import DATABASE
 from ert.storage.presence import hold
-from ert.storage.records import Records
+from ert.storage.records import Records, tables_version
 from ert.storage.restore import activate, restore
 from ert.storage.sites import Sites
 from ert.storage.store_file import FILE_NAME
@@ -225,8 +225,7 @@ def _opening_findings(records: Records, unlocked: Unlocked) -> Iterator[Finding]
 
 def _expect_quarantine(records: Records, unlocked: Unlocked) -> None:
     with records.database.read() as connection:
-        version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-        if version < schema.SCHEMA_VERSION:
+        if tables_version(connection) != schema.MIGRATION_HEAD:
             raise Refused(
                 "An older version of the program wrote this database; no file was moved.",
                 hint="Sign in to the site once, which brings it up to date, then check again.",

@@ -244,9 +244,14 @@ class Saving:
             self.was_commit_tried = True
 
 
+def tables_version(connection: sa.Connection) -> str:
+    """Return which migration made the tables."""
+    return str(connection.execute(sa.select(_MIGRATION.c.version_num)).scalar_one())
+
+
 def _expect_own_schema(connection: sa.Connection) -> None:
     """Refuse to write into tables that a newer program changed after this one had opened them."""
-    version = connection.execute(sa.select(_MIGRATION.c.version_num)).scalar_one()
+    version = tables_version(connection)
     if version != schema.MIGRATION_HEAD:
         raise SchemaTooNew(
             "This site was brought up to date by a newer version of the program while it was open here; nothing was "
