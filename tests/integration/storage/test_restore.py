@@ -173,7 +173,7 @@ def test_while_a_site_is_replaced_nobody_opens_it(folder, care, copy, monkeypatc
     seen = []
 
     def look(*arguments, **options):
-        with pytest.raises(DatabaseBusy, match="being replaced"):
+        with pytest.raises(DatabaseBusy, match="putting a restored copy in the place"):
             samples.open_site(folder / "site")
         seen.append(True)
         return note(*arguments, **options)
