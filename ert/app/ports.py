@@ -9,14 +9,14 @@ from typing import Protocol, TypeVar
 from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
-from ert.app.record_ports import PatientAdministration, SiteKeys
+from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
 from ert.domain.account import Account
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
-from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.library import SiteMaterial
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
@@ -25,6 +25,7 @@ from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPla
 from ert.domain.release import MachineRelease
 from ert.domain.second_check import KeptSecondCheck, SecondCheck
 from ert.domain.structure import StructureSet
+from ert.domain.sweep import Swept
 from ert.settings import CacheSettings
 
 T = TypeVar("T")
@@ -159,21 +160,6 @@ class MachineStore(Protocol):
         """
 
 
-class LibraryStore(Protocol[T]):
-    """What the site keeps of its own in revisions: CT curves, materials."""
-
-    def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
-        """Every revision of every entry, oldest entry first, each entry's newest revision first."""
-
-    def save(
-        self, value: T, *, base_revision: int, state: LibraryState = LibraryState.IN_USE, reason: str = ""
-    ) -> LibraryEntry[T]:
-        """Save the next revision; ``base_revision`` is 0 for a new entry.
-
-        Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
-        """
-
-
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -258,6 +244,14 @@ class SiteStore(Protocol):
         """Releases of machine packages."""
 
     @property
+    def password_rules(self) -> PasswordRules:
+        """What the site asks of passwords."""
+
+    @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+
+    @property
     def keys(self) -> SiteKeys:
         """Its keys, to be renewed."""
 
@@ -288,6 +282,12 @@ class SiteStore(Protocol):
 
     def backups(self, folder: Path) -> BackupShelf:
         """The backups of this site in a folder; to be used by any one thread."""
+
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day."""
+
+    def sweep(self, *, progress: Progress) -> Swept:
+        """Clear away files of no record, older than a day; from any thread. `LockHeld` while a backup is made."""
 
     def close(self) -> None:
         """Close and forget the keys."""

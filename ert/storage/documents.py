@@ -44,6 +44,9 @@ VERSIONS: Mapping[str, int] = {
     "change": 1,
     "draft": 1,
     "presence": 1,
+    "exclusive_lock": 1,
+    "password_rule": 1,
+    "site_lock": 1,
 }
 
 

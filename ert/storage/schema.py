@@ -167,6 +167,16 @@ ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
 machine_release, machine_release_revision = _library("machine_release")
 
+exclusive_lock = _record(
+    "exclusive_lock",
+    Column("scope", Text, nullable=False, unique=True),
+    Column("token", Integer, nullable=False),
+    Column("is_held", Integer, nullable=False),
+    _cell("document_ct"),
+)
+
+site_setting = _record("site_setting", Column("name", Text, nullable=False, unique=True), _cell("document_ct"))
+
 file = _record(
     "file",
     Column("owner_table", Text, nullable=False),
@@ -224,5 +234,7 @@ RECORD_TABLES = (
     material_revision,
     machine_release,
     machine_release_revision,
+    exclusive_lock,
+    site_setting,
     file,
 )

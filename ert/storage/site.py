@@ -13,23 +13,32 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.domain.sweep import Swept
 from ert.logs import Public
 from ert.storage import check as checking
 from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
-from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.assembly import (
+    SITE_NAME_COLUMN,
+    SiteOptions,
+    access_to,
+    expect_same_site,
+    make_records,
+    records_of_this_thread,
+)  # fmt: skip
 from ert.storage.attempts import Attempts
 from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
-from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
+from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.password_rule import SitePasswordRules
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.people import People
@@ -40,6 +49,7 @@ from ert.storage.restored import is_restored_copy, read_only_reason
 from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
+from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
 from ert.storage.workstations import WorkstationRepository
@@ -80,8 +90,9 @@ class Site:
         self._anchors = Anchors(options.anchor_folder)
         self._unlocked = unlocked
         self._clock = options.clock
+        self._options = options
         self._attempts = Attempts(root, options.anchor_folder, options.clock)
-        self._presence = hold(root)
+        self._presence = hold(root, unlocked.vault)
         try:
             self._records = make_records(root, unlocked, options, Database(self._access))
         except BaseException:
@@ -315,9 +326,24 @@ class Site:
         """The backups of this site in a folder."""
         return BackupFolder(folder, self._unlocked)
 
-    def sweep(self) -> tuple[Path, ...]:
-        """Move files that no row names and that are older than a day to the trash."""
-        return self._records.blobs.sweep(referenced_paths(self._records))
+    @property
+    def password_rules(self) -> SitePasswordRules:
+        """What the site asks of passwords."""
+        return SitePasswordRules(self._records)
+
+    @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+        return ExclusiveLocks(self._records)
+
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day; never where nothing can be saved."""
+        return not (self.is_restored_copy or self.read_only_reason) and is_sweep_due(self._records)
+
+    def sweep(self, *, progress: Progress = lambda _fraction, _text: None) -> Swept:
+        """Clear away files of no record (`ert.storage.sweep.sweep`); may be called from any thread."""
+        with records_of_this_thread(self._root, self._unlocked, self._options, self._records) as records:
+            return sweep(records, self._root, progress)
 
     def close(self) -> None:
         """Close and forget the keys."""

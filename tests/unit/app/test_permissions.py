@@ -29,6 +29,7 @@ SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cance
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record AccountService.confirm_with_provider AccountService.end
 AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close
+Housekeeping.cancel Housekeeping.stop AccountService.password_rule
 """
 PLANNERS = """
 SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
@@ -42,7 +43,7 @@ sum_plans export_source write_export export_plan plan_report finished_report wri
 TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history TissueLibrary.starting_curve
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
 ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
-BackupService.make BackupService.backups BackupService.verify BackupService.standing
+BackupService.make BackupService.backups BackupService.verify BackupService.standing Housekeeping.sweep_if_due
 SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_identity
 RecordsService.records RecordsService.record RecordsService.set_active RecordsService.anonymised_copy
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
@@ -50,13 +51,14 @@ PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan Plan
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
 """
 FACILITY = """
-SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
+SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine Housekeeping.sweep
+SiteMachines.add SiteMachines.configure
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
-AccountService.disable AccountService.enable
+AccountService.disable AccountService.enable AccountService.set_password_rule
 IdentityService.settings IdentityService.save_settings IdentityService.links IdentityService.link
 IdentityService.add_account IdentityService.have_password IdentityService.workstations
 IdentityService.enrol_workstation IdentityService.remove_workstation
