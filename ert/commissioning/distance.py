@@ -81,7 +81,16 @@ def distance_ratios(
         if curve.kind != "depth_dose":
             use &= is_plateau(curve, range_cm)
         if use.any():
-            found.append(_ratios(curve, computed(curve), use, far, data.reference.ssd_cm, range_cm))
+            found.append(
+                _ratios(
+                    curve,
+                    computed(curve),
+                    use=use,
+                    depth_cm=far,
+                    reference_ssd_cm=data.reference.ssd_cm,
+                    range_cm=range_cm,
+                )
+            )
     return found
 
 
@@ -91,7 +100,13 @@ def _is_open_elsewhere(field: Field, reference: Field) -> bool:
 
 
 def _ratios(
-    curve: Curve, computed: Float, use: NDArray[np.bool_], depth_cm: Float, reference_ssd_cm: float, range_cm: float
+    curve: Curve,
+    computed: Float,
+    *,
+    use: NDArray[np.bool_],
+    depth_cm: Float,
+    reference_ssd_cm: float,
+    range_cm: float,
 ) -> DistanceRatios:
     log_ratio, sigma = np.log(curve.dose[use] / computed[use]), curve.sigma[use] / curve.dose[use]
     depth = depth_cm[use]
