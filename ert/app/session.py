@@ -35,7 +35,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
 from ert.domain.record import DicomFile, Finding, StoredPlan
 from ert.domain.structure import StructureRole, StructureSet, chosen_external
-from ert.errors import StaleRevision
+from ert.errors import InvalidPlan, StaleRevision
 
 T = TypeVar("T")
 FULL_LEVEL = 4
