@@ -79,7 +79,7 @@ def _monte_carlo(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iter
     """Preview, final dose under way and done, its uncertainty as a map, the second check; on a coarse grid."""
     import attrs
 
-    from ert.domain.plan import Algorithm
+    from ert.domain.algorithm import Algorithm
 
     page = window.plan_page
     workspace, engine = page.workspace, page.prescription.engine

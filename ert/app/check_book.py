@@ -10,8 +10,8 @@ from ert.app.dose_state import DoseState
 from ert.app.jobs import Job, JobContext, Jobs, Lane
 from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
-from ert.app.second_check import Comparison, compare_engines
-from ert.domain.plan import Algorithm, Plan
+from ert.app.second_check import Comparison, Engine, compare_engines
+from ert.domain.plan import Plan
 from ert.domain.record import Finding, Severity, StoredPlan
 from ert.domain.second_check import KeptSecondCheck, Light
 from ert.domain.structure import StructureSet
@@ -68,7 +68,7 @@ class CheckBook:
     def compare(
         self,
         plan: Plan,
-        engines: tuple[Algorithm, Algorithm],
+        engines: tuple[Engine, Engine],
         *,
         on_done: Callable[[Comparison], None],
         on_failed: Callable[[BaseException], None],
@@ -106,7 +106,7 @@ class CheckBook:
             It was not of the plan's own engine, or not of that revision.
         """
         check = comparison.check
-        if not check.first_engine.startswith(f"{stored.plan.algorithm.value} "):
+        if not comparison.is_of_plan:
             raise Refused("A comparison of two other engines is no second check of the plan; it is not kept.")
         if check.plan_digest != stored.plan.digest:
             raise Refused(

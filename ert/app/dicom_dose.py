@@ -24,9 +24,10 @@ from ert.app.dose_checkpoints import DoseCheckpoints
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
 from ert.app.selftest import require_tested_engine
+from ert.domain.algorithm import Algorithm
 from ert.domain.ct_curve import curve_warnings
 from ert.domain.dose import DoseResult, plan_dose_gy
-from ert.domain.plan import Algorithm, DoseGridSpec
+from ert.domain.plan import DoseGridSpec
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import beam_geometry
 from ert.dose.tissue import TissueGrid, build_tissue

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from ert.app.dose_grid import dose_grid
-from ert.app.final_dose import FinalWatch
+from ert.app.final_dose import SLOW, FinalWatch
 from ert.app.jobs import JobContext
 from ert.app.ports import DoseCache
 from ert.app.selftest import require_tested_engine
@@ -244,7 +244,10 @@ class DoseService:
             result = self._known(item.request)
             if result is None:
                 share = (number / len(requests), 1 / len(requests))
-                result = self._compute_one(plan, item, ctx, share, None if watch is None else watch.watch(number))
+                is_watched = watch is not None and plan.algorithm_of(item.beam) in SLOW
+                result = self._compute_one(
+                    plan, item, ctx, share, watch.watch(number) if watch and is_watched else None
+                )
                 self._cache.put(result)
             if result.request_digest != item.request.digest:
                 raise DigestMismatch("A dose came back that does not belong to what was asked for.")
@@ -276,6 +279,7 @@ class DoseService:
         ctx.progress(done, f"Preparing the patient for beam {item.beam.name}")
         tissue = self.tissue(plan)
         ctx.check()
+        algorithm = plan.algorithm_of(item.beam)
         geometry = beam_geometry(item.beam, item.machine, patient_position=self._image.patient_position)
         return compute_beam_dose(
             tissue=tissue,
@@ -283,7 +287,7 @@ class DoseService:
             model=item.model,
             dose_grid=item.request.grid,
             dose_to=plan.dose_to,
-            algorithm=plan.algorithm,
+            algorithm=algorithm,
             monte_carlo=monte_carlo_settings(item.request),
             request_digest=item.request.digest,
             progress=(lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"))

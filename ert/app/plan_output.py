@@ -46,6 +46,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
             ssd_cm=d.ssd_cm,
             given_dose_gy=d.given_dose_gy,
             warnings=d.warnings,
+            engine=d.engine,
         )
         for d in dose.beams
     )

@@ -61,13 +61,17 @@ class DvhCurve(Protocol):
 
 @attrs.frozen(kw_only=True)
 class BeamLine:
-    """What was computed for a beam: MU of one fraction, SSD, whole-course dose at the depth of maximum in water."""
+    """What was computed for a beam, and by which engine.
+
+    MU of one fraction, SSD, whole-course dose at the depth of maximum in water.
+    """
 
     beam: Beam
     mu: float
     ssd_cm: float
     given_dose_gy: float | None = None
     warnings: tuple[str, ...] = ()
+    engine: str = ""
 
 
 @attrs.frozen(kw_only=True)

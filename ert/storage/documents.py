@@ -30,7 +30,7 @@ VERSIONS: Mapping[str, int] = {
     "course": 1,
     "ct_image": 1,
     "structure_set": 1,
-    "plan": 3,
+    "plan": 4,
     "dose": 2,
     "second_check": 1,
     "machine": 1,
@@ -52,6 +52,11 @@ def _with_machine_version(plan: dict[str, Any]) -> dict[str, Any]:
 def _with_uncertainty(plan: dict[str, Any]) -> dict[str, Any]:
     """Plan 2 → 3: plans say how certain a Monte Carlo dose shall be; no plan had one before."""
     return {**plan, "uncertainty_pct": 2.0}
+
+
+def _with_beam_algorithms(plan: dict[str, Any]) -> dict[str, Any]:
+    """Plan 3 → 4: a beam may name an algorithm of its own; none did before."""
+    return {**plan, "beams": [{**beam, "algorithm": None} for beam in plan["beams"]]}
 
 
 def _without_noise(dose: dict[str, Any]) -> dict[str, Any]:
@@ -81,6 +86,7 @@ def _with_rights(user: dict[str, Any]) -> dict[str, Any]:
 UPGRADES: Mapping[tuple[str, int], Upgrade] = {
     ("plan", 1): _with_machine_version,
     ("plan", 2): _with_uncertainty,
+    ("plan", 3): _with_beam_algorithms,
     ("dose", 1): _without_noise,
     ("patient", 1): _active,
     ("user", 1): _with_rights,

@@ -11,10 +11,11 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSplitter, Q
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState
-from ert.app.second_check import Comparison, other_algorithm
+from ert.app.second_check import Comparison, Engine, other_algorithm
+from ert.domain.algorithm import Algorithm
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
-from ert.domain.plan import Algorithm, Plan
+from ert.domain.plan import Plan
 from ert.domain.second_check import Light
 from ert.domain.statements import ALGORITHM_NAMES
 from ert.domain.structure import StructureSet
@@ -98,15 +99,7 @@ class CompareWindow(QWidget):
         self.resize(1180, 680)
 
     def _build(self) -> None:
-        plan = self._workspace.plan
-        for box, chosen, name in (
-            (self.first, plan.algorithm, "First engine"),
-            (self.second, other_algorithm(plan), "Second engine"),
-        ):
-            box.setAccessibleName(name)
-            for algorithm, text in ALGORITHM_NAMES.items():
-                box.addItem(f"{text} (the plan's)" if algorithm is plan.algorithm else text, algorithm)
-            box.setCurrentIndex(box.findData(chosen))
+        self._offer_engines()
         self.model.setHorizontalHeaderLabels(list(_COLUMNS))
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self._workspace.checks.stop)
@@ -139,6 +132,23 @@ class CompareWindow(QWidget):
         layout.addWidget(self.header)
         layout.addLayout(body, 1)
 
+    def _offer_engines(self) -> None:
+        """Of a plan with one engine any two; of a mixed one also each beam's own and each beam's other engine."""
+        used = self._workspace.plan.algorithms
+        own = used[0] if len(used) == 1 else None
+        for box, name, mixed in (
+            (self.first, "First engine", "As planned, beam by beam"),
+            (self.second, "Second engine", "Each beam's other engine"),
+        ):
+            box.setAccessibleName(name)
+            if own is None:
+                box.addItem(mixed, None)
+            for algorithm, text in ALGORITHM_NAMES.items():
+                box.addItem(f"{text} (the plan's)" if algorithm is own else text, algorithm)
+        if own is not None:
+            self.first.setCurrentIndex(self.first.findData(own))
+            self.second.setCurrentIndex(self.second.findData(other_algorithm(own)))
+
     # ---- comparing -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -148,7 +158,7 @@ class CompareWindow(QWidget):
         if not workspace.dose.is_current:
             self.message.show_warning("The plan has no dose of its own yet; compute it first.")
             return
-        engines = (Algorithm(self.first.currentData()), Algorithm(self.second.currentData()))
+        engines = (_chosen(self.first), _chosen(self.second))
         workspace.checks.compare(
             workspace.plan,
             engines,
@@ -264,6 +274,12 @@ class CompareWindow(QWidget):
         else:
             text = "Kept with the plan as its second check." if is_kept else "Not kept with the plan."
         self.fate.setText(text)
+
+
+def _chosen(box: QComboBox) -> Engine:
+    """Qt keeps the text of a StrEnum only; None is the choice beam by beam."""
+    data = box.currentData()
+    return None if data is None else Algorithm(data)
 
 
 def _grid_of(state: DoseState) -> VoxelGrid:

@@ -10,9 +10,10 @@ from ert.app.dose_state import DoseStatus
 from ert.app.export_service import export_plan
 from ert.app.jobs import JobContext
 from ert.app.plan_output import plan_report
+from ert.domain.algorithm import Algorithm
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.identity import array_digest
-from ert.domain.plan import Algorithm, DoseGridSpec, Goal, with_beam
+from ert.domain.plan import DoseGridSpec, Goal, with_beam
 from ert.errors import ExportRejected, InvalidPlan, Refused
 from ert.reports.plan_report import plan_report_pdf
 
