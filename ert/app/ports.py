@@ -19,9 +19,9 @@ from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
-from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
+from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, PlanStatus, StoredPlan
 from ert.domain.release import MachineRelease
-from ert.domain.second_check import KeptSecondCheck, SecondCheck
+from ert.domain.second_check import KeptSecondCheck, SecondCheck, SiteTolerances
 from ert.domain.structure import StructureSet
 from ert.settings import CacheSettings
 
@@ -88,7 +88,15 @@ class PlanStore(Protocol):
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+    def save(
+        self,
+        plan: Plan,
+        *,
+        base_revision: int,
+        doses: Sequence[DoseResult] = (),
+        reason: str = "",
+        status: PlanStatus = PlanStatus.DRAFT,
+    ) -> StoredPlan:
         """Save a new revision with the doses computed for it, in one transaction; ``reason`` is for the history.
 
         ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
@@ -268,6 +276,10 @@ class SiteStore(Protocol):
     @property
     def releases(self) -> LibraryStore[MachineRelease]:
         """Releases of machine packages."""
+
+    @property
+    def check_tolerances(self) -> LibraryStore[SiteTolerances]:
+        """Limits of the second check."""
 
     @property
     def keys(self) -> SiteKeys:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.gamma import GammaCriteria, GammaResult, compare_dose_grids
 from ert.analysis.metrics import evaluate_metric
+from ert.app.check_rules import RuleInUse
 from ert.app.dose_service import DoseService
 from ert.app.dose_state import DoseState, dose_state
 from ert.app.jobs import JobContext
 from ert.domain.algorithm import Algorithm
 from ert.domain.plan import Plan, with_algorithm, with_algorithms
-from ert.domain.second_check import CheckTolerances, ComparedValue, SecondCheck
+from ert.domain.second_check import DEFAULT_SOURCE, CheckTolerances, ComparedValue, SecondCheck
 from ert.domain.statements import ALGORITHM_NAMES
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
@@ -81,7 +82,7 @@ def compare_engines(
     engines: tuple[Engine, Engine],
     ctx: JobContext,
     *,
-    tolerances: CheckTolerances | None = None,
+    rule: RuleInUse | None = None,
 ) -> Comparison:
     """Compute a plan by two engines, for the plan's own monitor units, and compare; on the dose lane.
 
@@ -98,7 +99,7 @@ def compare_engines(
     is_own = all(
         plan.algorithm_of(b) is asked[0].algorithm_of(a) for a, b in zip(asked[0].beams, plan.beams, strict=True)
     )
-    return compared(plan, structures, states[0], states[1], tolerances=tolerances, is_of_plan=is_own)
+    return compared(plan, structures, states[0], states[1], rule=rule, is_of_plan=is_own)
 
 
 def compared(
@@ -107,7 +108,7 @@ def compared(
     first: DoseState,
     second: DoseState,
     *,
-    tolerances: CheckTolerances | None = None,
+    rule: RuleInUse | None = None,
     is_of_plan: bool = False,
 ) -> Comparison:
     """The comparison of two doses of a plan; `is_of_plan` if the first is its own.
@@ -122,7 +123,8 @@ def compared(
     """
     if first.plan_gy is None or second.plan_gy is None or first.grid is None or first.grid != second.grid:
         raise Refused("Two doses on one grid are needed for a comparison.")
-    limits = tolerances or CheckTolerances()
+    rule = rule or RuleInUse(tolerances=CheckTolerances(), source=DEFAULT_SOURCE)
+    limits = rule.tolerances
     is_first_reference = first.uncertainty is not None and second.uncertainty is None
     reference, evaluated = (first, second) if is_first_reference else (second, first)
     gamma = _gamma(reference, evaluated, first.grid, limits)
@@ -135,6 +137,7 @@ def compared(
         gamma_mean_ratio=gamma.mean_ratio,
         gamma_points=gamma.points,
         tolerances=limits,
+        tolerances_source=rule.source,
         values=tuple(_values(plan, structures, (first.plan_gy, second.plan_gy), first.grid, limits)),
     )
     return Comparison(plan=plan, first=first, second=second, gamma=gamma, check=check, is_of_plan=is_of_plan)

@@ -31,6 +31,7 @@ from ert.cli import (
     records,
     release,
     restore,
+    second_check,
     selftest,
     site,
     user,
@@ -73,6 +74,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     keys.add(app, wiring)
     records.add(app, wiring)
     history.add(app, wiring)
+    second_check.add(app, wiring)
     user.add(app, wiring)
     return app
 

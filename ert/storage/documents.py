@@ -32,7 +32,8 @@ VERSIONS: Mapping[str, int] = {
     "structure_set": 1,
     "plan": 4,
     "dose": 2,
-    "second_check": 1,
+    "second_check": 2,
+    "check_tolerance": 1,
     "machine": 1,
     "ct_curve": 1,
     "material": 1,
@@ -64,6 +65,11 @@ def _without_noise(dose: dict[str, Any]) -> dict[str, Any]:
     return {**dose, "statistics": None}
 
 
+def _without_source(kept: dict[str, Any]) -> dict[str, Any]:
+    """Second check 1 → 2: a check says whose its limits are; they were the program's, and nobody said so."""
+    return {**kept, "check": {**kept["check"], "tolerances_source": ""}}
+
+
 def _active(patient: dict[str, Any]) -> dict[str, Any]:
     """Patient 1 → 2: whether the record is active; all were."""
     return {**patient, "is_active": True}
@@ -87,6 +93,7 @@ UPGRADES: Mapping[tuple[str, int], Upgrade] = {
     ("plan", 1): _with_machine_version,
     ("plan", 2): _with_uncertainty,
     ("plan", 3): _with_beam_algorithms,
+    ("second_check", 1): _without_source,
     ("dose", 1): _without_noise,
     ("patient", 1): _active,
     ("user", 1): _with_rights,

@@ -79,7 +79,15 @@ class PlanRepository:
             raise _incomplete(plan_id, "head and revision differ")
         return self._stored(rows[0])
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+    def save(
+        self,
+        plan: Plan,
+        *,
+        base_revision: int,
+        doses: Sequence[DoseResult] = (),
+        reason: str = "",
+        status: PlanStatus = PlanStatus.DRAFT,
+    ) -> StoredPlan:
         """Save a new revision with its doses: files first, then one transaction.
 
         Parameters
@@ -92,6 +100,8 @@ class PlanRepository:
             Doses computed for it; those kept before are not written again.
         reason : str
             Why, for the history; empty for a save by hand.
+        status : PlanStatus
+            Where this revision stands.
 
         Raises
         ------
@@ -104,14 +114,15 @@ class PlanRepository:
         folder = self._check_base(plan, base_revision)
         revision = base_revision + 1
         with records.saving() as save:
-            row = self._put_revision(save, plan, revision, folder)
+            row = self._put_revision(save, plan, revision, folder) | {"state": status.value}
             dose_rows = put_doses(records, save, plan.id, doses, folder=folder)
             with save.transaction() as connection:
-                self._move_head(connection, plan, base_revision)
+                self._move_head(connection, plan, base_revision, status)
                 records.insert(connection, schema.plan_revision, row, revision=revision)
                 insert_doses(records, connection, dose_rows)
                 change = {"digest": plan.digest, "doses": [d["content_digest"] for d in dose_rows]}
                 change |= {"reason": reason} if reason else {}
+                change |= {"state": status.value} if status is not PlanStatus.DRAFT else {}
                 records.trail.append(
                     connection, "plan saved", table=_NAME, record=plan.id, revision=revision, change=change
                 )
@@ -156,18 +167,17 @@ class PlanRepository:
         return {
             "uuid": row_id,
             "plan": plan.id,
-            "state": PlanStatus.DRAFT.value,
             "saved_by": self._records.actor,
             "digest": plan.digest,
             "document_ct": cell,
         }
 
-    def _move_head(self, connection: sa.Connection, plan: Plan, base_revision: int) -> None:
+    def _move_head(self, connection: sa.Connection, plan: Plan, base_revision: int, status: PlanStatus) -> None:
         records = self._records
         name = records.guard.encrypt(plan.name.encode("utf-8"), table=_NAME, row_id=plan.id, column="name_ct")
         changes = {
             "course": plan.course_id,
-            "state": PlanStatus.DRAFT.value,
+            "state": status.value,
             "saved_by": records.actor,
             "digest": plan.digest,
             "name_ct": name,

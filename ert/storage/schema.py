@@ -12,8 +12,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 6
-MIGRATION_HEAD = "0006"
+SCHEMA_VERSION = 11
+MIGRATION_HEAD = "0011"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -152,6 +152,7 @@ def _library(name: str) -> tuple[Table, Table]:
 ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
 machine_release, machine_release_revision = _library("machine_release")
+check_tolerance, check_tolerance_revision = _library("check_tolerance")
 
 file = _record(
     "file",
@@ -207,5 +208,7 @@ RECORD_TABLES = (
     material_revision,
     machine_release,
     machine_release_revision,
+    check_tolerance,
+    check_tolerance_revision,
     file,
 )

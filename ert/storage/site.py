@@ -11,6 +11,7 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.domain.second_check import SiteTolerances
 from ert.logs import Public
 from ert.storage import check as checking
 from ert.storage.accounts import AccountRepository
@@ -25,7 +26,7 @@ from ert.storage.caches import SiteCaches
 from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
-from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
+from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
@@ -99,6 +100,7 @@ class Site:
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
         self._releases = releases_of(self._records)
+        self._check_tolerances = check_tolerances_of(self._records)
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
@@ -212,6 +214,11 @@ class Site:
     def releases(self) -> LibraryRepository[MachineRelease]:
         """Releases of machine packages."""
         return self._releases
+
+    @property
+    def check_tolerances(self) -> LibraryRepository[SiteTolerances]:
+        """Limits of the second check."""
+        return self._check_tolerances
 
     @property
     def keys(self) -> SiteKeys:

@@ -24,11 +24,10 @@ from ert.geometry.grid import VoxelGrid
 from ert.ui.failures import sentence_of
 from ert.ui.gamma_view import GammaView
 from ert.ui.numbers import format_number
-from ert.ui.page_header import ElidedLabel, PageHeader
+from ert.ui.page_header import LIGHT_COLOURS, ElidedLabel, PageHeader
 from ert.ui.sections import Sections
 from ert.ui.slice_view import SliceView
 from ert.ui.tables import result_table
-from ert.ui.theme import BAD, GOOD, WARN
 from ert.ui.view_state import ViewState
 from ert.ui.widgets import MessageStrip, push_button, text_label
 
@@ -36,9 +35,9 @@ if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
 LIGHTS = {
-    Light.GREEN: (GOOD, "Within tolerance"),
-    Light.AMBER: (WARN, "Outside tolerance"),
-    Light.RED: (BAD, "Outside the action limit"),
+    Light.GREEN: (LIGHT_COLOURS[Light.GREEN], "Within tolerance"),
+    Light.AMBER: (LIGHT_COLOURS[Light.AMBER], "Outside tolerance"),
+    Light.RED: (LIGHT_COLOURS[Light.RED], "Outside the action limit"),
 }
 _COLUMNS = ("Of", "Quantity", "First, Gy", "Second, Gy", "Difference, %")
 _AXIAL = 2
@@ -94,7 +93,7 @@ class CompareWindow(QWidget):
         self.comparison: Comparison | None = None
         self._build()
         self._unsubscribe = workspace.subscribe(lambda _changes: self._show_fate())
-        self._is_closed = False
+        self._is_closed = self._is_running = False
         self._show_running(is_running=False)
         self.resize(1180, 680)
 
@@ -178,7 +177,8 @@ class CompareWindow(QWidget):
         """Stop comparing; nobody would see it."""
         self._is_closed = True
         self._unsubscribe()
-        self._workspace.checks.stop()
+        if self._is_running:  # not the check that began by itself
+            self._workspace.checks.stop()
         super().closeEvent(event)
 
     def _cancelled(self) -> None:
@@ -190,6 +190,7 @@ class CompareWindow(QWidget):
             self.progress.setValue(round(100 * fraction))
 
     def _show_running(self, *, is_running: bool) -> None:
+        self._is_running = is_running
         self.run.setEnabled(not is_running)
         self.progress.setVisible(is_running)
         self.cancel.setVisible(is_running)
@@ -221,7 +222,10 @@ class CompareWindow(QWidget):
         self.light.setStyleSheet(f"color: {colour}; font-weight: 600;")
         widened = ", its criterion widened by one standard error" if comparison.gamma.is_widened else ""
         reference = check.gamma_reference.split(",")[0]
-        self.gamma_words.setText(f"{check.gamma_text} with gamma at most 1; reference {reference}{widened}.")
+        self.gamma_words.setText(
+            f"{check.gamma_text} with gamma at most 1; reference {reference}{widened}. "
+            f"Judged by {check.tolerances_source} limits."
+        )
         self.gamma.show_gamma(comparison.gamma.gamma, _grid_of(comparison.first))
         self._show_slices(comparison)
         self.model.removeRows(0, self.model.rowCount())
