@@ -82,7 +82,7 @@ class DoseState:
     ``plan_gy`` is the dose of the plan only while ``status`` is CURRENT. Otherwise it is the last one computed, kept
     so that a screen can draw it greyed and hatched; tables, reports and export must not use it. While ``status`` is
     PREVIEW there is no such dose but a ``preview``, and ``final_run`` says how far the plan's own dose is, if it is
-    being computed.
+    being computed. ``is_resumable`` says that a final dose of this very plan was interrupted and can go on.
     """
 
     status: DoseStatus = DoseStatus.NONE
@@ -97,6 +97,7 @@ class DoseState:
     max_point_cm: tuple[float, float, float] | None = None
     preview: DosePreview | None = None
     final_run: FinalRun | None = None
+    is_resumable: bool = False
 
     @property
     def is_current(self) -> bool:

@@ -80,6 +80,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "PlanHistory.activity": (Right.VIEW, "look at who did what with a record"),
     "PlanHistory.site_activity": (Right.ADMINISTER, "look at the activity log of the site"),
     "PlanHistory.export_activity": (Right.ADMINISTER, "export the activity log"),
+    "Recomputation.chosen": (Right.VIEW, "look at plans"),
+    "Recomputation.run": (Right.PLAN, "compute plans anew"),
     "sum_plans": (Right.VIEW, "add plans up"),
     # what comes in and goes out
     "ImportService.scan": (Right.PLAN, "import a patient"),

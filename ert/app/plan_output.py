@@ -51,6 +51,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         for d in dose.beams
     )
     machines = machines_of(plan, workspace.models)
+    shown = {dvh.structure_number for dvh in dvhs}
     models = sorted({b.model_digest for b in plan.beams})
     return PlanReport(
         patient=workspace.patient,
@@ -67,6 +68,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         dose_gy=dose.plan_gy,
         beams=lines,
         dvhs=dvhs,
+        dvh_bands=tuple(pair for number, pair in workspace.evaluation.bands.items() if number in shown),
         metrics=tuple(_metric_rows(workspace, dvhs)),
         goals=tuple(_goal_row(judge(workspace, goal)) for goal in plan.goals),
         points=tuple(_point_row(row, len(plan.beams)) for row in point_doses(plan, dose)),

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
+from ert.app.cache_ports import CacheFolders, DoseCache, RunCheckpoints
 from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import PatientAdministration, SiteKeys
 from ert.domain.account import Account, Grant
@@ -106,40 +107,17 @@ class PlanStore(Protocol):
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """A kept dose of this plan, verified; None if it was never kept."""
 
+    def add_doses(self, plan: Plan, revision: int, doses: Sequence[DoseResult]) -> None:
+        """Keep doses computed for a plan without a new revision.
+
+        Raises `StaleRevision` if that revision is not the newest any more, `DigestMismatch` if it has other content.
+        """
+
     def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
         """Keep a second check with the revision it was made on; raises `DigestMismatch` if that has other content."""
 
     def second_checks(self, plan_id: str) -> tuple[KeptSecondCheck, ...]:
         """Every second check of a plan, oldest first."""
-
-
-class DoseCache(Protocol):
-    """Doses that may be found again. Never a record: whatever is wrong with an entry or its place, it is not there.
-
-    No method raises for trouble with the place, and all may be called from any thread.
-    """
-
-    def get(self, request_digest: str) -> DoseResult | None:
-        """The dose of a request: authentic, with the digests and on the grid it was kept with; else None."""
-
-    def put(self, result: DoseResult) -> None:
-        """Keep a dose, if that is possible."""
-
-    def clear(self) -> None:
-        """Remove all doses of this site."""
-
-    def size_bytes(self) -> int:
-        """What lies there; 0 if that cannot be told."""
-
-
-class CacheFolders(Protocol):
-    """Where doses of one site are cached; needs no keys."""
-
-    def reports(self) -> tuple[CacheReport, ...]:
-        """How each cache stands, the workstation's first."""
-
-    def clear(self) -> None:
-        """Remove all doses of this site."""
 
 
 class DoseCaches(DoseCache, Protocol):
@@ -288,6 +266,10 @@ class SiteStore(Protocol):
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def runs(self) -> RunCheckpoints:
+        """Interrupted Monte Carlo runs on this workstation; from any thread."""
 
     @property
     def activity(self) -> ActivityLog:

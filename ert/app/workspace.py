@@ -74,7 +74,12 @@ class PlanWorkspace:
             publish=lambda: self._publish(Changes(saved=True)),
         )  # fmt: skip
         self._dose_service = DoseService(
-            image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
+            image=image,
+            structures=structures,
+            models=models,
+            kept=self._kept_dose,
+            cache=store.caches,
+            runs=store.runs,
         )
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)

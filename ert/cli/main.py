@@ -28,6 +28,7 @@ from ert.cli import (
     machines,
     mu,
     patients,
+    recompute,
     records,
     release,
     restore,
@@ -75,6 +76,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     records.add(app, wiring)
     history.add(app, wiring)
     second_check.add(app, wiring)
+    recompute.add(app, wiring)
     user.add(app, wiring)
     return app
 

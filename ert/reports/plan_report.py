@@ -33,6 +33,10 @@ from ert.reports.plan_content import MetricRow, PlanReport, dose_maximum, slice_
 from ert.reports.plot import LinePlot, Series, on_paper
 from ert.reports.slices import IsodoseLegend, SliceContent, SliceDrawing
 
+_BANDS = (
+    "Dashed: the dose one standard error lower and higher in all voxels at once, an outer bound of the histogram's own "
+    "uncertainty."
+)
 _MAX_CUTOUT_HEIGHT = 23.0 * cm
 
 
@@ -208,11 +212,16 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
             Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour))
             for d in report.dvhs
         ]
+        bands = [
+            Series(name="", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour), style="dashed", width_pt=0.35)
+            for pair in report.dvh_bands
+            for d in pair
+        ]
         plot = LinePlot(
-            curves, width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label=f"{phrase} (Gy)", y_label="volume (%)",
+            [*curves, *bands], width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label=f"{phrase} (Gy)", y_label="volume (%)",
             title="Cumulative dose\N{EN DASH}volume histogram", y_range=(0.0, 102.0),
         )  # fmt: skip
-        story += [Spacer(1, 6), KeepTogether([plot])]
+        story += [Spacer(1, 6), KeepTogether([plot, *([paragraph(_BANDS)] if bands else [])])]
     return story
 
 

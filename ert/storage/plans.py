@@ -132,6 +132,30 @@ class PlanRepository:
         """Return a kept dose of this plan, verified; None if it was never kept."""
         return read_dose(self._records, plan_id, request_digest)
 
+    def add_doses(self, plan: Plan, revision: int, doses: Sequence[DoseResult]) -> None:
+        """Keep doses computed for a plan's newest revision without saving another; those kept before stay.
+
+        Raises
+        ------
+        StaleRevision
+            The plan was saved again in the meantime.
+        DigestMismatch
+            The revision has another content than the plan that was computed.
+        """
+        records = self._records
+        folder = self._check_base(plan, revision)
+        with records.saving() as save:
+            rows = put_doses(records, save, plan.id, doses, folder=folder)
+            with save.transaction() as connection:
+                found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
+                if not found or found[0]["rev"] != revision:
+                    raise self._stale(found[0] if found else None, revision)
+                if found[0]["digest"] != plan.digest:
+                    raise DigestMismatch("The doses were computed for another state of the plan; they were not kept.")
+                insert_doses(records, connection, rows)
+                change = {"doses": [row["content_digest"] for row in rows], "of": plan.digest}
+                records.trail.append(connection, "doses computed anew", table=_NAME, record=plan.id, change=change)
+
     def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
         """Keep a second check with the revision it was made on; `DigestMismatch` if that has another content."""
         with self._records.database.read() as connection:

@@ -35,6 +35,7 @@ from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.run_shelf import RunShelf
 from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
@@ -104,6 +105,7 @@ class Site:
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
+        self._runs = RunShelf(None if folder is None else folder / "runs", unlocked.vault)
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
@@ -214,6 +216,11 @@ class Site:
     def releases(self) -> LibraryRepository[MachineRelease]:
         """Releases of machine packages."""
         return self._releases
+
+    @property
+    def runs(self) -> RunShelf:
+        """Interrupted runs on this workstation."""
+        return self._runs
 
     @property
     def check_tolerances(self) -> LibraryRepository[SiteTolerances]:

@@ -114,6 +114,7 @@ class DoseBar(QWidget):
         self.progress.setValue(round(dose.fraction * 100))
         self.compute.setVisible(dose.status in ("stale", "failed") and bool(plan.beams))
         self.final.setVisible(dose.status == "preview" and dose.final_run is None)
+        self.final.setText("Resume final dose" if dose.is_resumable else "Final dose")
 
     def _status_text(self, text: str) -> str:
         dose = self._workspace.dose

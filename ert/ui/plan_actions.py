@@ -73,6 +73,10 @@ class PlanActions(QObject):
             "Uncertainty map", "uncertainty", state.toggle_uncertainty, key="U", is_checkable=True,
             tip="Show the standard error of each voxel of a Monte Carlo dose",
         )  # fmt: skip
+        self.bands = make(
+            "Isodose bands", "isodose", state.toggle_bands, key="Shift+U", is_checkable=True,
+            tip="Show where a Monte Carlo isodose lies within one standard error",
+        )  # fmt: skip
         self.structures = make("Structures", "structures", state.toggle_structures, key="S", is_checkable=True)
         self.beams = make("Beams", "beam", state.toggle_beams, key="B", is_checkable=True)
         self.unit = make("Percent or Gy", "isodose", state.toggle_unit, key="%")
@@ -170,6 +174,7 @@ class PlanActions(QObject):
                 self.lines,
                 self.wash,
                 self.uncertainty,
+                self.bands,
                 self.structures,
                 self.beams,
                 self.unit,
@@ -226,6 +231,8 @@ class PlanActions(QObject):
         has_map = has_dose and workspace.dose.uncertainty is not None
         self.uncertainty.setEnabled(has_map)
         self.uncertainty.setChecked(has_map and state.dose_display.has_uncertainty)
+        self.bands.setEnabled(has_map and state.dose_display.has_lines)
+        self.bands.setChecked(has_map and state.dose_display.has_bands)
         self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
         self.lines.setChecked(state.dose_display.has_lines)
         self.wash.setChecked(state.dose_display.has_wash)

@@ -48,6 +48,7 @@ PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
 PlanWorkspace.mark_ready Readiness.mark Readiness.follow CheckRules.history CheckRules.in_use
+Recomputation.chosen Recomputation.run
 """
 FACILITY = """
 SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine CheckRules.save
