@@ -215,7 +215,7 @@ class DoseFollower:
         is_resumable = self._service.is_resumable(self._session.plan)
         self.state = attrs.evolve(
             self.state, preview=picture, final_run=None, fraction=0.0, is_resumable=is_resumable,
-            message=f"Stopped. {RESUME_MESSAGE if is_resumable else PREVIEW_MESSAGE}",
+            message="Stopped; it can go on." if is_resumable else f"Stopped. {PREVIEW_MESSAGE}",
         )  # fmt: skip
         self._publish(Changes(dose=True))
 

@@ -19,7 +19,7 @@ from ert.domain.plan import Plan, with_algorithms
 SLOW = frozenset({Algorithm.MONTE_CARLO})
 INTERIM_ALGORITHM = Algorithm.PENCIL_BEAM
 PREVIEW_MESSAGE = "Press “Final dose” to compute the plan's own dose."
-RESUME_MESSAGE = "The final dose was interrupted; it can go on from where it was."
+RESUME_MESSAGE = "Interrupted; the final dose can go on from where it was."
 _PICTURE_INTERVAL_S = 1.5
 _MOST_NOISE_PCT = 15.0
 

@@ -136,6 +136,12 @@ def algorithm_text(workspace: PlanWorkspace, beam: Beam) -> str:
     return name if beam.algorithm is not None else _as_plan(name)
 
 
+def algorithm_shown(workspace: PlanWorkspace, beam: Beam) -> str:
+    """The engine that computes a beam; in brackets where that is the plan's choice."""
+    name = ALGORITHM_NAMES[workspace.plan.algorithm_of(beam)]
+    return name if beam.algorithm is not None else f"({name})"
+
+
 def algorithm_choices(workspace: PlanWorkspace, _beam: Beam) -> list[str]:
     """The plan's engine, and every engine by name."""
     return [_as_plan(ALGORITHM_NAMES[workspace.plan.algorithm]), *ALGORITHM_NAMES.values()]

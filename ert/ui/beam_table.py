@@ -254,7 +254,8 @@ ROWS: tuple[BeamRow, ...] = (
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
     ),
     BeamRow(
-        name="Algorithm", field="algorithm", text=beam_edits.algorithm_text, change=beam_edits.with_algorithm_named,
+        name="Algorithm", field="algorithm", text=beam_edits.algorithm_text, shown=beam_edits.algorithm_shown,
+        change=beam_edits.with_algorithm_named,
         choices=beam_edits.algorithm_choices,
     ),
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
