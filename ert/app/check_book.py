@@ -147,7 +147,7 @@ def second_check_findings(book: CheckBook, plan: Plan, dose: DoseState) -> Itera
     if valid:
         check, by = valid[-1].check, f"{valid[-1].made_by}, {valid[-1].made_at:%Y-%m-%d %H:%M}"
         severity, words = _WORDS[check.light]
-        limits = f" by {check.tolerances_source} limits" if check.tolerances_source else ""
+        limits = f" by {check.tolerances_source}" if check.tolerances_source else ""
         sentence = f"Second check by {check.second_engine.split(',')[0]}: {check.gamma_text}; {words}{limits} ({by})."
         yield Finding(severity=severity, code="second-check", sentence=sentence)
     elif book.kept:

@@ -52,7 +52,9 @@ class CheckRules:
         history = self.history()
         if not history:
             return RuleInUse(tolerances=CheckTolerances(), source=DEFAULT_SOURCE)
-        return RuleInUse(tolerances=history[0].value.tolerances, source=f"the site's, revision {history[0].revision}")
+        return RuleInUse(
+            tolerances=history[0].value.tolerances, source=f"the site's limits, revision {history[0].revision}"
+        )
 
     def save(self, tolerances: CheckTolerances, reason: str) -> LibraryEntry[SiteTolerances]:
         """Make limits the site's; checks made before keep those they were judged by.

@@ -57,7 +57,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         patient=workspace.patient,
         plan=plan,
         revision=stored.revision,
-        status=stored.status.value,
+        status=stored.status.phrase,
         saved_by=stored.saved_by,
         saved_at=stored.saved_at,
         printed_at=now or dt.datetime.now(dt.UTC),

@@ -132,7 +132,7 @@ def _print(check: SecondCheck, revision: int) -> None:
     ]  # fmt: skip
     head = ("Of", "Quantity", "First Gy", "Second Gy", "Difference % of prescription", "Light")
     print_table(f"{check.first_engine} against {check.second_engine}, revision {revision}", head, rows)
-    print_line(f"{check.gamma_text}, {check.tolerances_source} limits.")
+    print_line(f"{check.gamma_text}, {check.tolerances_source}.")
     print_line(f"The light is {check.light.value.lower()}.")
 
 

@@ -20,7 +20,7 @@ class Light(enum.StrEnum):
 
 
 _MOST_DOSE_PCT, _MOST_DISTANCE_CM, _MOST_THRESHOLD_PCT = 10.0, 1.0, 90.0
-DEFAULT_SOURCE = "the program's own"
+DEFAULT_SOURCE = "the program's own limits"
 _RANK = {Light.GREEN: 0, Light.AMBER: 1, Light.RED: 2}
 
 
@@ -103,7 +103,7 @@ class SecondCheck:
     plan_digest : of the plan as it was; a check says nothing of any other state.
     first_engine, second_engine : name, version and statistics; the first is the plan's own in a plan's second check.
     tolerances, tolerances_source : what it is judged by, and whose limits these are, for example
-        ``the site's, revision 2``; empty for checks made before sites had limits of their own.
+        ``the site's limits, revision 2``; empty for checks made before sites had limits of their own.
     gamma_reference : which of the two is the reference of gamma: one with noise, whose criterion its errors widen.
     """
 

@@ -224,7 +224,7 @@ class CompareWindow(QWidget):
         reference = check.gamma_reference.split(",")[0]
         self.gamma_words.setText(
             f"{check.gamma_text} with gamma at most 1; reference {reference}{widened}. "
-            f"Judged by {check.tolerances_source} limits."
+            f"Judged by {check.tolerances_source}."
         )
         self.gamma.show_gamma(comparison.gamma.gamma, _grid_of(comparison.first))
         self._show_slices(comparison)

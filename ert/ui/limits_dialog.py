@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ert.app.check_rules import CheckRules
 from ert.app.jobs import Lane
@@ -50,6 +50,7 @@ class LimitsDialog(QDialog):
         self.reason = QLineEdit()
         self.in_use = text_label()
         self.history = QStandardItemModel(0, len(_COLUMNS))
+        self.table = result_table(self.history, "Limits set before", stretch=len(_COLUMNS) - 1)
         self.defaults = push_button("The program's own", "undo", "Fill in the limits the program comes with")
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         self.save_button = self.buttons.addButton("Save", QDialogButtonBox.ButtonRole.ApplyRole)
@@ -59,7 +60,7 @@ class LimitsDialog(QDialog):
             for widget in (*self.fields.values(), self.reason, self.defaults, self.save_button):
                 widget.setEnabled(False)
         say_if_only_looking(self.message, session.account, Right.CONFIGURE, "changing them")
-        self.resize(760, 560)
+        self.resize(860, 560)
 
     def _build(self) -> None:
         grid = QGridLayout()
@@ -81,8 +82,11 @@ class LimitsDialog(QDialog):
             layout.addWidget(widget)
         layout.addLayout(grid)
         layout.addWidget(self.reason)
-        layout.addWidget(self.defaults)
-        layout.addWidget(result_table(self.history, "Limits set before", stretch=3), 1)
+        defaults = QHBoxLayout()
+        defaults.addWidget(self.defaults)
+        defaults.addStretch(1)
+        layout.addLayout(defaults)
+        layout.addWidget(self.table, 1)
         layout.addWidget(self.buttons)
         self.defaults.clicked.connect(lambda: self._fill(CheckTolerances()))
         self.save_button.clicked.connect(self.save)
@@ -91,7 +95,7 @@ class LimitsDialog(QDialog):
     def show_limits(self) -> None:
         """Show what is in use, and every revision."""
         in_use, history = self._rules.in_use(), self._rules.history()
-        self.in_use.setText(f"In use: {in_use.source} limits.")
+        self.in_use.setText(f"In use: {in_use.source}.")
         self._fill(in_use.tolerances)
         self.history.removeRows(0, self.history.rowCount())
         for entry in history:
@@ -105,6 +109,7 @@ class LimitsDialog(QDialog):
                 item.setEditable(False)
                 item.setToolTip(item.text())
             self.history.appendRow(items)
+        self.table.resizeColumnsToContents()
 
     def _fill(self, tolerances: CheckTolerances) -> None:
         for name, _what, _unit, _decimals, scale in _FIELDS:

@@ -35,7 +35,7 @@ def run(site, capsys, *words):
 def test_limits_are_shown_and_set_with_a_reason(site, capsys):
     code, out, _ = run(site, capsys, "second-check", "limits")
     assert code == 0
-    assert "the program's own: gamma 3 % / 2 mm above 10 %: green from 95 %, amber from 90 %" in out
+    assert "the program's own limits: gamma 3 % / 2 mm above 10 %: green from 95 %, amber from 90 %" in out
     code, out, _ = run(
         site, capsys, "second-check", "set-limits", "--reason", "our audit", "--gamma-distance-mm", "1.5",
         "--green-pass-pct", "97", "--json",
@@ -44,7 +44,7 @@ def test_limits_are_shown_and_set_with_a_reason(site, capsys):
     assert json.loads(out)["limits"]["gamma_distance_cm"] == pytest.approx(0.15)
     code, out, _ = run(site, capsys, "second-check", "limits", "--json")
     found = json.loads(out)
-    assert found["in_use"]["source"] == "the site's, revision 1"
+    assert found["in_use"]["source"] == "the site's limits, revision 1"
     assert (found["in_use"]["green_pass_pct"], found["in_use"]["gamma_dose_pct"]) == (97.0, 3.0)
     assert found["revisions"][0]["reason"] == "our audit"
     code, _, error = run(site, capsys, "second-check", "set-limits", "--reason", "x", "--green-pass-pct", "80")

@@ -43,7 +43,7 @@ def test_limits_are_kept_in_revisions_with_a_reason_by_who_may(rules, session):
     assert rules.in_use().tolerances == CheckTolerances()
     entry = rules.save(attrs.evolve(CheckTolerances(), green_pass_pct=98.0), "our audit of last year")
     assert (entry.revision, entry.value.reason) == (1, "our audit of last year")
-    assert rules.in_use().source == "the site's, revision 1"
+    assert rules.in_use().source == "the site's limits, revision 1"
     with pytest.raises(Refused, match="in use already"):
         rules.save(entry.value.tolerances, "again")
     with pytest.raises(Refused, match="need a reason"):
@@ -83,12 +83,12 @@ def test_a_ready_plan_is_checked_by_itself_also_after_a_break_and_an_edit_takes_
     kept = planned.readiness.check
     assert kept.check.second_engine.startswith("pbra")
     assert kept.check.tolerances == WIDE
-    assert kept.check.tolerances_source == "the site's, revision 1"
+    assert kept.check.tolerances_source == "the site's limits, revision 1"
     assert kept.check.light is Light.GREEN
     assert planned.readiness.review.stage is Stage.CHECKED
     assert planned.readiness.review.light is Light.GREEN
     (said,) = [f for f in planned.findings if f.code == "second-check"]
-    assert "the site's, revision 1 limits" in said.sentence
+    assert "the site's limits, revision 1" in said.sentence
     with pytest.raises(Refused, match="already"):
         planned.mark_ready()
     # an edit takes it back, undo brings it back, and the check still is its check
