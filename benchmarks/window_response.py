@@ -8,7 +8,8 @@ Usage::
 A timer of 5 ms beats in the window's event loop; a beat that comes late tells how long nothing else could happen. The
 final dose of the demo plan runs to 0.5 % on a 2.5 mm grid; after some seconds Cancel is clicked, and the time is taken
 until the window shows the plan without a run. ``DIR`` is the output of ``ert demo``. ``--stacks`` says what the
-window's thread was doing in each deaf moment above 40 ms.
+window's thread was doing in each deaf moment above 40 ms. On a computer that others use as well, look at the processor
+time of the window's thread between two beats (``cpu``): it does not grow with their load.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -31,7 +33,7 @@ from start_up import _make_demo, _plan_id
 
 ROOT = Path(__file__).resolve().parent.parent
 _BEAT_MS = 5
-_DEAF_MS = 40.0
+_DEAF_MS, _GOAL_MS = 40.0, 50.0
 _CANCELS = 3
 
 
@@ -47,7 +49,11 @@ def main() -> None:
         _child(options.demo, options.seconds, has_stacks=options.stacks)
         return
     with tempfile.TemporaryDirectory(prefix="ert-window-") as scratch:
-        demo = options.demo or _make_demo(Path(scratch) / "demo")
+        demo = Path(scratch) / "demo"
+        if options.demo is None:
+            _make_demo(demo)
+        else:
+            shutil.copytree(options.demo, demo)  # what is edited here is saved by itself after a while
         command = [sys.executable, str(Path(__file__).resolve()), "--child", "--demo", str(demo)]
         command += ["--seconds", str(options.seconds), *(["--stacks"] if options.stacks else [])]
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": f"{scratch}/state"}
@@ -60,7 +66,8 @@ class _Heart:
     def __init__(self, *, has_stacks: bool) -> None:
         from PySide6.QtCore import QTimer
 
-        self._last_s, self.late_ms = time.perf_counter(), list[float]()
+        self._last_s, self._last_cpu_s = time.perf_counter(), time.thread_time()
+        self.late_ms, self.busy_ms = list[float](), list[float]()
         self.stacks: Counter[str] = Counter()
         self._main = threading.get_ident()
         self._timer = QTimer()
@@ -71,8 +78,10 @@ class _Heart:
 
     def _beat(self) -> None:
         now_s = time.perf_counter()
+        cpu_s = time.thread_time()
         self.late_ms.append((now_s - self._last_s) * 1000 - _BEAT_MS)
-        self._last_s = now_s
+        self.busy_ms.append((cpu_s - self._last_cpu_s) * 1000)
+        self._last_s, self._last_cpu_s = now_s, cpu_s
 
     def _look(self) -> None:
         while True:
@@ -84,12 +93,15 @@ class _Heart:
 
     def phase(self) -> dict[str, float]:
         """Figures of the beats since the last call."""
-        late, self.late_ms = sorted(self.late_ms), []
+        late, busy = sorted(self.late_ms), sorted(self.busy_ms)
+        self.late_ms, self.busy_ms = [], []
         return {
             "beats": len(late),
             "longest_ms": round(late[-1], 1),
             "p99_ms": round(late[int(0.99 * len(late))], 1),
-            "above_50_ms": sum(1 for ms in late if ms > 50),  # noqa: PLR2004 - the goal
+            "above_50_ms": sum(1 for ms in late if ms > _GOAL_MS),
+            "longest_cpu_ms": round(busy[-1], 1),
+            "above_50_cpu_ms": sum(1 for ms in busy if ms > _GOAL_MS),
         }
 
 

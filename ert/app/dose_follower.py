@@ -151,7 +151,7 @@ class DoseFollower:
         self._submit(work, plan, title=f"Final dose of {plan.name}", watches=watches)
         self._final_of = without_monitor_units(plan)
         self.state = attrs.evolve(self.state, fraction=0.0, message="Monte Carlo begins", final_run=FinalRun())
-        self._publish(Changes(dose=True))
+        self._publish(Changes(progress=True))  # the preview stays what it was: nothing but the bar changes
 
     def _submit(
         self, work: Callable[[JobContext], _Shown], plan: Plan, *, title: str, watches: list[FinalWatch] | None = None
@@ -187,7 +187,9 @@ class DoseFollower:
         if self._final_of is not None and self._job is not None:
             self._job.cancel()
             self.state = attrs.evolve(self.state, message="Stopping")
-        elif self.state.status is DoseStatus.COMPUTING:
+            self._publish(Changes(progress=True))
+            return
+        if self.state.status is DoseStatus.COMPUTING:
             self.stop()
             self._mark(DoseStatus.STALE, "The computation was cancelled.")
         self._publish(Changes(dose=True))
@@ -217,7 +219,7 @@ class DoseFollower:
             self.state, preview=picture, final_run=None, fraction=0.0, is_resumable=is_resumable,
             message="Stopped; it can go on." if is_resumable else f"Stopped. {PREVIEW_MESSAGE}",
         )  # fmt: skip
-        self._publish(Changes(dose=True))
+        self._publish(Changes(progress=True, picture=True))
 
     def _progress(self, watches: list[FinalWatch] | None, fraction: float, text: str) -> None:
         self.state = attrs.evolve(self.state, fraction=fraction, message=text)
