@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from ert.app.readiness import Review, Stage
 from ert.domain.patient import Patient, Sex
@@ -79,6 +79,7 @@ class PageHeader(QWidget):
         self.context.setObjectName("headerKey")
         self._row.addWidget(self.context, 1)
         self.review = text_label()
+        self.review.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.review.hide()
         self._row.addWidget(self.review)
         self._row.addLayout(_pair("Site", text_label(site_text)))
