@@ -143,6 +143,8 @@ class Readiness:
         stops = [f for f in findings if f.severity is Severity.BLOCKER]
         if stops:
             raise Refused(f"The checks stop this plan. {stops[0].sentence}", hint="Put it right, then mark the plan.")
+        if self._keeping.is_saving:
+            raise Refused("The plan is just being saved.", hint="Mark it in a moment.")
         if self.is_ready:
             raise Refused(f"Revision {self._keeping.stored.revision} is marked ready for review already.")
 
