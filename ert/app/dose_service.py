@@ -245,10 +245,8 @@ class DoseService:
             result = self._known(item.request)
             if result is None:
                 share = (number / len(requests), 1 / len(requests))
-                is_watched = watch is not None and plan.algorithm_of(item.beam) in SLOW
-                result = self._compute_one(
-                    plan, item, ctx, share, watch.watch(number) if watch and is_watched else None
-                )
+                followed = watch.watch(number) if watch and plan.algorithm_of(item.beam) in SLOW else None
+                result = self._compute_one(plan, item, ctx, share, followed)
                 self._cache.put(result)
             if result.request_digest != item.request.digest:
                 raise DigestMismatch("A dose came back that does not belong to what was asked for.")
