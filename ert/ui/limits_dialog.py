@@ -109,7 +109,6 @@ class LimitsDialog(QDialog):
                 item.setEditable(False)
                 item.setToolTip(item.text())
             self.history.appendRow(items)
-        self.table.resizeColumnsToContents()
 
     def _fill(self, tolerances: CheckTolerances) -> None:
         for name, _what, _unit, _decimals, scale in _FIELDS:
