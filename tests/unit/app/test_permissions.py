@@ -49,10 +49,12 @@ RecordsService.records RecordsService.record RecordsService.set_active RecordsSe
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
+PlanWorkspace.mark_ready Readiness.mark Readiness.follow CheckRules.history CheckRules.in_use
+Recomputation.chosen Recomputation.run
 """
 FACILITY = """
 SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine Housekeeping.sweep
-SiteMachines.add SiteMachines.configure
+SiteMachines.add SiteMachines.configure CheckRules.save
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
