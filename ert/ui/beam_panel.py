@@ -23,8 +23,8 @@ from ert.domain.beam import Beam
 from ert.domain.plan import Plan, without_beam
 from ert.errors import ErtError
 from ert.ui import beam_edits
-from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole, machine_of
-from ert.ui.delegates import CellDelegate
+from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole, StepRole, machine_of
+from ert.ui.delegates import TurnDelegate
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import ViewState
@@ -66,7 +66,10 @@ class BeamPanel(QWidget):
     def _build(self) -> None:
         table = self.table
         table.setModel(self.model)
-        table.setItemDelegate(CellDelegate(ChoicesRole, table))
+        delegate = TurnDelegate(ChoicesRole, StepRole, table)
+        delegate.turned.connect(self.model.sketch)
+        delegate.left.connect(self._workspace.end_sketch)
+        table.setItemDelegate(delegate)
         table.setAccessibleName("Beam table")
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(

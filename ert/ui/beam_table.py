@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 ChoicesRole = Qt.ItemDataRole.UserRole + 1
+StepRole = Qt.ItemDataRole.UserRole + 2
 _ROOT = QModelIndex()
 SOURCE_NAMES = {
     ApertureSource.TARGET: "Target + margin",
@@ -48,6 +49,7 @@ class BeamRow:
     change : a new beam from typed or chosen text; None where the value follows from others.
     choices : what may be chosen; None where text is typed.
     is_open : whether this beam's cell can be edited now.
+    step : what one turn of the wheel, or one press of an arrow key, adds to the number; None where nothing turns.
     """
 
     name: str
@@ -58,6 +60,7 @@ class BeamRow:
     change: Callable[[PlanWorkspace, Beam, str], Beam] | None = None
     choices: Callable[[PlanWorkspace, Beam], Sequence[str]] | None = None
     is_open: Callable[[Beam], bool] = lambda _beam: True
+    step: float | None = None
 
 
 def _angle_row(
@@ -83,6 +86,7 @@ def _angle_row(
         text=lambda _ws, beam: format_number(read(beam), 1),
         shown=shown,
         change=change,
+        step=1.0,
     )
 
 
@@ -99,6 +103,7 @@ def _isocentre_row(axis: int) -> BeamRow:
         field="isocentre_cm",
         text=lambda _ws, beam: format_number(beam.isocentre_cm[axis], 2),
         change=change,
+        step=0.1,
     )
 
 
@@ -247,15 +252,15 @@ ROWS: tuple[BeamRow, ...] = (
         change=_set_source, choices=_sources,
     ),
     BeamRow(
-        name="Margin", unit="cm", field="margin_cm", text=_margin_text, change=_set_margin,
+        name="Margin", unit="cm", field="margin_cm", text=_margin_text, change=_set_margin, step=0.1,
         is_open=lambda b: b.aperture.source is ApertureSource.TARGET,
     ),
     BeamRow(
-        name="Width X", unit="cm", field="width_cm", change=_set_width, is_open=_is_sized,
+        name="Width X", unit="cm", field="width_cm", change=_set_width, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[1] - b.aperture.bounds_cm[0], 2),
     ),
     BeamRow(
-        name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized,
+        name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
     ),
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
@@ -331,6 +336,7 @@ class BeamTableModel(QAbstractTableModel):
             Qt.ItemDataRole.ForegroundRole: self._colour,
             Qt.ItemDataRole.FontRole: self._font,
             ChoicesRole: self._choices,
+            StepRole: lambda row, _beam: row.step,
         }
         answer = answers.get(role)
         return None if answer is None else answer(ROWS[index.row()], self._beams[index.column()])
@@ -376,6 +382,16 @@ class BeamTableModel(QAbstractTableModel):
         if index.isValid() and self.is_editable(ROWS[index.row()], self._beams[index.column()]):
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
+
+    def sketch(self, index: Index, text: str) -> None:
+        """Preview what a number that is being turned would come to."""
+        row, beam = ROWS[index.row()], self._beams[index.column()]
+        change = row.change
+        if change is not None:
+            edit = beam_edits.change_beam(
+                self._workspace, beam.number, lambda b: change(self._workspace, b, text), field=row.field
+            )
+            self._workspace.sketch(edit)
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: ANN401
         """Apply a typed or chosen value as one undoable edit."""

@@ -166,7 +166,9 @@ def beam_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int) -> lis
     point = np.asarray(geometry.point_cm(0.0, 0.0, index))
     near_cm = max(grid.spacing_cm[geometry.axis], 0.1) * 0.75
     found = []
-    for beam in workspace.plan.beams:
+    preview = workspace.dose.preview
+    sketched = () if preview is None else preview.sketched_beams
+    for beam in sketched or workspace.plan.beams:
         try:
             machine = workspace.models.package(beam.machine_name).machine
             frame = beam.frame(patient_position=workspace.image.patient_position, sad_cm=machine.sad_cm)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QTransform
 
-from ert.ui.dose_words import preview_name
+from ert.ui.dose_words import preview_text
 from ert.ui.isodose import GREY, uncertainty_table, wash_table
 from ert.ui.numbers import format_number, format_quantity
 from ert.ui.painting import draw_plate, plate_rect
@@ -242,8 +242,7 @@ def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> None:
     if dose.is_outdated:
         text, plate = "OUT OF DATE", STALE_PLATE
     elif dose.status == "preview" and dose.preview is not None:
-        name = "" if rect.width() < _WIDE_PX else f"\n{preview_name(dose.preview)}"
-        text, plate = f"PREVIEW{name}", PREVIEW_PLATE
+        text, plate = preview_text(dose.preview, is_short=rect.width() < _WIDE_PX), PREVIEW_PLATE
     else:
         return
     font = QFont(painter.font())
