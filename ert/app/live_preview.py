@@ -80,7 +80,7 @@ class LivePreview:
         """There is no dose of what is on screen now, and why."""
         self._stop()
         self.is_dragging = True
-        self._show(None, DoseState(status=DoseStatus.FAILED, message=f"No preview: {sentence}"))
+        self._show(None, DoseState(status=DoseStatus.FAILED, message=sentence))
 
     def made(self, plan: Plan) -> None:
         """The edit is made: the picture stays until the plan's own dose is there if it is of this very plan."""
@@ -152,8 +152,8 @@ class LivePreview:
         if self._wanted != plan:
             self._submit()
             return
-        sentence = str(error) if isinstance(error, ErtError) else "the dose engine failed; see the log."
-        self._show(None, DoseState(status=DoseStatus.FAILED, message=f"No preview: {sentence}"))
+        sentence = str(error) if isinstance(error, ErtError) else "The dose engine failed; see the log."
+        self._show(None, DoseState(status=DoseStatus.FAILED, message=sentence))
 
     def _show(self, drawn: _Drawn | None, state: DoseState) -> None:
         self._drawn, self.state = drawn, state

@@ -25,8 +25,9 @@ def preview_text(preview: DosePreview, *, is_short: bool) -> str:
     if not preview.is_live:
         return "PREVIEW" if is_short else f"PREVIEW\n{preview_name(preview)}"
     spacing = f"grid {format_quantity(10.0 * preview.grid.spacing_cm[0], 1, 'mm')}" if preview.is_coarse else ""
-    lines = ("PREVIEW", "not for reporting") if is_short else ("PREVIEW: pencil beam estimate", "not for reporting")
-    return "\n".join((lines[0], ", ".join(part for part in (lines[1], spacing) if part)))
+    if is_short:
+        return "\n".join(part for part in ("PREVIEW", "not for reporting", spacing) if part)
+    return "PREVIEW: pencil beam estimate\n" + ", ".join(part for part in ("not for reporting", spacing) if part)
 
 
 def final_run_text(run: FinalRun, message: str, *, wanted_pct: float) -> str:

@@ -144,10 +144,9 @@ def _wash(plane: DosePlane, display: DoseDisplay, prescribed_gy: float, *, is_st
 
 def _isodose_lines(plane: DosePlane, display: DoseDisplay, prescribed_gy: float) -> tuple[IsodoseLine, ...]:
     made = []
-    for level in display.levels:
-        if not level.is_visible:
-            continue
-        lines = plane.lines(prescribed_gy * level.percent / 100.0)
+    visible = [level for level in display.levels if level.is_visible]
+    found = plane.lines_at([prescribed_gy * level.percent / 100.0 for level in visible])
+    for level, lines in zip(visible, found, strict=True):
         if not lines:
             continue
         longest = max(lines, key=len)
