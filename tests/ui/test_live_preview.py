@@ -19,7 +19,7 @@ from ert.ui.delegates import TurnedLine
 from ert.ui.dose_words import preview_text
 from ert.ui.slice_layers import beam_layer
 
-LONG_MS = 120_000
+LONG_MS = 240_000
 
 
 @pytest.fixture
