@@ -173,7 +173,8 @@ def test_a_number_that_is_turned_is_followed_and_escape_takes_it_back(page, qtbo
     line = next(w for w in table.findChildren(TurnedLine) if w.isVisible())
     line.turn(3)
     qtbot.keyClick(line, Qt.Key.Key_Return)
-    assert page.workspace.plan.beams[0].gantry_deg == pytest.approx(round(gantry_deg, 1) + 3.0)
+    wanted_deg = pytest.approx(round(gantry_deg, 1) + 3.0)
+    qtbot.waitUntil(lambda: page.workspace.plan.beams[0].gantry_deg == wanted_deg, timeout=LONG_MS)
     qtbot.waitUntil(lambda: page.workspace.dose.is_current, timeout=LONG_MS)
 
 
