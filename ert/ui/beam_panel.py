@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -67,7 +67,7 @@ class BeamPanel(QWidget):
         table = self.table
         table.setModel(self.model)
         delegate = TurnDelegate(ChoicesRole, StepRole, table)
-        delegate.turned.connect(self.model.sketch)
+        delegate.turned.connect(self._sketch)
         delegate.left.connect(self._workspace.end_sketch)
         table.setItemDelegate(delegate)
         table.setAccessibleName("Beam table")
@@ -115,6 +115,16 @@ class BeamPanel(QWidget):
         layout.addWidget(self._setup)
         layout.addWidget(self._reasons_place, 1)
         self.setWindowIcon(icon("beam"))
+
+    def _sketch(self, index: QModelIndex | QPersistentModelIndex, text: str) -> None:
+        """Preview what a number that is being turned would come to."""
+        row, beam = ROWS[index.row()], self.model.beams[index.column()]
+        change = row.change
+        if change is not None:
+            edit = beam_edits.change_beam(
+                self._workspace, beam.number, lambda b: change(self._workspace, b, text), field=row.field
+            )
+            self._workspace.sketch(edit)
 
     # ---- following -----------------------------------------------------------------------------------------------
 

@@ -80,14 +80,9 @@ def _angle_row(
         return f"{text}  (room {room_angle_text(read(beam), axis, machine.configuration.scale)})"
 
     return BeamRow(
-        name=f"{axis.value.capitalize()} IEC",
-        unit="°",
-        field=field,
+        name=f"{axis.value.capitalize()} IEC", unit="°", field=field, shown=shown, change=change, step=1.0,
         text=lambda _ws, beam: format_number(read(beam), 1),
-        shown=shown,
-        change=change,
-        step=1.0,
-    )
+    )  # fmt: skip
 
 
 def _isocentre_row(axis: int) -> BeamRow:
@@ -98,13 +93,9 @@ def _isocentre_row(axis: int) -> BeamRow:
         return attrs.evolve(beam, isocentre_cm=(point[0], point[1], point[2]))
 
     return BeamRow(
-        name=f"Isocentre {'xyz'[axis]}",
-        unit="cm",
-        field="isocentre_cm",
+        name=f"Isocentre {'xyz'[axis]}", unit="cm", field="isocentre_cm", change=change, step=0.1,
         text=lambda _ws, beam: format_number(beam.isocentre_cm[axis], 2),
-        change=change,
-        step=0.1,
-    )
+    )  # fmt: skip
 
 
 def _targets(workspace: PlanWorkspace) -> dict[str, int]:
@@ -382,16 +373,6 @@ class BeamTableModel(QAbstractTableModel):
         if index.isValid() and self.is_editable(ROWS[index.row()], self._beams[index.column()]):
             flags |= Qt.ItemFlag.ItemIsEditable
         return flags
-
-    def sketch(self, index: Index, text: str) -> None:
-        """Preview what a number that is being turned would come to."""
-        row, beam = ROWS[index.row()], self._beams[index.column()]
-        change = row.change
-        if change is not None:
-            edit = beam_edits.change_beam(
-                self._workspace, beam.number, lambda b: change(self._workspace, b, text), field=row.field
-            )
-            self._workspace.sketch(edit)
 
     def setData(self, index: Index, value: Any, role: int = Qt.ItemDataRole.EditRole) -> bool:  # noqa: ANN401
         """Apply a typed or chosen value as one undoable edit."""
