@@ -30,6 +30,7 @@ _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
 _BAR_MIN_VIEW_HEIGHT = 260.0
 NARROW_PX = 400.0
+_TALL_PLATE_LINES = 2
 _WIDE_PX = 640.0
 _LEGEND_MIN_VIEW_HEIGHT = 180.0
 _LEGEND_GAP_PX = 26.0
@@ -247,7 +248,7 @@ def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> None:
         return
     font = QFont(painter.font())
     font.setBold(True)
-    font.setPointSizeF(font.pointSizeF() + 0.5)
+    font.setPointSizeF(font.pointSizeF() + (0.5 if text.count("\n") < _TALL_PLATE_LINES else -1.5))
     at = QPointF(rect.right() - MARGIN, rect.top() + MARGIN)
     align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
     draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=plate)
