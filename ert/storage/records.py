@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,11 +14,12 @@ from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore, Buffers, StoredFile
 from ert.storage.database import Database
+from ert.storage.decoded import Decoded, Row
 from ert.storage.envelope import FileContext, FileKind
 from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
 from ert.storage.restored import nothing_can_be_saved
 
-Row = dict[str, Any]
+__all__ = ["Records", "Row", "Saving", "stored_file", "the_file"]
 
 
 class Records:
@@ -55,6 +55,7 @@ class Records:
         self.guard = guard
         self.trail = trail
         self.actor = actor
+        self.decoded = Decoded()
         self.is_restored_copy = False
         self.read_only_reason = ""
         self._anchors = anchors
@@ -121,7 +122,9 @@ class Records:
             A row was changed from outside.
         """
         query = sa.select(table).where(*conditions).order_by(table.c[order], table.c.uuid)
-        found = [dict(row) for row in connection.execute(query).mappings()]
+        result = connection.execute(query)
+        columns = tuple(result.keys())
+        found = [dict(zip(columns, row, strict=True)) for row in result]
         for row in found:
             self.guard.check_row(table.name, row, row_id=row["uuid"])
         return found
