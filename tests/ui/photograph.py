@@ -163,8 +163,8 @@ class Photographer:
         self.shoot("06_import_findings")
         dialog.reject()
         page = window.patient_page
-        index = page.filter.index(0, 0)
-        page.tree.setCurrentIndex(page.filter.index(0, 0, index))
+        index = page.model.index(0, 0)
+        page.tree.setCurrentIndex(page.model.index(0, 0, index))
         page.start_new_plan()
         from ert.ui.new_plan_dialog import NewPlanDialog
 
