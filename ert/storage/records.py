@@ -18,6 +18,7 @@ from ert.storage.decoded import Decoded, Row
 from ert.storage.envelope import FileContext, FileKind
 from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
 from ert.storage.restored import nothing_can_be_saved
+from ert.storage.turns import Turns
 
 __all__ = ["Records", "Row", "Saving", "stored_file", "the_file"]
 
@@ -35,6 +36,8 @@ class Records:
         Id of the signed-in user.
     clock : callable
         Returns the time in UTC.
+    turns : Turns, optional
+        The queue of those who write; where a server orders them there is none.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Records:
         anchors: Anchors,
         actor: str,
         clock: Callable[[], dt.datetime],
+        turns: Turns | None = None,
     ) -> None:
         self.store_id = store_id
         self.database = database
@@ -60,6 +64,7 @@ class Records:
         self.read_only_reason = ""
         self._anchors = anchors
         self._clock = clock
+        self._turns = turns
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[Saving]:
@@ -88,7 +93,8 @@ class Records:
             raise nothing_can_be_saved()
         if self.read_only_reason:
             raise Refused(self.read_only_reason, hint="Have the disk or share opened for writing, then sign in again.")
-        with self.database.write() as connection:
+        turn = contextlib.nullcontext() if self._turns is None else self._turns.mine()
+        with turn, self.database.write() as connection:
             yield connection
             head = self.trail.head(connection)
         self._anchors.remember(self.store_id, head)
