@@ -296,6 +296,10 @@ class Photographer:
         workspace.save()
         yield (lambda: isinstance(workspace.save_error, StaleRevision)), 0.5
         self.shoot("21_not_saved")
+        yield (lambda: QApplication.activeModalWidget() is not None), 0.3
+        self.shoot("21_conflict")
+        QApplication.activeModalWidget().reject()
+        yield (lambda: QApplication.activeModalWidget() is None), 0.2
         keeping.stored = stored
         window.care.check(4)
         yield (lambda: window.findChild(FindingsDialog) is not None), 0.5
