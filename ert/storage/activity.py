@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from ert.domain.activity import Activity, RevisionInfo
 from ert.domain.record import PlanStatus
 from ert.errors import NotFound
-from ert.storage import documents, schema
+from ert.storage import schema
 from ert.storage.patients import PatientRepository
 from ert.storage.records import Records, Row
 from ert.storage.users import user_names
@@ -97,13 +97,11 @@ class ActivityLog:
         )
 
     def _text(self, row: Row, column: str) -> str:
-        return self._cell(row, column).decode("utf-8")
+        guard = self._records.guard
+        return guard.decrypt(row[column], table="history", row_id=str(row["seq"]), column=column).decode("utf-8")
 
     def _change(self, row: Row) -> Row:
-        return documents.read_document("change", self._cell(row, "change_ct"))
-
-    def _cell(self, row: Row, column: str) -> bytes:
-        return self._records.guard.decrypt(row[column], table="history", row_id=str(row["seq"]), column=column)
+        return self._records.trail.change_of(row)
 
 
 class _Subjects:

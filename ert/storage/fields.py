@@ -100,6 +100,14 @@ class FieldGuard:
         return f"{self._vault.store_id}|{table}|{row_id}|{column}|{CELL_SCHEMA}".encode()
 
 
+def cell_generation(cell: object) -> int:
+    """Return the generation of keys that a cell says it was encrypted with; 0, which no keys have, if it says none."""
+    if not isinstance(cell, bytes) or len(cell) < _HEAD.size:
+        return 0
+    generation: int = _HEAD.unpack_from(cell)[1]
+    return generation
+
+
 def normalised(value: str) -> str:
     """Return the form in which two spellings of one value are equal (NFKC, case-folded, trimmed)."""
     return unicodedata.normalize("NFKC", value).casefold().strip()
