@@ -74,9 +74,10 @@ class JobContext:
             raise Cancelled("Stopped on request.")
 
     def give_way(self) -> None:
-        """Let who works at the window go first; for readings that nobody waits for, between small steps."""
+        """Let who works at the window go first, then `check`; for readings nobody waits for, between small steps."""
         if self._courtesy is not None:
             self._courtesy.give_way()
+        self.check()
 
     def seal(self) -> None:
         """From here on a cancel comes too late: what is written must not be reported as stopped."""

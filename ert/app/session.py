@@ -150,7 +150,6 @@ class SiteSession:
         for start in range(0, len(heads), _PATIENTS_AT_ONCE):
             if ctx is not None:
                 ctx.give_way()
-                ctx.check()
                 ctx.progress(start / len(heads), "Reading courses")
             some = heads[start : start + _PATIENTS_AT_ONCE]
             ids = [patient.id for row in some for patient in (row.patient, *row.merged)]

@@ -25,6 +25,7 @@ from ert.app.session import SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
+from ert.ui.empty_list import EmptyList
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
@@ -32,7 +33,7 @@ from ert.ui.new_plan_dialog import NewPlanDialog
 from ert.ui.patient_model import PatientTreeModel, RowRole, search_texts
 from ert.ui.plan_sum_dialog import PlanSumDialog
 from ert.ui.record_actions import RecordActions
-from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
+from ert.ui.widgets import MessageStrip, push_button, text_label
 
 ReadRows = tuple[Sequence[PatientRow], list[str]]  # and what a search looks through
 _TEXTS_AT_ONCE = 500
@@ -76,7 +77,7 @@ class PatientPage(QWidget):
             failed=self._failed,
             parent=self,
         )
-        self._empty = QWidget()
+        self._empty = EmptyList(self)
         self._places = QStackedWidget()
         self._rows: tuple[PatientRow, ...] = ()
         self._texts: list[str] = []
@@ -113,6 +114,8 @@ class PatientPage(QWidget):
         QShortcut(QKeySequence("Ctrl+I"), self, self.start_import)
         QShortcut(QKeySequence("Ctrl+N"), self, self.start_new_plan)
         self.import_button.clicked.connect(self.start_import)
+        self._empty.import_wanted.connect(self.start_import)
+        self._empty.machine_wanted.connect(self.machine_wanted)
         self.new_plan_button.clicked.connect(self.start_new_plan)
         self.sum_button.clicked.connect(self.start_sum)
         self.open_button.clicked.connect(self._open)
@@ -130,36 +133,13 @@ class PatientPage(QWidget):
         for button in (self.import_button, self.new_plan_button, self.sum_button, self.open_button):
             top.addWidget(button)
         self._places.addWidget(tree)
-        self._places.addWidget(self._empty_place())
+        self._places.addWidget(self._empty)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 16, 12)
         layout.setSpacing(10)
         layout.addLayout(top)
         layout.addWidget(self.message)
         layout.addWidget(self._places, 1)
-
-    def _empty_place(self) -> QWidget:
-        layout = QVBoxLayout(self._empty)
-        layout.addStretch(1)
-        text = text_label("No patients yet")
-        text.setObjectName("pageTitle")
-        start = push_button("Import CT and structures…", "import", "Import from a folder of DICOM files")
-        start.clicked.connect(self.start_import)
-        machine = push_button("Add machine…", "beam", "Add a commissioned machine package to the site")
-        machine.clicked.connect(self.machine_wanted)
-        for widget in (
-            text,
-            dim_label("A course is one CT with its structures; plans are made on courses."),
-            start,
-            machine,
-        ):
-            row = QHBoxLayout()
-            row.addStretch(1)
-            row.addWidget(widget)
-            row.addStretch(1)
-            layout.addLayout(row)
-        layout.addStretch(2)
-        return self._empty
 
     # ---- content -------------------------------------------------------------------------------------------------
 
