@@ -114,7 +114,8 @@ def _course_text(row: CourseRow, column: int) -> str:
     nz, ny, nx = row.image.shape_zyx
     spacing = " × ".join(format_number(s, 2) for s in row.image.spacing_cm)
     details = (
-        f"{row.image.description or 'CT'}: {nx} × {ny} × {nz}, {spacing} cm; structures {row.structure_label or '–'}"
+        f"{row.image.description or 'CT'}; structures {row.structure_label or '–'}; "
+        f"{nx} × {ny} × {nz} voxels of {spacing} cm"
     )
     return (row.course.name, "", "", details, "")[column]
 

@@ -243,6 +243,7 @@ class ReleaseDialog(QDialog):
             self._is_signing = False
             self.password.clear()
             self.words.clear()
+            self.accept_short.setChecked(False)  # of what was signed; another signature accepts anew
             self._show()
             self.message.show_note(sentence)
             self.changed.emit(sentence)

@@ -1,6 +1,7 @@
-"""Photograph the dialogs of a site's administration in the real program, to be looked at by a person.
+r"""Photograph the dialogs of a site's administration in the real program, to be looked at by a person.
 
-    xvfb-run -a -s "-screen 0 1366x768x24" .venv/bin/python tests/ui/photograph_dialogs.py OUT --demo DIR [--size 1366x768]
+    xvfb-run -a -s "-screen 0 1366x768x24" .venv/bin/python tests/ui/photograph_dialogs.py OUT --demo DIR \
+        [--size 1366x768]
 
 DIR is the folder of an earlier ``ert demo``; it is copied. OUT gets one PNG a dialog.
 """
@@ -101,13 +102,18 @@ class DialogPhotographer(Photographer):
             yield self.is_closed, 0.2
         dialog = self.dialog()
         dialog.table.selectRow(0)
+        dialog.accept_differences.setChecked(True)
         dialog.reason.setText("Registered twice on 2026-03-02")
         yield (lambda: True), 0.4
         self.shoot("42_merge_chosen")
         dialog.submit()
         yield (lambda: self.dialog() is None and len(page._rows) == 1), 0.8
         self.shoot("42_merged")
-        for name, action in (("unmerge", actions.unmerge), ("inactive", actions.state), ("anonymise", actions.anonymise)):
+        for name, action in (
+            ("unmerge", actions.unmerge),
+            ("inactive", actions.state),
+            ("anonymise", actions.anonymise),
+        ):
             page.tree.setCurrentIndex(page.model.index(0, 0))
             action.trigger()
             yield self.is_open, 0.6
@@ -161,8 +167,8 @@ class DialogPhotographer(Photographer):
         import attrs
 
         window = self.window
-        row = window.patient_page._rows[0].courses[0]
-        window.open_plan(row.plans[0].plan_id)
+        courses = window.patient_page._rows[0].courses
+        window.open_plan(next(plan.plan_id for course in courses for plan in course.plans))
         yield (lambda: window.plan_page is not None and window.plan_page.workspace.dose.status == "current"), 2.0
         workspace = window.plan_page.workspace
         window.plan_page.keeper.autosave.is_on = False
