@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import tempfile
 import time
@@ -261,7 +262,8 @@ class Photographer:
             n for n, r in enumerate(__import__("ert.ui.beam_table", fromlist=["ROWS"]).ROWS) if r.field == "gantry_deg"
         )
         model.setData(model.index(row, 0), "abc")
-        model.setData(model.index(row, 0), f"{plan.workspace.plan.beams[0].gantry_deg + 12:.1f}")
+        # Another angle each time: this workstation's cache would give the dose of the last run at once.
+        model.setData(model.index(row, 0), f"{plan.workspace.plan.beams[0].gantry_deg + random.uniform(9, 15):.1f}")
         yield (lambda: plan.workspace.dose.status == "computing"), 0.12
         self.shoot("19_out_of_date")
         yield is_computed, 1.5
