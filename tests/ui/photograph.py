@@ -304,9 +304,9 @@ class Photographer:
         yield (lambda: QApplication.activeModalWidget() is None), 0.2
         keeping.stored = stored
         window.care.check(4)
-        yield (lambda: window.findChild(FindingsDialog) is not None), 0.5
+        yield (lambda: isinstance(QApplication.activeModalWidget(), FindingsDialog)), 0.5
         self.shoot("22_site_check")
-        window.findChild(FindingsDialog).reject()
+        QApplication.activeModalWidget().reject()
         for name, show in (
             ("23_unsaved", lambda: ask_unsaved(window, workspace.plan.name)),
             ("24_keys", lambda: show_keys(window)),
