@@ -24,7 +24,7 @@ from ert.errors import BadTag, DatabaseBusy, InvalidSite, Refused, StorageFailed
 from ert.storage import backup_format as form
 from ert.storage import schema
 from ert.storage.assembly import SiteOptions, access_to, make_records
-from ert.storage.atomic import make_folders, replace_file, sync_folder, translated, write_new_file
+from ert.storage.atomic import make_folders, replace_file, sync_folder, translated, write_all, write_new_file
 from ert.storage.backup_format import Part
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
@@ -293,9 +293,7 @@ def copy_verified(source: Path, target: Path, part: Part, *, tmp_folder: Path) -
     def write(out: BinaryIO) -> None:
         for block in _blocks(source):
             digest.update(block)
-            view = memoryview(block)
-            while view:
-                view = view[out.write(view) :]
+            write_all(out, block)
         if digest.hexdigest() != part.sha256:
             raise form.damaged_file(part.path, "size or SHA-256")
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
-from ert.errors import BadTag, NotFound, Refused
+from ert.errors import BadTag, DiskFull, NotFound, Refused, StorageFailed
 from ert.storage import documents, schema
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
@@ -20,6 +21,7 @@ from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
 from ert.storage.restored import nothing_can_be_saved
 
 Row = dict[str, Any]
+_LOG = logging.getLogger(__name__)
 
 
 class Records:
@@ -90,7 +92,11 @@ class Records:
         with self.database.write() as connection:
             yield connection
             head = self.trail.head(connection)
-        self._anchors.remember(self.store_id, head)
+        try:
+            self._anchors.remember(self.store_id, head)
+        except (DiskFull, StorageFailed) as error:
+            # What was saved is saved. An older note only remembers less.
+            _LOG.warning("this workstation could not note the newest state of the site: %s", error.detail)
 
     def insert(self, connection: sa.Connection, table: sa.Table, values: Row, *, revision: int = 1) -> None:
         """Insert a record row at a revision, with times and its code."""

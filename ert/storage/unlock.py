@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from ert.errors import ErtError, NotASite, WrongKey
+from ert.errors import DiskFull, ErtError, NotASite, StorageFailed, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import translated
 from ert.storage.attempts import Attempts
@@ -151,7 +151,7 @@ def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
     """
     store, code = read_store_file(root)
     secret = parse_recovery_code(typed_code)
-    for slot in read_slots(root, store.store_id):
+    for slot in look_at_slots(root, store.store_id)[0]:
         master = slots.open_recovery_slot(slot, secret) if slot.kind == slots.RECOVERY else None
         if master is not None:
             return _unlocked(root, store, code, slot, master)
@@ -163,14 +163,30 @@ def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
 
 
 def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
-    """Return all slots of a site that can be read; their codes are checked once the keys are open."""
-    return look_at_slots(root, store_id)[0]
+    """Return all slots of a site, for whoever changes them; damaged ones are passed over.
+
+    Raises
+    ------
+    StorageFailed
+        One of them could not be read: taken for missing, it would be doubled, or left behind under keys that end.
+    """
+    found, _, unread = _slots_in(root, store_id)
+    if unread:
+        raise unread[0]
+    return found
 
 
 def look_at_slots(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
     """Return the slots of a site, and the names of files that are none: one of them must not lock everybody out."""
+    found, unreadable, _ = _slots_in(root, store_id)
+    return found, unreadable
+
+
+def _slots_in(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, ...], list[ErtError]]:
+    """Slots; names of files that gave none; what the disk or share said of those it did not give."""
     found: list[Slot] = []
     unreadable: list[str] = []
+    unread: list[ErtError] = []
     with translated("reading the site's keys"):
         paths = sorted((root / SLOTS).glob("*.json"))[:_MAXIMUM_SLOTS]
     for path in paths:
@@ -181,7 +197,9 @@ def look_at_slots(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[st
         except ErtError as error:
             _LOG.warning("a key slot cannot be read and is passed over: %s", error.detail)
             unreadable.append(path.name)
-    return tuple(slot for slot in found if slot.store_id == store_id), tuple(unreadable)
+            if isinstance(error, (StorageFailed, DiskFull)):
+                unread.append(error)
+    return tuple(slot for slot in found if slot.store_id == store_id), tuple(unreadable), unread
 
 
 def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:
