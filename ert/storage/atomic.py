@@ -75,6 +75,11 @@ def make_folders(folder: Path, *, below: Path) -> None:
     sync_folder(folder.parent)
 
 
+def make_folders_to(folder: Path) -> None:
+    """Create `folder` with whatever is missing above it, each entry flushed: a power cut takes none of them back."""
+    make_folders(folder, below=next(parent for parent in folder.absolute().parents if parent.is_dir()))
+
+
 def write_all(out: BinaryIO, data: bytes | memoryview) -> None:
     """Write everything: an unbuffered file may take less than it is given, as on a disk that is becoming full."""
     rest = memoryview(data)

@@ -1,4 +1,4 @@
-"""Every call to the system may fail, and the process may die at each: nothing kept is lost, nothing half is left."""
+"""Every call to the system may fail, the process may die at each, the power may go at any moment: nothing is lost."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from tests.integration.storage.faults import shim
 pytestmark = pytest.mark.skipif(bool(shim.why_not()), reason=shim.why_not() or "can be done")
 
 
-def points(repository, *arguments: str) -> tuple[int, dict]:
-    command = [sys.executable, "-m", "tests.integration.storage.faults.points", "--workers", "2", *arguments]
+def run(repository, module: str, *arguments: str) -> tuple[int, dict]:
+    command = [sys.executable, "-m", f"tests.integration.storage.faults.{module}", "--workers", "2", *arguments]
     done = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout) | {"said": done.stderr}
 
 
 def test_whatever_call_fails_in_whatever_way_all_invariants_hold(repository):
-    code, tally = points(repository, "--points", "180")
+    code, tally = run(repository, "points", "--points", "180")
     assert (tally["operations"], tally["broken"]) == (15, 0), tally["said"]
     assert tally["calls"] > 2000
     assert tally["points"] >= 130
@@ -34,10 +34,25 @@ def test_whatever_call_fails_in_whatever_way_all_invariants_hold(repository):
     [
         ("short-writes-believed", "--only password --faults SHORT --points 40", "I1"),
         ("errors-not-translated", "--only save --faults EIO --points 16", "I7"),
-        ("rows-first", "--only save --faults CRASH --points 60", "I3"),
+        ("rows-first", "--only save --faults CRASH --points 48", "I3"),
     ],
 )
 def test_a_guard_taken_away_is_missed(repository, kind, where, invariant):
-    code, tally = points(repository, *where.split(), "--sabotage", kind)
+    code, tally = run(repository, "points", *where.split(), "--sabotage", kind)
     assert any(text.startswith(invariant) for text in tally["examples"]), tally
+    assert code == 1
+
+
+def test_whatever_of_the_unflushed_a_power_cut_takes_nothing_acknowledged_is_lost(repository):
+    code, tally = run(repository, "crash_states", "--states", "130")
+    assert (tally["states"], tally["broken"]) == (130, 0), tally["said"]
+    assert tally["steps"] > 500
+    assert tally["moments"] > 80
+    assert code == 0
+
+
+def test_without_flushes_most_power_cuts_do_harm(repository):
+    code, tally = run(repository, "crash_states", "--states", "16", "--without-flushes")
+    assert tally["lost"] > tally["states"] // 2
+    assert tally["broken"] > tally["states"] * 0.8
     assert code == 1

@@ -12,7 +12,6 @@ from typing import Any
 
 import attrs
 
-from ert.domain.backup import BackupState
 from ert.domain.release import MachineRelease
 from ert.errors import WrongKey
 from ert.storage import migrate, schema
@@ -78,13 +77,14 @@ def furnish(scene: Scene) -> None:
     for name in ("drafts", "anchors", "out"):
         (scene.folder / name).mkdir()
     site = scene.open()
-    _add(site, Made.who, Made.course, Made.image, Made.structures)
+    add_patient(site, Made.who, Made.course, Made.image, Made.structures)
     site.plans.save(Made.plan, base_revision=0, doses=[samples.dose()])
     site.machines.add(name="LINAC 1", digest="ef" * 32, content=PACKAGE)
     site.close()
 
 
-def _add(site: Site, who: Any, course: Any, image: Any, structures: Any) -> None:  # noqa: ANN401
+def add_patient(site: Site, who: Any, course: Any, image: Any, structures: Any) -> None:  # noqa: ANN401
+    """Import one made-up patient."""
     site.patients.add_import(
         patient=who, course=course, image=image, structures=structures, ct_files=samples.ct_files(image)
     )
@@ -118,7 +118,7 @@ def _draft_judge(scene: Scene, told: Told) -> list[str]:
 
 
 def _import(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
-    _add(site, Made.other, Made.other_course, Made.other_image, Made.other_structures)
+    add_patient(site, Made.other, Made.other_course, Made.other_image, Made.other_structures)
     tell("done")
 
 
@@ -145,9 +145,8 @@ def _merge(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
 
 
 def _backup(scene: Scene, site: Site | None, tell: Tell) -> None:
-    if not site.start_backup(scene.backups).finish().is_good:
-        raise AssertionError("a sound site gave an incomplete backup")
-    tell("done")
+    if site.start_backup(scene.backups).finish().is_good:  # else it says that it lacks what could not be read
+        tell("done")
 
 
 def _one_backup(scene: Scene) -> None:
@@ -159,7 +158,7 @@ def _one_backup(scene: Scene) -> None:
 
 def _backup_judge(scene: Scene, told: Told) -> list[str]:
     """Every backup that calls itself one verifies, the earlier one among them."""
-    listed = [b for b in scene.care.backups(scene.backups) if b.state is not BackupState.UNFINISHED]
+    listed = [b for b in scene.care.backups(scene.backups) if b.is_good]
     broken = [f"{len(listed)} backups"] if len(listed) not in ({2} if "done" in told else {1, 2}) else []
     for info in listed:
         _, findings = scene.care.verify_backup(scene.backups, info.backup_id, level=4, progress=quiet, **WHO)
@@ -221,7 +220,7 @@ def made_by_an_older_program(scene: Scene) -> None:
             place.SCHEMA_VERSION, place.MIGRATION_HEAD = 1, "0001"
         samples.make_site(scene.folder / "old")
         site = scene.open(scene.folder / "old")
-        _add(site, Made.who, Made.course, Made.image, Made.structures)
+        add_patient(site, Made.who, Made.course, Made.image, Made.structures)
         site.plans.save(Made.plan, base_revision=0, doses=[samples.dose()])
         site.close()
     finally:
