@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from ert.errors import DiskFull, ErtError, NotASite, StorageFailed, WrongKey
+from ert.errors import BadTag, DiskFull, ErtError, NotASite, StorageFailed, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import translated
 from ert.storage.attempts import Attempts
@@ -169,22 +169,41 @@ def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
     ------
     StorageFailed
         One of them could not be read: taken for missing, it would be doubled, or left behind under keys that end.
+    BadTag
+        One of them lies in the place of another: to write that one would remove it.
     """
     found, _, unread = _slots_in(root, store_id)
     if unread:
         raise unread[0]
-    return found
+    for path, slot in found:
+        if not is_in_place(path, slot):
+            raise BadTag(
+                "A key slot of this site lies in the place of another; nothing was changed.",
+                hint="Call physics and restore the folder keys/ from a backup.",
+                detail=path.name,
+            )
+    return tuple(slot for _, slot in found)
+
+
+def is_in_place(path: Path, slot: Slot) -> bool:
+    """Whether a slot's file has its name."""
+    return path.stem == slot.slot_id
 
 
 def look_at_slots(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
     """Return the slots of a site, and the names of files that are none: one of them must not lock everybody out."""
     found, unreadable, _ = _slots_in(root, store_id)
-    return found, unreadable
+    return tuple(slot for _, slot in found), unreadable
 
 
-def _slots_in(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, ...], list[ErtError]]:
-    """Slots; names of files that gave none; what the disk or share said of those it did not give."""
-    found: list[Slot] = []
+def slots_out_of_place(root: Path, store_id: str) -> tuple[str, ...]:
+    """Return the names of slot files that hold another slot than their name says."""
+    return tuple(path.name for path, slot in _slots_in(root, store_id)[0] if not is_in_place(path, slot))
+
+
+def _slots_in(root: Path, store_id: str) -> tuple[tuple[tuple[Path, Slot], ...], tuple[str, ...], list[ErtError]]:
+    """Slots with their files; names of files that gave none; what the disk or share said of those it did not give."""
+    found: list[tuple[Path, Slot]] = []
     unreadable: list[str] = []
     unread: list[ErtError] = []
     with translated("reading the site's keys"):
@@ -193,13 +212,13 @@ def _slots_in(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, .
         try:
             with translated("reading a key slot"):
                 data = _read(path)
-            found.append(slots.read_slot(data))
+            found.append((path, slots.read_slot(data)))
         except ErtError as error:
             _LOG.warning("a key slot cannot be read and is passed over: %s", error.detail)
             unreadable.append(path.name)
             if isinstance(error, (StorageFailed, DiskFull)):
                 unread.append(error)
-    return tuple(slot for slot in found if slot.store_id == store_id), tuple(unreadable), unread
+    return tuple((path, slot) for path, slot in found if slot.store_id == store_id), tuple(unreadable), unread
 
 
 def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from ert.errors import StorageFailed
+from ert.errors import BadTag, StorageFailed
 from ert.storage.unlock import SLOTS, unlock_with_recovery_code
 from tests.integration.storage import samples
 
@@ -69,6 +69,28 @@ def test_keys_are_not_renewed_while_a_slot_cannot_be_read(made, kind):
     site.keys.renew_master_key()
     site.close()
     samples.open_site(root).close()
+    unlock_with_recovery_code(root, typed_code=code).vault.close()
+
+
+def test_slots_that_trade_places_are_found_and_no_key_is_changed_over_them(made):
+    """Changing the password would have written over the recovery slot that lay in its place."""
+    root, code = made
+    first, second = sorted((root / SLOTS).glob("*.json"))
+    data, other = first.read_bytes(), second.read_bytes()
+    first.write_bytes(other)
+    second.write_bytes(data)
+    site = samples.open_site(root)
+    assert [f.code for f in site.check(level=2)] == ["CHECK-SLOT", "CHECK-SLOT"]
+    before = keys_of(root)
+    with pytest.raises(BadTag, match="in the place of another"):
+        site.accounts.change_own_password(samples.PASSWORD, NEW_PASSWORD)
+    with pytest.raises(BadTag, match="in the place of another"):
+        site.keys.renew_master_key()
+    assert keys_of(root) == before
+    first.write_bytes(data)
+    second.write_bytes(other)
+    site.accounts.change_own_password(samples.PASSWORD, NEW_PASSWORD)
+    site.close()
     unlock_with_recovery_code(root, typed_code=code).vault.close()
 
 

@@ -34,6 +34,7 @@ from tests.integration.storage.faults.run_one import workshop
 
 MODULE = "tests.integration.storage.faults.many_editors"
 ENDED_AFTER_S = 3600.0
+READY, CONFLICT = "ready", "conflict"
 
 
 @attrs.define
@@ -60,9 +61,12 @@ def line(person: int, number: int) -> str:
     return f"p{person}e{number}\n"
 
 
-def edit(root: Path, plan_id: str, person: int, edits: int) -> None:
+def edit(root: Path, plan_id: str, person: int, edits: int, go: Path) -> None:
     """One person: edit after edit; each acknowledged one, and each conflict, is told on standard output."""
     site = samples.open_site(root)
+    print(READY, flush=True)
+    while not go.exists():
+        time.sleep(0.01)
     for number in range(edits):
         while True:
             base = site.plans.load(plan_id)
@@ -72,7 +76,7 @@ def edit(root: Path, plan_id: str, person: int, edits: int) -> None:
             try:
                 site.plans.save(mine, base_revision=base.revision)
             except (StaleRevision, DatabaseBusy):
-                print("conflict", flush=True)
+                print(CONFLICT, flush=True)
             else:
                 break
         print(number, flush=True)
@@ -90,14 +94,22 @@ class Person:
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Come, or come back."""
+        """Come, or come back; signed in when this returns: sign-ins under one name at once are taken for attempts."""
+        before = self.told.count(READY) if self.out.exists() else 0
         with self.out.open("ab") as out:
             self.process = subprocess.Popen(self.command, cwd=shim.ROOT, env=self.environment, stdout=out)
+        while self.told.count(READY) == before and self.process.poll() is None:
+            time.sleep(0.05)
 
     @property
     def told(self) -> list[str]:
         """Everything told so far, an unfinished line left out."""
         return [text for text in self.out.read_text().split("\n")[:-1] if text]
+
+    @property
+    def acknowledged(self) -> set[int]:
+        """The edits that were acknowledged so far."""
+        return {int(text) for text in self.told if text not in {READY, CONFLICT}}
 
 
 def run(asked: argparse.Namespace, folder: Path) -> Tally:
@@ -113,26 +125,26 @@ def run(asked: argparse.Namespace, folder: Path) -> Tally:
     people = []
     for number in range(asked.people):
         command = [sys.executable, "-m", MODULE, "--person", str(number), "--edits", str(asked.edits)]
-        command += ["--site", str(root), "--plan", plan.id]
+        command += ["--site", str(root), "--plan", plan.id, "--go", str(folder / "go")]
         people.append(Person(number, command, shim.environment(extra), folder / f"person-{number}"))
         people[-1].start()
+    (folder / "go").touch()
     started = time.monotonic()
     _disturb(people, asked, tally)
     tally.seconds = round(time.monotonic() - started, 1)
-    told = [(person.number, text) for person in people for text in person.told]
-    tally.conflicts = sum(text == "conflict" for _, text in told)
-    acknowledged = {(number, int(text)) for number, text in told if text != "conflict"}
+    tally.conflicts = sum(person.told.count(CONFLICT) for person in people)
+    acknowledged = {(person.number, number) for person in people for number in person.acknowledged}
     tally.acknowledged = len(acknowledged)
     _judge(root, plan.id, acknowledged, tally)
     return tally
 
 
 def _disturb(people: list[Person], asked: argparse.Namespace, tally: Tally) -> None:
-    """Wait until everybody is ready; kill somebody each time so many more lines were told."""
+    """Wait until everybody is done; kill somebody each time so many more edits were acknowledged."""
     rng, every = random.Random(asked.seed), max(1, asked.people * asked.edits // (asked.kills + 1))
     give_up = time.monotonic() + ENDED_AFTER_S
     while any(person.process.poll() is None for person in people):
-        done = sum(len([t for t in person.told if t != "conflict"]) for person in people)
+        done = sum(len(person.acknowledged) for person in people)
         if tally.kills < asked.kills and done >= every * (tally.kills + 1):
             victim = rng.choice([person for person in people if person.process.poll() is None])
             time.sleep(rng.uniform(0.0, 0.2))
@@ -174,11 +186,11 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--no-locks", action="store_true")
     parser.add_argument("--folder", type=Path, help="where the site is made")
-    for name, kind in (("--person", int), ("--site", Path), ("--plan", str)):
+    for name, kind in (("--person", int), ("--site", Path), ("--plan", str), ("--go", Path)):
         parser.add_argument(name, type=kind, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.person is not None:
-        edit(asked.site, asked.plan, asked.person, asked.edits)
+        edit(asked.site, asked.plan, asked.person, asked.edits, asked.go)
         return 0
     if reason := shim.why_not():
         print(reason, file=sys.stderr)

@@ -55,13 +55,13 @@ def furnished(folder: Path) -> Scene:
     return scene
 
 
-def stage(base: Scene, operation: Operation, folder: Path) -> Stage:
-    """Prepare an operation, and do it once without any fault."""
+def stage(base: Scene, operation: Operation, folder: Path, *, is_counting: bool = True) -> Stage:
+    """Prepare an operation, and do it once without any fault; its calls are counted if the interposer is there."""
     template = base.copied(folder / f"{operation.name}-template")
     operation.prepare(template)
     twin = template.copied(folder / f"{operation.name}-once")
     before = _facts(template.copied(folder / f"{operation.name}-before")) if operation.has_before else None
-    outcome = run(twin, operation)
+    outcome = run(twin, operation, is_counting=is_counting)
     if outcome.error or outcome.ended != "by itself" or "done" not in outcome.told:
         raise RuntimeError(f"{operation.name} does not even work without a fault: {outcome}")
     after = _facts(twin)
@@ -83,6 +83,7 @@ def run(
     point: int = 0,
     fault: shim.Fault = shim.Fault.NONE,
     is_repeating: bool = False,
+    is_counting: bool = True,
 ) -> Outcome:
     """Fork, do the operation, and let the call numbered `point` meet the fault."""
     reading, writing = os.pipe()
@@ -91,7 +92,10 @@ def run(
         os.close(reading)
         try:
             signal.alarm(HANGS_AFTER_S)
-            _child(scene, operation, writing, point, fault, is_repeating=is_repeating)
+            if is_counting:
+                _child(scene, operation, writing, point, fault, is_repeating=is_repeating)
+            else:
+                _undisturbed(scene, operation, writing)
         finally:
             os._exit(0)
     os.close(writing)
@@ -128,7 +132,13 @@ def _child(scene: Scene, operation: Operation, out: int, point: int, fault: shim
             say(**again)
 
 
-def attempt(operation: Operation, scene: Scene, site: Site | None, tell: Callable[[str], None]) -> dict[str, object]:
+def _undisturbed(scene: Scene, operation: Operation, out: int) -> None:
+    site = None if operation.opens_itself else scene.open()
+    error = attempt(operation, scene, site, lambda text: os.write(out, json.dumps({"told": text}).encode() + b"\n"))
+    os.write(out, json.dumps(error).encode() + b"\n")
+
+
+def attempt(operation: Operation, scene: Scene, site: Site | None, tell: Callable[[str], object]) -> dict[str, object]:
     """Do an operation; return what it raised."""
     try:
         operation.act(scene, site, tell)
@@ -148,9 +158,14 @@ def shared_out(workers: int, part: Callable[[int], dict]) -> list[dict]:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
-            with os.fdopen(writing, "wb") as out:
-                out.write(json.dumps(part(worker)).encode())
-            os._exit(0)
+            try:
+                with os.fdopen(writing, "wb") as out:
+                    out.write(json.dumps(part(worker)).encode())
+                os._exit(0)
+            except BaseException:  # noqa: BLE001 - the folder is the parent's to remove, so nothing may unwind here
+                traceback.print_exc()
+            finally:
+                os._exit(1)
         os.close(writing)
         pipes.append((child, reading))
     found = []

@@ -6,6 +6,7 @@ truncate, fsync, fdatasync, close, rename, link, unlink, rmdir, mkdir, chmod, ut
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import enum
 import functools
@@ -49,6 +50,7 @@ def library() -> Path:
     if given := os.environ.get(_LOADED):
         return Path(given)
     path = Path(tempfile.mkdtemp(prefix="ert-shim-")) / "shim.so"
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
     command = ["cc", "-shared", "-fPIC", "-O2", "-o", str(path), str(_SOURCE), "-ldl"]
     subprocess.run(command, check=True, capture_output=True)
     return path
@@ -65,12 +67,8 @@ def run_module(module: str, arguments: Sequence[str]) -> int:
     if reason := why_not():
         print(reason, file=sys.stderr)
         return 2
-    try:
-        command = [sys.executable, "-m", module, *arguments]
-        return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
-    finally:
-        if _LOADED not in os.environ:
-            shutil.rmtree(library().parent, ignore_errors=True)
+    command = [sys.executable, "-m", module, *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment(), check=False).returncode
 
 
 def is_loaded() -> bool:
