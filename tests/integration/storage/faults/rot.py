@@ -9,8 +9,11 @@ key files; rows of one table, cells of two rows, by somebody who has the databas
 
 Each change is judged twice. *Detected*: `ert check` at level 4 names it, or cannot run and says why. *Used*: a user who
 opens the site and reads every plan, dose, image and machine is never given anything but what was kept: the digest of
-all of it is as before, or there is an error. ``--blind`` leaves the guards of SQLCipher alone in place (no codes of
-rows, cells and files are looked at); changes must then go unnoticed, or the figures prove nothing.
+all of it is as before, or there is an error. A change the check missed is always read; of the others every one, or with
+``--read-every N`` every Nth (reading takes three quarters of the time).
+
+``--blind`` leaves the guards of SQLCipher alone in place (no codes of rows and no files are looked at); changes must
+then go unnoticed, or the figures prove nothing.
 """
 
 from __future__ import annotations
@@ -56,6 +59,7 @@ class Tally:
     ----------
     harmless : changes that changed nothing (two rows alike).
     missed : not named by the check.
+    read : changes after which everything was read as a user would: so many in turn, and each one that was missed.
     silently_used : a user was given something else than what was kept.
     """
 
@@ -64,6 +68,7 @@ class Tally:
     changes: int = 0
     harmless: int = 0
     missed: int = 0
+    read: int = 0
     silently_used: int = 0
     seconds: float = 0.0
     kinds: dict[str, int] = attrs.field(factory=dict)
@@ -292,7 +297,7 @@ class Stranger:
         return "file of another site"
 
 
-def judge(tally: Tally, scene: Scene, change: Change, rng: random.Random, wanted: str) -> None:
+def judge(tally: Tally, scene: Scene, change: Change, rng: random.Random, wanted: str, *, is_to_be_read: bool) -> None:
     """Make one change to a copy of the site, and judge what check and user see."""
     changed = Scene(scene.folder / "changed")  # a workstation of its own, which remembers nothing of the others
     shutil.copytree(scene.root, changed.root)
@@ -303,8 +308,11 @@ def judge(tally: Tally, scene: Scene, change: Change, rng: random.Random, wanted
             tally.harmless += 1
             return
         tally.kinds[kind] = tally.kinds.get(kind, 0) + 1
-        is_missed, is_given = not is_detected(changed), is_used(changed, wanted)
+        is_missed = not is_detected(changed)
+        is_read = is_missed or is_to_be_read
+        is_given = is_read and is_used(changed, wanted)
         tally.missed += is_missed
+        tally.read += is_read
         tally.silently_used += is_given
         if is_missed or is_given:
             tally.examples.append(f"{kind}: missed {is_missed}, used {is_given}")
@@ -312,11 +320,12 @@ def judge(tally: Tally, scene: Scene, change: Change, rng: random.Random, wanted
         shutil.rmtree(changed.folder)
 
 
-def _part(scene: Scene, changes: list[tuple[int, Change]], wanted: str, *, is_blind: bool) -> dict:
+def _part(scene: Scene, changes: list[tuple[int, Change]], wanted: str, asked: argparse.Namespace) -> dict:
     tally = Tally()
-    with blind() if is_blind else contextlib.nullcontext():
+    with blind() if asked.blind else contextlib.nullcontext():
         for number, change in changes:
-            judge(tally, scene, change, random.Random(number), wanted)
+            is_to_be_read = number % asked.read_every == 0
+            judge(tally, scene, change, random.Random(number), wanted, is_to_be_read=is_to_be_read)
     return attrs.asdict(tally)
 
 
@@ -340,6 +349,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=100)
     parser.add_argument("--flips", type=int, default=0)
     parser.add_argument("--swaps", type=int, default=0)
+    parser.add_argument("--read-every", type=int, default=1, help="how many changes go by for one that a user reads")
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--folder", type=Path, help="where sites are made")
     parser.add_argument("--blind", action="store_true")
@@ -359,10 +369,10 @@ def main() -> int:
 
         def share(worker: int) -> dict:
             mine = scenes[0].copied(folder / f"worker-{worker}")
-            return _part(mine, changes[worker :: asked.workers], wanted, is_blind=asked.blind)
+            return _part(mine, changes[worker :: asked.workers], wanted, asked)
 
         for found in shared_out(asked.workers, share):
-            for name in ("changes", "harmless", "missed", "silently_used"):
+            for name in ("changes", "harmless", "missed", "read", "silently_used"):
                 setattr(total, name, getattr(total, name) + found[name])
             total.examples += found["examples"]
             for kind, count in found["kinds"].items():
