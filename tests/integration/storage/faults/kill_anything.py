@@ -29,6 +29,7 @@ from tests.integration.storage.faults.operations import OPERATIONS, Operation
 from tests.integration.storage.faults.run_one import Stage, attempt, furnished, heard, shared_out, stage, workshop
 from tests.integration.storage.faults.scene import Scene
 
+TOLD_EVERY = 100
 LATEST = 1.1  # of the time an operation takes
 
 
@@ -92,6 +93,8 @@ def _part(stages: list[Stage], numbers: list[int], folder: Path, asked: argparse
             tally.in_time += "ended" not in outcome.told
             tally.acknowledged += "done" in outcome.told
             tally.of[name] = tally.of.get(name, 0) + 1
+            if tally.kills % TOLD_EVERY == 0:
+                print(json.dumps(attrs.asdict(tally)), file=sys.stderr, flush=True)
     return attrs.asdict(tally)
 
 

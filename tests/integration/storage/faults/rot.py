@@ -48,6 +48,7 @@ from tests.integration.storage.faults.scene import WHO, Scene, quiet
 
 PAGE_BYTES = 4096
 FILES_OF_A_PATIENT = 3
+TOLD_EVERY = 100
 Change = Callable[[Path, random.Random], str]
 
 
@@ -323,9 +324,11 @@ def judge(tally: Tally, scene: Scene, change: Change, rng: random.Random, wanted
 def _part(scene: Scene, changes: list[tuple[int, Change]], wanted: str, asked: argparse.Namespace) -> dict:
     tally = Tally()
     with blind() if asked.blind else contextlib.nullcontext():
-        for number, change in changes:
+        for done, (number, change) in enumerate(changes, start=1):
             is_to_be_read = number % asked.read_every == 0
             judge(tally, scene, change, random.Random(number), wanted, is_to_be_read=is_to_be_read)
+            if done % TOLD_EVERY == 0:
+                print(json.dumps(attrs.asdict(tally)), file=sys.stderr, flush=True)
     return attrs.asdict(tally)
 
 
@@ -340,6 +343,7 @@ def changes_of(asked: argparse.Namespace, scene: Scene, other: Scene) -> list[Ch
         made += [flip_somewhere] * asked.flips
     swaps = (swap_files, swap_pages, swap_keys, insider.swap_cells, insider.swap_rows, stranger.swap_sites)
     made += [swaps[number % len(swaps)] for number in range(asked.swaps)]
+    random.Random(1).shuffle(made)
     return made
 
 
