@@ -21,9 +21,9 @@ def run(repository, module: str, arguments: str) -> tuple[int, dict]:
 
 
 def test_whatever_is_killed_leaves_a_sound_site(repository):
-    code, tally = run(repository, "kill_anything", "--kills 30")
-    assert (tally["kills"], tally["broken"], len(tally["of"])) == (30, 0, 15), tally["said"]
-    assert tally["in_time"] >= 8
+    code, tally = run(repository, "kill_anything", "--kills 15")
+    assert (tally["kills"], tally["broken"], len(tally["of"])) == (15, 0, 15), tally["said"]
+    assert tally["in_time"] >= 4
     assert code == 0
 
 
