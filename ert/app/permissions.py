@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from ert.domain.account import Account, Right, source_of
 from ert.errors import NotPermitted
 
@@ -137,8 +139,21 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "AccountService.enable": (Right.ADMINISTER, "enable a user"),
     "AccountService.change_own_password": (Right.OWN_SESSION, "change your password"),
     "AccountService.confirm_password": (Right.OWN_SESSION, "confirm your password"),
+    "AccountService.confirm_with_provider": (Right.OWN_SESSION, "sign in again"),
+    "AccountService.end": (Right.OWN_SESSION, "sign out"),
+    "AccountService.vouched_for_by": (Right.OWN_SESSION, "sign in"),
     "AccountService.revalidate": (Right.OWN_SESSION, "look at your own account"),
     "AccountService.record": (Right.OWN_SESSION, "note in the history that you locked or left"),
+    # signing in through a provider
+    "IdentityService.settings": (Right.ADMINISTER, "look at the sign-in provider"),
+    "IdentityService.save_settings": (Right.ADMINISTER, "change the sign-in provider"),
+    "IdentityService.links": (Right.ADMINISTER, "look at accounts"),
+    "IdentityService.link": (Right.ADMINISTER, "say who a user is at the provider"),
+    "IdentityService.add_account": (Right.ADMINISTER, "add a user"),
+    "IdentityService.have_password": (Right.ADMINISTER, "look at accounts"),
+    "IdentityService.workstations": (Right.ADMINISTER, "look at enrolled workstations"),
+    "IdentityService.enrol_workstation": (Right.ADMINISTER, "enrol a workstation"),
+    "IdentityService.remove_workstation": (Right.ADMINISTER, "remove a workstation"),
 }
 
 
@@ -180,6 +195,11 @@ def demand(account: Account, right: Right, doing: str) -> None:
         raise NotPermitted(
             f"You may not {doing} yet: your password is a one-time password.",
             hint="Change it first: sign in in the window, or run 'ert user password'.",
+        )
+    if account.is_unverified and right in evolve(account, is_unverified=False).rights:
+        raise NotPermitted(
+            f"You may not {doing} now: the sign-in provider cannot be reached, so nobody vouches for you.",
+            hint="Go on with plans; do this when it is back.",
         )
     source = source_of(right) or "signing in"
     raise NotPermitted(

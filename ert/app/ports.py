@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
+from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import PatientAdministration, SiteKeys
-from ert.domain.account import Account, Grant
+from ert.domain.account import Account
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
@@ -19,6 +20,7 @@ from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
+from ert.domain.provider import Identity, WayIn
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.release import MachineRelease
 from ert.domain.second_check import KeptSecondCheck, SecondCheck
@@ -172,31 +174,6 @@ class LibraryStore(Protocol[T]):
         """
 
 
-class AccountStore(Protocol):
-    """The accounts of a site."""
-
-    def accounts(self) -> tuple[Account, ...]:
-        """All accounts, by name."""
-
-    def add(self, name: str, *, password: str, grant: Grant) -> Account:
-        """Add an account with a one-time password."""
-
-    def set_grant(self, user_id: str, grant: Grant) -> Account:
-        """Change what it may do; never leaves a site without an enabled administrator."""
-
-    def reset_password(self, user_id: str, password: str) -> Account:
-        """Give it a one-time password."""
-
-    def disable(self, user_id: str) -> Account:
-        """Close it; never leaves a site without an enabled administrator."""
-
-    def enable(self, user_id: str) -> Account:
-        """Open it again."""
-
-    def change_own_password(self, current: str, new: str) -> Account:
-        """Change the password of who is signed in."""
-
-
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -223,6 +200,17 @@ class SiteStore(Protocol):
     @property
     def accounts(self) -> AccountStore:
         """All accounts."""
+
+    @property
+    def identities(self) -> IdentityStore:
+        """The sign-in provider, and who is who there."""
+
+    @property
+    def workstations(self) -> WorkstationStore:
+        """Workstations whose key store opens the site."""
+
+    def set_vouched_for(self, *, is_vouched_for: bool) -> None:
+        """Note whether the sign-in provider could be asked a moment ago; from any thread."""
 
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
@@ -327,6 +315,15 @@ class SiteGateway(Protocol):
 
     def caches(self, path: Path) -> CacheFolders:
         """Where doses of a site are cached, without opening it."""
+
+    def is_enrolled(self, path: Path) -> bool:
+        """Whether this workstation's key store opens the site; from any thread, may wait for the store's password."""
+
+    def way_in(self, path: Path) -> WayIn | None:
+        """The provider people may sign in through on this workstation; None if there is none."""
+
+    def open_as(self, path: Path, identity: Identity) -> SiteStore:
+        """Open a site for a person the provider has just vouched for; `Refused` for a person it does not know."""
 
     def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
         """Begin a new site in a folder that does not exist or is empty."""

@@ -1,4 +1,4 @@
-"""One opened site and the user signed in to it: patients, machines, plans."""
+"""One opened site and the user signed in to it."""
 
 from __future__ import annotations
 
@@ -322,7 +322,7 @@ class SiteSession:
         revision : which one; the newest by default. Edits of an earlier one cannot be saved without a conflict.
         is_read_only : show it as it was saved, without any change.
         """
-        progress = ctx.progress if ctx is not None else _no_progress
+        progress = (ctx or JobContext()).progress
         progress(0.0, "Reading plan")
         stored = self._db(lambda: self.store.plans.load(plan_id, revision))
         store = self.store
@@ -377,9 +377,12 @@ class SiteSession:
         return self._db(lambda: self.store.check(level=level, progress=progress))
 
     def close(self) -> None:
-        """Close the store and forget its keys; a backup that is being made is stopped before."""
+        """Close the store, forget its keys and the sign-in; a backup that is being made is stopped before."""
         self.backups.stop()
-        self._db(self.store.close)
+        try:
+            self._db(self.store.close)
+        finally:
+            self.accounts.end()
 
 
 def _external(structures: StructureSet, number: int | None) -> Structure:
@@ -394,7 +397,3 @@ def _external(structures: StructureSet, number: int | None) -> Structure:
             hint="Choose the external structure.",
         )
     return external
-
-
-def _no_progress(_fraction: float, _text: str = "") -> None:
-    return None

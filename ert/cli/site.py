@@ -1,4 +1,4 @@
-"""``ert site create``, ``ert site accept-restore``, ``ert list``: a site and what is in it."""
+"""``ert site create``, ``ert site accept-restore``, ``ert list``: a site and what is in it (see also provider.py)."""
 
 from __future__ import annotations
 
@@ -89,7 +89,10 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
         else:
             print_line(f"The site '{name}' is ready in {folder}.")
 
+    from ert.cli import provider
+
     _add_accept_restore(group, wiring)
+    provider.add(group, wiring)
     app.add_typer(group, name="site")
     _add_list(app, wiring)
 

@@ -1,4 +1,4 @@
-"""``ert user add|list|level|disable|enable|reset|password``: who may sign in to a site, and what they may do there."""
+"""``ert user add|list|level|disable|enable|reset|password|link``: who may sign in to a site, and what they may do."""
 
 from __future__ import annotations
 
@@ -43,6 +43,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
     _add_switch(group, wiring, "disable", "Close an account: its password opens nothing any more.", "disabled")
     _add_switch(group, wiring, "enable", "Open a disabled account again, with the password it had.", "enabled")
     _add_password(group, wiring)
+    _add_link(group, wiring)
     app.add_typer(group, name="user")
 
 
@@ -152,12 +153,20 @@ def _add_add(group: typer.Typer, wiring: Wiring | None) -> None:
         administrator: Annotated[bool, typer.Option("--administrator", help="May add and change users.")] = False,
         new_password_fd: NewPasswordOption = None,
         new_password_file: PasswordFileOption = None,
+        subject: Annotated[
+            str | None, typer.Option("--subject", help="Mark at the sign-in provider: no password is made then.")
+        ] = None,
         user: UserOption = None,
         password_fd: PasswordOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Add a user with a one-time password."""
+        """Add a user with a one-time password, or one who signs in through the provider."""
         grant = Grant(level=level, features=frozenset(feature or ()), is_administrator=administrator)
+        if subject is not None:
+            with _service(wiring, site, user, password_fd) as service:
+                account = service.identity.add_account(name, grant=grant, subject=subject)
+            _tell(account, f"'{account.name}' was added: {account.grant.text}, without a password.", as_json=as_json)
+            return
         with (
             _service(wiring, site, user, password_fd) as service,
             _new_password(new_password_fd, new_password_file) as (password, is_shown),
@@ -254,3 +263,28 @@ def _add_password(group: typer.Typer, wiring: Wiring | None) -> None:
             new = credentials.ask_new_password(descriptor=new_password_fd)
             account = AccountService(store, directly).change_own_password(current[1], new)
         _tell(account, f"The password of '{account.name}' was changed.", as_json=as_json)
+
+
+def _add_link(group: typer.Typer, wiring: Wiring | None) -> None:
+    @group.command("link")
+    def link(
+        name: NameArgument,
+        *,
+        site: SiteOption,
+        subject: Annotated[str | None, typer.Option("--subject", help="Mark at the sign-in provider.")] = None,
+        nobody: Annotated[bool, typer.Option("--nobody", help="Take the link away.")] = False,
+        user: UserOption = None,
+        password_fd: PasswordOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Say who a user is at the sign-in provider."""
+        if (subject is None) is not nobody:
+            raise typer.BadParameter("Give --subject SUBJECT, or --nobody.")
+        with _service(wiring, site, user, password_fd) as service:
+            account = _named(service, name)
+            made = service.identity.link(account.id, subject or "")
+        told = f"is '{made.subject}' at {made.issuer}" if made.subject else "signs in through no provider any more"
+        if as_json:
+            print_json({"name": account.name, "issuer": made.issuer, "subject": made.subject})
+        else:
+            print_line(f"'{account.name}' {told}.")

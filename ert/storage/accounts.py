@@ -23,14 +23,13 @@ from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
-from ert.storage.fields import normalised
 from ert.storage.passwords import KDF_FLOOR, check_password
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL
 from ert.storage.unlock import SLOTS, Unlocked, created_of, open_slot, read_slots, slot_path, wrong_password
-from ert.storage.users import User, add_user, find_user, read_user, read_users, save_user
+from ert.storage.users import User, add_user, find_user, read_user, read_users, refuse_taken_name, save_user
 
 _STEP = dt.timedelta(microseconds=1)
 
@@ -80,10 +79,8 @@ class AccountRepository:
         account = Account(id=new_id(), name=name, grant=grant, must_change_password=True)
         slot = self._new_slot(account, password, created=self._clock())
         with self._changing_slots() as connection:
-            users = [user.account for user in read_users(self._records, connection)]
-            if any(normalised(user.name) == normalised(name) for user in users):
-                raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
-            known = {user.id for user in users}
+            refuse_taken_name(self._records, connection, name)
+            known = {user.account.id for user in read_users(self._records, connection)}
             self._remove_slots(lambda s: s.login_tag == slot.login_tag and s.user_id not in known)
             add_user(
                 self._records,
@@ -181,12 +178,19 @@ class AccountRepository:
             raise InvalidSite("The new password is the present one.", hint="Choose another one.")
         user_id = self._unlocked.user_id
         slot = self._slot_of(user_id)
-        signing = None if slot is None else slots.signing_key(slot, current)
+        if slot is None:
+            raise self._no_password()
+        signing = slots.signing_key(slot, current)
         if signing is None:
             raise _wrong_own_password()
         return self._replace_password(
             user_id, new, event="password changed", must_change_password=False, signing=signing
         )
+
+    def have_password(self) -> frozenset[str]:
+        """Return the ids of the users a password opens the site for."""
+        found = read_slots(self._root, self._unlocked.store.store_id)
+        return frozenset(slot.user_id for slot in found if slot.kind == slots.PASSWORD)
 
     def slot_mark(self) -> str:
         """Return the mark of the slot of who is signed in; "" if it is gone."""
@@ -199,11 +203,15 @@ class AccountRepository:
         Raises
         ------
         WrongKey
-            It is wrong, or the account has no slot any more.
+            It is wrong, or the account was disabled.
+        Refused
+            Who signed in through a provider has no password here.
         """
         slot = self._slot_of(self._unlocked.user_id)
-        is_old = slot is not None and created_of(slot) < self._slots_since
-        if slot is None or is_old or open_slot(slot, password, self._unlocked.store) is None:
+        if slot is None:
+            raise self._no_password()
+        is_old = created_of(slot) < self._slots_since
+        if is_old or open_slot(slot, password, self._unlocked.store) is None:
             raise _wrong_own_password()
 
     def admit(self) -> Account:
@@ -221,13 +229,17 @@ class AccountRepository:
                 user = read_user(self._records, connection, self._unlocked.user_id)
         except NotFound as exc:
             raise wrong_password() from exc
-        if self._unlocked.slot_created < user.slots_since:
+        is_by_provider = bool(self._unlocked.workstation_id)
+        if is_by_provider:
+            self._slots_since = user.slots_since
+        if self._unlocked.slot_created < user.slots_since and not is_by_provider:
             raise wrong_password()
         if user.account.is_disabled:
             raise Refused("This account is disabled.", hint="An administrator of this site can enable it.")
         is_newer = (
             self._unlocked.slot_created > user.slots_since or self._unlocked.public_ed25519 != user.public_ed25519
         )
+        is_newer = is_newer and not is_by_provider
         if is_newer and not self._records.is_restored_copy and not self._records.read_only_reason:
             self._settle()
         return user.account
@@ -292,6 +304,16 @@ class AccountRepository:
             created=created,
             slot_id=slot_id,
             signing=signing,
+        )
+
+    def _no_password(self) -> Refused | WrongKey:
+        """The error where no password opens the account: it never had one, or it was disabled meanwhile."""
+        if not self._unlocked.workstation_id:
+            return _wrong_own_password()
+        return Refused(
+            "This account has no password at this site.",
+            hint="Sign in through the provider, or have an administrator reset the password, which gives it one.",
+            detail="no slot",
         )
 
     def _slot_of(self, user_id: str) -> Slot | None:

@@ -10,6 +10,7 @@ from typing import Any
 from attrs import field, frozen
 
 from ert.errors import NotASite
+from ert.key_store import KeyStore, OsKeyStore
 from ert.settings import CacheSettings
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
@@ -46,6 +47,7 @@ class SiteOptions:
     busy_timeout_ms : how long SQLite waits for a lock; a write tries for twice as long.
     clock : returns the time in UTC.
     cache_settings : returns where doses are cached; asked whenever a site is opened.
+    key_store : of this workstation.
     """
 
     anchor_folder: Path | None = None
@@ -53,6 +55,7 @@ class SiteOptions:
     busy_timeout_ms: int = 30_000
     clock: Clock = field(default=utc_now)
     cache_settings: Callable[[], CacheSettings] = no_caches
+    key_store: KeyStore = field(factory=OsKeyStore)
 
 
 def access_to(root: Path, unlocked: Unlocked, options: SiteOptions, *, may_be_older: bool = False) -> Access:

@@ -25,9 +25,9 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from ert import strictjson
 from ert.domain.backup import BackupInfo, BackupState
 from ert.errors import BadTag, InvalidSite, NotFound, SchemaTooNew
-from ert.storage import strictjson
 from ert.storage.atomic import replace_file, translated
 from ert.storage.blobs import BlobStore, StoredFile
 from ert.storage.keys import Vault

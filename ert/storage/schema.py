@@ -12,8 +12,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 6
-MIGRATION_HEAD = "0006"
+SCHEMA_VERSION = 8
+MIGRATION_HEAD = "0008"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -59,6 +59,20 @@ store_meta = Table(
 user = _record(
     "user", Column("login_bi", LargeBinary, nullable=False, unique=True), _cell("login_ct"), _cell("document_ct")
 )
+
+# One row: the provider whose sign-ins the site accepts.
+identity_provider = _record("identity_provider", _cell("document_ct"))
+
+# Which person at the provider is which user; a link that was taken away has an index no person has.
+identity_link = _record(
+    "identity_link",
+    Column("user", Text, ForeignKey("user.uuid"), nullable=False, unique=True),
+    Column("subject_bi", LargeBinary, nullable=False, unique=True),
+    _cell("document_ct"),
+)
+
+# Workstations whose key store opens the site; the row's id is that of its slot file.
+workstation = _record("workstation", Column("state", Text, nullable=False), _cell("document_ct"))
 
 patient = _record(
     "patient",
@@ -192,6 +206,9 @@ history = Table(
 
 RECORD_TABLES = (
     user,
+    identity_provider,
+    identity_link,
+    workstation,
     patient,
     image,
     structure_set,

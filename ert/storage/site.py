@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from attrs import evolve
+
 from ert.domain.account import NOBODY, Account
 from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
@@ -25,6 +27,7 @@ from ert.storage.caches import SiteCaches
 from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
+from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.patient_admin import PatientAdministration
@@ -39,6 +42,7 @@ from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
+from ert.storage.workstations import WorkstationRepository
 
 _LOG = logging.getLogger(__name__)
 COPY_MARK = " – RESTORED COPY, READ-ONLY"
@@ -85,8 +89,12 @@ class Site:
             raise
         try:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
+            self._identities = IdentityRepository(self._records, options.clock)
+            self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
             self._name = self._check_meta(accept_restore_reason)
             self._records.read_only_reason = read_only_reason(root) or locks_refused(root)
+            if unlocked.workstation_id:
+                self._workstations.expect_enrolled()
             self._account = self._accounts.admit() if unlocked.user_id else NOBODY
         except BaseException:
             self._records.database.close()
@@ -102,6 +110,7 @@ class Site:
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
+        self._is_vouched_for = True
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
@@ -134,18 +143,32 @@ class Site:
     @property
     def account(self) -> Account:
         """The account of who is signed in, as last read; nobody's if the recovery code opened the site."""
-        return self._account
+        return self._account if self._is_vouched_for else evolve(self._account, is_unverified=True)
+
+    def set_vouched_for(self, *, is_vouched_for: bool) -> None:
+        """Note whether the sign-in provider could be asked a moment ago; from any thread."""
+        self._is_vouched_for = is_vouched_for
 
     @property
     def accounts(self) -> AccountRepository:
         """All accounts."""
         return self._accounts
 
+    @property
+    def identities(self) -> IdentityRepository:
+        """The sign-in provider, and who is who there."""
+        return self._identities
+
+    @property
+    def workstations(self) -> WorkstationRepository:
+        """Workstations whose key store opens the site."""
+        return self._workstations
+
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
         if self._account.id:
             self._account = self._accounts.account(self._account.id)
-        return self._account
+        return self.account
 
     def confirm_password(self, password: str) -> None:
         """Check the password of who is signed in, failures counted as at signing in.

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from attrs import frozen
 
 from ert.domain.account import Account, Feature, Grant, Level, Right
-from ert.errors import BadTag, NotFound, NotPermitted
+from ert.errors import BadTag, InvalidSite, NotFound, NotPermitted
 from ert.storage import schema
+from ert.storage.fields import normalised
 from ert.storage.records import Records
 
 _LOGIN = "user.login"
@@ -88,6 +89,12 @@ def read_user(records: Records, connection: sa.Connection, user_id: str) -> User
 def read_users(records: Records, connection: sa.Connection) -> tuple[User, ...]:
     """Return all users, oldest first."""
     return tuple(_user(records, row) for row in records.rows(connection, schema.user))
+
+
+def refuse_taken_name(records: Records, connection: sa.Connection, name: str) -> None:
+    """Refuse a name that a user of the site has, however it is spelt (`InvalidSite`)."""
+    if any(normalised(user.account.name) == normalised(name) for user in read_users(records, connection)):
+        raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
 
 
 def need_administrator(records: Records, connection: sa.Connection, user_id: str, doing: str) -> None:

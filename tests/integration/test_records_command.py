@@ -53,6 +53,7 @@ def test_keys_are_shown_and_renewed(run, tmp_path):
             "is_renewing": False,
             "passwords": 1,
             "recovery_codes": 1,
+            "workstations": 0,
             "earlier_files": 0,
             "earlier_bytes": 0,
         },

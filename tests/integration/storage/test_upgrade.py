@@ -57,7 +57,7 @@ def everything(path, access) -> dict:
     import attrs
 
     database = Database(attrs.evolve(access, path=path), may_migrate=True)
-    later = {"ct_curve", "material", "machine_release"}
+    later = {"ct_curve", "material", "machine_release", "identity_provider", "identity_link", "workstation"}
     tables = [t for t in schema.metadata.sorted_tables if t.name.removesuffix("_revision") not in later]
     try:
         with database.read() as connection:
