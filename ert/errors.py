@@ -8,7 +8,7 @@
     │   ├─ InvalidBeamData  ExportRejected
     │   └─ InvalidSite  NotFound  SignInLocked  SignInExpired
     ├─ Conflict      a colleague was first; the user chooses
-    │   └─ StaleRevision  PlanLocked  OrderAlreadySent
+    │   └─ StaleRevision  PlanLocked  OrderAlreadySent  LockHeld  LockLost
     ├─ Unavailable   the world failed; trying again may help
     │   └─ DatabaseBusy  DiskFull  StorageFailed  NetworkDown  VendorRejected  KeyStoreFailed
     ├─ Untrusted     stop, change nothing, call physics
@@ -142,6 +142,18 @@ class OrderAlreadySent(Conflict):
     """The order has left."""
 
     code = "ERT-230"
+
+
+class LockHeld(Conflict):
+    """Somebody else does at this moment what only one may do at a time."""
+
+    code = "ERT-240"
+
+
+class LockLost(Conflict):
+    """An exclusive lock was taken over by somebody else while its owner gave no sign of life."""
+
+    code = "ERT-250"
 
 
 class Unavailable(ErtError):

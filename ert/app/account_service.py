@@ -14,11 +14,11 @@ from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
 from ert.domain.account import Account, Grant
-from ert.domain.password import SPECIAL_CHARACTERS
+from ert.domain.password import SPECIAL_CHARACTERS, PasswordRule, is_common
 from ert.errors import NotPermitted, Refused
 
 CONFIRMED_FOR_S = 300.0
-_ONE_TIME_CHARACTERS = 14
+_ONE_TIME_CHARACTERS = 16
 # Without those that look alike in print: somebody reads it out or copies it from a note.
 _LOWER = "".join(c for c in string.ascii_lowercase if c not in "l")
 _UPPER = "".join(c for c in string.ascii_uppercase if c not in "IO")
@@ -117,6 +117,11 @@ class AccountService:
         self._need_confirmed()
         return self._changed(lambda: self._store.accounts.enable(user_id))
 
+    def set_password_rule(self, rule: PasswordRule) -> None:
+        """Have a rule count for every password set from now on; those in use stay until they are changed."""
+        self._need_confirmed()
+        self._run(lambda: self._store.password_rules.save(rule))
+
     # ---- of everybody --------------------------------------------------------------------------------------------
 
     def change_own_password(self, current: str, new: str) -> Account:
@@ -124,6 +129,10 @@ class AccountService:
         account = self._changed(lambda: self._store.accounts.change_own_password(current, new))
         self._confirmed_s = self._clock()
         return account
+
+    def password_rule(self) -> PasswordRule:
+        """What the site asks of passwords."""
+        return self._run(self._store.password_rules.read)
 
     def confirm_password(self, password: str) -> None:
         """Check one's own password, whatever the database is busy with; raises `WrongKey`, `SignInLocked`.
@@ -200,9 +209,9 @@ class AccountService:
 
 
 def one_time_password() -> str:
-    """Return a random password that meets the rule; about 75 bits, to be told to one person and used once."""
+    """Return a random password that meets either rule; about 86 bits, to be told to one person and used once."""
     kinds = (_LOWER, _UPPER, _DIGITS, SPECIAL_CHARACTERS)
     while True:
         text = "".join(secrets.choice("".join(kinds)) for _ in range(_ONE_TIME_CHARACTERS))
-        if all(any(c in kind for c in text) for kind in kinds):
+        if all(any(c in kind for c in text) for kind in kinds) and not is_common(text):
             return text

@@ -23,7 +23,8 @@ from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
-from ert.storage.passwords import KDF_FLOOR, check_password
+from ert.storage.password_rule import SitePasswordRules, check_against_rule
+from ert.storage.passwords import KDF_FLOOR
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
@@ -75,7 +76,7 @@ class AccountRepository:
             The name is taken or none, or the password too weak.
         """
         name = checked_name(name)
-        check_password(password)
+        check_against_rule(self._records, password, name)
         account = Account(id=new_id(), name=name, grant=grant, must_change_password=True)
         slot = self._new_slot(account, password, created=self._clock())
         with self._changing_slots() as connection:
@@ -173,7 +174,9 @@ class AccountRepository:
         InvalidSite
             The new one is too weak, or the same.
         """
-        check_password(new)
+        with self._records.database.read() as connection:
+            own = read_user(self._records, connection, self._unlocked.user_id).account
+        check_against_rule(self._records, new, own.name)
         if normalise_password(new) == normalise_password(current):
             raise InvalidSite("The new password is the present one.", hint="Choose another one.")
         user_id = self._unlocked.user_id
@@ -236,6 +239,8 @@ class AccountRepository:
             raise wrong_password()
         if user.account.is_disabled:
             raise Refused("This account is disabled.", hint="An administrator of this site can enable it.")
+        if not is_by_provider:
+            self._refuse_run_out(user)
         is_newer = (
             self._unlocked.slot_created > user.slots_since or self._unlocked.public_ed25519 != user.public_ed25519
         )
@@ -243,6 +248,19 @@ class AccountRepository:
         if is_newer and not self._records.is_restored_copy and not self._records.read_only_reason:
             self._settle()
         return user.account
+
+    def _refuse_run_out(self, user: User) -> None:
+        """Refuse a one-time password that nobody used in time: what lies about in a note must not open a site later."""
+        if not user.account.must_change_password:
+            return
+        hours = SitePasswordRules(self._records).read().one_time_hours
+        ended = user.slots_since + dt.timedelta(hours=hours)
+        if self._clock() > ended:
+            raise Refused(
+                f"This one-time password ran out on {ended.astimezone():%Y-%m-%d at %H:%M}; it was good for {hours} "
+                "hours.",
+                hint="Ask an administrator of this site for a new one.",
+            )
 
     def _settle(self) -> None:
         """Note a slot that is newer than its row: from before rows knew it, or left by a crash."""
@@ -264,7 +282,7 @@ class AccountRepository:
         must_change_password: bool,
         signing: Ed25519PrivateKey | None = None,
     ) -> Account:
-        check_password(password)
+        check_against_rule(self._records, password, self.account(user_id).name)
         with self._changing_slots() as connection:
             user = read_user(self._records, connection, user_id)
             if user.account.is_disabled:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -99,3 +100,15 @@ def make_records(
         actor=unlocked.user_id,
         clock=options.clock,
     )
+
+
+@contextlib.contextmanager
+def records_of_this_thread(root: Path, unlocked: Unlocked, options: SiteOptions, like: Records) -> Iterator[Records]:
+    """Give a thread of long work its own connection to an opened site; what may be saved there, may be saved here."""
+    database = Database(access_to(root, unlocked, options))
+    try:
+        records = make_records(root, unlocked, options, database)
+        records.is_restored_copy, records.read_only_reason = like.is_restored_copy, like.read_only_reason
+        yield records
+    finally:
+        database.close()

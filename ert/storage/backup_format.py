@@ -243,6 +243,7 @@ def no_backup(folder: Path, backup_id: str) -> NotFound:
 def _part(entry: dict[str, Any]) -> Part:
     part = Part(**entry)
     place = PurePosixPath(part.path)
-    if place.is_absolute() or ".." in place.parts or not _SHA.fullmatch(part.sha256) or part.size < 0:
+    is_below = place.parts and not place.is_absolute() and ".." not in place.parts and not set(part.path) & set("\\:\0")
+    if not is_below or not _SHA.fullmatch(part.sha256) or part.size < 0:
         raise ValueError("impossible part")
     return part

@@ -12,8 +12,8 @@ from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 8
-MIGRATION_HEAD = "0008"
+SCHEMA_VERSION = 11
+MIGRATION_HEAD = "0011"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -166,6 +166,17 @@ def _library(name: str) -> tuple[Table, Table]:
 ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
 machine_release, machine_release_revision = _library("machine_release")
+check_tolerance, check_tolerance_revision = _library("check_tolerance")
+
+exclusive_lock = _record(
+    "exclusive_lock",
+    Column("scope", Text, nullable=False, unique=True),
+    Column("token", Integer, nullable=False),
+    Column("is_held", Integer, nullable=False),
+    _cell("document_ct"),
+)
+
+site_setting = _record("site_setting", Column("name", Text, nullable=False, unique=True), _cell("document_ct"))
 
 file = _record(
     "file",
@@ -224,5 +235,9 @@ RECORD_TABLES = (
     material_revision,
     machine_release,
     machine_release_revision,
+    exclusive_lock,
+    site_setting,
+    check_tolerance,
+    check_tolerance_revision,
     file,
 )

@@ -13,23 +13,33 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.domain.second_check import SiteTolerances
+from ert.domain.sweep import Swept
 from ert.logs import Public
 from ert.storage import check as checking
 from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
-from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.assembly import (
+    SITE_NAME_COLUMN,
+    SiteOptions,
+    access_to,
+    expect_same_site,
+    make_records,
+    records_of_this_thread,
+)  # fmt: skip
 from ert.storage.attempts import Attempts
 from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
-from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
+from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.identities import IdentityRepository
-from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
+from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.password_rule import SitePasswordRules
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.people import People
@@ -37,9 +47,11 @@ from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.run_shelf import RunShelf
 from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
+from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
 from ert.storage.workstations import WorkstationRepository
@@ -80,8 +92,9 @@ class Site:
         self._anchors = Anchors(options.anchor_folder)
         self._unlocked = unlocked
         self._clock = options.clock
+        self._options = options
         self._attempts = Attempts(root, options.anchor_folder, options.clock)
-        self._presence = hold(root)
+        self._presence = hold(root, unlocked.vault)
         try:
             self._records = make_records(root, unlocked, options, Database(self._access))
         except BaseException:
@@ -107,10 +120,12 @@ class Site:
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
         self._releases = releases_of(self._records)
+        self._check_tolerances = check_tolerances_of(self._records)
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
         self._is_vouched_for = True
+        self._runs = RunShelf(None if folder is None else folder / "runs", unlocked.vault)
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
@@ -237,6 +252,16 @@ class Site:
         return self._releases
 
     @property
+    def runs(self) -> RunShelf:
+        """Interrupted runs on this workstation."""
+        return self._runs
+
+    @property
+    def check_tolerances(self) -> LibraryRepository[SiteTolerances]:
+        """Limits of the second check."""
+        return self._check_tolerances
+
+    @property
     def keys(self) -> SiteKeys:
         """Its keys, to be renewed."""
         return SiteKeys(self._root, self._unlocked, self._records, self._clock)
@@ -315,9 +340,24 @@ class Site:
         """The backups of this site in a folder."""
         return BackupFolder(folder, self._unlocked)
 
-    def sweep(self) -> tuple[Path, ...]:
-        """Move files that no row names and that are older than a day to the trash."""
-        return self._records.blobs.sweep(referenced_paths(self._records))
+    @property
+    def password_rules(self) -> SitePasswordRules:
+        """What the site asks of passwords."""
+        return SitePasswordRules(self._records)
+
+    @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+        return ExclusiveLocks(self._records)
+
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day; never where nothing can be saved."""
+        return not (self.is_restored_copy or self.read_only_reason) and is_sweep_due(self._records)
+
+    def sweep(self, *, progress: Progress = lambda _fraction, _text: None) -> Swept:
+        """Clear away files of no record (`ert.storage.sweep.sweep`); may be called from any thread."""
+        with records_of_this_thread(self._root, self._unlocked, self._options, self._records) as records:
+            return sweep(records, self._root, progress)
 
     def close(self) -> None:
         """Close and forget the keys."""

@@ -13,7 +13,7 @@ from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import Attempts
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
-from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
+from ert.storage.passwords import KDF_FLOOR, KdfParameters
 from ert.storage.renewal import renew_data_keys
 from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
@@ -185,7 +185,6 @@ class Sites:
         NotFound
             No such user.
         """
-        check_password(new_password)
         unlocked = evolve(unlock_with_recovery_code(path, typed_code=recovery_code), kdf=self._kdf)
         site = self._opened(path, unlocked)
         try:

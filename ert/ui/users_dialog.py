@@ -26,6 +26,7 @@ from ert.app.session import SiteSession
 from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, Account, Feature, Grant, Right
 from ert.ui.confirm_password import ConfirmPasswordDialog
 from ert.ui.failures import sentence_of
+from ert.ui.password_rule_dialog import PasswordRuleDialog
 from ert.ui.user_form import UserForm
 from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button, section_title, text_label
 
@@ -64,6 +65,7 @@ class UsersDialog(QDialog):
         self.save = push_button("Save", "save", "Keep what was changed")
         self.reset = push_button("Reset password…", "key", "Give a one-time password; also ends a lock")
         self.switch = push_button("Disable", "lock", "Close or open this account")
+        self.rule = push_button("Password rule…", "key", "What this site asks of passwords")
         self.close_button = push_button("Close", "close", "Close")
         self._secret_box = QFrame()
         self._build()
@@ -108,9 +110,10 @@ class UsersDialog(QDialog):
         middle.addWidget(side)
         below = QHBoxLayout()
         below.addWidget(self.new)
+        below.addWidget(self.rule)
         below.addStretch(1)
         below.addWidget(self.close_button)
-        for button in (self.new, self.save, self.reset, self.switch, self.close_button):
+        for button in (self.new, self.rule, self.save, self.reset, self.switch, self.close_button):
             button.setAutoDefault(False)
         layout = QVBoxLayout(self)
         layout.addLayout(middle, 1)
@@ -147,6 +150,7 @@ class UsersDialog(QDialog):
         self.save.clicked.connect(lambda _checked=False: self.submit())
         self.reset.clicked.connect(lambda _checked=False: self.reset_password())
         self.switch.clicked.connect(lambda _checked=False: self.switch_account())
+        self.rule.clicked.connect(lambda _checked=False: PasswordRuleDialog(self._session, self).open())
         self.close_button.clicked.connect(self.reject)
 
     # ---- what is shown -------------------------------------------------------------------------------------------

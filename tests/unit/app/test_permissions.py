@@ -28,7 +28,8 @@ ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record AccountService.confirm_with_provider AccountService.end
-AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close
+AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close PlanWorkspace.end_sketch
+Housekeeping.cancel Housekeeping.stop AccountService.password_rule
 """
 PLANNERS = """
 SiteSession.patients SiteSession.structures SiteSession.find_patient SiteSession.courses SiteSession.ct_files
@@ -36,27 +37,31 @@ SiteSession.record_event SiteSession.open_plan SiteSession.machines SiteSession.
 SiteSession.set_roles SiteSession.create_plan SiteSession.save_as_new
 PlanWorkspace.metric PlanWorkspace.beam_dose PlanWorkspace.compute_dose PlanWorkspace.wait_for_dose
 PlanWorkspace.subscribe PlanWorkspace.library_changed PlanWorkspace.apply PlanWorkspace.undo PlanWorkspace.redo
+PlanWorkspace.sketch
 PlanWorkspace.save PlanWorkspace.shown_metric PlanWorkspace.compute_final_dose CheckBook.compare CheckBook.keep
 ImportService.scan ImportService.import_selection import_everything
 sum_plans export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge
 TissueLibrary.refresh TissueLibrary.curve_named TissueLibrary.curve_history TissueLibrary.starting_curve
 TissueLibrary.standing_of TissueLibrary.material_choices TissueLibrary.material_standing
 ReleaseBook.refresh ReleaseBook.history ReleaseBook.standing ReleaseBook.best_standing ReleaseDesk.view
-BackupService.make BackupService.backups BackupService.verify BackupService.standing
+BackupService.make BackupService.backups BackupService.verify BackupService.standing Housekeeping.sweep_if_due
 SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_identity
 RecordsService.records RecordsService.record RecordsService.set_active RecordsService.anonymised_copy
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
+PlanWorkspace.mark_ready Readiness.mark Readiness.follow CheckRules.history CheckRules.in_use
+Recomputation.chosen Recomputation.run
 """
 FACILITY = """
-SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine
+SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine Housekeeping.sweep
+SiteMachines.add SiteMachines.configure CheckRules.save
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
-AccountService.disable AccountService.enable
+AccountService.disable AccountService.enable AccountService.set_password_rule
 IdentityService.settings IdentityService.save_settings IdentityService.links IdentityService.link
 IdentityService.add_account IdentityService.have_password IdentityService.workstations
 IdentityService.enrol_workstation IdentityService.remove_workstation

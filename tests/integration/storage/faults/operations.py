@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+import pytest
 
 from ert.domain.release import MachineRelease
 from ert.errors import WrongKey
-from ert.storage import migrate, schema
 from ert.storage.site import Site
 from tests.integration.storage import kill_harness, samples
 from tests.integration.storage.faults.scene import NEW_PASSWORD, WHO, Scene, quiet
@@ -215,23 +215,15 @@ def _is_new_password(scene: Scene) -> bool:
 
 def made_by_an_older_program(scene: Scene) -> None:
     """Replace the site by one whose tables are those of the first migration."""
-    kept = {(place, name): getattr(place, name) for place in (schema, migrate.schema) for name in _VERSION}
-    try:
-        for place in (schema, migrate.schema):
-            place.SCHEMA_VERSION, place.MIGRATION_HEAD = 1, "0001"
+    with pytest.MonkeyPatch.context() as patch:
+        samples.as_first_version(patch)
         samples.make_site(scene.folder / "old")
         site = scene.open(scene.folder / "old")
         add_patient(site, Made.who, Made.course, Made.image, Made.structures)
         site.plans.save(Made.plan, base_revision=0, doses=[samples.dose()])
         site.close()
-    finally:
-        for (place, name), value in kept.items():
-            setattr(place, name, value)
     scene.root.rename(scene.folder / "out" / "unused")
     (scene.folder / "old").rename(scene.root)
-
-
-_VERSION = ("SCHEMA_VERSION", "MIGRATION_HEAD")
 
 
 def _migrate(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
