@@ -78,8 +78,14 @@ class AuditTrail:
             What it happened to; the revision is None for reading, printing, signing in.
         change : dict
             What changed; kept encrypted.
+
+        Raises
+        ------
+        AuditBroken
+            The history does not end where its head is: nothing is built on it.
         """
         meta = self.read_meta(connection)
+        _expect_at_its_end(connection, meta)
         seq = meta["head_seq"] + 1
         row: dict[str, Cell] = {
             "seq": seq,
@@ -180,6 +186,15 @@ def write_meta(connection: sa.Connection, guard: FieldGuard, meta: dict[str, Any
     """Write the site's one row with a fresh code."""
     meta = meta | {"row_mac": guard.row_code("store_meta", meta)}
     connection.execute(schema.store_meta.update().where(schema.store_meta.c.one == 1).values(**meta))
+
+
+def _expect_at_its_end(connection: sa.Connection, meta: dict[str, Any]) -> None:
+    """Pages of head or history that went back in time are good pages to SQLCipher, but no longer fit each other."""
+    history = schema.history
+    last = connection.execute(sa.select(history.c.seq, history.c.h).order_by(history.c.seq.desc()).limit(1)).first()
+    seq, code = (0, GENESIS) if last is None else (last.seq, last.h)
+    if seq != meta["head_seq"] or not hmac.compare_digest(code, meta["head_h"]):
+        raise _broken("its end", f"history ends at {seq}, head says {meta['head_seq']}")
 
 
 def _broken(where: str, detail: str) -> AuditBroken:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sa
 
-from ert.errors import BadTag, NotFound, Refused, SchemaTooNew, StorageFailed
+from ert.errors import BadTag, DiskFull, NotFound, Refused, SchemaTooNew, StorageFailed
 from ert.storage import documents, schema
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
@@ -21,6 +22,7 @@ from ert.storage.restored import nothing_can_be_saved
 from ert.storage.turns import Turns
 
 __all__ = ["FILES", "Records", "Row", "Saving", "stored_file", "the_file"]
+_LOG = logging.getLogger(__name__)
 FILES = "files"  # scope of whoever removes files or must find all of them (exclusive.py)
 _MIGRATION = sa.table(schema.MIGRATION_TABLE, sa.column("version_num"))
 
@@ -104,7 +106,11 @@ class Records:
             _expect_own_schema(connection)
             yield connection
             head = self.trail.head(connection)
-        self._anchors.remember(self.store_id, head)
+        try:
+            self._anchors.remember(self.store_id, head)
+        except (DiskFull, StorageFailed) as error:
+            # What was saved is saved. An older note only remembers less.
+            _LOG.warning("this workstation could not note the newest state of the site: %s", error.detail)
 
     def now(self) -> dt.datetime:
         """Return the time in UTC."""
