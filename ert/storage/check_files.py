@@ -21,6 +21,7 @@ from ert.storage.people import SESSIONS
 from ert.storage.presence import SITE_LOCK
 from ert.storage.records import Records, stored_file
 from ert.storage.store_file import FILE_NAME
+from ert.storage.turns import TURN_LOCK
 from ert.storage.unlock import KEYS, KEYS_LOCK, look_at_slots, slots_out_of_place
 
 _NEEDED_FILES = (
@@ -29,7 +30,7 @@ _NEEDED_FILES = (
     (schema.dose, FileKind.DOSE),
 )
 _SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, SESSIONS, "backup"})
-_KNOWN = frozenset({FILE_NAME, SITE_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
+_KNOWN = frozenset({FILE_NAME, SITE_LOCK, TURN_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
 _KEY_FILE = re.compile(r"keys/(ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)")
 
 

@@ -132,6 +132,40 @@ def test_changed_rows_are_refused_when_used(root, template, statement, use):
         site.close()
 
 
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE patient SET updated_utc = '2000'", "UPDATE plan SET state = 'APPROVED'", "UPDATE image SET digest = '00'",
+     "UPDATE course SET rev = 2", "UPDATE structure_set_revision SET saved_by = 'x'"],
+)  # fmt: skip
+def test_a_list_that_was_read_before_is_verified_again(root, template, statement):
+    def read():
+        return [site.plans.overview([record.patient.id]) for record in site.administration.records()]
+
+    site = samples.open_site(root)
+    try:
+        before = read()
+        assert read() == before
+        tamper(root, template, statement)
+        with pytest.raises(BadTag):
+            read()
+    finally:
+        site.close()
+
+
+def test_a_list_that_is_read_again_shows_what_was_changed_by_the_program(root, template):
+    course, plan = template[2:]
+    site = samples.open_site(root)
+    try:
+        assert site.plans.overview([course.patient_id])[course.patient_id][0].plans[0].name == "second"
+        site.plans.save(samples.renamed(plan, "third"), base_revision=2)
+        assert site.plans.overview([course.patient_id])[course.patient_id][0].plans[0].name == "third"
+        record = site.administration.records()[0]
+        site.administration.set_active(record, is_active=False, reason="Not treated here")
+        assert [r.is_active for r in site.administration.records()] == [False]
+    finally:
+        site.close()
+
+
 def test_every_file_is_checked(root):
     files = sorted(root.rglob("*.erte"))
     assert len(files) == 5
