@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_random import KERNEL, State, quarters, uniform
+from ert.dose.kernels.mc_random import State, kernel, quarters, uniform
 
 Float32 = NDArray[np.float32]
 MC2 = 0.51099895
@@ -16,7 +15,7 @@ SOFT_MEV = 0.2
 """Collisions and photons that take more than this are events; resources/tables/monte_carlo_electrons.npz."""
 
 
-@njit(**KERNEL)
+@kernel
 def moller_energy_mev(energy_mev: float, rng: State) -> float:
     """Energy of the slower electron after a Møller collision above SOFT_MEV: 1/ε², rejected on the bracket."""
     tau = energy_mev / MC2
@@ -30,14 +29,14 @@ def moller_energy_mev(energy_mev: float, rng: State) -> float:
             return eps * energy_mev
 
 
-@njit(**KERNEL)
+@kernel
 def collision_turn(energy_mev: float, left_mev: float) -> float:
     """1 − cos of the direction of an electron that leaves a collision of two electrons with energy `left_mev`."""
     cos2 = left_mev * (energy_mev + 2.0 * MC2) / (energy_mev * (left_mev + 2.0 * MC2))
     return 1.0 - math.sqrt(min(1.0, cos2))
 
 
-@njit(**KERNEL)
+@kernel
 def brems_energy_mev(energy_mev: float, rows: Float32, medium: int, at: float, rng: State) -> float:
     """Energy of a photon above SOFT_MEV from the inverse tables; `at` is the fractional row of the energy."""
     row = int(at)
@@ -51,7 +50,7 @@ def brems_energy_mev(energy_mev: float, rows: Float32, medium: int, at: float, r
     return min(SOFT_MEV * math.exp(log * math.log(energy_mev / SOFT_MEV)), energy_mev)
 
 
-@njit(**KERNEL)
+@kernel
 def brems_turn(energy_mev: float, rng: State) -> float:
     """1 − cos of a photon's direction: θ dθ / (θ² + γ⁻²)², the leading factor of Schiff's distribution."""
     g = MC2 / (energy_mev + MC2)
@@ -60,7 +59,7 @@ def brems_turn(energy_mev: float, rng: State) -> float:
     return 2.0 * math.sin(0.5 * math.sqrt(min(theta2, math.pi * math.pi))) ** 2
 
 
-@njit(**KERNEL)
+@kernel
 def compton(energy_mev: float, rng: State) -> tuple[float, float]:
     """Energy of the scattered photon and 1 − cos of its direction (Klein–Nishina, composition and rejection)."""
     a = energy_mev / MC2
@@ -77,7 +76,7 @@ def compton(energy_mev: float, rng: State) -> tuple[float, float]:
             return eps * energy_mev, x
 
 
-@njit(**KERNEL)
+@kernel
 def deflection(rows: Float32, medium: int, at: float, rng: State) -> float:
     """1 − cos of a multiple-scattering angle; table at 1 − (1 − y/N)³, drawn as the largest of three numbers."""
     choice, a, b, c = quarters(rng)

@@ -7,19 +7,16 @@ the finaliser of SplitMix64 (Steele, Lea, Flood 2014, OOPSLA).
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-KERNEL: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-"""How the transport is compiled: divisions without a check, and no reference counts.
-
-The kernels allocate nothing. Counting references to the arrays they hand on, two locked additions for each, was half of
-the time of a short particle and a quarter of all of it; what is handed on is held by `run_beam`'s caller.
-"""
 State = NDArray[np.uint64]
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STREAM = np.uint64(0xD1342543DE82EF95)
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
@@ -28,7 +25,16 @@ _16, _32, _48, _LOW = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(0xF
 _UNIT, _COARSE = 2.0**-53, 2.0**-16
 
 
-@njit(**KERNEL)
+def kernel(function: _Function) -> _Function:
+    """Compile a kernel of the transport: divisions without a check, and no reference counts.
+
+    The transport allocates nothing. Counting references to the arrays it hands on, two locked additions for each, was
+    half of the time of a short particle and a quarter of all of it; whoever calls `run_beam` holds them.
+    """
+    return cast(_Function, njit(**_OPTIONS)(function))
+
+
+@kernel
 def mix64(z: np.uint64) -> np.uint64:
     """Finaliser of SplitMix64."""
     z = (z ^ (z >> _30)) * _M1
@@ -36,20 +42,20 @@ def mix64(z: np.uint64) -> np.uint64:
     return z ^ (z >> _31)
 
 
-@njit(**KERNEL)
+@kernel
 def start_history(rng: State, seed: np.uint64, history: np.uint64) -> None:
     """Put the stream at its beginning."""
     rng[0] = mix64(seed + history * _STREAM)
 
 
-@njit(**KERNEL)
+@kernel
 def uniform(rng: State) -> float:
     """The next number of the stream in [0, 1)."""
     rng[0] += _GOLDEN
     return np.int64(mix64(rng[0]) >> _11) * _UNIT
 
 
-@njit(**KERNEL)
+@kernel
 def quarters(rng: State) -> tuple[float, float, float, float]:
     """Four coarse numbers in (0, 1) from one of the stream, in steps of 2⁻¹⁶: for choices and for bins of tables."""
     rng[0] += _GOLDEN
@@ -60,13 +66,13 @@ def quarters(rng: State) -> tuple[float, float, float, float]:
     )  # fmt: skip
 
 
-@njit(**KERNEL)
+@kernel
 def exponential(rng: State) -> float:
     """Exponential deviate of mean 1."""
     return -math.log(1.0 - uniform(rng))
 
 
-@njit(**KERNEL)
+@kernel
 def on_circle(rng: State) -> tuple[float, float]:
     """Cosine and sine of a uniform azimuth: twice that of a point in the unit disc (von Neumann)."""
     while True:
@@ -78,7 +84,7 @@ def on_circle(rng: State) -> tuple[float, float]:
             return (a * a - b * b) * per, 2.0 * a * b * per
 
 
-@njit(**KERNEL)
+@kernel
 def gaussian_pair(rng: State) -> tuple[float, float]:
     """Two independent standard normal deviates."""
     c, s = on_circle(rng)
@@ -86,7 +92,7 @@ def gaussian_pair(rng: State) -> tuple[float, float]:
     return r * c, r * s
 
 
-@njit(**KERNEL)
+@kernel
 def turned(u: float, v: float, w: float, x: float, c: float, s: float) -> tuple[float, float, float]:
     """Unit vector (u, v, w) turned by the polar angle of 1 − cos = x towards the azimuth of cosine c and sine s."""
     cos, sin2 = 1.0 - x, max(0.0, x * (2.0 - x))

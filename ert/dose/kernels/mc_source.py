@@ -5,7 +5,7 @@ source, z of the insert's upstream and downstream face, angular spread (rad), of
 largest radius, scale from the upstream face to the isocentre plane, probability of the outer rectangle, weights of the
 inner and the outer rectangle, density of the insert, density of air, probability that a history is a contaminant
 photon, weights of electrons and of photons, angular spread of the photons (rad), share and spread (rad)
-of the wide component.
+of the wide component; one above 0.2 rad is that of the lowest energies.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import MC2, brems_energy_mev, brems_turn, compton, deflection
-from ert.dose.kernels.mc_random import KERNEL, State, exponential, gaussian_pair, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, kernel, on_circle, turned, uniform
 from ert.dose.kernels.mc_transport import (
     ELECTRON,
     PHOTON,
@@ -35,15 +34,17 @@ from ert.dose.kernels.mc_transport import (
 Float = NDArray[np.float64]
 LOST = 2
 INCIDENT = 3
-_BLOCK_CUT_MEV = 1.0
+_BLOCK_CUT_MEV = 0.2
+_BLOCK_SECONDARY_MEV = 1.0
 _NUDGE_CM = 1e-7
 _AIR_BELOW_G_CM3 = 0.05
 _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
 _FAR = 1e30
 _DEEP_CM, _DEEP_SHARE = 0.2, 0.25
+_SCATTERED_RAD = 0.2
 
 
-@njit(**KERNEL)
+@kernel
 def is_open(x: float, y: float, outline: Float) -> bool:
     """Whether a point lies inside the outline (even–odd rule)."""
     inside = False
@@ -57,7 +58,7 @@ def is_open(x: float, y: float, outline: Float) -> bool:
     return inside
 
 
-@njit(**KERNEL)
+@kernel
 def edge_distance(x: float, y: float, outline: Float) -> float:
     """Distance from a point to the outline."""
     best = _FAR
@@ -73,7 +74,7 @@ def edge_distance(x: float, y: float, outline: Float) -> float:
     return math.sqrt(best)
 
 
-@njit(**KERNEL)
+@kernel
 def wall_distance(x: float, y: float, u: float, v: float, outline: Float) -> float:
     """Path (of a unit vector with components u, v across the beam) to the first wall ahead."""
     best = _FAR
@@ -92,14 +93,14 @@ def wall_distance(x: float, y: float, u: float, v: float, outline: Float) -> flo
     return best
 
 
-@njit(**KERNEL)
+@kernel
 def _move(p: Float, s: float) -> None:
     p[1] += p[4] * s
     p[2] += p[5] * s
     p[3] += p[6] * s
 
 
-@njit(**KERNEL)
+@kernel
 def photon_in_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
@@ -124,7 +125,7 @@ def photon_in_insert(
         number = uniform(rng) * rate / density_g_cm3
         if number < scatters:
             k, x = compton(p[0], rng)
-            if p[0] - k > _BLOCK_CUT_MEV:
+            if p[0] - k > _BLOCK_SECONDARY_MEV:
                 count = compton_electron(p, k, x, stack, count, tally, rng)
             else:
                 tally[LOST] += p[7] * (p[0] - k)
@@ -139,7 +140,7 @@ def photon_in_insert(
     return False, count
 
 
-@njit(**KERNEL)
+@kernel
 def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Bremsstrahlung of an electron in the insert."""
     k = brems_energy_mev(p[0], tables[3], medium, tables[4][int(p[0] * tables[5])], rng)
@@ -149,14 +150,14 @@ def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: 
     return push(stack, count, p, k, turn, PHOTON, tally)
 
 
-@njit(**KERNEL)
+@kernel
 def through_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk an electron through the insert; whether it leaves downwards, and the height of the stack.
 
-    In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 1 MeV.
+    In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 0.2 MeV.
     """
     opened = is_open(p[1], p[2], outline)
     left = after = at_angle = 0.0
@@ -215,7 +216,7 @@ def through_insert(
     return False, count
 
 
-@njit(**KERNEL)
+@kernel
 def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
     """Distance to the grid's surface, 0 inside, negative if the ray misses it."""
     near, far = 0.0, _FAR
@@ -230,7 +231,7 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
     return near if near < far else -1.0
 
 
-@njit(**KERNEL)
+@kernel
 def air_path(p: Float, scene: Pack) -> float:
     """Distance through air to the first voxel of something denser, negative if the ray meets none."""
     _, density, shape, size, per_cm = scene
@@ -255,7 +256,7 @@ def air_path(p: Float, scene: Pack) -> float:
     return -1.0
 
 
-@njit(**KERNEL)
+@kernel
 def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng: State) -> None:
     """Turn an electron by what it meets on a path in air: single scatters above 1 − cos = F, the rest as a Gaussian.
 
@@ -279,7 +280,7 @@ def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng
         number += exponential(rng)
 
 
-@njit(**KERNEL)
+@kernel
 def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: float, tally: Float, rng: State) -> bool:
     """From beam's eye view to grid coordinates; electrons through the air to denser matter; whether it arrives.
 
@@ -305,19 +306,19 @@ def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: flo
     return True
 
 
-@njit(**KERNEL)
+@kernel
 def is_deep(x: float, y: float, outline: Float) -> bool:
     """Whether electrons that hit the insert here hardly ever leave its metal."""
     return not is_open(x, y, outline) and edge_distance(x, y, outline) > _DEEP_CM
 
 
-@njit(**KERNEL)
+@kernel
 def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng: State) -> bool:
     """A primary on the insert's upstream face; False for a history that starts nothing.
 
     Two rectangles share the histories: around the opening, and the rest of what the applicator leaves free; what the
-    outer one draws inside the inner one is left out. Of electrons that hit the metal deep, near the opening, one in four
-    is followed, with four times the weight: what they give is a few photons, and their way through metal is long.
+    outer one draws inside the inner one is left out. Of electrons that hit the metal near the opening, but deep, one in
+    four is followed, with four times the weight: they give only a few photons, and their way through metal is long.
     """
     _, rectangles, edges, cumulative = source
     outer = 1 if uniform(rng) < numbers[8] else 0
@@ -344,7 +345,8 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
             if uniform(rng) >= _DEEP_SHARE:
                 return False
             p[7] /= _DEEP_SHARE
-        spread = numbers[18] if uniform(rng) < numbers[17] else numbers[3]
+        draw = number if numbers[18] > _SCATTERED_RAD else uniform(rng)
+        spread = numbers[18] if draw < numbers[17] else numbers[3]
     a, b = gaussian_pair(rng)
     u, v = x / far + spread * a, y / far + spread * b
     norm = 1.0 / math.sqrt(1.0 + u * u + v * v)

@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import (
@@ -22,7 +21,7 @@ from ert.dose.kernels.mc_events import (
     deflection,
     moller_energy_mev,
 )
-from ert.dose.kernels.mc_random import KERNEL, State, exponential, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, turned, uniform
 
 Float = NDArray[np.float64]
 Pack = tuple[Any, ...]
@@ -35,14 +34,14 @@ ESCAPED, OVERFLOW = 0, 1
 _FAR = 1e30
 
 
-@njit(**KERNEL)
+@kernel
 def copy(stack: Float, at: int, p: Float) -> None:
     """The particle of the stack at `at` into `p`; a slice would cost more than the particle's first step."""
     for a in range(NUMBERS):
         p[a] = stack[at, a]
 
 
-@njit(**KERNEL)
+@kernel
 def push(
     stack: Float, count: int, p: Float, energy_mev: float, turn: tuple[float, float, float], kind: float, tally: Float
 ) -> int:
@@ -61,24 +60,24 @@ def push(
     return count + 1
 
 
-@njit(**KERNEL)
+@kernel
 def voxel_of(position: float, per_cm: float, count: int) -> int:
     """Voxel index, the outer faces belong to the grid."""
     return min(max(int(position * per_cm), 0), count - 1)
 
 
-@njit(**KERNEL)
+@kernel
 def reciprocal(u: float) -> float:
     """1/u, finite."""
     return 1.0 / u if abs(u) > 1e-12 else math.copysign(1e12, u)
 
 
-@njit(**KERNEL)
+@kernel
 def _nearest_face(x: float, i: int, size: float) -> float:
     return min(x - i * size, (i + 1) * size - x)
 
 
-@njit(**KERNEL)
+@kernel
 def _hard_event(
     p: Float,
     share: float,
@@ -104,7 +103,7 @@ def _hard_event(
     return push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
 
 
-@njit(**KERNEL)
+@kernel
 def hinge(
     u: float, v: float, w: float, angles: NDArray[np.float32], medium: int, at: float, rng: State
 ) -> tuple[float, float, float]:
@@ -113,7 +112,7 @@ def hinge(
     return turned(u, v, w, deflection(angles, medium, at, rng), c, s)
 
 
-@njit(**KERNEL)
+@kernel
 def _is_local(
     energy: float, loss: float, x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
 ) -> bool:  # fmt: skip
@@ -126,13 +125,13 @@ def _is_local(
     return energy - ABSORB_MEV < loss * min(_nearest_face(x, i, dx), _nearest_face(y, j, dy), _nearest_face(z, k, dz))
 
 
-@njit(**KERNEL)
+@kernel
 def _face(x: float, i: int, size: float, inverse_u: float) -> float:
     """Distance to the face of voxel `i` that lies ahead, along one axis."""
     return ((i + 1) * size - x) * inverse_u if inverse_u > 0.0 else (i * size - x) * inverse_u
 
 
-@njit(**KERNEL)
+@kernel
 def next_event(
     s: float, hard: float, x: float, y: float, z: float, i: int, j: int, k: int,
     size: Float, iu: float, iv: float, iw: float,
@@ -153,7 +152,7 @@ def next_event(
     return max(s, 0.0), event
 
 
-@njit(**KERNEL)
+@kernel
 def rates(
     rows: NDArray[np.float32], medium: int, n: int, f: float, density_g_cm3: float
 ) -> tuple[float, float, float, float, float, float]:
@@ -173,7 +172,7 @@ def rates(
     )  # fmt: skip
 
 
-@njit(**KERNEL)
+@kernel
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
@@ -249,7 +248,7 @@ def electron(
     return count
 
 
-@njit(**KERNEL)
+@kernel
 def between(rows: NDArray[np.float32], medium: int, n: int, f: float, column: int) -> float:
     """A column of a table between rows n and n + 1."""
     low: float = rows[medium, n, column]
@@ -257,7 +256,7 @@ def between(rows: NDArray[np.float32], medium: int, n: int, f: float, column: in
     return found
 
 
-@njit(**KERNEL)
+@kernel
 def pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Two electrons share the energy evenly distributed, and two annihilation photons leave from the same point.
 
@@ -275,7 +274,7 @@ def pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
     return push(stack, count, p, MC2, (-across * c, -across * s, -w), PHOTON, tally)
 
 
-@njit(**KERNEL)
+@kernel
 def photon(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
@@ -319,7 +318,7 @@ def photon(
             return push(stack, count, p, p[0], (p[4], p[5], p[6]), ELECTRON, tally)
 
 
-@njit(**KERNEL)
+@kernel
 def compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Push the electron of a Compton event and turn the photon; momentum is conserved."""
     u, v, w = p[4], p[5], p[6]
@@ -330,7 +329,7 @@ def compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tal
     return push(stack, count, p, p[0] - k, (a * scale, b * scale, d * scale), ELECTRON, tally)
 
 
-@njit(**KERNEL)
+@kernel
 def follow(
     p: Float,
     scene: Pack,
@@ -353,7 +352,7 @@ def follow(
             _deposit(p, scene, score)
 
 
-@njit(**KERNEL)
+@kernel
 def _deposit(p: Float, scene: Pack, score: Float) -> None:
     shape, per_cm = scene[2], scene[4]
     voxel = voxel_of(p[3], per_cm[2], shape[2]) * shape[1] + voxel_of(p[2], per_cm[1], shape[1])
