@@ -213,7 +213,7 @@ def test_the_core_of_a_pencil_spreads_as_fermi_and_eyges_say():
 
 @pytest.mark.parametrize("medium", TABLES.media)
 def test_an_electron_is_absorbed_at_once_only_where_it_would_be_anyway(medium):
-    """Below 1 MeV (E − 0.2 MeV) / loss is at least the path ∫ dE / loss down to 0.2 MeV: it could not leave its voxel."""
+    """Below 1 MeV (E − 0.2 MeV) / loss is at least ∫ dE / loss down to 0.2 MeV: it could not leave its voxel."""
     energy = np.linspace(0.2, 1.0, 401)
     per_loss = 1.0 / at(TABLES.electron[TABLES.medium(medium), :, 0], energy)
     path = np.concatenate([[0.0], np.cumsum(0.5 * (per_loss[1:] + per_loss[:-1]) * np.diff(energy))])
