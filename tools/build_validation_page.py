@@ -140,7 +140,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 def provenance(record: dict[str, Any], numerics_version: int) -> str:
     """What the figures were computed by; loud where the program computes otherwise by now."""
-    settings = ", ".join(f"{k} {v:g}" for k, v in sorted(record["settings"].items()))
+    settings = ", ".join(f"{k} {v if isinstance(v, str) else f'{v:g}'}" for k, v in sorted(record["settings"].items()))
     words = (
         f"Numerics {record['numerics_version']}, machine package {record['package_digest'][:12]}, {settings}; "
         f"{len(record['cases'])} case{'s' if len(record['cases']) != 1 else ''}.\n"

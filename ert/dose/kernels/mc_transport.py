@@ -173,12 +173,37 @@ def rates(
 
 
 @kernel
+def draw_hinge(
+    moments: NDArray[np.float32], at_angles: NDArray[np.float32], n: int, f: float, rng: State
+) -> tuple[float, float, float]:
+    """First transport moment before and after a new hinge, and the row of its angle's table."""
+    whole = moments[n] + f * (moments[n + 1] - moments[n])
+    before = uniform(rng) * whole
+    return before, whole - before, at_angles[n] + f * (at_angles[n + 1] - at_angles[n])
+
+
+@kernel
+def nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
+    """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths away) and faces along x, y, z (2, 3, 4)."""
+    event = 0
+    if hard * s > path:
+        s, event = path / hard, 1
+    if tx < s:
+        s, event = tx, 2
+    if ty < s:
+        s, event = ty, 3
+    if tz < s:
+        s, event = tz, 4
+    return max(s, 0.0), event
+
+
+@kernel
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
     """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack."""
     medium, density, shape, size, per_cm = scene
-    rows, moments, inverse = tables[0], tables[1], tables[5]
+    rows, inverse = tables[0], tables[5]
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
     energy, x, y, z, weight = p[0], p[1], p[2], p[3], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
@@ -193,31 +218,20 @@ def electron(
         f -= n
         loss, loss_step, scatter, scatter_step, hard, brems = rates(rows, m, n, f, rho)
         all_hard = hard + brems
-        if left <= 0.0:
-            if is_hinge:
-                p[4], p[5], p[6] = hinge(p[4], p[5], p[6], tables[2], m, at_angle, rng)
-                iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-                tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
-                left, is_hinge = after, False
-            else:
-                if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
-                    break
-                whole = moments[n] + f * (moments[n + 1] - moments[n])
-                at_angle = tables[4][n] + f * (tables[4][n + 1] - tables[4][n])
-                left = uniform(rng) * whole
-                after, is_hinge = whole - left, True
+        if left <= 0.0 and is_hinge:
+            p[4], p[5], p[6] = hinge(p[4], p[5], p[6], tables[2], m, at_angle, rng)
+            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
+            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
+            left, is_hinge = after, False
+        elif left <= 0.0:
+            if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
+                break
+            left, after, at_angle = draw_hinge(tables[1], tables[4], n, f, rng)
+            is_hinge = True
         per = 1.0 / scatter
         s = left * per
-        s, event = s * (1.0 + max(-0.4, 0.5 * inverse * scatter_step * loss * s * per)), 0
-        if all_hard * s > path:
-            s, event = path / all_hard, 1
-        if tx < s:
-            s, event = tx, 2
-        if ty < s:
-            s, event = ty, 3
-        if tz < s:
-            s, event = tz, 4
-        s = max(s, 0.0)
+        s = s * (1.0 + max(-0.4, 0.5 * inverse * scatter_step * loss * s * per))
+        s, event = nearest(s, path, all_hard, tx, ty, tz)
         lost = loss * s * (1.0 - 0.5 * inverse * loss_step * s)
         if lost >= energy - ABSORB_MEV:
             break
