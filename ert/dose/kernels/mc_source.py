@@ -36,6 +36,7 @@ LOST = 2
 INCIDENT = 3
 _BLOCK_CUT_MEV = 0.2
 _BLOCK_SECONDARY_MEV = 1.0
+_CAUGHT_MEV = 1.0
 _NUDGE_CM = 1e-7
 _AIR_BELOW_G_CM3 = 0.05
 _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
@@ -151,6 +152,12 @@ def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: 
 
 
 @kernel
+def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: float) -> bool:
+    """Whether an electron below 1 MeV, whose range is below E / loss, can no longer leave the metal."""
+    return p[0] < _CAUGHT_MEV and p[0] < loss * min(safe_cm, up_cm - p[3], p[3] - down_cm)
+
+
+@kernel
 def through_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
@@ -200,7 +207,7 @@ def through_insert(
         tally[LOST] += p[7] * lost
         safe, left, path = safe - s, left - s * scatter, path - s * photons
         left = 0.0 if left < 1e-12 else left
-        if p[0] < _BLOCK_CUT_MEV:
+        if p[0] < _BLOCK_CUT_MEV or _is_caught(p, loss, safe, up_cm, down_cm):
             p[6] = abs(p[6])
             break
         if is_wall:

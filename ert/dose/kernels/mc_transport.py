@@ -184,7 +184,7 @@ def draw_hinge(
 
 @kernel
 def nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
-    """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths away) and faces along x, y, z (2, 3, 4)."""
+    """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths on) and faces along x, y, z (2, 3, 4)."""
     event = 0
     if hard * s > path:
         s, event = path / hard, 1
