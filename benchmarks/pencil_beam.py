@@ -23,7 +23,7 @@ import numba
 import numpy as np
 
 from ert.commissioning.package import read_package
-from ert.domain.plan import Algorithm
+from ert.domain.algorithm import Algorithm
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.dose import DoseResult, plan_dose_gy
+from ert.domain.dose_engines import engine_of, engines_text
 from ert.domain.dose_uncertainty import DoseUncertainty, plan_uncertainty
 from ert.domain.identity import read_only
 from ert.domain.plan import Plan
@@ -38,6 +39,7 @@ class BeamDose:
     ssd_cm: float
     given_dose_gy: float | None
     warnings: tuple[str, ...]
+    engine: str
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +82,7 @@ class DoseState:
     ``plan_gy`` is the dose of the plan only while ``status`` is CURRENT. Otherwise it is the last one computed, kept
     so that a screen can draw it greyed and hatched; tables, reports and export must not use it. While ``status`` is
     PREVIEW there is no such dose but a ``preview``, and ``final_run`` says how far the plan's own dose is, if it is
-    being computed.
+    being computed. ``is_resumable`` says that a final dose of this very plan was interrupted and can go on.
     """
 
     status: DoseStatus = DoseStatus.NONE
@@ -95,6 +97,7 @@ class DoseState:
     max_point_cm: tuple[float, float, float] | None = None
     preview: DosePreview | None = None
     final_run: FinalRun | None = None
+    is_resumable: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -152,6 +155,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
             ssd_cm=result.ssd_cm,
             given_dose_gy=None if result.given_dose_gy_per_mu is None else result.given_dose_gy_per_mu * m * fractions,
             warnings=result.warnings,
+            engine=engine_of(result),
         )
         for beam, result, m in zip(plan.beams, results, mu_known, strict=True)
     )
@@ -162,7 +166,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
         grid=grid,
         plan_gy=total,
         beams=beams,
-        engine=results[0].engine if uncertainty is None else uncertainty.engine_text(results[0].engine),
+        engine=engines_text(results, [b.number for b in plan.beams], uncertainty),
         uncertainty=uncertainty,
         max_gy=float(total[k, j, i]),
         max_point_cm=(float(point[0]), float(point[1]), float(point[2])),
@@ -184,6 +188,6 @@ def preview_state(plan: Plan, results: Sequence[DoseResult], *, message: str) ->
         preview_gy=read_only(plan_dose_gy(list(results), mu_known, fractions)),
         preview_beams_gy=tuple(_beam_gy(r, m * fractions) for r, m in zip(results, mu_known, strict=True)),
         preview_mu=tuple(mu_known),
-        engine=results[0].engine,
+        engine=engines_text(results, [b.number for b in plan.beams], None),
     )
     return DoseState(status=DoseStatus.PREVIEW, message=message, preview=preview)

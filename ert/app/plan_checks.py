@@ -16,7 +16,7 @@ from ert.domain.image import CtImage
 from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
-from ert.domain.statements import algorithm_limits, algorithm_of_engine
+from ert.domain.statements import algorithm_limits, engine_statement
 from ert.domain.structure import StructureSet
 from ert.domain.tissue import TissueReview
 from ert.errors import Refused
@@ -185,5 +185,5 @@ def _dose_findings(plan: Plan, dose: DoseState, *, said: frozenset[str]) -> Iter
     yield _finding(
         Severity.NOTE,
         "accuracy",
-        f"{algorithm_limits(algorithm_of_engine(dose.engine))} Computed by {dose.engine}.",
+        f"{engine_statement(dose.engine, algorithm_limits)} Computed by {dose.engine}.",
     )

@@ -7,22 +7,26 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
+from ert.app.cache_ports import CacheFolders, DoseCache, RunCheckpoints
+from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
-from ert.app.record_ports import PatientAdministration, SiteKeys
-from ert.domain.account import Account, Grant
+from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
+from ert.domain.account import Account
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
-from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.library import SiteMaterial
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
-from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
+from ert.domain.provider import Identity, WayIn
+from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, PlanStatus, StoredPlan
 from ert.domain.release import MachineRelease
-from ert.domain.second_check import KeptSecondCheck, SecondCheck
+from ert.domain.second_check import KeptSecondCheck, SecondCheck, SiteTolerances
 from ert.domain.structure import StructureSet
+from ert.domain.sweep import Swept
 from ert.settings import CacheSettings
 
 T = TypeVar("T")
@@ -88,7 +92,15 @@ class PlanStore(Protocol):
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+    def save(
+        self,
+        plan: Plan,
+        *,
+        base_revision: int,
+        doses: Sequence[DoseResult] = (),
+        reason: str = "",
+        status: PlanStatus = PlanStatus.DRAFT,
+    ) -> StoredPlan:
         """Save a new revision with the doses computed for it, in one transaction; ``reason`` is for the history.
 
         ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
@@ -98,40 +110,17 @@ class PlanStore(Protocol):
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """A kept dose of this plan, verified; None if it was never kept."""
 
+    def add_doses(self, plan: Plan, revision: int, doses: Sequence[DoseResult]) -> None:
+        """Keep doses computed for a plan without a new revision.
+
+        Raises `StaleRevision` if that revision is not the newest any more, `DigestMismatch` if it has other content.
+        """
+
     def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
         """Keep a second check with the revision it was made on; raises `DigestMismatch` if that has other content."""
 
     def second_checks(self, plan_id: str) -> tuple[KeptSecondCheck, ...]:
         """Every second check of a plan, oldest first."""
-
-
-class DoseCache(Protocol):
-    """Doses that may be found again. Never a record: whatever is wrong with an entry or its place, it is not there.
-
-    No method raises for trouble with the place, and all may be called from any thread.
-    """
-
-    def get(self, request_digest: str) -> DoseResult | None:
-        """The dose of a request: authentic, with the digests and on the grid it was kept with; else None."""
-
-    def put(self, result: DoseResult) -> None:
-        """Keep a dose, if that is possible."""
-
-    def clear(self) -> None:
-        """Remove all doses of this site."""
-
-    def size_bytes(self) -> int:
-        """What lies there; 0 if that cannot be told."""
-
-
-class CacheFolders(Protocol):
-    """Where doses of one site are cached; needs no keys."""
-
-    def reports(self) -> tuple[CacheReport, ...]:
-        """How each cache stands, the workstation's first."""
-
-    def clear(self) -> None:
-        """Remove all doses of this site."""
 
 
 class DoseCaches(DoseCache, Protocol):
@@ -155,46 +144,6 @@ class MachineStore(Protocol):
 
         ``replaces`` is the digest of the version it follows, for the history.
         """
-
-
-class LibraryStore(Protocol[T]):
-    """What the site keeps of its own in revisions: CT curves, materials."""
-
-    def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
-        """Every revision of every entry, oldest entry first, each entry's newest revision first."""
-
-    def save(
-        self, value: T, *, base_revision: int, state: LibraryState = LibraryState.IN_USE, reason: str = ""
-    ) -> LibraryEntry[T]:
-        """Save the next revision; ``base_revision`` is 0 for a new entry.
-
-        Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
-        """
-
-
-class AccountStore(Protocol):
-    """The accounts of a site."""
-
-    def accounts(self) -> tuple[Account, ...]:
-        """All accounts, by name."""
-
-    def add(self, name: str, *, password: str, grant: Grant) -> Account:
-        """Add an account with a one-time password."""
-
-    def set_grant(self, user_id: str, grant: Grant) -> Account:
-        """Change what it may do; never leaves a site without an enabled administrator."""
-
-    def reset_password(self, user_id: str, password: str) -> Account:
-        """Give it a one-time password."""
-
-    def disable(self, user_id: str) -> Account:
-        """Close it; never leaves a site without an enabled administrator."""
-
-    def enable(self, user_id: str) -> Account:
-        """Open it again."""
-
-    def change_own_password(self, current: str, new: str) -> Account:
-        """Change the password of who is signed in."""
 
 
 class SiteStore(Protocol):
@@ -223,6 +172,17 @@ class SiteStore(Protocol):
     @property
     def accounts(self) -> AccountStore:
         """All accounts."""
+
+    @property
+    def identities(self) -> IdentityStore:
+        """The sign-in provider, and who is who there."""
+
+    @property
+    def workstations(self) -> WorkstationStore:
+        """Workstations whose key store opens the site."""
+
+    def set_vouched_for(self, *, is_vouched_for: bool) -> None:
+        """Note whether the sign-in provider could be asked a moment ago; from any thread."""
 
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
@@ -270,12 +230,28 @@ class SiteStore(Protocol):
         """Releases of machine packages."""
 
     @property
+    def password_rules(self) -> PasswordRules:
+        """What the site asks of passwords."""
+
+    @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+
+    @property
+    def check_tolerances(self) -> LibraryStore[SiteTolerances]:
+        """Limits of the second check."""
+
+    @property
     def keys(self) -> SiteKeys:
         """Its keys, to be renewed."""
 
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def runs(self) -> RunCheckpoints:
+        """Interrupted Monte Carlo runs on this workstation; from any thread."""
 
     @property
     def activity(self) -> ActivityLog:
@@ -300,6 +276,12 @@ class SiteStore(Protocol):
 
     def backups(self, folder: Path) -> BackupShelf:
         """The backups of this site in a folder; to be used by any one thread."""
+
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day."""
+
+    def sweep(self, *, progress: Progress) -> Swept:
+        """Clear away files of no record, older than a day; from any thread. `LockHeld` while a backup is made."""
 
     def close(self) -> None:
         """Close and forget the keys."""
@@ -327,6 +309,15 @@ class SiteGateway(Protocol):
 
     def caches(self, path: Path) -> CacheFolders:
         """Where doses of a site are cached, without opening it."""
+
+    def is_enrolled(self, path: Path) -> bool:
+        """Whether this workstation's key store opens the site; from any thread, may wait for the store's password."""
+
+    def way_in(self, path: Path) -> WayIn | None:
+        """The provider people may sign in through on this workstation; None if there is none."""
+
+    def open_as(self, path: Path, identity: Identity) -> SiteStore:
+        """Open a site for a person the provider has just vouched for; `Refused` for a person it does not know."""
 
     def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
         """Begin a new site in a folder that does not exist or is empty."""

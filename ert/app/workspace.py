@@ -18,6 +18,7 @@ from ert.app.permissions import guarded
 from ert.app.plan_checks import by_severity, plan_findings
 from ert.app.plan_keeping import PlanKeeping
 from ert.app.ports import SiteStore
+from ert.app.readiness import Readiness, readiness_findings
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.tissue_reviews import TissueReviews
@@ -44,6 +45,7 @@ class PlanWorkspace:
     releases : which of its machine packages are released.
     tissue_reviews : what the plan's overrides come to.
     checks : its second checks.
+    readiness : whether it is ready for review.
     is_read_only : an earlier revision, shown as it was saved.
     """
 
@@ -72,7 +74,12 @@ class PlanWorkspace:
             publish=lambda: self._publish(Changes(saved=True)),
         )  # fmt: skip
         self._dose_service = DoseService(
-            image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
+            image=image,
+            structures=structures,
+            models=models,
+            kept=self._kept_dose,
+            cache=store.caches,
+            runs=store.runs,
         )
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
@@ -86,6 +93,11 @@ class PlanWorkspace:
             store=store, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
             publish=self._publish,
         )  # fmt: skip
+        self.readiness = Readiness(
+            store=store, session=self._session, keeping=self._keeping, checks=self.checks, dose=lambda: self.dose,
+            publish=self._publish, is_read_only=is_read_only,
+        )  # fmt: skip
+        self._listeners.append(lambda _changes: self.readiness.follow())
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
@@ -181,7 +193,8 @@ class PlanWorkspace:
             mu_checks=self.mu_checks,
             clearance=self.tools.clearance,
         )
-        return by_severity((*found, *second_check_findings(self.checks, self.plan, self.dose)))
+        checked = second_check_findings(self.checks, self.plan, self.dose)
+        return by_severity((*found, *readiness_findings(self.readiness), *checked))
 
     @property
     def mu_checks(self) -> tuple[BeamMuCheck, ...]:
@@ -287,6 +300,14 @@ class PlanWorkspace:
         self._refuse_read_only()
         doses = self._follower.results if self.dose.is_current else ()
         self._keeping.save(doses, reason=reason, on_saved=on_saved, on_failed=on_failed)
+
+    def mark_ready(
+        self, on_marked: Callable[[], object] | None = None, on_failed: Callable[[BaseException], object] | None = None
+    ) -> None:
+        """Save the plan as ready for review and begin its second check; raises `Refused` as `Readiness.mark` does."""
+        self._refuse_read_only()
+        doses = self._follower.results if self.dose.is_current else ()
+        self.readiness.mark(doses, self.findings, on_marked=on_marked, on_failed=on_failed)
 
     def _refuse_read_only(self) -> None:
         if self.is_read_only:

@@ -9,11 +9,12 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.plan import DoseTo
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence, pencil_pitch_cm
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.combine import resample_to_grid
@@ -109,7 +110,7 @@ def compute_beam_dose(
         geometry=geometry,
         model=model,
         dose_grid=dose_grid,
-        tables=model_tables(model),
+        tables=model_tables(model, ssd_cm),
         fluence=_fluence(model, geometry, algorithm),
         algorithm=algorithm,
     )

@@ -9,8 +9,8 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from ert import strictjson
 from ert.errors import BadTag, NotASite, SchemaTooNew
-from ert.storage import strictjson
 from ert.storage.atomic import translated
 from ert.storage.keys import Vault
 

@@ -112,14 +112,6 @@ def _target_name(workspace: PlanWorkspace, beam: Beam) -> str:
     return workspace.structures.structure(beam.target_number).name
 
 
-def _set_target(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    return attrs.evolve(beam, target_number=_targets(workspace)[text])
-
-
-def _set_energy(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    return workspace.tools.with_energy(beam, float(text))
-
-
 def _energies(workspace: PlanWorkspace, beam: Beam) -> list[str]:
     return [f"{m.energy_mev:g}" for m in workspace.models.package(beam.machine_name).models]
 
@@ -175,13 +167,15 @@ def _set_margin(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
 
 
 def _set_width(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    size = parse_number(text, what="The width", unit="cm", minimum=0.5, maximum=40)
-    return beam_edits.with_size(workspace, beam, width_cm=size, height_cm=None)
+    return beam_edits.with_size(workspace, beam, width_cm=_size_cm(text, "The width"), height_cm=None)
 
 
 def _set_height(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    size = parse_number(text, what="The height", unit="cm", minimum=0.5, maximum=40)
-    return beam_edits.with_size(workspace, beam, width_cm=None, height_cm=size)
+    return beam_edits.with_size(workspace, beam, width_cm=None, height_cm=_size_cm(text, "The height"))
+
+
+def _size_cm(text: str, what: str) -> float:
+    return parse_number(text, what=what, unit="cm", minimum=0.5, maximum=40)
 
 
 def _margin_text(_ws: PlanWorkspace, beam: Beam) -> str:
@@ -208,7 +202,8 @@ def _set_mu(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
 ROWS: tuple[BeamRow, ...] = (
     BeamRow(name="Name", field="name", text=lambda _ws, b: b.name, change=_set_name),
     BeamRow(
-        name="Target", field="target_number", text=_target_name, change=_set_target,
+        name="Target", field="target_number", text=_target_name,
+        change=lambda w, b, text: attrs.evolve(b, target_number=_targets(w)[text]),
         choices=lambda w, _b: list(_targets(w)),
     ),
     BeamRow(
@@ -217,7 +212,7 @@ ROWS: tuple[BeamRow, ...] = (
     ),
     BeamRow(
         name="Energy", unit="MeV", field="energy_mev", text=lambda _ws, b: f"{b.energy_mev:g}",
-        shown=_energy_text, change=_set_energy, choices=_energies,
+        shown=_energy_text, change=lambda w, b, text: w.tools.with_energy(b, float(text)), choices=_energies,
     ),
     BeamRow(
         name="Applicator", field="applicator_id", text=lambda _ws, b: b.applicator_id,
@@ -257,6 +252,11 @@ ROWS: tuple[BeamRow, ...] = (
     BeamRow(
         name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
+    ),
+    BeamRow(
+        name="Algorithm", field="algorithm", text=beam_edits.algorithm_text, shown=beam_edits.algorithm_shown,
+        change=beam_edits.with_algorithm_named,
+        choices=beam_edits.algorithm_choices,
     ),
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
     BeamRow(name="Weight", field="weight", text=lambda _ws, b: format_number(b.weight, 3), change=_set_weight),

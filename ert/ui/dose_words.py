@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ert.app.dose_state import DosePreview, FinalRun
-from ert.domain.plan import Algorithm
-from ert.domain.statements import ALGORITHM_NAMES, ALGORITHM_SHORT, algorithm_of_engine
+from ert.domain.algorithm import Algorithm
+from ert.domain.statements import ALGORITHM_NAMES, algorithm_of_engine, engine_label
 from ert.ui.numbers import format_number, format_quantity
 
 
@@ -14,7 +14,7 @@ def preview_name(preview: DosePreview) -> str:
     """What a preview is of, for example ``Monte Carlo, unfinished (4.1 %)``."""
     algorithm = algorithm_of_engine(preview.engine)
     if algorithm is not Algorithm.MONTE_CARLO:
-        return ALGORITHM_SHORT[algorithm]
+        return engine_label(preview.engine)
     pct = preview.uncertainty_pct
     reached = "" if pct is None else f" ({format_quantity(pct, 1, '%')})"
     return f"{ALGORITHM_NAMES[algorithm]}, unfinished{reached}"

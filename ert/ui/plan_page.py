@@ -208,8 +208,10 @@ class PlanPage(QWidget):
             self.isodoses.model.refresh()
             self.isodoses.refresh()
             self.views.refresh()
-        elif changes.dose or changes.picture:
+        elif changes.dose:
             self.views.refresh_dose()
+        elif changes.picture:
+            self.views.refresh_picture()
         if changes.plan or changes.tissue:
             self.overrides.refresh()
         if changes.tissue:

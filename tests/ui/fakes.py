@@ -221,7 +221,8 @@ class FakeWorkspace:
             self.dose = DoseState(
                 status=DoseStatus.CURRENT, fraction=1.0, grid=grid, plan_gy=gy, engine="pencil-beam 1",
                 max_gy=float(gy.max()), max_point_cm=tuple(grid.point_cm((i, j, k))),
-                beams=(BeamDose(beam_number=1, gy=gy, mu=212.4, ssd_cm=100.0, given_dose_gy=52.1, warnings=()),),
+                beams=(BeamDose(beam_number=1, gy=gy, mu=212.4, ssd_cm=100.0, given_dose_gy=52.1, warnings=(),
+                                engine="pencil-beam 1"),),
             )  # fmt: skip
         self.tools = FakeTools(self.structures, self.image)
         drawn = [x for x in self.structures.structures if not x.is_empty] if with_dose else []
