@@ -154,7 +154,8 @@ def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: 
 @kernel
 def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: float) -> bool:
     """Whether an electron below 1 MeV, whose range is below E / loss, can no longer leave the metal."""
-    return p[0] < _CAUGHT_MEV and p[0] < loss * min(safe_cm, up_cm - p[3], p[3] - down_cm)
+    caught: bool = p[0] < _CAUGHT_MEV and p[0] < loss * min(safe_cm, up_cm - p[3], p[3] - down_cm)
+    return caught
 
 
 @kernel
