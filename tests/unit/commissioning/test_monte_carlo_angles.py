@@ -37,8 +37,10 @@ def in_air(source, distances_cm, *, seed, histories=250_000):
 
 
 def test_fluence_in_air_falls_with_the_square_of_the_distance_from_the_virtual_source():
-    """With a thin insert: the walls of a thick one add electrons, about 1.5 % below 10 × 10."""
-    source = attrs.evolve(SOURCE, core_angle_rad=0.02, spectrum_share=[0.0, 0.0, 1.0], insert_thickness_cm=0.01)
+    """With a thin insert that nothing but its opening is lit of: a thick one's walls add about 1.5 % below 10 × 10."""
+    source = attrs.evolve(
+        SOURCE, core_angle_rad=0.02, spectrum_share=[0.0, 0.0, 1.0], insert_thickness_cm=0.01, irradiated_margin_cm=0.0
+    )
     _, fluence = in_air(source, [95.5, 100.0, 110.0], seed=3)
     insert = 92.0 - 5.01
     wanted = [(insert / (92.0 - 100.0 + d)) ** 2 for d in (95.5, 100.0, 110.0)]
