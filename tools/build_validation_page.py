@@ -87,7 +87,7 @@ inner half of the field's width; χ² compares the difference with both standard
 ## How it is made
 
 One command computes every case and writes this page, its plots and the records behind them; it is not part of
-continuous integration (minutes for the two analytic engines, hours for Monte Carlo):
+continuous integration (minutes for the two analytic engines, some ten for Monte Carlo to 2 %):
 
     python tools/build_validation_page.py --measure REFERENCE
     python tools/build_validation_page.py --measure REFERENCE --engines monte-carlo

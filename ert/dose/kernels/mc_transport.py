@@ -173,7 +173,7 @@ def rates(
 
 
 @kernel
-def draw_hinge(
+def _draw_hinge(
     moments: NDArray[np.float32], at_angles: NDArray[np.float32], n: int, f: float, rng: State
 ) -> tuple[float, float, float]:
     """First transport moment before and after a new hinge, and the row of its angle's table."""
@@ -183,7 +183,7 @@ def draw_hinge(
 
 
 @kernel
-def nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
+def _nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
     """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths on) and faces along x, y, z (2, 3, 4)."""
     event = 0
     if hard * s > path:
@@ -213,9 +213,8 @@ def electron(
     while 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
         voxel = (k * ny + j) * nx + i
         m, rho = medium[voxel], density[voxel]
-        f = energy * inverse
-        n = int(f)
-        f -= n
+        n = int(energy * inverse)
+        f = energy * inverse - n
         loss, loss_step, scatter, scatter_step, hard, brems = rates(rows, m, n, f, rho)
         all_hard = hard + brems
         if left <= 0.0 and is_hinge:
@@ -226,12 +225,12 @@ def electron(
         elif left <= 0.0:
             if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
                 break
-            left, after, at_angle = draw_hinge(tables[1], tables[4], n, f, rng)
+            left, after, at_angle = _draw_hinge(tables[1], tables[4], n, f, rng)
             is_hinge = True
         per = 1.0 / scatter
         s = left * per
         s = s * (1.0 + max(-0.4, 0.5 * inverse * scatter_step * loss * s * per))
-        s, event = nearest(s, path, all_hard, tx, ty, tz)
+        s, event = _nearest(s, path, all_hard, tx, ty, tz)
         lost = loss * s * (1.0 - 0.5 * inverse * loss_step * s)
         if lost >= energy - ABSORB_MEV:
             break
