@@ -264,6 +264,23 @@ class DoseService:
             return False
         return any(runs.has(i.request.digest) for i in self.requests(plan) if plan.algorithm_of(i.beam) in SLOW)
 
+    def sketch(self, plan: Plan, ctx: JobContext, known: Sequence[DoseResult]) -> tuple[DoseResult, ...]:
+        """Doses of a plan that is only being thought of: from `known` or memory or computed, and kept nowhere.
+
+        Raises
+        ------
+        Cancelled
+            When the job was asked to stop.
+        """
+        require_tested_engine()
+        before = {result.request_digest: result for result in known}
+        results = []
+        for item in self.requests(plan):
+            ctx.check()
+            result = before.get(item.request.digest) or self.memory.get(item.request.digest)
+            results.append(result or self._compute_one(plan, item, JobContext(), (0.0, 1.0), None))
+        return tuple(results)
+
     def _known(self, request: DoseRequest) -> DoseResult | None:
         """The answer to a request from memory, store or cache."""
         return self.memory.get(request.digest) or self._kept(request.digest) or self._cached(request)

@@ -9,6 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.domain.beam import Beam
 from ert.domain.dose import DoseResult, plan_dose_gy
 from ert.domain.dose_engines import engine_of, engines_text
 from ert.domain.dose_uncertainty import DoseUncertainty, plan_uncertainty
@@ -55,6 +56,8 @@ class DosePreview:
     preview_mu : monitor units the picture is drawn for; the plan states none until its dose is there.
     engine : that most of the picture comes from.
     uncertainty_pct : of an unfinished Monte Carlo.
+    sketched_beams : while the hand moves, the beams the picture is of, which the plan does not have (yet).
+    is_coarse : drawn on a coarser grid than the plan's, because that one does not follow the hand.
     """
 
     grid: VoxelGrid
@@ -63,6 +66,13 @@ class DosePreview:
     preview_mu: tuple[float, ...]
     engine: str
     uncertainty_pct: float | None = None
+    sketched_beams: tuple[Beam, ...] = ()
+    is_coarse: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """True for the picture of a sketch, drawn while the hand moves."""
+        return bool(self.sketched_beams)
 
 
 @attrs.frozen(kw_only=True)

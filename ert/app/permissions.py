@@ -55,6 +55,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "PlanWorkspace.subscribe": (Right.VIEW, "follow a plan"),
     "PlanWorkspace.library_changed": (Right.VIEW, "follow a plan"),
     "PlanWorkspace.apply": (Right.PLAN, "edit a plan"),
+    "PlanWorkspace.sketch": (Right.PLAN, "edit a plan"),
+    "PlanWorkspace.end_sketch": (Right.OWN_SESSION, "edit a plan"),
     "PlanWorkspace.undo": (Right.PLAN, "edit a plan"),
     "PlanWorkspace.redo": (Right.PLAN, "edit a plan"),
     "PlanWorkspace.save": (Right.PLAN, "save a plan"),

@@ -13,6 +13,7 @@ from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
 from ert.app.jobs import Jobs, Lane
+from ert.app.live_preview import LivePreview
 from ert.app.mu_check import MuChecker
 from ert.app.permissions import guarded
 from ert.app.plan_checks import by_severity, plan_findings
@@ -30,7 +31,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
-from ert.errors import Refused
+from ert.errors import ErtError, Refused
 
 
 @guarded
@@ -89,6 +90,7 @@ class PlanWorkspace:
             service=self._dose_service, jobs=jobs, session=self._session, structures=structures,
             evaluation=self.evaluation, publish=self._publish, is_read_only=is_read_only,
         )  # fmt: skip
+        self._live = LivePreview(service=self._dose_service, jobs=jobs, structures=structures, publish=self._publish)
         self.checks = CheckBook(
             store=store, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
             publish=self._publish,
@@ -148,8 +150,13 @@ class PlanWorkspace:
 
     @property
     def dose(self) -> DoseState:
-        """The dose and whether it belongs to what is on screen."""
-        return self._follower.state
+        """The dose and whether it belongs to what is on screen; while the hand moves, its preview."""
+        live = self._live.state
+        if self._live.is_dragging:
+            return live or DoseState(status=DoseStatus.COMPUTING, message="Preview follows")
+        return (
+            live if live is not None and self._follower.state.status is DoseStatus.COMPUTING else self._follower.state
+        )
 
     @property
     def dvhs(self) -> tuple[Dvh, ...]:
@@ -159,7 +166,9 @@ class PlanWorkspace:
     @property
     def shown_dvhs(self) -> tuple[Dvh, ...]:
         """Histograms for the screen: of the current dose, or of the interactive engine's preview of it."""
-        return self.evaluation.dvhs if self.dose.status in (DoseStatus.CURRENT, DoseStatus.PREVIEW) else ()
+        dose = self.dose
+        is_live = dose.preview is not None and dose.preview.is_live
+        return self.evaluation.dvhs if dose.status in (DoseStatus.CURRENT, DoseStatus.PREVIEW) and not is_live else ()
 
     def metric(self, structure_number: int, metric: str) -> float | None:
         """A metric such as ``D95%`` of the current dose; None unless its histogram is there.
@@ -220,6 +229,26 @@ class PlanWorkspace:
         if self._session.apply(label, lambda plan: self.tools.with_ssd(edit(plan)), stroke=stroke):
             self._plan_changed(label)
 
+    def sketch(self, edit: Callable[[Plan], Plan]) -> None:
+        """Show what an edit would come to, without making it: a live preview by the pencil beam (`live_preview`).
+
+        Nothing of the plan changes. `apply` makes the edit, `end_sketch` forgets it. While a final dose is being
+        computed nothing is previewed: the dose lane is that computation's.
+        """
+        if self.is_read_only or self._follower.state.final_run is not None:
+            return
+        try:
+            sketched = self.tools.with_ssd(edit(self.plan))
+        except ErtError as error:
+            self._live.fail(str(error))
+            return
+        self._live.follow(sketched)
+
+    def end_sketch(self) -> None:
+        """Forget what was sketched and not made: the plan's own dose is shown again."""
+        if self._live.is_dragging and self._live.end():
+            self._publish(Changes(plan=True, dose=True))
+
     def undo(self) -> None:
         """Take the last edit back."""
         label = self.undo_label
@@ -241,6 +270,7 @@ class PlanWorkspace:
         self.tissue_reviews.follow(self.plan)
         self.checks.stop()
         self._follower.plan_changed()
+        self._live.made(self.plan)
         self._publish(Changes(plan=True, dose=True))
         if self.dose.status is DoseStatus.STALE:
             self.compute_dose()
@@ -298,7 +328,7 @@ class PlanWorkspace:
             `Untrusted` for a damaged site, or a fault of ours.
         """
         self._refuse_read_only()
-        doses = self._follower.results if self.dose.is_current else ()
+        doses = self._follower.results if self._follower.state.is_current else ()
         self._keeping.save(doses, reason=reason, on_saved=on_saved, on_failed=on_failed)
 
     def mark_ready(
@@ -318,6 +348,7 @@ class PlanWorkspace:
 
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
+        self._live.end()
         self._follower.stop()
         self.checks.stop()
         self.evaluation.clear()

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 ChoicesRole = Qt.ItemDataRole.UserRole + 1
+StepRole = Qt.ItemDataRole.UserRole + 2
 _ROOT = QModelIndex()
 SOURCE_NAMES = {
     ApertureSource.TARGET: "Target + margin",
@@ -48,6 +49,7 @@ class BeamRow:
     change : a new beam from typed or chosen text; None where the value follows from others.
     choices : what may be chosen; None where text is typed.
     is_open : whether this beam's cell can be edited now.
+    step : what one turn of the wheel, or one press of an arrow key, adds to the number; None where nothing turns.
     """
 
     name: str
@@ -58,6 +60,7 @@ class BeamRow:
     change: Callable[[PlanWorkspace, Beam, str], Beam] | None = None
     choices: Callable[[PlanWorkspace, Beam], Sequence[str]] | None = None
     is_open: Callable[[Beam], bool] = lambda _beam: True
+    step: float | None = None
 
 
 def _angle_row(
@@ -77,13 +80,9 @@ def _angle_row(
         return f"{text}  (room {room_angle_text(read(beam), axis, machine.configuration.scale)})"
 
     return BeamRow(
-        name=f"{axis.value.capitalize()} IEC",
-        unit="°",
-        field=field,
+        name=f"{axis.value.capitalize()} IEC", unit="°", field=field, shown=shown, change=change, step=1.0,
         text=lambda _ws, beam: format_number(read(beam), 1),
-        shown=shown,
-        change=change,
-    )
+    )  # fmt: skip
 
 
 def _isocentre_row(axis: int) -> BeamRow:
@@ -94,12 +93,9 @@ def _isocentre_row(axis: int) -> BeamRow:
         return attrs.evolve(beam, isocentre_cm=(point[0], point[1], point[2]))
 
     return BeamRow(
-        name=f"Isocentre {'xyz'[axis]}",
-        unit="cm",
-        field="isocentre_cm",
+        name=f"Isocentre {'xyz'[axis]}", unit="cm", field="isocentre_cm", change=change, step=0.1,
         text=lambda _ws, beam: format_number(beam.isocentre_cm[axis], 2),
-        change=change,
-    )
+    )  # fmt: skip
 
 
 def _targets(workspace: PlanWorkspace) -> dict[str, int]:
@@ -242,15 +238,15 @@ ROWS: tuple[BeamRow, ...] = (
         change=_set_source, choices=_sources,
     ),
     BeamRow(
-        name="Margin", unit="cm", field="margin_cm", text=_margin_text, change=_set_margin,
+        name="Margin", unit="cm", field="margin_cm", text=_margin_text, change=_set_margin, step=0.1,
         is_open=lambda b: b.aperture.source is ApertureSource.TARGET,
     ),
     BeamRow(
-        name="Width X", unit="cm", field="width_cm", change=_set_width, is_open=_is_sized,
+        name="Width X", unit="cm", field="width_cm", change=_set_width, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[1] - b.aperture.bounds_cm[0], 2),
     ),
     BeamRow(
-        name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized,
+        name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
     ),
     BeamRow(
@@ -331,6 +327,7 @@ class BeamTableModel(QAbstractTableModel):
             Qt.ItemDataRole.ForegroundRole: self._colour,
             Qt.ItemDataRole.FontRole: self._font,
             ChoicesRole: self._choices,
+            StepRole: lambda row, _beam: row.step,
         }
         answer = answers.get(role)
         return None if answer is None else answer(ROWS[index.row()], self._beams[index.column()])

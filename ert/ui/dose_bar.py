@@ -113,7 +113,8 @@ class DoseBar(QWidget):
         self.cancel.setVisible(is_computing)
         self.progress.setValue(round(dose.fraction * 100))
         self.compute.setVisible(dose.status in ("stale", "failed") and bool(plan.beams))
-        self.final.setVisible(dose.status == "preview" and dose.final_run is None)
+        is_live = dose.preview is not None and dose.preview.is_live
+        self.final.setVisible(dose.status == "preview" and dose.final_run is None and not is_live)
         self.final.setText("Resume final dose" if dose.is_resumable else "Final dose")
 
     def _status_text(self, text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import attrs
@@ -35,15 +36,22 @@ class DosePlane:
 
     def lines(self, level_gy: float) -> list[NDArray[np.float64]]:
         """Isodose lines as (n, 2) columns and rows of the slice view."""
-        box = _box_above(self.gy, level_gy)
+        return self.lines_at([level_gy])[0]
+
+    def lines_at(self, levels_gy: Sequence[float]) -> list[list[NDArray[np.float64]]]:
+        """Isodose lines of several levels, in their order: preparing the plane costs more than one level's lines."""
+        box = _box_above(self.gy, min(levels_gy)) if levels_gy else None
         if box is None:
-            return []
+            return [[] for _ in levels_gy]
         (top, bottom), (left, right) = box
         generator = contourpy.contour_generator(
             z=self.gy[top:bottom, left:right], line_type=contourpy.LineType.Separate
         )
         shift = np.array([left, top], dtype=float)
-        return [(np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)]
+        return [
+            [(np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)]
+            for level_gy in levels_gy
+        ]
 
     def band(self, level_gy: float, sigma_gy: NDArray[np.float32]) -> list[NDArray[np.float64]]:
         """Where the dose is the level within one standard error: outlines and holes (n, 2), filled by even and odd.

@@ -20,6 +20,16 @@ def preview_name(preview: DosePreview) -> str:
     return f"{ALGORITHM_NAMES[algorithm]}, unfinished{reached}"
 
 
+def preview_text(preview: DosePreview, *, is_short: bool) -> str:
+    """The words over a picture that is not the plan's dose; one that follows the hand says so in every view."""
+    if not preview.is_live:
+        return "PREVIEW" if is_short else f"PREVIEW\n{preview_name(preview)}"
+    spacing = f"grid {format_quantity(10.0 * preview.grid.spacing_cm[0], 1, 'mm')}" if preview.is_coarse else ""
+    if is_short:
+        return "\n".join(part for part in ("PREVIEW", "not for reporting", spacing) if part)
+    return "PREVIEW: pencil beam estimate\n" + ", ".join(part for part in ("not for reporting", spacing) if part)
+
+
 def final_run_text(run: FinalRun, message: str, *, wanted_pct: float) -> str:
     """How far a final dose is: uncertainty reached and wanted, and the time it will still take."""
     if run.uncertainty_pct is None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ert.ui.plots import DvhPlot
 
 _PREVIEW_TITLE = "PREVIEW"
+_NOT_OF_A_SKETCH = "No histograms of a live preview"
 _TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 
@@ -122,6 +123,7 @@ class PlanPage(QWidget):
 
     def _build(self) -> None:
         self._tabs = QTabWidget()
+        self._tabs.setObjectName("planTabs")  # all five names are to be read on a small screen
         self._tabs.setDocumentMode(True)
         self._tabs.setAccessibleName("Plan panels")
         panels = (self.beams, self.structures, self.overrides, self.isodoses, self.prescription)
@@ -252,7 +254,9 @@ class PlanPage(QWidget):
             is_absolute=self.state.dose_display.is_absolute,
             hidden=self.state.visibility.hidden_structures,
             dose_name=self.workspace.plan.dose_to.phrase.capitalize(),
-            message=texts.get(str(dose.status), "Dose is out of date"),
+            message=_NOT_OF_A_SKETCH
+            if dose.preview is not None and dose.preview.is_live
+            else texts.get(str(dose.status), "Dose is out of date"),
             bands=self.workspace.evaluation.bands if dose.is_current else {},
             title="" if dose.is_current else _PREVIEW_TITLE,
         )

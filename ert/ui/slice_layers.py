@@ -162,10 +162,9 @@ def _isodose_lines(
     plane: DosePlane, display: DoseDisplay, prescribed_gy: float, sigma_gy: NDArray[np.float32] | None
 ) -> tuple[IsodoseLine, ...]:
     made = []
-    for level in display.levels:
-        if not level.is_visible:
-            continue
-        lines = plane.lines(prescribed_gy * level.percent / 100.0)
+    visible = [level for level in display.levels if level.is_visible]
+    found = plane.lines_at([prescribed_gy * level.percent / 100.0 for level in visible])
+    for level, lines in zip(visible, found, strict=True):
         if not lines:
             continue
         longest = max(lines, key=len)
@@ -186,7 +185,9 @@ def beam_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int) -> lis
     point = np.asarray(geometry.point_cm(0.0, 0.0, index))
     near_cm = max(grid.spacing_cm[geometry.axis], 0.1) * 0.75
     found = []
-    for beam in workspace.plan.beams:
+    preview = workspace.dose.preview
+    sketched = () if preview is None else preview.sketched_beams
+    for beam in sketched or workspace.plan.beams:
         try:
             machine = workspace.models.package(beam.machine_name).machine
             frame = beam.frame(patient_position=workspace.image.patient_position, sad_cm=machine.sad_cm)

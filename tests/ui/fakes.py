@@ -212,6 +212,7 @@ class FakeWorkspace:
         self.revision = 12
         self.is_dirty = False
         self.saved_text = "Saved r12 14:03:22"
+        self.sketched: list = []
         self.applied: list[str] = []
         self._listeners: list[Callable[[Changes], None]] = []
         self.dose = DoseState()
@@ -259,6 +260,12 @@ class FakeWorkspace:
         self._session.apply(label, edit, stroke=stroke)
         self.applied.append(label)
         self.publish(Changes(plan=True))
+
+    def sketch(self, edit) -> None:
+        self.sketched.append(edit(self.plan))
+
+    def end_sketch(self) -> None:
+        self.sketched.clear()
 
     def save(self) -> None:
         self.applied.append("save")

@@ -28,7 +28,7 @@ ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record AccountService.confirm_with_provider AccountService.end
-AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close
+AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close PlanWorkspace.end_sketch
 Housekeeping.cancel Housekeeping.stop AccountService.password_rule
 """
 PLANNERS = """
@@ -37,6 +37,7 @@ SiteSession.record_event SiteSession.open_plan SiteSession.machines SiteSession.
 SiteSession.set_roles SiteSession.create_plan SiteSession.save_as_new
 PlanWorkspace.metric PlanWorkspace.beam_dose PlanWorkspace.compute_dose PlanWorkspace.wait_for_dose
 PlanWorkspace.subscribe PlanWorkspace.library_changed PlanWorkspace.apply PlanWorkspace.undo PlanWorkspace.redo
+PlanWorkspace.sketch
 PlanWorkspace.save PlanWorkspace.shown_metric PlanWorkspace.compute_final_dose CheckBook.compare CheckBook.keep
 ImportService.scan ImportService.import_selection import_everything
 sum_plans export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge
@@ -173,6 +174,15 @@ def test_every_service_method_declares_what_it_needs_and_every_declaration_has_a
 def test_every_role_is_refused_exactly_what_it_has_no_right_to(name):
     for account in roles():
         assert is_refused(METHODS[name], account) is not may(account, name), attrs.asdict(account)
+
+
+def test_a_method_whose_guard_is_taken_away_is_seen():
+    """With the guard unwrapped nobody is refused, so the matrix above would fail for every method."""
+    unguarded = {name: method.__wrapped__ for name, method in METHODS.items()}
+    needing = [name for name in METHODS if not may(NOBODY, name)]
+    assert len(needing) == len(METHODS)
+    assert all(is_refused(METHODS[name], NOBODY) for name in needing)
+    assert not any(is_refused(unguarded[name], NOBODY) for name in needing)
 
 
 def test_there_are_as_many_roles_as_levels_features_and_states_make():
