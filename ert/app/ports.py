@@ -13,6 +13,7 @@ from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
+from ert.domain.database_server import ServerLogin
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
@@ -213,6 +214,10 @@ class SiteStore(Protocol):
         """Its folder."""
 
     @property
+    def database_place(self) -> str:
+        """Where its rows lie, for people to read."""
+
+    @property
     def user_name(self) -> str:
         """Who is signed in."""
 
@@ -328,14 +333,27 @@ class SiteGateway(Protocol):
     def caches(self, path: Path) -> CacheFolders:
         """Where doses of a site are cached, without opening it."""
 
-    def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
-        """Begin a new site in a folder that does not exist or is empty."""
+    def prepare(
+        self, path: Path, *, site_name: str, admin_name: str, password: str, server: ServerLogin | None = None
+    ) -> PendingSite:
+        """Begin a new site in a folder that does not exist or is empty; its rows may lie on a database server."""
 
     def open(self, path: Path, *, user_name: str, password: str) -> SiteStore:
         """Open with a password; `WrongKey` if user or password are wrong."""
 
     def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
         """Put new data keys into use while nobody has the site open, or finish an interrupted renewal."""
+
+    def move_to_server(
+        self, path: Path, *, user_name: str, password: str, server: ServerLogin, progress: Progress
+    ) -> int:
+        """Move the rows of a site to a server while nobody has it open; how many there are."""
+
+    def move_to_folder(self, path: Path, *, user_name: str, password: str, progress: Progress) -> str:
+        """Move the rows of a site from its server into its folder; the name of what the server keeps."""
+
+    def reconnect(self, path: Path, *, user_name: str, password: str, server: ServerLogin) -> None:
+        """Give a site another address or password of the server that keeps its rows."""
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> SiteStore:
         """Open with the recovery code and give the administrator a new password."""

@@ -44,9 +44,9 @@ def nothing_can_be_saved() -> Refused:
     )
 
 
-def read_only_reason(root: Path) -> str:
+def read_only_reason(root: Path, *, is_on_server: bool = False) -> str:
     """Return why nothing can be saved in a site's folder, as a sentence; "" if it can be written."""
-    if os.access(root, os.W_OK) and os.access(root / DATABASE, os.W_OK):
+    if os.access(root, os.W_OK) and (is_on_server or os.access(root / DATABASE, os.W_OK)):
         return ""
     return (
         "This site is open READ-ONLY: its folder cannot be written (a read-only disk or share, or missing rights). "

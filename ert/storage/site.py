@@ -86,7 +86,7 @@ class Site:
         try:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
             self._name = self._check_meta(accept_restore_reason)
-            self._records.read_only_reason = read_only_reason(root) or locks_refused(root)
+            self._records.read_only_reason = self._why_read_only()
             self._account = self._accounts.admit() if unlocked.user_id else NOBODY
         except BaseException:
             self._records.database.close()
@@ -125,6 +125,12 @@ class Site:
     def path(self) -> Path:
         """Its folder."""
         return self._root
+
+    @property
+    def database_place(self) -> str:
+        """Where its rows lie, for people to read."""
+        place = self._store.database
+        return "in the site's folder" if place is None else f"on the server {place.address.text}"
 
     @property
     def user_name(self) -> str:
@@ -175,8 +181,15 @@ class Site:
         """Why nothing can be saved in its folder; empty if it can."""
         return self._records.read_only_reason
 
+    def _why_read_only(self) -> str:
+        """A server locks by itself whatever the folder's share does; only an embedded database needs its locks."""
+        is_on_server = self._store.database is not None
+        locks = "" if is_on_server else locks_refused(self._root)
+        return read_only_reason(self._root, is_on_server=is_on_server) or locks
+
     def _stop_saving(self, reason: str) -> None:
-        self._records.read_only_reason = reason
+        if self._store.database is None:
+            self._records.read_only_reason = reason
 
     @property
     def patients(self) -> PatientRepository:

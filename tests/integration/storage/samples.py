@@ -24,7 +24,9 @@ from ert.storage.assembly import SiteOptions
 from ert.storage.passwords import KdfParameters
 from ert.storage.site import Site
 from ert.storage.sites import Sites
-from ert.storage.store_file import SANDBOX
+from ert.storage.store_file import FILE_NAME, SANDBOX
+from ert.storage.unlock import unlock_with_password
+from tests.integration.storage.postgres import PostgresServer
 
 LOGIN, PASSWORD = "Dr. Marie Curie", "Radium-226!"
 FAST = KdfParameters(memory_kib=8 * 1, iterations=1, lanes=1)
@@ -38,9 +40,18 @@ def sites(*, anchors: Path | None = None, drafts: Path | None = None, busy_timeo
     return Sites(options, kind=SANDBOX, kdf=FAST)
 
 
+class OnServer:
+    """Where sites are made while a test runs: on this server, or in their folders (conftest.py)."""
+
+    server: PostgresServer | None = None
+
+
 def make_site(root: Path, *, anchors: Path | None = None) -> str:
     """Create a site and return its recovery code."""
-    pending = sites(anchors=anchors).prepare(root, site_name="Clinic", admin_name=LOGIN, password=PASSWORD)
+    login = None if OnServer.server is None else OnServer.server.new_database()
+    pending = sites(anchors=anchors).prepare(
+        root, site_name="Clinic", admin_name=LOGIN, password=PASSWORD, server=login
+    )
     code = pending.recovery_code
     pending.confirm(code)
     return code
@@ -51,16 +62,31 @@ def open_site(root: Path, *, anchors: Path | None = None, drafts: Path | None = 
     return sites(anchors=anchors, drafts=drafts).open(root, user_name=LOGIN, password=PASSWORD)
 
 
-_TEMPLATE: list[Path] = []
+_TEMPLATES: dict[str, Path] = {}
 
 
 def copied_site(root: Path) -> Path:
-    """A copy of one site made once a run."""
-    if not _TEMPLATE:
-        _TEMPLATE.append(Path(tempfile.mkdtemp(prefix="ert-site-")) / "site")
-        make_site(_TEMPLATE[0])
-    shutil.copytree(_TEMPLATE[0], root)
+    """A copy of one site made once a run; on a server, of its database too."""
+    server = OnServer.server
+    name = "" if server is None else str(server.folder)
+    if name not in _TEMPLATES:
+        _TEMPLATES[name] = Path(tempfile.mkdtemp(prefix="ert-site-")) / "site"
+        make_site(_TEMPLATES[name])
+        if server is not None:
+            server.keep()
+    shutil.copytree(_TEMPLATES[name], root)
+    if server is not None:
+        other_database(root, server)
     return root
+
+
+def other_database(root: Path, server: PostgresServer) -> None:
+    """Give a copied folder a copy of its database."""
+    unlocked = unlock_with_password(root, login=LOGIN, password=PASSWORD)
+    place = unlocked.store.database
+    copy = server.new_database(template=place.database).address.database
+    store = unlocked.store.on_server(attrs.evolve(place, database=copy))
+    (root / FILE_NAME).write_bytes(store.to_json(unlocked.vault))
 
 
 def patient(number: str = "4711") -> Patient:
