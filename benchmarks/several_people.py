@@ -2,7 +2,7 @@
 
 Usage::
 
-    python benchmarks/several_people.py [--people 8] [--edits 200] [--pause-ms 0] [--site DIR] [--sabotage]
+    python benchmarks/several_people.py [--people 8] [--edits 200] [--pause-ms 0] [--site DIR] [--sabotage] [--server]
 
 Each process stands for one person with the plan open. An edit adds one line to the plan's description and is saved
 with the revision it began with. Who was second is told `StaleRevision`; the process then does what the conflict dialog
@@ -13,11 +13,14 @@ everybody all the time, which no clinic does; with one it is people at work.
 
 ``--sabotage`` saves without asking which revision is the newest (the last one wins); the count of lost edits must then
 not be 0, or the count proves nothing. Where DIR is on decides what is measured; it must not exist.
+
+``--server`` keeps the rows on a PostgreSQL server of its own, which flushes what it acknowledges.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import random
@@ -25,6 +28,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +43,7 @@ from ert.domain.record import Severity
 from ert.errors import StaleRevision
 from ert.storage.site import Site
 from tests.integration.storage import samples
+from tests.integration.storage.postgres import PostgresServer, binaries
 
 
 def mark(person: int, number: int) -> str:
@@ -154,12 +159,31 @@ def run(people: int, edits: int, root: Path, *, pause_ms: float = 0.0, is_sabota
         **judge(root, plan_id, people, edits),
         "conflicts": len(conflicts),
         "seconds": round(took_s, 1),
+        "commits_per_s": round(told / took_s, 1),
         "save_p50_ms": round(1000 * statistics.median(saves), 1),
         "save_p99_ms": round(1000 * saves[int(0.99 * (len(saves) - 1))], 1),
         "conflict_p50_ms": round(1000 * statistics.median(conflicts), 1) if conflicts else 0.0,
         "conflict_p99_ms": round(1000 * conflicts[int(0.99 * (len(conflicts) - 1))], 1) if conflicts else 0.0,
         "conflict_slowest_ms": round(1000 * conflicts[-1], 1) if conflicts else 0.0,
     }
+
+
+@contextlib.contextmanager
+def rows_on_server(*, is_wanted: bool) -> Iterator[None]:
+    """Let sites be made on a server as a clinic would run it."""
+    if not is_wanted:
+        yield
+        return
+    programs = binaries()
+    if programs is None:
+        raise SystemExit("the server programs of PostgreSQL are not installed (Debian: postgresql)")
+    honest = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+    samples.OnServer.server = PostgresServer.start(programs, settings=honest)
+    try:
+        yield
+    finally:
+        samples.OnServer.server.remove()
+        samples.OnServer.server = None
 
 
 def main() -> int:
@@ -170,8 +194,9 @@ def main() -> int:
     parser.add_argument("--pause-ms", type=float, default=0.0)
     parser.add_argument("--site", type=Path)
     parser.add_argument("--sabotage", action="store_true")
+    parser.add_argument("--server", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ert-people-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ert-people-") as folder, rows_on_server(is_wanted=asked.server):
         root = asked.site if asked.site is not None else Path(folder) / "site"
         figures = run(asked.people, asked.edits, root, pause_ms=asked.pause_ms, is_sabotaged=asked.sabotage)
     print(json.dumps(figures))

@@ -5,7 +5,9 @@ Rows are copied as they are, codes and encrypted cells included, so whatever ver
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import contextlib
+import itertools
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -57,14 +59,10 @@ def copy_rows(
     tables = _tables(source)
     for done, table in enumerate(tables):
         progress(done / len(tables), "Copying records")
-        batch: list[Row] = []
-        for row in _in_order(table, _rows(source, table)):
-            batch.append(row)
-            if len(batch) == _AT_ONCE:
+        with contextlib.closing(_rows(source, table)) as rows:
+            ordered = _in_order(table, rows)
+            while batch := list(itertools.islice(ordered, _AT_ONCE)):
                 target.execute(table.insert(), batch)
-                batch = []
-        if batch:
-            target.execute(table.insert(), batch)
 
 
 def compare_rows(one: sa.Connection, other: sa.Connection) -> int:
@@ -79,34 +77,30 @@ def compare_rows(one: sa.Connection, other: sa.Connection) -> int:
         raise _differ("versions or tables")
     count = 0
     for table in _tables(one):
-        theirs = _rows(other, table)
-        for row in _rows(one, table):
-            twin = next(theirs, None)
-            count += 1
-            if twin is None or _canonical(twin) != _canonical(row):
-                raise _differ(f"{table.name}, row {count}")
-        if next(theirs, None) is not None:
-            raise _differ(f"{table.name}: more rows")
+        with contextlib.closing(_rows(one, table)) as ours, contextlib.closing(_rows(other, table)) as theirs:
+            for row, twin in itertools.zip_longest(ours, theirs):
+                count += 1
+                if row is None or twin is None or _canonical(twin) != _canonical(row):
+                    raise _differ(f"{table.name}, row {count} of all")
     return count
 
 
 def _tables(connection: sa.Connection) -> list[sa.Table]:
     """Return the tables there are, what is referred to before what refers; an older database tells its own."""
+    is_known = present_tables(connection) == set(schema.metadata.tables) | {schema.MIGRATION_TABLE}
     found = schema.metadata
-    if schema_version(connection) != schema.SCHEMA_VERSION:
+    if schema_version(connection) != schema.SCHEMA_VERSION or not is_known:
         found = sa.MetaData()
         found.reflect(connection)
-    tables = [table for table in found.sorted_tables if table.name != schema.MIGRATION_TABLE]
-    if {table.name for table in tables} | {schema.MIGRATION_TABLE} != present_tables(connection):
-        raise StorageFailed("The database holds other tables than its version says; it was not copied.")
-    return tables
+    return [table for table in found.sorted_tables if table.name != schema.MIGRATION_TABLE]
 
 
-def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[Row]:
+def _rows(connection: sa.Connection, table: sa.Table) -> Generator[Row, None, None]:
     (key,) = table.primary_key.columns
     query = sa.select(table).order_by(key)
-    for row in connection.execute(query, execution_options={"yield_per": _AT_ONCE}).mappings():
-        yield dict(row)
+    with connection.execute(query, execution_options={"yield_per": _AT_ONCE}) as found:
+        for row in found.mappings():
+            yield dict(row)
 
 
 def _in_order(table: sa.Table, rows: Iterator[Row]) -> Iterator[Row]:

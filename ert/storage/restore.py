@@ -19,7 +19,7 @@ from ert.domain.record import Finding, Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, NotASite, Refused, SchemaTooNew
 from ert.storage import backup_format as form
 from ert.storage.anchors import Anchors
-from ert.storage.assembly import SiteOptions, expect_same_site, file_access, make_records
+from ert.storage.assembly import SiteOptions, access_to, expect_same_site, file_access, make_records
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated
 from ert.storage.audit import Head, write_meta
 from ert.storage.backup import copy_verified, no_progress
@@ -253,7 +253,7 @@ def _check_places(copy: Path, site: Path, unlocked: Unlocked) -> None:
 def _note_activation(
     copy: Path, unlocked: Unlocked, reason: str, options: SiteOptions, *, kept_aside: Path | None
 ) -> Head:
-    database = Database(file_access(copy, unlocked, options, may_be_older=True))
+    database = Database(access_to(copy, unlocked, options, may_be_older=True))
     try:
         records: Records = make_records(copy, unlocked, attrs.evolve(options, anchor_folder=None), database)
         with database.write() as connection:

@@ -19,7 +19,7 @@ from ert.storage.envelope import FileContext, FileKind, Header, seal, unseal
 from ert.storage.keys import Vault
 from ert.storage.store_file import ServerPlace
 
-PASSWORD_FILE = "keys/server.erte"  # noqa: S105 - a path
+PASSWORD_FILE = "keys/server.bin"  # noqa: S105 - a path
 AUTHORITY_FILE = "keys/server-ca.pem"
 _MAXIMUM_BYTES = 64 * 1024
 

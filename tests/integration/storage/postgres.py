@@ -16,6 +16,7 @@ from psycopg import sql
 from ert.domain.database_server import ServerAddress, ServerLogin
 
 HOST, ROLE, ROLE_PASSWORD, SUPERUSER_PASSWORD = "127.0.0.1", "ert", "Bq-9917-role", "Bq-9917-super"
+_MANY = 60  # each takes 8 MB
 _DEBIAN = Path("/usr/lib/postgresql")
 # Nothing here outlives the run, so nothing is flushed; a clinical site refuses such a server.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
@@ -111,7 +112,9 @@ class PostgresServer:
         self.open_databases.clear()
 
     def drop_databases(self) -> None:
-        """Remove the databases made since; nothing may use them any more."""
+        """Remove the databases made since if they are many; nothing may use them any more."""
+        if len(self.open_databases) < _MANY:
+            return
         for name in self.open_databases:
             self.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
         self.open_databases.clear()

@@ -74,17 +74,23 @@ def copied_site(root: Path) -> Path:
         make_site(_TEMPLATES[name])
         if server is not None:
             server.keep()
-    shutil.copytree(_TEMPLATES[name], root)
-    if server is not None:
-        other_database(root, server)
-    return root
+    return copied(_TEMPLATES[name], root)
 
 
-def other_database(root: Path, server: PostgresServer) -> None:
-    """Give a copied folder a copy of its database."""
+def copied(source: Path, target: Path) -> Path:
+    """A copy of a site nobody has open; on a server, of its database too."""
+    shutil.copytree(source, target)
+    separate(target)
+    return target
+
+
+def separate(root: Path) -> None:
+    """Give a copied folder a copy of its database, if that lies on the server."""
+    if OnServer.server is None:
+        return
     unlocked = unlock_with_password(root, login=LOGIN, password=PASSWORD)
     place = unlocked.store.database
-    copy = server.new_database(template=place.database).address.database
+    copy = OnServer.server.new_database(template=place.database).address.database
     store = unlocked.store.on_server(attrs.evolve(place, database=copy))
     (root / FILE_NAME).write_bytes(store.to_json(unlocked.vault))
 
