@@ -47,6 +47,11 @@ class ServerAddress:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"postgresql://{self.role}@{host}:{self.port}/{self.database}"
 
+    @property
+    def words(self) -> str:
+        """As it is told in a sentence."""
+        return f"{self.host}:{self.port}, database {self.database}, role {self.role}"
+
 
 @frozen(kw_only=True, repr=False)
 class ServerLogin:

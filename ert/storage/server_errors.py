@@ -21,8 +21,8 @@ _DAMAGED = frozenset({"XX001", "XX002"})
 _OURS = ("42", "22", "26", "34", "0A")  # wrong SQL: a fault of the program, not of the world
 _NOT_ALLOWED = "42501"
 _REASONS = (
-    ("password authentication failed", "does not accept the role and password of this site",
-     "An administrator gives the present password with 'ert site reconnect'."),
+    ("password authentication failed", "does not accept this role and password",
+     "Check both. Of a site that exists, an administrator gives the present ones with 'ert site reconnect'."),
     ("does not exist", "has no such database or role", "Check the address with who runs the server."),
     ("no pg_hba.conf entry", "does not let this workstation in", "Have it allowed in the server's pg_hba.conf."),
     ("authentication method requirement", "does not ask for the password the way it must (SCRAM)",

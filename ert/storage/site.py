@@ -130,7 +130,7 @@ class Site:
     def database_place(self) -> str:
         """Where its rows lie, for people to read."""
         place = self._store.database
-        return "in the site's folder" if place is None else f"on the server {place.address.text}"
+        return "in the site's folder" if place is None else f"on the server {place.address.words}"
 
     @property
     def user_name(self) -> str:

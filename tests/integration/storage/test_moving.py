@@ -74,7 +74,7 @@ def test_there_and_back_with_everything(postgres, root, filled, tmp_path):
     assert count > 20
     assert not (root / DATABASE).exists()
     assert len(list(root.glob("site.db.moved-*"))) == 1
-    assert expect_whole(root, filled[1], anchors=anchors) == f"on the server {server.address.text}"
+    assert expect_whole(root, filled[1], anchors=anchors) == f"on the server {server.address.words}"
     site = samples.open_site(root, anchors=anchors)
     after = [entry.event for entry in site.activity.entries(limit=100)]
     assert "database moved to a server" in after

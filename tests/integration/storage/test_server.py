@@ -64,6 +64,12 @@ def open_often(root):
         samples.open_site(root).close()
 
 
+def write_while_it_breaks(postgres, site):
+    with site.records.database.write() as connection:
+        postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ert'")
+        connection.execute(sa.select(schema.store_meta)).all()
+
+
 def meddle(postgres, root, *statements):
     """What an administrator of the server can do to the tables, triggers and all."""
     place = place_of(root)
@@ -87,7 +93,7 @@ def test_what_is_not_fit_is_refused_with_a_sentence_before_a_folder_exists(postg
         "CREATE DATABASE ascii OWNER ert ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
     )
     for server, word in (
-        (attrs.evolve(login, password="wrong"), "does not accept the role and password"),
+        (attrs.evolve(login, password="wrong"), "does not accept this role and password"),
         (address(database="nosuch"), "no such database"),
         (address(port=1), "cannot be reached"),
         (address(host="no-such-host.invalid"), "cannot be reached"),
@@ -306,9 +312,8 @@ def test_a_server_that_breaks_off_costs_nothing_that_was_acknowledged(postgres, 
     postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ert'")
     saved = site.plans.save(samples.renamed(plan, "second"), base_revision=1)  # the next connection is made by itself
     assert saved.revision == 2
-    with pytest.raises(StorageFailed, match="does not answer"), site.records.database.write() as connection:
-        postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ert'")
-        connection.execute(sa.select(schema.store_meta)).all()
+    with pytest.raises(StorageFailed, match="does not answer"):
+        write_while_it_breaks(postgres, site)
     with pytest.raises(StaleRevision):
         site.plans.save(samples.renamed(plan, "late"), base_revision=1)
     assert site.plans.load(plan.id).plan.name == "second"

@@ -24,16 +24,17 @@ def test_an_address_is_understood_and_shown(text, expected, shown):
     assert (address.host, address.port, address.database, address.role) == expected
     assert address.text == shown
     assert parse_address(address.text) == address
+    assert address.words.split(", ") == [f"{expected[0]}:{expected[1]}", f"database {expected[2]}", f"role {expected[3]}"]
 
 
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("postgresql://ert:secret@h/d", "password"), ("postgresql://ert:@h/d", "password"), 
-        ("mysql://ert@h/d", "no address"), ("postgresql://h/d", "role"), ("postgresql://ert@h/", "database"), ("postgresql://ert@/d", "host"),
-        ("postgresql://ert@h/d?sslmode=disable", "no address"), ("postgresql://ert@h:port/d", "cannot be read"),
-        ("postgresql://ert@h/d'; DROP", "database"), ("h/d", "no address"), ("", "no address"),
-        ("postgresql://ert@h%20host=evil/d", "host"),
+        ("postgresql://ert:secret@h/d", "password"), ("postgresql://ert:@h/d", "password"),
+        ("mysql://ert@h/d", "no address"), ("postgresql://h/d", "role"), ("postgresql://ert@h/", "database"),
+        ("postgresql://ert@/d", "host"), ("postgresql://ert@h/d?sslmode=disable", "no address"),
+        ("postgresql://ert@h:port/d", "cannot be read"), ("postgresql://ert@h/d'; DROP", "database"),
+        ("h/d", "no address"), ("", "no address"), ("postgresql://ert@h%20host=evil/d", "host"),
     ],
 )  # fmt: skip
 def test_what_is_no_address_is_refused(text, word):
