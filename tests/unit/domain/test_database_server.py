@@ -24,7 +24,8 @@ def test_an_address_is_understood_and_shown(text, expected, shown):
     assert (address.host, address.port, address.database, address.role) == expected
     assert address.text == shown
     assert parse_address(address.text) == address
-    assert address.words.split(", ") == [f"{expected[0]}:{expected[1]}", f"database {expected[2]}", f"role {expected[3]}"]
+    host, port, database, role = expected
+    assert address.words == f"{host}:{port}, database {database}, role {role}"
 
 
 @pytest.mark.parametrize(
