@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import PatientAdministration, SiteKeys
+from ert.app.server_ports import RowMoves
 from ert.domain.account import Account, Grant
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
@@ -324,7 +325,7 @@ class PendingSite(Protocol):
         """Remove what was prepared."""
 
 
-class SiteGateway(Protocol):
+class SiteGateway(RowMoves, Protocol):
     """Makes and opens sites. All methods of an opened site are called from the thread that opened it."""
 
     def is_site(self, path: Path) -> bool:
@@ -343,17 +344,6 @@ class SiteGateway(Protocol):
 
     def renew_data_keys(self, path: Path, *, user_name: str, password: str, progress: Progress) -> None:
         """Put new data keys into use while nobody has the site open, or finish an interrupted renewal."""
-
-    def move_to_server(
-        self, path: Path, *, user_name: str, password: str, server: ServerLogin, progress: Progress
-    ) -> int:
-        """Move the rows of a site to a server while nobody has it open; how many there are."""
-
-    def move_to_folder(self, path: Path, *, user_name: str, password: str, progress: Progress) -> str:
-        """Move the rows of a site from its server into its folder; the name of what the server keeps."""
-
-    def reconnect(self, path: Path, *, user_name: str, password: str, server: ServerLogin) -> None:
-        """Give a site another address or password of the server that keeps its rows."""
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> SiteStore:
         """Open with the recovery code and give the administrator a new password."""

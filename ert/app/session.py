@@ -93,11 +93,6 @@ class SiteSession:
         return self.store.site_name
 
     @property
-    def database_place(self) -> str:
-        """Where its records lie, for people to read."""
-        return self.store.database_place
-
-    @property
     def site_path(self) -> Path:
         """Folder of the site."""
         return self.store.path

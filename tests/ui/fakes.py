@@ -342,7 +342,6 @@ class FakeSession:
     """An opened site with nothing in it."""
 
     site_name, user_name, has_demo_machine = "Department of Radiotherapy", "m.curie", True
-    database_place = "in the site's folder"
     account = CHIEF
 
     def __init__(self, jobs=None) -> None:
