@@ -6,14 +6,15 @@
     ├─ Refused       the user can put it right; shown at the field
     │   ├─ InvalidPlan  ImportRejected  OutsideModel  NotPermitted  NotManufacturable
     │   ├─ InvalidBeamData  ExportRejected
-    │   └─ InvalidSite  NotFound  SignInLocked
+    │   └─ InvalidSite  NotFound  SignInLocked  SignInExpired
     ├─ Conflict      a colleague was first; the user chooses
-    │   └─ StaleRevision  PlanLocked  OrderAlreadySent
+    │   └─ StaleRevision  PlanLocked  OrderAlreadySent  LockHeld  LockLost
     ├─ Unavailable   the world failed; trying again may help
-    │   └─ DatabaseBusy  DiskFull  StorageFailed  NetworkDown  VendorRejected
+    │   └─ DatabaseBusy  DiskFull  StorageFailed  NetworkDown  VendorRejected  KeyStoreFailed
     ├─ Untrusted     stop, change nothing, call physics
     │   └─ BadTag  DigestMismatch  SchemaTooNew  SelfTestFailed  AuditBroken  WrongKey  NotASite
     │                  (SchemaTooOld is a NotASite that can be brought up to date)
+    │                  IdentityRefused
     └─ Cancelled     control flow; never shown
 
 Anything else that is raised is a fault of ours.
@@ -113,6 +114,12 @@ class SignInLocked(Refused):
     code = "ERT-195"
 
 
+class SignInExpired(Refused):
+    """The sign-in provider no longer vouches for who is signed in; signing in again goes on."""
+
+    code = "ERT-196"
+
+
 class Conflict(ErtError):
     """A colleague was first."""
 
@@ -135,6 +142,18 @@ class OrderAlreadySent(Conflict):
     """The order has left."""
 
     code = "ERT-230"
+
+
+class LockHeld(Conflict):
+    """Somebody else does at this moment what only one may do at a time."""
+
+    code = "ERT-240"
+
+
+class LockLost(Conflict):
+    """An exclusive lock was taken over by somebody else while its owner gave no sign of life."""
+
+    code = "ERT-250"
 
 
 class Unavailable(ErtError):
@@ -171,6 +190,12 @@ class VendorRejected(Unavailable):
     """The vendor refused an order; trying again does not help."""
 
     code = "ERT-350"
+
+
+class KeyStoreFailed(Unavailable):
+    """The key store of the operating system is missing, not safe, or locked."""
+
+    code = "ERT-360"
 
 
 class Untrusted(ErtError):
@@ -225,6 +250,12 @@ class SchemaTooOld(NotASite):
     """Written by an older version of the program; it is brought up to date before it is used."""
 
     code = "ERT-480"
+
+
+class IdentityRefused(Untrusted):
+    """An answer of a sign-in provider, or of the browser, that breaks a rule."""
+
+    code = "ERT-490"
 
 
 class Cancelled(ErtError):

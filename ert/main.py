@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import logging
 import os
 import resource
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import platformdirs
 
 if TYPE_CHECKING:
+    from ert.app.identity_ports import IdentityClient
     from ert.app.ports import SiteCare, SiteGateway
     from ert.settings import CacheSettings
 
@@ -79,11 +81,20 @@ class Program:
 
         return SiteCare(SiteOptions(anchor_folder=_anchor_folder()))
 
+    def identity(self) -> IdentityClient | None:
+        """What talks to sign-in providers; None where the packages it takes are not installed."""
+        if importlib.util.find_spec("joserfc") is None:
+            return None
+        from ert.identity.client import OidcClient
+        from ert.key_store import OsKeyStore
+
+        return OidcClient(OsKeyStore())
+
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window."""
         from ert.ui.application import start
 
-        return start(self.gateway(), site=site)
+        return start(self.gateway(), identity=self.identity(), site=site)
 
     def run_demo(self, *, out: Path, with_window: bool) -> int:
         """Run the main job on the built-in demo patient, then show it if there is a display."""

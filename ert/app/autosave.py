@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import attrs
 
-from ert.errors import Unavailable
+from ert.errors import LockHeld, Unavailable
 
 QUIET_S = 2.0
 LATEST_S = 45.0  # with a save's own time still within the minute that is promised
 RETRY_S = 15.0
+TRIED_AGAIN = (Unavailable, LockHeld)  # what passes without anybody doing something here
 
 
 @attrs.define(kw_only=True)
@@ -38,7 +39,7 @@ class Autosave:
 
     def failed(self, error: BaseException, now_s: float) -> None:
         """A save failed."""
-        if isinstance(error, Unavailable):
+        if isinstance(error, TRIED_AGAIN):
             self._not_before_s = now_s + RETRY_S
         else:
             self._is_waiting = True

@@ -11,6 +11,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from attrs import evolve
+
 from ert.domain.account import Account, Right, source_of
 from ert.errors import NotPermitted
 
@@ -36,6 +38,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "SiteSession.save_as_new": (Right.PLAN, "save a plan"),
     "SiteSession.add_machine": (Right.CONFIGURE, "add a machine"),
     "SiteSession.configure_machine": (Right.CONFIGURE, "change a machine"),
+    "SiteMachines.add": (Right.CONFIGURE, "add a machine"),
+    "SiteMachines.configure": (Right.CONFIGURE, "change a machine"),
     "SiteSession.export_machine": (Right.CONFIGURE, "export a machine"),
     "SiteSession.keep_edits": (Right.OWN_SESSION, "keep unsaved edits"),
     "SiteSession.close": (Right.OWN_SESSION, "sign out"),
@@ -114,6 +118,11 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "BackupService.standing": (Right.VIEW, "look at backups"),
     "BackupService.cancel": (Right.OWN_SESSION, "stop a backup"),
     "BackupService.stop": (Right.OWN_SESSION, "stop a backup"),
+    # files of no record: old enough that nobody can need them, and a month in the trash
+    "Housekeeping.sweep_if_due": (Right.VIEW, "clear away unused files"),
+    "Housekeeping.sweep": (Right.CONFIGURE, "clear away unused files"),
+    "Housekeeping.cancel": (Right.OWN_SESSION, "stop clearing away unused files"),
+    "Housekeeping.stop": (Right.OWN_SESSION, "stop clearing away unused files"),
     # patients' records
     "RecordsService.records": (Right.VIEW, "look at patients"),
     "RecordsService.record": (Right.VIEW, "look at a patient"),
@@ -135,10 +144,25 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "AccountService.reset_password": (Right.ADMINISTER, "reset a password"),
     "AccountService.disable": (Right.ADMINISTER, "disable a user"),
     "AccountService.enable": (Right.ADMINISTER, "enable a user"),
+    "AccountService.set_password_rule": (Right.ADMINISTER, "change the password rule"),
+    "AccountService.password_rule": (Right.OWN_SESSION, "look at the password rule"),
     "AccountService.change_own_password": (Right.OWN_SESSION, "change your password"),
     "AccountService.confirm_password": (Right.OWN_SESSION, "confirm your password"),
+    "AccountService.confirm_with_provider": (Right.OWN_SESSION, "sign in again"),
+    "AccountService.end": (Right.OWN_SESSION, "sign out"),
+    "AccountService.vouched_for_by": (Right.OWN_SESSION, "sign in"),
     "AccountService.revalidate": (Right.OWN_SESSION, "look at your own account"),
     "AccountService.record": (Right.OWN_SESSION, "note in the history that you locked or left"),
+    # signing in through a provider
+    "IdentityService.settings": (Right.ADMINISTER, "look at the sign-in provider"),
+    "IdentityService.save_settings": (Right.ADMINISTER, "change the sign-in provider"),
+    "IdentityService.links": (Right.ADMINISTER, "look at accounts"),
+    "IdentityService.link": (Right.ADMINISTER, "say who a user is at the provider"),
+    "IdentityService.add_account": (Right.ADMINISTER, "add a user"),
+    "IdentityService.have_password": (Right.ADMINISTER, "look at accounts"),
+    "IdentityService.workstations": (Right.ADMINISTER, "look at enrolled workstations"),
+    "IdentityService.enrol_workstation": (Right.ADMINISTER, "enrol a workstation"),
+    "IdentityService.remove_workstation": (Right.ADMINISTER, "remove a workstation"),
 }
 
 
@@ -180,6 +204,11 @@ def demand(account: Account, right: Right, doing: str) -> None:
         raise NotPermitted(
             f"You may not {doing} yet: your password is a one-time password.",
             hint="Change it first: sign in in the window, or run 'ert user password'.",
+        )
+    if account.is_unverified and right in evolve(account, is_unverified=False).rights:
+        raise NotPermitted(
+            f"You may not {doing} now: the sign-in provider cannot be reached, so nobody vouches for you.",
+            hint="Go on with plans; do this when it is back.",
         )
     source = source_of(right) or "signing in"
     raise NotPermitted(

@@ -7,24 +7,27 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
+from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
-from ert.app.record_ports import PatientAdministration, SiteKeys
+from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
 from ert.app.server_ports import RowMoves
-from ert.domain.account import Account, Grant
+from ert.domain.account import Account
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.database_server import ServerLogin
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
-from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
+from ert.domain.library import SiteMaterial
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
+from ert.domain.provider import Identity, WayIn
 from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
 from ert.domain.release import MachineRelease
 from ert.domain.second_check import KeptSecondCheck, SecondCheck
 from ert.domain.structure import StructureSet
+from ert.domain.sweep import Swept
 from ert.settings import CacheSettings
 
 T = TypeVar("T")
@@ -159,46 +162,6 @@ class MachineStore(Protocol):
         """
 
 
-class LibraryStore(Protocol[T]):
-    """What the site keeps of its own in revisions: CT curves, materials."""
-
-    def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
-        """Every revision of every entry, oldest entry first, each entry's newest revision first."""
-
-    def save(
-        self, value: T, *, base_revision: int, state: LibraryState = LibraryState.IN_USE, reason: str = ""
-    ) -> LibraryEntry[T]:
-        """Save the next revision; ``base_revision`` is 0 for a new entry.
-
-        Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
-        """
-
-
-class AccountStore(Protocol):
-    """The accounts of a site."""
-
-    def accounts(self) -> tuple[Account, ...]:
-        """All accounts, by name."""
-
-    def add(self, name: str, *, password: str, grant: Grant) -> Account:
-        """Add an account with a one-time password."""
-
-    def set_grant(self, user_id: str, grant: Grant) -> Account:
-        """Change what it may do; never leaves a site without an enabled administrator."""
-
-    def reset_password(self, user_id: str, password: str) -> Account:
-        """Give it a one-time password."""
-
-    def disable(self, user_id: str) -> Account:
-        """Close it; never leaves a site without an enabled administrator."""
-
-    def enable(self, user_id: str) -> Account:
-        """Open it again."""
-
-    def change_own_password(self, current: str, new: str) -> Account:
-        """Change the password of who is signed in."""
-
-
 class SiteStore(Protocol):
     """One opened site."""
 
@@ -229,6 +192,17 @@ class SiteStore(Protocol):
     @property
     def accounts(self) -> AccountStore:
         """All accounts."""
+
+    @property
+    def identities(self) -> IdentityStore:
+        """The sign-in provider, and who is who there."""
+
+    @property
+    def workstations(self) -> WorkstationStore:
+        """Workstations whose key store opens the site."""
+
+    def set_vouched_for(self, *, is_vouched_for: bool) -> None:
+        """Note whether the sign-in provider could be asked a moment ago; from any thread."""
 
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
@@ -276,6 +250,14 @@ class SiteStore(Protocol):
         """Releases of machine packages."""
 
     @property
+    def password_rules(self) -> PasswordRules:
+        """What the site asks of passwords."""
+
+    @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+
+    @property
     def keys(self) -> SiteKeys:
         """Its keys, to be renewed."""
 
@@ -307,6 +289,12 @@ class SiteStore(Protocol):
     def backups(self, folder: Path) -> BackupShelf:
         """The backups of this site in a folder; to be used by any one thread."""
 
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day."""
+
+    def sweep(self, *, progress: Progress) -> Swept:
+        """Clear away files of no record, older than a day; from any thread. `LockHeld` while a backup is made."""
+
     def close(self) -> None:
         """Close and forget the keys."""
 
@@ -333,6 +321,15 @@ class SiteGateway(RowMoves, Protocol):
 
     def caches(self, path: Path) -> CacheFolders:
         """Where doses of a site are cached, without opening it."""
+
+    def is_enrolled(self, path: Path) -> bool:
+        """Whether this workstation's key store opens the site; from any thread, may wait for the store's password."""
+
+    def way_in(self, path: Path) -> WayIn | None:
+        """The provider people may sign in through on this workstation; None if there is none."""
+
+    def open_as(self, path: Path, identity: Identity) -> SiteStore:
+        """Open a site for a person the provider has just vouched for; `Refused` for a person it does not know."""
 
     def prepare(
         self, path: Path, *, site_name: str, admin_name: str, password: str, server: ServerLogin | None = None

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from ert.domain.administration import PatientRecord
+from ert.domain.library import LibraryEntry, LibraryState
+from ert.domain.password import PasswordRule
 from ert.domain.patient import Patient
 from ert.domain.site_keys import KeyState
+
+T = TypeVar("T")
 
 
 class PatientAdministration(Protocol):
@@ -30,6 +34,52 @@ class PatientAdministration(Protocol):
 
     def set_active(self, seen: PatientRecord, *, is_active: bool, reason: str) -> PatientRecord:
         """Hide a record from lists, or show it again."""
+
+
+class LibraryStore(Protocol[T]):
+    """What the site keeps of its own in revisions: CT curves, materials."""
+
+    def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
+        """Every revision of every entry, oldest entry first, each entry's newest revision first."""
+
+    def save(
+        self, value: T, *, base_revision: int, state: LibraryState = LibraryState.IN_USE, reason: str = ""
+    ) -> LibraryEntry[T]:
+        """Save the next revision; ``base_revision`` is 0 for a new entry.
+
+        Raises `StaleRevision` if the store has another newest one, `Refused` if the name is taken.
+        """
+
+
+class PasswordRules(Protocol):
+    """What a site asks of passwords."""
+
+    def read(self) -> PasswordRule:
+        """The rule that counts."""
+
+    def save(self, rule: PasswordRule) -> None:
+        """Have a rule count for every password set from now on."""
+
+
+class LockLease(Protocol):
+    """An exclusive lock somebody has."""
+
+    @property
+    def token(self) -> int:
+        """Number of its taking; a later one is higher."""
+
+
+class ExclusiveLocks(Protocol):
+    """What only one may do at a time at a site; each `take` raises `LockHeld` with who, where and since when."""
+
+    def take_machines(self, *, doing: str) -> LockLease:
+        """Lock machine packages, configurations and releases; ``doing`` as in "NAME is …"."""
+
+    def take_plan(self, plan_id: str, *, doing: str) -> LockLease:
+        """Lock one plan: nobody else saves it meanwhile."""
+
+    def release(self, lease: Any) -> None:  # noqa: ANN401 - what `take_…` returned, opaque here
+        """Give a lock back; never raises, one that cannot be given back runs out by itself."""
 
 
 class PendingCode(Protocol):

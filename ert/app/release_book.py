@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import attrs
 
+from ert.app.exclusive import holding
 from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
@@ -66,6 +68,14 @@ class ReleaseBook:
         """Read everything again."""
         self._read()
 
+    @contextlib.contextmanager
+    def _alone(self, doing: str) -> Iterator[None]:
+        """Nobody else changes machines or releases meanwhile; what colleagues did until now is read first."""
+        locks = self._store.locks
+        with holding(locks, self._run, lambda: locks.take_machines(doing=doing)):
+            self._read()
+            yield
+
     def _read(self) -> None:
         store = self._store
         self._histories = self._run(store.releases.history)
@@ -100,9 +110,15 @@ class ReleaseBook:
         ------
         Refused
             Demo machine, empty statement, or released already.
-        StaleRevision
+        LockHeld
+            A colleague works on the machines of the site.
+        LockLost, StaleRevision
             A colleague was first.
         """
+        with self._alone(f"signing the release of machine '{package.machine.name}'"):
+            return self._release(package, statement)
+
+    def _release(self, package: MachinePackage, statement: str) -> LibraryEntry[MachineRelease]:
         history = self.history(package.digest)
         if history and history[0].is_in_use:
             raise Refused(f"This package of '{package.machine.name}' is released already.")
@@ -127,7 +143,13 @@ class ReleaseBook:
             The package was never released.
         Refused
             It is withdrawn already, or no reason is given.
+        LockHeld, LockLost, StaleRevision
+            A colleague works on the machines of the site, or was first.
         """
+        with self._alone("withdrawing the release of a machine"):
+            return self._withdraw(package_digest, reason)
+
+    def _withdraw(self, package_digest: str, reason: str) -> LibraryEntry[MachineRelease]:
         history = self.history(package_digest)
         if not history:
             raise NotFound("That package was never released.")

@@ -1,4 +1,4 @@
-"""One opened site and the user signed in to it: patients, machines, plans."""
+"""One opened site and the user signed in to it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import attrs
 from ert.app.account_service import AccountService
 from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
+from ert.app.housekeeping import Housekeeping
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.key_service import KeyService
-from ert.app.machine_service import configured, refuse_other_geometry
 from ert.app.patient_rows import PatientRow
 from ert.app.permissions import guarded
 from ert.app.plan_history import PlanHistory
@@ -22,9 +22,10 @@ from ert.app.ports import DoseCaches, SiteGateway, SiteStore
 from ert.app.records_service import RecordsService
 from ert.app.release_book import ReleaseBook
 from ert.app.release_desk import ReleaseDesk
+from ert.app.site_machines import SiteMachines
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
-from ert.commissioning.package import package_bytes, package_from_bytes, read_package, write_package
+from ert.commissioning.package import read_package, write_package
 from ert.domain.account import Account
 from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
@@ -33,7 +34,7 @@ from ert.domain.machine_configuration import MachineConfiguration
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan, Prescription
 from ert.domain.record import DicomFile, Finding, StoredPlan
-from ert.domain.structure import Structure, StructureRole, StructureSet
+from ert.domain.structure import StructureRole, StructureSet, chosen_external
 from ert.errors import InvalidPlan, StaleRevision
 
 T = TypeVar("T")
@@ -53,11 +54,11 @@ class SiteSession:
 
     Attributes
     ----------
-    models : machines of the site.
     library : its CT curves and materials.
     releases : which of the machine packages a physicist has released.
     release_desk : where one is looked at and signed.
     backups : copies of the site, and how they stand.
+    housekeeping : clears away files of no record.
     keys : passwords, recovery code and keys of the site.
     administration : corrections, merges and states of patients' records.
     history : revisions of its plans, and who did what.
@@ -67,11 +68,12 @@ class SiteSession:
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
         self.store = store
         self.jobs = jobs
-        self.models = Models([package_from_bytes(b) for b in self._db(store.machines.packages)])
+        self._machines = SiteMachines(store, self._db)
         self.library = TissueLibrary(store, self._db)
         self.releases = ReleaseBook(store, self._db)
         self.release_desk = ReleaseDesk(store, self._db, self.releases)
         self.backups = BackupService(store, self._db)
+        self.housekeeping = Housekeeping(store, self._db)
         self.keys = KeyService(store, self._db)
         self.administration = RecordsService(store, self._db)
         self.history = PlanHistory(store, self._db)
@@ -116,6 +118,11 @@ class SiteSession:
     def has_demo_machine(self) -> bool:
         """True if any machine of the site is a demonstration."""
         return any(p.is_demo for p in self.models.packages)
+
+    @property
+    def models(self) -> Models:
+        """Machines of the site."""
+        return self._machines.models
 
     # ---- lists ---------------------------------------------------------------------------------------------------
 
@@ -220,10 +227,10 @@ class SiteSession:
 
         Raises
         ------
-        Refused
-            If the site has one of its beam models on a machine of another geometry.
+        Refused, LockHeld, LockLost
+            If the site has one of its beam models on a machine of another geometry; if a colleague works on machines.
         """
-        return self._add_package(read_package(path))
+        return self._machines.add(read_package(path))
 
     def configure_machine(self, package: MachinePackage, configuration: MachineConfiguration) -> MachinePackage:
         """Keep another configuration as the next version of a machine; beams keep the version they were planned with.
@@ -231,23 +238,16 @@ class SiteSession:
         Raises
         ------
         Conflict
-            If the machine has got a newer version since.
+            If the machine has got a newer version since; `LockHeld` if a colleague works on the site's machines.
         Refused
             If the configuration does not fit the machine, or is the one it has.
         """
-        return self._add_package(configured(package, configuration, self.models), replaces=package.digest)
+        return self._machines.configure(package, configuration)
 
     def export_machine(self, package: MachinePackage, path: Path) -> None:
         """Write a machine package as a new folder; raises `InvalidBeamData` if the folder is taken."""
         write_package(path, package)
         self.record_event("machine exported", record=package.digest)
-
-    def _add_package(self, package: MachinePackage, *, replaces: str = "") -> MachinePackage:
-        refuse_other_geometry(package, self.models)
-        content, name = package_bytes(package), package.machine.name
-        self._db(lambda: self.store.machines.add(name=name, digest=package.digest, content=content, replaces=replaces))
-        self.models = Models([package_from_bytes(b) for b in self._db(self.store.machines.packages)])
-        return package
 
     # ---- plans ---------------------------------------------------------------------------------------------------
 
@@ -273,7 +273,7 @@ class SiteSession:
         target = structures.structure(prescription.target_number)
         if target.is_empty:
             raise InvalidPlan(f"The target '{target.name}' has no contours.", hint="Choose another target.")
-        external = _external(structures, external_number)
+        external = chosen_external(structures, external_number)
         plan = Plan(
             course_id=course_id,
             name=name,
@@ -322,7 +322,7 @@ class SiteSession:
         revision : which one; the newest by default. Edits of an earlier one cannot be saved without a conflict.
         is_read_only : show it as it was saved, without any change.
         """
-        progress = ctx.progress if ctx is not None else _no_progress
+        progress = (ctx or JobContext()).progress
         progress(0.0, "Reading plan")
         stored = self._db(lambda: self.store.plans.load(plan_id, revision))
         store = self.store
@@ -377,24 +377,11 @@ class SiteSession:
         return self._db(lambda: self.store.check(level=level, progress=progress))
 
     def close(self) -> None:
-        """Close the store and forget its keys; a backup that is being made is stopped before."""
+        """Close the store, forget its keys and the sign-in; a backup or a sweep under way is stopped before."""
+        self.housekeeping.cancel()
         self.backups.stop()
-        self._db(self.store.close)
-
-
-def _external(structures: StructureSet, number: int | None) -> Structure:
-    if number is not None:
-        return structures.structure(number)
-    external = structures.external
-    if external is None:
-        candidates: Sequence[str] = [s.name for s in structures.structures if s.role is StructureRole.EXTERNAL]
-        raise InvalidPlan(
-            "It cannot be told which structure is the patient's outline: "
-            + (f"{', '.join(candidates)} all are EXTERNAL." if candidates else "none is of type EXTERNAL."),
-            hint="Choose the external structure.",
-        )
-    return external
-
-
-def _no_progress(_fraction: float, _text: str = "") -> None:
-    return None
+        self.housekeeping.stop()
+        try:
+            self._db(self.store.close)
+        finally:
+            self.accounts.end()

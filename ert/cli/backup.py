@@ -12,6 +12,7 @@ from ert.cli.check import FULL_LEVEL, LevelOption, tell
 from ert.cli.output import print_error, print_json, print_line, print_table, progress_bar
 from ert.cli.site import JsonOption, PasswordOption, UserOption, need, opened
 from ert.cli.wiring import Wiring
+from ert.domain.account import Right
 from ert.domain.backup import BackupInfo, Pruned, Retention
 from ert.errors import Refused
 
@@ -68,7 +69,11 @@ def _add_backup(group: typer.Typer, wiring: Wiring | None) -> None:
             raise typer.BadParameter("Give --site DIR and --to BACKUP_DIR, or one of list, verify, prune.")
         rule = Retention(keep_last=keep_last, keep_daily=keep_daily, keep_weekly=keep_weekly, keep_monthly=keep_monthly)
         pruned = None
-        with opened(wiring, site, user, password_fd) as store, progress_bar() as progress:
+        right, doing = (Right.VIEW, "make a backup") if rule.is_empty else (Right.CONFIGURE, "remove old backups")
+        with (
+            opened(wiring, site, user, password_fd, right=right, doing=doing) as store,
+            progress_bar() as progress,
+        ):
             info = store.start_backup(to).finish(level=level, progress=progress)
             store.record_event("backup made", detail=info.backup_id)
             if info.is_good and not rule.is_empty:

@@ -111,7 +111,10 @@ def _print(state: KeyState, *, as_json: bool) -> None:
     if as_json:
         print_json(attrs.asdict(state))
         return
-    print_line(f"Ways in: {state.passwords} passwords, {state.recovery_codes} recovery codes")
+    print_line(
+        f"Ways in: {state.passwords} passwords, {state.recovery_codes} recovery codes, "
+        f"{state.workstations} enrolled workstations"
+    )
     print_line(f"Master key: ring {state.ring}; data keys: generation {state.generation}")
     if state.is_renewing:
         print_line("A renewal of the data keys was interrupted; finish it with: ert keys rotate data")

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 import typer
 
+from ert.cli.identity import ask_changes, read_changes
 from ert.cli.output import print_json, print_line, print_table, progress_bar
 from ert.cli.patients import opened_session
 from ert.cli.site import JsonOption, PasswordOption, SiteOption, UserOption
 from ert.cli.wiring import Wiring
 from ert.domain.administration import PatientRecord
 from ert.domain.anonymisation import Anonymisation, DateRule
-from ert.domain.patient import Sex
-from ert.errors import Refused
 
 Record = Annotated[str, typer.Argument(help="Id of the patient's record ('ert records list' shows it).")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it goes into the history of the record.")]
-Text = Annotated[str | None, typer.Option(help="Left as it is if not given; empty removes it.")]
 
 
 def add(app: typer.Typer, wiring: Wiring | None) -> None:
@@ -65,36 +63,24 @@ def _add_correct(group: typer.Typer, wiring: Wiring | None) -> None:
         *,
         site: SiteOption,
         reason: Reason,
-        family_name: Text = None,
-        given_name: Text = None,
-        middle_name: Text = None,
-        prefix: Text = None,
-        suffix: Text = None,
-        number: Text = None,
-        issuer: Text = None,
-        birth_date: Annotated[str | None, typer.Option(help="YYYY-MM-DD; empty removes it.")] = None,
-        sex: Annotated[str | None, typer.Option(help="F, M, O, or empty.")] = None,
+        identity: Annotated[
+            Path | None,
+            typer.Option(
+                "--identity",
+                help="JSON object with what is to change: family_name, given_name, middle_name, prefix, suffix, "
+                "medical_record_number, issuer, birth_date (YYYY-MM-DD), sex (F, M, O); empty removes. '-' reads it "
+                "from standard input; asked for on the terminal if not given.",
+            ),
+        ] = None,
         user: UserOption = None,
         password_fd: PasswordOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Correct an identity; plans, doses and images stay as they are."""
-        given = {
-            "family_name": family_name,
-            "given_name": given_name,
-            "middle_name": middle_name,
-            "prefix": prefix,
-            "suffix": suffix,
-            "medical_record_number": number,
-            "issuer": issuer,
-        }
-        changes: dict[str, Any] = {name: text.strip() for name, text in given.items() if text is not None}
-        if birth_date is not None:
-            changes["birth_date"] = _date(birth_date)
-        if sex is not None:
-            changes["sex"] = _sex(sex)
+        """Correct an identity; plans, doses and images stay as they are. Names never stand on the command line."""
+        given = None if identity is None else read_changes(identity)
         with opened_session(wiring, site, user, password_fd) as (session, _):
             seen = session.administration.record(record)
+            changes = ask_changes(seen.patient) if given is None else given
             after = session.administration.correct(seen, attrs.evolve(seen.patient, **changes), reason=reason)
         _tell(after, as_json=as_json)
 
@@ -206,22 +192,6 @@ def _add_anonymise(group: typer.Typer, wiring: Wiring | None) -> None:
             print_json({"id": made.patient.id, "courses": made.courses, "plans": made.plans})
         else:
             print_line(f"{made.courses} courses and {made.plans} plans were copied to {number} ({made.patient.id}).")
-
-
-def _date(text: str) -> dt.date | None:
-    if not text.strip():
-        return None
-    try:
-        return dt.date.fromisoformat(text.strip())
-    except ValueError as exc:
-        raise Refused(f"'{text}' is no date.", hint="Write it as YYYY-MM-DD, for example 1954-08-31.") from exc
-
-
-def _sex(text: str) -> Sex:
-    try:
-        return Sex(text.strip().upper())
-    except ValueError as exc:
-        raise Refused(f"'{text}' is no sex that DICOM knows.", hint="Give F, M, O, or nothing.") from exc
 
 
 def _state(record: PatientRecord) -> str:

@@ -1,4 +1,4 @@
-"""``ert site create``, ``ert site accept-restore``, ``ert list``: a site and what is in it."""
+"""``ert site create``, ``ert site accept-restore``, ``ert list``: a site and what is in it (see also provider.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from ert.app.permissions import demand
 from ert.app.ports import PendingSite, SiteStore
 from ert.cli import credentials
-from ert.cli.output import print_error, print_json, print_line, print_table
+from ert.cli.output import print_error, print_json, print_line, print_table, progress_bar
 from ert.cli.wiring import Wiring
 from ert.domain.account import Right
 from ert.domain.database_server import ServerLogin, parse_address
@@ -126,7 +126,11 @@ def add(app: typer.Typer, wiring: Wiring | None) -> typer.Typer:
         else:
             print_line(f"The site '{name}' is ready in {folder}.")
 
+    from ert.cli import provider
+
     _add_accept_restore(group, wiring)
+    provider.add(group, wiring)
+    _add_sweep(group, wiring)
     app.add_typer(group, name="site")
     _add_list(app, wiring)
     return group
@@ -148,6 +152,28 @@ def _add_accept_restore(group: typer.Typer, wiring: Wiring | None) -> None:
         password = credentials.ask_password("Password", descriptor=password_fd)
         need(wiring).care().accept_restore(site, user_name=name, password=password, reason=reason)
         print_line("This workstation accepts the site as it is now; the reason is in its history.")
+
+
+def _add_sweep(group: typer.Typer, wiring: Wiring | None) -> None:
+    @group.command("sweep")
+    def sweep(
+        site: SiteOption, user: UserOption = None, password_fd: PasswordOption = None, as_json: JsonOption = False
+    ) -> None:
+        """Clear away files of no record now: after a day to trash/, removed after 30 days there."""
+        with (
+            opened(wiring, site, user, password_fd, right=Right.CONFIGURE, doing="clear away unused files") as store,
+            progress_bar() as progress,
+        ):
+            swept = store.sweep(progress=progress)
+        if as_json:
+            print_json({"to_trash": list(swept.moved), "removed": swept.removed, "freed_bytes": swept.freed_bytes})
+            return
+        for name in swept.moved:
+            print_line(f"to trash: {name}")
+        print_line(
+            f"{len(swept.moved)} unused files went to trash/, where they lie for 30 days; {swept.removed} that lay "
+            f"there for longer were removed ({swept.freed_bytes / 1e6:.1f} MB)."
+        )
 
 
 def confirm_code(pending: PendingSite, recovery_file: Path | None, confirm: Callable[[str], None]) -> None:

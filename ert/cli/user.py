@@ -1,4 +1,4 @@
-"""``ert user add|list|level|disable|enable|reset|password``: who may sign in to a site, and what they may do there."""
+"""``ert user add|list|level|disable|enable|reset|password|rule|link``: who may sign in, and what they may do there."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from ert.cli.output import print_error, print_json, print_line, print_table
 from ert.cli.site import JsonOption, PasswordOption, SiteOption, UserOption, opened
 from ert.cli.wiring import Wiring
 from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, Account, Feature, Grant, Level, Right
+from ert.domain.password import PasswordPolicy, PasswordRule
 from ert.errors import NotFound, Refused
 
 NameArgument = Annotated[str, typer.Argument(help="Name of the user.")]
@@ -42,7 +43,9 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
     _add_reset(group, wiring)
     _add_switch(group, wiring, "disable", "Close an account: its password opens nothing any more.", "disabled")
     _add_switch(group, wiring, "enable", "Open a disabled account again, with the password it had.", "enabled")
+    _add_rule(group, wiring)
     _add_password(group, wiring)
+    _add_link(group, wiring)
     app.add_typer(group, name="user")
 
 
@@ -152,12 +155,20 @@ def _add_add(group: typer.Typer, wiring: Wiring | None) -> None:
         administrator: Annotated[bool, typer.Option("--administrator", help="May add and change users.")] = False,
         new_password_fd: NewPasswordOption = None,
         new_password_file: PasswordFileOption = None,
+        subject: Annotated[
+            str | None, typer.Option("--subject", help="Mark at the sign-in provider: no password is made then.")
+        ] = None,
         user: UserOption = None,
         password_fd: PasswordOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Add a user with a one-time password."""
+        """Add a user with a one-time password, or one who signs in through the provider."""
         grant = Grant(level=level, features=frozenset(feature or ()), is_administrator=administrator)
+        if subject is not None:
+            with _service(wiring, site, user, password_fd) as service:
+                account = service.identity.add_account(name, grant=grant, subject=subject)
+            _tell(account, f"'{account.name}' was added: {account.grant.text}, without a password.", as_json=as_json)
+            return
         with (
             _service(wiring, site, user, password_fd) as service,
             _new_password(new_password_fd, new_password_file) as (password, is_shown),
@@ -238,6 +249,41 @@ def _add_switch(group: typer.Typer, wiring: Wiring | None, verb: str, text: str,
         _tell(account, f"'{account.name}' is {done}.", as_json=as_json)
 
 
+def _add_rule(group: typer.Typer, wiring: Wiring | None) -> None:
+    @group.command("rule")
+    def rule(
+        *,
+        site: SiteOption,
+        policy: Annotated[
+            PasswordPolicy | None,
+            typer.Option(
+                "--policy",
+                help="composition: 10 characters, both cases, a digit, a special character. nist: 15 characters of any "
+                "kind. Left as it is if not given.",
+            ),
+        ] = None,
+        one_time_hours: Annotated[
+            int | None, typer.Option("--one-time-hours", help="How long a one-time password is good for.")
+        ] = None,
+        user: UserOption = None,
+        password_fd: PasswordOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Show what the site asks of passwords, or change it for every password set from now on."""
+        with _service(wiring, site, user, password_fd) as service:
+            kept = service.password_rule()
+            changed = PasswordRule(
+                policy=policy or kept.policy,
+                one_time_hours=kept.one_time_hours if one_time_hours is None else one_time_hours,
+            )
+            if changed != kept:
+                service.set_password_rule(changed)
+        if as_json:
+            print_json({"policy": changed.policy.value, "one_time_hours": changed.one_time_hours})
+        else:
+            print_line(f"A password needs {changed.text}.")
+
+
 def _add_password(group: typer.Typer, wiring: Wiring | None) -> None:
     @group.command("password")
     def password(
@@ -254,3 +300,28 @@ def _add_password(group: typer.Typer, wiring: Wiring | None) -> None:
             new = credentials.ask_new_password(descriptor=new_password_fd)
             account = AccountService(store, directly).change_own_password(current[1], new)
         _tell(account, f"The password of '{account.name}' was changed.", as_json=as_json)
+
+
+def _add_link(group: typer.Typer, wiring: Wiring | None) -> None:
+    @group.command("link")
+    def link(
+        name: NameArgument,
+        *,
+        site: SiteOption,
+        subject: Annotated[str | None, typer.Option("--subject", help="Mark at the sign-in provider.")] = None,
+        nobody: Annotated[bool, typer.Option("--nobody", help="Take the link away.")] = False,
+        user: UserOption = None,
+        password_fd: PasswordOption = None,
+        as_json: JsonOption = False,
+    ) -> None:
+        """Say who a user is at the sign-in provider."""
+        if (subject is None) is not nobody:
+            raise typer.BadParameter("Give --subject SUBJECT, or --nobody.")
+        with _service(wiring, site, user, password_fd) as service:
+            account = _named(service, name)
+            made = service.identity.link(account.id, subject or "")
+        told = f"is '{made.subject}' at {made.issuer}" if made.subject else "signs in through no provider any more"
+        if as_json:
+            print_json({"name": account.name, "issuer": made.issuer, "subject": made.subject})
+        else:
+            print_line(f"'{account.name}' {told}.")

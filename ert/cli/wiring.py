@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from ert.app.identity_ports import IdentityClient
 from ert.app.ports import SiteCare, SiteGateway
 
 
@@ -16,6 +17,9 @@ class Wiring(Protocol):
 
     def care(self) -> SiteCare:
         """What checks and restores sites."""
+
+    def identity(self) -> IdentityClient | None:
+        """What talks to sign-in providers; None where the packages it takes are not installed."""
 
     def run_gui(self, *, site: Path | None) -> int:
         """Open the window; returns the exit code when it is closed."""

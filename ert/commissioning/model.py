@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.correction import OutputRatio, absolute_fields, fit_correction, measured_ratio
+from ert.commissioning.distance import FRACTIONS, distance_ratios, distance_slopes_per_cm
 from ert.commissioning.fit import FitResult
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.reference import DEPTH_STEP_CM, is_plateau
@@ -136,7 +137,7 @@ def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: 
         parameters=_parameters(fit),
         is_demo=is_demo,
     )
-    model = _close_identity(data, model)
+    model = _with_distance(data, energy, _close_identity(data, model))
     return _with_correction(data, energy, model)
 
 
@@ -259,6 +260,21 @@ def middle_line(data: BeamData, model: BeamModel, fluence: Fluence, curve: Curve
     virtual = model.source.virtual_sad_cm
     distance = curve.field.ssd_cm + curve.depth_cm - data.machine.sad_cm + virtual
     return np.asarray(np.interp(curve.position_cm, fluence.x_cm * distance / virtual, middle))
+
+
+def _with_distance(data: BeamData, energy: EnergyData, model: BeamModel) -> BeamModel:
+    """How g changes with SSD, where another SSD was measured."""
+
+    def computed(curve: Curve) -> Float:
+        if curve.kind == "depth_dose":
+            return axis_cgy(data, model, curve.field, curve.position_cm)
+        return profile_cgy(data, model, field_fluence(data, model, curve.field), curve)
+
+    ratios = distance_ratios(data, energy, range_cm=model.practical_range_cm, computed=computed)
+    if not ratios:
+        return model
+    slopes = distance_slopes_per_cm(ratios)
+    return attrs.evolve(model, distance_frac=tuple(FRACTIONS.tolist()), distance_slope_per_cm=tuple(slopes.tolist()))
 
 
 def _with_correction(data: BeamData, energy: EnergyData, model: BeamModel) -> BeamModel:

@@ -59,6 +59,8 @@ _OF_FEATURE = {
     Feature.PLAN_APPROVAL: Right.APPROVE,
     Feature.FACILITY_CONFIGURATION: Right.CONFIGURE,
 }
+# Whoever cannot be asked for at the provider may have left yesterday: go on with the work, sign for nothing.
+_UNVERIFIED = _OF_EVERY_LEVEL | {Right.OWN_SESSION}
 _SOURCES = {
     Right.VIEW: "an account that is enabled",
     Right.PLAN: "an account that is enabled",
@@ -104,6 +106,7 @@ class Account:
     grant : what it was given.
     is_disabled : whether an administrator closed it.
     must_change_password : whether its password is a one-time one; until it is changed nothing else is allowed.
+    is_unverified : whether the provider it signed in through cannot be asked at the moment.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Account:
     grant: Grant = field(factory=Grant)
     is_disabled: bool = False
     must_change_password: bool = False
+    is_unverified: bool = False
 
     @property
     def rights(self) -> frozenset[Right]:
@@ -121,7 +125,8 @@ class Account:
         if self.is_disabled or self.must_change_password:
             return own
         given = own | _OF_LEVEL[self.grant.level] | {_OF_FEATURE[f] for f in self.grant.features}
-        return given | {Right.ADMINISTER} if self.grant.is_administrator else given
+        given = given | {Right.ADMINISTER} if self.grant.is_administrator else given
+        return given & _UNVERIFIED if self.is_unverified else given
 
 
 NOBODY = Account(id="", name="", is_disabled=True)

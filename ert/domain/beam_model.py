@@ -209,6 +209,8 @@ class BeamModel:
     reference_depth_cm, reference_dose_gy_per_mu : the smoothed measured depth dose the model reproduces by
         construction (self-test).
     summary, validity, parameters : for the reader; `is_demo` marks models that must never treat.
+    distance_frac, distance_slope_per_cm : relative change of g per cm of SSD beyond the reference, at u = z/Rp; empty
+        where no other SSD was measured.
     redefinition : for the redefinition engine; None where it was not commissioned.
     monte_carlo : source of the Monte Carlo; None where it was not commissioned.
     """
@@ -238,6 +240,8 @@ class BeamModel:
     redefinition: RedefinitionModel | None = attrs.field(default=None, metadata=ADDED_LATER)
     monte_carlo: MonteCarloModel | None = attrs.field(default=None, metadata=ADDED_LATER)
     wide_shape: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    distance_frac: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    distance_slope_per_cm: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
 
     @property
     def digest(self) -> str:

@@ -14,7 +14,7 @@ class KeyState:
     ring : how often the master key was renewed, plus one.
     generation : of the data keys in use; 1 if they were never renewed.
     is_renewing : whether a renewal of the data keys was interrupted; the command that began it finishes it.
-    passwords, recovery_codes : ways into the site.
+    passwords, recovery_codes, workstations : ways into the site.
     earlier_files, earlier_bytes : encrypted files that are still under earlier data keys.
     """
 
@@ -23,5 +23,6 @@ class KeyState:
     is_renewing: bool
     passwords: int
     recovery_codes: int
+    workstations: int
     earlier_files: int
     earlier_bytes: int

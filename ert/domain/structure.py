@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ert.domain.identity import digest_of, new_id, read_only
-from ert.errors import Refused
+from ert.errors import InvalidPlan, Refused
 from ert.geometry.grid import Float3
 
 
@@ -145,3 +145,24 @@ class PointOfInterest:
     name: str
     position_cm: Float3
     kind: PointKind = PointKind.INTEREST
+
+
+def chosen_external(structures: StructureSet, number: int | None) -> Structure:
+    """The patient's outline: the structure of that number, else the only one of type EXTERNAL.
+
+    Raises
+    ------
+    InvalidPlan
+        No number was chosen, and not exactly one structure is of type EXTERNAL.
+    """
+    if number is not None:
+        return structures.structure(number)
+    external = structures.external
+    if external is None:
+        candidates = [s.name for s in structures.structures if s.role is StructureRole.EXTERNAL]
+        raise InvalidPlan(
+            "It cannot be told which structure is the patient's outline: "
+            + (f"{', '.join(candidates)} all are EXTERNAL." if candidates else "none is of type EXTERNAL."),
+            hint="Choose the external structure.",
+        )
+    return external

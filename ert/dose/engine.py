@@ -109,7 +109,7 @@ def compute_beam_dose(
         geometry=geometry,
         model=model,
         dose_grid=dose_grid,
-        tables=model_tables(model),
+        tables=model_tables(model, ssd_cm),
         fluence=_fluence(model, geometry, algorithm),
         algorithm=algorithm,
     )

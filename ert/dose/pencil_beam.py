@@ -58,8 +58,18 @@ class ModelTables:
     air_rad2_per_cm: float
 
 
-def model_tables(model: BeamModel) -> ModelTables:
-    """Tables of a model."""
+def depth_dose_gy_per_mu(model: BeamModel, ssd_cm: float) -> Float:
+    """g(z) at this SSD, Gy/MU, in steps of `depth_step_cm` (equation (11c)): the model's own at the reference SSD."""
+    g = model.electron_gy_per_mu
+    if not model.distance_frac:
+        return g
+    u = np.arange(len(g)) * model.depth_step_cm / model.practical_range_cm
+    slope = np.interp(u, model.distance_frac, model.distance_slope_per_cm)
+    return np.asarray(g * np.exp(slope * (ssd_cm - model.reference_ssd_cm)))
+
+
+def model_tables(model: BeamModel, ssd_cm: float) -> ModelTables:
+    """Tables of a model for a beam of this SSD."""
     u = np.arange(0.0, _TABLE_END + TABLE_STEP / 2, TABLE_STEP)
     middle = harder_energy_mev(model.surface_energy_mev, u[:-1] + TABLE_STEP / 2)
     shape = np.array(model.wide_shape or (1.0,) * len(model.depth_frac))
@@ -70,7 +80,7 @@ def model_tables(model: BeamModel) -> ModelTables:
         scale=read_only(np.interp(u, model.depth_frac, model.scatter_scale)),
         wide=read_only(np.interp(u, model.depth_frac, model.wide_frac)),
         ratio=read_only(model.wide_ratio * np.interp(u, model.depth_frac, shape)),
-        dose=read_only(np.append(model.electron_gy_per_mu, 0.0)),
+        dose=read_only(np.append(depth_dose_gy_per_mu(model, ssd_cm), 0.0)),
         dose_step_cm=model.depth_step_cm,
         air_rad2_per_cm=float(scattering_power_water(model.surface_energy_mev))
         * AIR_RELATIVE_SCATTERING
@@ -221,6 +231,6 @@ def water_dose(
     Columns and rows are fan coordinates (`Fluence.x_cm`): a point x cm off the axis at distance L from the nominal
     source lies at x · SAD_v / (L − SAD + SAD_v).
     """
-    tables = model_tables(model)
+    tables = model_tables(model, ssd_cm)
     rays = water_rays(model, tables, fluence, ssd_cm=ssd_cm, depths_cm=depths_cm)
     return fan_dose(model, tables, fluence, rays, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)

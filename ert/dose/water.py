@@ -47,7 +47,7 @@ def line_dose_gy_per_mu(
     ----------
     depths_cm : any order; at_cm : x and y of the line on the isocentre plane, seen from the virtual source.
     """
-    tables, source, photons = model_tables(model), model.source, model.photons
+    tables, source, photons = model_tables(model, ssd_cm), model.source, model.photons
     distance = ssd_cm + depths_cm
     virtual = distance - sad_cm + source.virtual_sad_cm
     gap = distance - insert_distance_cm

@@ -23,14 +23,14 @@ from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
-from ert.storage.fields import normalised
-from ert.storage.passwords import KDF_FLOOR, check_password
+from ert.storage.password_rule import SitePasswordRules, check_against_rule
+from ert.storage.passwords import KDF_FLOOR
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL
 from ert.storage.unlock import SLOTS, Unlocked, created_of, open_slot, read_slots, slot_path, wrong_password
-from ert.storage.users import User, add_user, find_user, read_user, read_users, save_user
+from ert.storage.users import User, add_user, find_user, read_user, read_users, refuse_taken_name, save_user
 
 _STEP = dt.timedelta(microseconds=1)
 
@@ -76,14 +76,12 @@ class AccountRepository:
             The name is taken or none, or the password too weak.
         """
         name = checked_name(name)
-        check_password(password)
+        check_against_rule(self._records, password, name)
         account = Account(id=new_id(), name=name, grant=grant, must_change_password=True)
         slot = self._new_slot(account, password, created=self._clock())
         with self._changing_slots() as connection:
-            users = [user.account for user in read_users(self._records, connection)]
-            if any(normalised(user.name) == normalised(name) for user in users):
-                raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
-            known = {user.id for user in users}
+            refuse_taken_name(self._records, connection, name)
+            known = {user.account.id for user in read_users(self._records, connection)}
             self._remove_slots(lambda s: s.login_tag == slot.login_tag and s.user_id not in known)
             add_user(
                 self._records,
@@ -176,17 +174,26 @@ class AccountRepository:
         InvalidSite
             The new one is too weak, or the same.
         """
-        check_password(new)
+        with self._records.database.read() as connection:
+            own = read_user(self._records, connection, self._unlocked.user_id).account
+        check_against_rule(self._records, new, own.name)
         if normalise_password(new) == normalise_password(current):
             raise InvalidSite("The new password is the present one.", hint="Choose another one.")
         user_id = self._unlocked.user_id
         slot = self._slot_of(user_id)
-        signing = None if slot is None else slots.signing_key(slot, current)
+        if slot is None:
+            raise self._no_password()
+        signing = slots.signing_key(slot, current)
         if signing is None:
             raise _wrong_own_password()
         return self._replace_password(
             user_id, new, event="password changed", must_change_password=False, signing=signing
         )
+
+    def have_password(self) -> frozenset[str]:
+        """Return the ids of the users a password opens the site for."""
+        found = read_slots(self._root, self._unlocked.store.store_id)
+        return frozenset(slot.user_id for slot in found if slot.kind == slots.PASSWORD)
 
     def slot_mark(self) -> str:
         """Return the mark of the slot of who is signed in; "" if it is gone."""
@@ -199,11 +206,15 @@ class AccountRepository:
         Raises
         ------
         WrongKey
-            It is wrong, or the account has no slot any more.
+            It is wrong, or the account was disabled.
+        Refused
+            Who signed in through a provider has no password here.
         """
         slot = self._slot_of(self._unlocked.user_id)
-        is_old = slot is not None and created_of(slot) < self._slots_since
-        if slot is None or is_old or open_slot(slot, password, self._unlocked.store) is None:
+        if slot is None:
+            raise self._no_password()
+        is_old = created_of(slot) < self._slots_since
+        if is_old or open_slot(slot, password, self._unlocked.store) is None:
             raise _wrong_own_password()
 
     def admit(self) -> Account:
@@ -221,16 +232,35 @@ class AccountRepository:
                 user = read_user(self._records, connection, self._unlocked.user_id)
         except NotFound as exc:
             raise wrong_password() from exc
-        if self._unlocked.slot_created < user.slots_since:
+        is_by_provider = bool(self._unlocked.workstation_id)
+        if is_by_provider:
+            self._slots_since = user.slots_since
+        if self._unlocked.slot_created < user.slots_since and not is_by_provider:
             raise wrong_password()
         if user.account.is_disabled:
             raise Refused("This account is disabled.", hint="An administrator of this site can enable it.")
+        if not is_by_provider:
+            self._refuse_run_out(user)
         is_newer = (
             self._unlocked.slot_created > user.slots_since or self._unlocked.public_ed25519 != user.public_ed25519
         )
+        is_newer = is_newer and not is_by_provider
         if is_newer and not self._records.is_restored_copy and not self._records.read_only_reason:
             self._settle()
         return user.account
+
+    def _refuse_run_out(self, user: User) -> None:
+        """Refuse a one-time password that nobody used in time: what lies about in a note must not open a site later."""
+        if not user.account.must_change_password:
+            return
+        hours = SitePasswordRules(self._records).read().one_time_hours
+        ended = user.slots_since + dt.timedelta(hours=hours)
+        if self._clock() > ended:
+            raise Refused(
+                f"This one-time password ran out on {ended.astimezone():%Y-%m-%d at %H:%M}; it was good for {hours} "
+                "hours.",
+                hint="Ask an administrator of this site for a new one.",
+            )
 
     def _settle(self) -> None:
         """Note a slot that is newer than its row: from before rows knew it, or left by a crash."""
@@ -252,7 +282,7 @@ class AccountRepository:
         must_change_password: bool,
         signing: Ed25519PrivateKey | None = None,
     ) -> Account:
-        check_password(password)
+        check_against_rule(self._records, password, self.account(user_id).name)
         with self._changing_slots() as connection:
             user = read_user(self._records, connection, user_id)
             if user.account.is_disabled:
@@ -292,6 +322,16 @@ class AccountRepository:
             created=created,
             slot_id=slot_id,
             signing=signing,
+        )
+
+    def _no_password(self) -> Refused | WrongKey:
+        """The error where no password opens the account: it never had one, or it was disabled meanwhile."""
+        if not self._unlocked.workstation_id:
+            return _wrong_own_password()
+        return Refused(
+            "This account has no password at this site.",
+            hint="Sign in through the provider, or have an administrator reset the password, which gives it one.",
+            detail="no slot",
         )
 
     def _slot_of(self, user_id: str) -> Slot | None:

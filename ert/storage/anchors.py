@@ -12,8 +12,8 @@ import os
 import uuid
 from pathlib import Path
 
+from ert import strictjson
 from ert.errors import AuditBroken
-from ert.storage import strictjson
 from ert.storage.atomic import translated
 from ert.storage.audit import Head
 

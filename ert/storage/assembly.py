@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from attrs import field, frozen
 
 from ert.errors import NotASite
+from ert.key_store import KeyStore, OsKeyStore
 from ert.settings import CacheSettings
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
@@ -47,6 +49,7 @@ class SiteOptions:
     busy_timeout_ms : how long SQLite waits for a lock; a write tries for twice as long.
     clock : returns the time in UTC.
     cache_settings : returns where doses are cached; asked whenever a site is opened.
+    key_store : of this workstation.
     """
 
     anchor_folder: Path | None = None
@@ -54,6 +57,7 @@ class SiteOptions:
     busy_timeout_ms: int = 30_000
     clock: Clock = field(default=utc_now)
     cache_settings: Callable[[], CacheSettings] = no_caches
+    key_store: KeyStore = field(factory=OsKeyStore)
 
 
 def access_to(root: Path, unlocked: Unlocked, options: SiteOptions, *, may_be_older: bool = False) -> AnyAccess:
@@ -107,3 +111,15 @@ def make_records(
         actor=unlocked.user_id,
         clock=options.clock,
     )
+
+
+@contextlib.contextmanager
+def records_of_this_thread(root: Path, unlocked: Unlocked, options: SiteOptions, like: Records) -> Iterator[Records]:
+    """Give a thread of long work its own connection to an opened site; what may be saved there, may be saved here."""
+    database = Database(access_to(root, unlocked, options))
+    try:
+        records = make_records(root, unlocked, options, database)
+        records.is_restored_copy, records.read_only_reason = like.is_restored_copy, like.read_only_reason
+        yield records
+    finally:
+        database.close()

@@ -8,6 +8,7 @@ program before leaves a folder named ``<id>.unfinished``, which the next backup 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import secrets
@@ -16,23 +17,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-import attrs
 from attrs import frozen
 
 from ert.domain.backup import BackupInfo, Progress
 from ert.domain.record import Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, Refused, StorageFailed
 from ert.storage import backup_format as form
-from ert.storage import schema
-from ert.storage.assembly import SiteOptions, file_access, make_records
+from ert.storage import exclusive, schema
+from ert.storage.assembly import SiteOptions, file_access, make_records, records_of_this_thread
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated, write_new_file
 from ert.storage.backup_format import Part
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
 from ert.storage.dialect import schema_version
+from ert.storage.exclusive import BACKUPS, Heart, Lease
 from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
-from ert.storage.records import Records, stored_file
+from ert.storage.records import FILES, Records, stored_file
 from ert.storage.store_file import FILE_NAME, app_version
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 
@@ -52,10 +53,11 @@ class _Job:
     folder: Path
     site_root: Path
     unlocked: Unlocked
-    is_from_server: bool
     backup_id: str
     created: dt.datetime
     lock: FolderLock
+    records: Records
+    lease: Lease | None
 
     @property
     def building(self) -> Path:
@@ -67,6 +69,7 @@ class PendingBackup:
 
     def __init__(self, job: _Job) -> None:
         self._job = job
+        self._is_over = False
 
     def finish(self, *, level: int = FILES_LEVEL, progress: Progress = no_progress) -> BackupInfo:
         """Copy the files that are new, verify everything, write the manifest.
@@ -84,14 +87,21 @@ class PendingBackup:
             There is no new backup; earlier ones are as they were.
         """
         try:
-            return _finish(self._job, level, progress)
+            with _records_of_site(self._job) as records:
+                return _finish(self._job, level, _with_signs_of_life(self._job, records, progress))
         finally:
             self.discard()
 
     def discard(self) -> None:
         """Remove what is not a backup yet and let others write; does nothing after `finish`."""
+        if self._is_over:
+            return
+        self._is_over = True
         shutil.rmtree(self._job.building, ignore_errors=True)
         self._job.lock.release()
+        if self._job.lease is not None:
+            with _records_of_site(self._job) as records:
+                exclusive.try_release(records, self._job.lease)
 
 
 def begin_backup(
@@ -105,6 +115,8 @@ def begin_backup(
         The folder holds something else, or lies in the site; the site is a restored copy.
     DatabaseBusy
         Another backup is being written there.
+    LockHeld
+        The unused files of the site are being cleared away.
     DiskFull, StorageFailed, BadTag
         There is no new backup.
     """
@@ -112,14 +124,20 @@ def begin_backup(
         raise Refused("A restored copy is not backed up.", hint="Activate it first, or back up the site itself.")
     _prepare_folder(folder, site_root, unlocked)
     lock = lock_folder(folder)
+    try:
+        lease = _keep_files(records)
+    except BaseException:
+        lock.release()
+        raise
     job = _Job(
         folder=folder,
         site_root=site_root,
-        unlocked=attrs.evolve(unlocked, store=unlocked.store.in_folder()),
-        is_from_server=unlocked.store.database is not None,
+        unlocked=unlocked,
         backup_id=f"{now:%Y%m%dT%H%M%S-%fZ}",
         created=now,
         lock=lock,
+        records=records,
+        lease=lease,
     )
     pending = PendingBackup(job)
     try:
@@ -131,6 +149,31 @@ def begin_backup(
         pending.discard()
         raise
     return pending
+
+
+def _keep_files(records: Records) -> Lease | None:
+    """Have nobody clear away files until the backup has them; where nothing can be saved, nobody here can."""
+    if records.read_only_reason:
+        return None
+    lease = exclusive.take(records, *BACKUPS, doing="making a backup of the site", against=(FILES,))
+    records.leases.pop(lease.scope)  # it is the backup's, whose thread is another one
+    return lease
+
+
+def _records_of_site(job: _Job) -> contextlib.AbstractContextManager[Records]:
+    return records_of_this_thread(job.site_root, job.unlocked, SiteOptions(), job.records)
+
+
+def _with_signs_of_life(job: _Job, records: Records, progress: Progress) -> Progress:
+    if job.lease is None:
+        return progress
+    heart = Heart(records, job.lease)
+
+    def watched(done_frac: float, text: str) -> None:
+        heart.beat()
+        progress(done_frac, text)
+
+    return watched
 
 
 def lock_folder(folder: Path) -> FolderLock:
@@ -190,8 +233,8 @@ def _copy_state(job: _Job, records: Records) -> None:
         raise StorageFailed("The site's keys kept changing while it was copied.", hint="Try again.")
     with translated("making a backup"):
         make_folders(job.building / SLOTS, below=job.building)
-        if job.is_from_server:
-            before[FILE_NAME] = job.unlocked.store.to_json(job.unlocked.vault)
+        if job.unlocked.store.database is not None:
+            before[FILE_NAME] = job.unlocked.store.in_folder().to_json(job.unlocked.vault)
         for name, data in before.items():
             replace_file(job.building / name, data, tmp_folder=job.folder / form.TMP)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import attrs
 
+from ert.domain.account import Account
 from ert.domain.backup import BackupInfo, BackupState, Progress, Pruned, Retention, backups_to_keep, newest_good
 from ert.domain.record import Finding, Severity
-from ert.errors import BadTag, ErtError, InvalidSite, NotFound, Refused, StorageFailed, WrongKey
+from ert.errors import BadTag, ErtError, InvalidSite, NotASite, NotFound, Refused, StorageFailed, WrongKey
 from ert.storage import backup_format as form
 from ert.storage.assembly import SiteOptions, file_access, make_records
 from ert.storage.atomic import sync_folder, translated
@@ -18,8 +20,10 @@ from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.opening import DATABASE, opens
+from ert.storage.records import Records
 from ert.storage.ring import ring_generation
 from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
+from ert.storage.users import read_user
 
 _LOST_FILE = "A file of this backup is missing, or was changed, cut or replaced."
 
@@ -80,6 +84,25 @@ class BackupFolder:
                 f"There is no complete backup in {self._folder}.", hint="'ert backup list' shows what there is."
             )
         return found.backup_id
+
+    def account(self, user_id: str) -> Account:
+        """Return an account as the newest backup has it that counts as good and can be opened.
+
+        Raises
+        ------
+        Refused
+            There is none.
+        NotFound
+            It knows no such account.
+        """
+        for name in reversed([b.backup_id for b in self.backups() if b.is_good]):
+            root = self._folder / form.SNAPSHOTS / name
+            try:
+                with self._opened(root) as records, records.database.read() as connection:
+                    return read_user(records, connection, user_id).account
+            except (BadTag, NotASite, WrongKey, StorageFailed):
+                continue  # damaged: passed over here as by `prune`
+        raise _none_is_good("")
 
     def verify(
         self, backup_id: str, *, level: int = FULL_LEVEL, progress: Progress = no_progress
@@ -154,6 +177,19 @@ class BackupFolder:
             vault = keys.vault.of_generation(declared + 1)
         return attrs.evolve(keys, vault=vault)
 
+    @contextlib.contextmanager
+    def _opened(self, root: Path) -> Iterator[Records]:
+        keys = self._keys_of(root)
+        try:
+            database = Database(file_access(root, keys, SiteOptions(), may_be_older=True))
+            try:
+                blobs = form.BackupBlobs(self._folder, keys.vault)
+                yield make_records(root, keys, SiteOptions(), database, blobs=blobs)
+            finally:
+                database.close()
+        finally:
+            keys.vault.close()
+
     def _info(self, name: str) -> BackupInfo:
         if name.endswith(form.UNFINISHED):
             return BackupInfo(backup_id=name.removesuffix(form.UNFINISHED), state=BackupState.UNFINISHED)
@@ -204,11 +240,7 @@ class BackupFolder:
                 good = tuple(b for b in infos if b.backup_id not in bad)
                 return good, frozenset(bad)
             bad.add(info.backup_id)
-        raise Refused(
-            "No backup in this folder is good; none was removed.",
-            hint="Make a new backup first, and look at the disk that holds these.",
-            detail=f"{len(bad)} failed",
-        )
+        raise _none_is_good(f"{len(bad)} failed")
 
     @staticmethod
     def _superseded(infos: tuple[BackupInfo, ...]) -> list[str]:
@@ -234,6 +266,14 @@ class BackupFolder:
                     path.chmod(0o600)
                     path.unlink()
         return freed
+
+
+def _none_is_good(detail: str) -> Refused:
+    return Refused(
+        "No backup in this folder is good; none was removed.",
+        hint="Make a new backup first, and look at the disk that holds these.",
+        detail=detail,
+    )
 
 
 def unlock_backups(folder: Path, *, login: str, password: str, backup_id: str = "") -> Unlocked:

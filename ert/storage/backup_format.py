@@ -25,9 +25,9 @@ from typing import Any
 
 from attrs import asdict, frozen
 
+from ert import strictjson
 from ert.domain.backup import BackupInfo, BackupState
 from ert.errors import BadTag, InvalidSite, NotFound, SchemaTooNew
-from ert.storage import strictjson
 from ert.storage.atomic import replace_file, translated
 from ert.storage.blobs import BlobStore, StoredFile
 from ert.storage.keys import Vault
@@ -243,6 +243,7 @@ def no_backup(folder: Path, backup_id: str) -> NotFound:
 def _part(entry: dict[str, Any]) -> Part:
     part = Part(**entry)
     place = PurePosixPath(part.path)
-    if place.is_absolute() or ".." in place.parts or not _SHA.fullmatch(part.sha256) or part.size < 0:
+    is_below = place.parts and not place.is_absolute() and ".." not in place.parts and not set(part.path) & set("\\:\0")
+    if not is_below or not _SHA.fullmatch(part.sha256) or part.size < 0:
         raise ValueError("impossible part")
     return part

@@ -192,44 +192,42 @@ class BlobStore:
             found += [p for p in (self._root / TMP).iterdir() if p.is_file()]
         return tuple(sorted(found))
 
-    def quarantine(self, referenced: Iterable[str]) -> tuple[Path, ...]:
-        """Move orphans older than a day to ``quarantine/``, under the path they had; nothing there is ever removed.
+    def old_orphans(self, referenced: Iterable[str]) -> tuple[Path, ...]:
+        """List orphans older than a day: what no save still under way can name.
 
-        Returns
-        -------
-        tuple of Path
-            What was moved, by its former place.
+        Ages are measured by the clock of the disk or share that stamped the files, never by this workstation's.
         """
-        with translated("putting unused files aside"):
+        with translated("listing unused files"):
             now_s = self._storage_time_s()
-            old = [p for p in self.orphans(referenced) if now_s - p.stat().st_mtime > ORPHAN_AGE_S]
-            for path in old:
+            return tuple(p for p in self.orphans(referenced) if now_s - p.stat().st_mtime > ORPHAN_AGE_S)
+
+    def to_quarantine(self, paths: Iterable[Path]) -> None:
+        """Move files to ``quarantine/``, under the path they had; nothing there is ever removed."""
+        with translated("putting unused files aside"):
+            for path in paths:
                 target = self._root / QUARANTINE / path.relative_to(self._root)
                 target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 path.rename(target.with_name(f"{target.name}.{uuid.uuid4()}") if target.exists() else target)
-        return tuple(old)
 
-    def sweep(self, referenced: Iterable[str]) -> tuple[Path, ...]:
-        """Move orphans older than a day to ``trash/``, empty the trash of what lay there for a month.
-
-        Ages are measured by the clock of the disk or share that stamped the files, never by this workstation's.
-
-        Returns
-        -------
-        tuple of Path
-            What was moved, by its former place.
-        """
+    def to_trash(self, paths: Iterable[Path]) -> None:
+        """Move files to ``trash/``, where they lie for `TRASH_AGE_S`."""
         with translated("sweeping unused files"):
-            now_s = self._storage_time_s()
-            old = [p for p in self.orphans(referenced) if now_s - p.stat().st_mtime > ORPHAN_AGE_S]
-            for path in old:
+            for path in paths:
                 target = self._root / TRASH / f"{uuid.uuid4()}{path.suffix}"
                 path.rename(target)
                 os.utime(target)
+
+    def empty_trash(self) -> tuple[int, int]:
+        """Remove what has lain in the trash for `TRASH_AGE_S`; return how many files and bytes."""
+        count = freed = 0
+        with translated("emptying the trash"):
+            now_s = self._storage_time_s()
             for path in (self._root / TRASH).iterdir():
-                if now_s - path.stat().st_mtime > TRASH_AGE_S:
+                found = path.stat()
+                if now_s - found.st_mtime > TRASH_AGE_S:
                     _remove(path)
-        return tuple(old)
+                    count, freed = count + 1, freed + found.st_size
+        return count, freed
 
     def _put(
         self, plaintext: Buffers, *, folder: Sequence[str], context: FileContext, item_size: int, ordinal: int

@@ -21,10 +21,11 @@ from typing import Any
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ert import strictjson
 from ert.domain.dose import DoseResult
 from ert.domain.identity import array_digest
 from ert.errors import BadTag, DigestMismatch, Unavailable
-from ert.storage import codec, strictjson
+from ert.storage import codec
 from ert.storage.dose_content import dose_content, dose_from, has_errors
 from ert.storage.envelope import Compression, FileContext, FileKind, Header, seal, unseal
 from ert.storage.keys import Vault

@@ -127,7 +127,7 @@ def prepare_site(
     """
     if not site_name.strip() or not admin_name.strip():
         raise InvalidSite("A site needs a name, and its administrator too.", hint="Enter both.")
-    check_password(password)
+    check_password(password, names=(site_name, admin_name))
     if kind == CLINICAL and not kdf.is_at_least(KDF_FLOOR):
         raise InvalidSite("A clinical site cannot be created with a password cost below the allowed minimum.")
     _check_folder(root)

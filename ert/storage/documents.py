@@ -19,8 +19,8 @@ import cattrs
 import zstandard
 from cattrs.gen import make_dict_structure_fn
 
+from ert import strictjson
 from ert.errors import BadTag, ErtError, Refused, SchemaTooNew
-from ert.storage import strictjson
 
 T = TypeVar("T")
 Upgrade = Callable[[dict[str, Any]], dict[str, Any]]
@@ -38,9 +38,15 @@ VERSIONS: Mapping[str, int] = {
     "material": 1,
     "machine_release": 1,
     "user": 2,
+    "identity_provider": 1,
+    "identity_link": 1,
+    "workstation": 1,
     "change": 1,
     "draft": 1,
     "presence": 1,
+    "exclusive_lock": 1,
+    "password_rule": 1,
+    "site_lock": 1,
 }
 
 

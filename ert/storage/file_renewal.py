@@ -51,6 +51,7 @@ def renew_file(records: Records, stored: StoredFile) -> None:
     was_commit_tried = False
     try:
         with records.transaction() as connection:
+            records.expect_files(connection, [fresh])
             found = records.rows(connection, file, file.c.uuid == stored.file_id)
             _expect_renewed(stored, is_renewed=bool(found) and records.update(connection, file, found[0], changes))
             was_commit_tried = True

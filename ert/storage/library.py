@@ -13,6 +13,7 @@ from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.release import MachineRelease
 from ert.errors import BadTag, DigestMismatch, Refused, StaleRevision
 from ert.storage import documents, schema
+from ert.storage.exclusive import MACHINES, fence
 from ert.storage.records import Records, Row
 from ert.storage.users import user_names
 
@@ -42,13 +43,22 @@ class LibraryRepository(Generic[T]):
         Of the entries.
     what : str
         For sentences.
+    scope : str
+        Of the exclusive lock under which it is written; empty if the revisions alone keep it right.
     """
 
     def __init__(
-        self, records: Records, *, table: sa.Table, revisions: sa.Table, value_type: type[T], what: str
+        self,
+        records: Records,
+        *,
+        table: sa.Table,
+        revisions: sa.Table,
+        value_type: type[T],
+        what: str,
+        scope: str = "",
     ) -> None:
         self._records, self._table, self._revisions = records, table, revisions
-        self._type, self._what = value_type, what
+        self._type, self._what, self._scope = value_type, what, scope
 
     def history(self) -> tuple[tuple[LibraryEntry[T], ...], ...]:
         """Return every revision of every entry, oldest entry first, each entry's newest revision first.
@@ -96,6 +106,8 @@ class LibraryRepository(Generic[T]):
             Somebody else saved in the meantime.
         Refused
             The name is taken, or an existing entry would change its name.
+        LockHeld, LockLost
+            A colleague works on what is locked with it, or took that over from here.
         """
         records, key, revision = self._records, self._table.name, base_revision + 1
         content = documents.to_content(value)
@@ -106,6 +118,8 @@ class LibraryRepository(Generic[T]):
         common = {"state": state.value, "saved_by": records.actor, "digest": value.digest}
         change = {"digest": value.digest, "state": state.value} | ({"reason": reason} if reason else {})
         with records.transaction() as connection:
+            if self._scope:
+                fence(records, connection, self._scope)
             self._move_head(connection, value, base_revision, common)
             row = {"uuid": row_id, key: value.id, "document_ct": cell} | common
             records.insert(connection, self._revisions, row, revision=revision)
@@ -172,6 +186,7 @@ def releases_of(records: Records) -> LibraryRepository[MachineRelease]:
         revisions=schema.machine_release_revision,
         value_type=MachineRelease,
         what="machine release",
+        scope=MACHINES,
     )
 
 

@@ -6,6 +6,7 @@ from ert.domain.identity import new_id
 from ert.errors import DigestMismatch
 from ert.storage import schema
 from ert.storage.envelope import FileKind
+from ert.storage.exclusive import MACHINES, fence
 from ert.storage.records import Records, the_file
 
 _FIRST = 1
@@ -42,6 +43,8 @@ class MachineRepository:
         ------
         DigestMismatch
             The site has other bytes or another name under this digest.
+        LockHeld, LockLost
+            A colleague works on the site's machines, or took that over from here; nothing was added.
         """
         if self._is_known(name, digest, content):
             return
@@ -53,6 +56,7 @@ class MachineRepository:
         with records.saving() as save:
             save.put([content], folder=(_FOLDER, row_id), context=context)
             with save.transaction() as connection:
+                fence(records, connection, MACHINES)
                 records.insert(connection, schema.machine, {"uuid": row_id, "digest": digest, "document_ct": document})
                 records.trail.append(
                     connection, "machine configured" if replaces else "machine added", table="machine",

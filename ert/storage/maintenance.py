@@ -6,9 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from ert.domain.account import Right
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.record import Finding, Severity
-from ert.errors import AuditBroken, BadTag, NotASite, SchemaTooNew, WrongKey
+from ert.errors import AuditBroken, BadTag, NotASite, Refused, SchemaTooNew, WrongKey
 from ert.storage import schema
 from ert.storage.anchors import Anchors
 from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
@@ -16,16 +17,18 @@ from ert.storage.attempts import Attempts
 from ert.storage.backup_folder import BackupFolder, unlock_backups
 from ert.storage.blobs import DATA
 from ert.storage.check import Checked, check_site
-from ert.storage.check_files import blocker, referenced_paths
+from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.dialect import schema_version
 from ert.storage.opening import DATABASE
 from ert.storage.presence import hold
-from ert.storage.records import Records
+from ert.storage.records import Records, tables_version
 from ert.storage.restore import activate, restore
 from ert.storage.sites import Sites
 from ert.storage.store_file import FILE_NAME
+from ert.storage.sweep import quarantine
 from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
+from ert.storage.users import need_right, read_user
 
 _MARKS = (FILE_NAME, DATABASE, KEYS, DATA)
 
@@ -71,6 +74,8 @@ class SiteCare:
         ------
         WrongKey
             User or password are wrong.
+        NotPermitted
+            Files were to be moved, and the account lacks the feature Facility Configuration.
         DatabaseBusy
             It is locked by somebody else.
         NotASite, SchemaTooNew, StorageFailed
@@ -84,7 +89,7 @@ class SiteCare:
             raise
         except (BadTag, NotASite) as exc:
             return (blocker("CHECK-KEYS", exc.sentence, exc.detail),)
-        presence = hold(site)
+        presence = hold(site, unlocked.vault)
         try:
             with _closing_keys(unlocked):
                 return self._check(site, unlocked, level, progress, is_quarantining=is_quarantining)
@@ -112,10 +117,22 @@ class SiteCare:
             return chosen, found.verify(chosen, level=level, progress=progress)
 
     def prune(self, folder: Path, rule: Retention, *, user_name: str, password: str, progress: Progress) -> Pruned:
-        """Remove the backups that a rule does not keep (`BackupFolder.prune`)."""
+        """Remove the backups that a rule does not keep (`BackupFolder.prune`).
+
+        It takes the feature Facility Configuration, as the newest good backup has the account: the site itself need
+        not be there.
+
+        Raises
+        ------
+        NotPermitted
+            The account lacks it; nothing was removed.
+        """
         unlocked = unlock_backups(folder, login=user_name, password=password)
         with _closing_keys(unlocked):
-            return BackupFolder(folder, unlocked).prune(rule, progress)
+            shelf = BackupFolder(folder, unlocked)
+            if not rule.is_empty:
+                need_right(shelf.account(unlocked.user_id), Right.CONFIGURE, "Removing backups")
+            return shelf.prune(rule, progress)
 
     def restore(
         self,
@@ -172,6 +189,8 @@ class SiteCare:
             return (blocker("CHECK-DATABASE", exc.sentence, exc.detail),)
         try:
             records = make_records(site, unlocked, self._options, database)
+            if is_quarantining:
+                _expect_quarantine(records, unlocked)
             checked = Checked(
                 root=site,
                 access=access,
@@ -181,7 +200,7 @@ class SiteCare:
             )
             findings = [*_opening_findings(records, unlocked), *check_site(checked, level=level, progress=progress)]
             if is_quarantining:
-                findings += _quarantined(site, records)
+                findings += _quarantined(site, records, progress)
         finally:
             database.close()
         return tuple(findings)
@@ -205,13 +224,24 @@ def _opening_findings(records: Records, unlocked: Unlocked) -> Iterator[Finding]
         )
 
 
-def _quarantined(site: Path, records: Records) -> Iterator[Finding]:
-    for path in records.blobs.quarantine(referenced_paths(records)):
+def _expect_quarantine(records: Records, unlocked: Unlocked) -> None:
+    with records.database.read() as connection:
+        if tables_version(connection) != schema.MIGRATION_HEAD:
+            raise Refused(
+                "An older version of the program wrote this database; no file was moved.",
+                hint="Sign in to the site once, which brings it up to date, then check again.",
+            )
+        account = read_user(records, connection, unlocked.user_id).account
+    need_right(account, Right.CONFIGURE, "Moving files to quarantine")
+
+
+def _quarantined(site: Path, records: Records, progress: Progress) -> Iterator[Finding]:
+    for name in quarantine(records, site, progress):
         yield Finding(
             severity=Severity.NOTE,
             code="CHECK-QUARANTINED",
             sentence="A file that belongs to no record was moved to quarantine/.",
-            subject=path.relative_to(site).as_posix(),
+            subject=name,
         )
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 
+from ert import strictjson
 from ert.domain.record import DicomFile
 from ert.errors import BadTag
-from ert.storage import strictjson
 
 BATCH_BYTES = 32 * 1024 * 1024
 _LENGTH = struct.Struct("<I")

@@ -7,7 +7,7 @@ from typing import Any, Self
 from attrs import field, frozen, validators
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from ert.domain.password import normalise_password, password_parts
+from ert.domain.password import DEFAULT_RULE, OWN_PART, PasswordPolicy, PasswordRule, normalise_password, password_parts
 from ert.errors import InvalidSite, NotASite
 
 SALT_BYTES = 16
@@ -82,21 +82,40 @@ class KdfParameters:
 
 
 KDF_FLOOR = KdfParameters()
+_HINTS = {
+    PasswordPolicy.COMPOSITION: "Choose a longer password with letters of both cases, digits and a special character.",
+    PasswordPolicy.NIST: "Choose several words that have nothing to do with one another, or with this site.",
+}
 
 
-def check_password(password: str) -> None:
-    """Refuse a password that does not meet the site's rule.
+def check_password(password: str, rule: PasswordRule = DEFAULT_RULE, *, names: tuple[str, ...] = ()) -> None:
+    """Refuse a password that does not meet a rule.
+
+    Parameters
+    ----------
+    password : str
+        As typed.
+    rule : PasswordRule
+        Of the site.
+    names : tuple of str
+        Of site and user.
 
     Raises
     ------
     InvalidSite
         Naming everything that is missing at once.
     """
-    missing = [name for name, is_met in password_parts(password) if not is_met]
+    missing = [name for name, is_met in password_parts(password, rule, names=names) if not is_met]
+    faults = []
+    if OWN_PART in missing:
+        missing.remove(OWN_PART)
+        faults.append("it is made of a common word, a row of keys, or the name of the site or the user")
     if missing:
+        faults.append("it needs " + ", ".join(missing))
+    if faults:
         raise InvalidSite(
-            "The password is too weak: it needs " + ", ".join(missing) + ".",
-            hint="Choose a longer password with letters of both cases, digits and a special character.",
+            f"The password is too weak: {'; '.join(faults)}.",
+            hint=_HINTS[rule.policy],
         )
 
 

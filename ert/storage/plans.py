@@ -17,6 +17,7 @@ from ert.errors import BadTag, DigestMismatch, NotFound, StaleRevision
 from ert.storage import documents, schema
 from ert.storage.doses import insert_doses, put_doses, read_dose
 from ert.storage.envelope import FileKind
+from ert.storage.exclusive import fence, plan_scope
 from ert.storage.overview import read_courses
 from ert.storage.records import Records, Row, Saving, the_file
 from ert.storage.second_checks import add_second_check, read_second_checks
@@ -97,6 +98,8 @@ class PlanRepository:
         ------
         StaleRevision
             The store has another newest revision. Nothing is saved.
+        LockHeld
+            A colleague is signing the plan. Nothing is saved.
         DiskFull, StorageFailed, DatabaseBusy
             Nothing is saved.
         """
@@ -107,6 +110,7 @@ class PlanRepository:
             row = self._put_revision(save, plan, revision, folder)
             dose_rows = put_doses(records, save, plan.id, doses, folder=folder)
             with save.transaction() as connection:
+                fence(records, connection, plan_scope(plan.id))
                 self._move_head(connection, plan, base_revision)
                 records.insert(connection, schema.plan_revision, row, revision=revision)
                 insert_doses(records, connection, dose_rows)

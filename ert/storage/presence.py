@@ -13,6 +13,8 @@ from pathlib import Path
 
 from ert.errors import DatabaseBusy
 from ert.storage.atomic import storage_error
+from ert.storage.keys import Vault
+from ert.storage.site_lock_note import read_note
 
 SITE_LOCK = "site.lock"
 _NOT_GRANTED = {errno.EWOULDBLOCK}
@@ -35,20 +37,22 @@ class FolderLock:
             self._handle = None
 
 
-def hold(root: Path) -> FolderLock:
+def hold(root: Path, vault: Vault) -> FolderLock:
     """Note that this process has the site open.
 
     Raises
     ------
     DatabaseBusy
-        The site's folder is being replaced.
+        The site's folder, or what is in it, is being replaced: by whom, as far as the keys in `vault` can tell.
     """
     try:
         return lock_file(root / SITE_LOCK, fcntl.LOCK_SH)
     except OSError as exc:
         if exc.errno in _NOT_GRANTED:
+            who = _note_in(root / SITE_LOCK, vault)
             raise DatabaseBusy(
-                "This site is being replaced by a restored backup; it was not opened.",
+                f"{who or 'This site is being replaced by a restored backup, or its keys are renewed'}; it was not "
+                "opened.",
                 hint="Try again in a minute.",
                 detail="site.lock is held",
             ) from exc
@@ -57,8 +61,8 @@ def hold(root: Path) -> FolderLock:
         raise storage_error(exc, "noting that the site is open") from exc
 
 
-def exclude(folder: Path, *, name: str = SITE_LOCK, busy: DatabaseBusy) -> FolderLock:
-    """Keep everybody else out of a folder.
+def exclude(folder: Path, *, name: str = SITE_LOCK, busy: DatabaseBusy, note: bytes = b"") -> FolderLock:
+    """Keep everybody else out of a folder; `note` tells them why (site_lock_note.py).
 
     Raises
     ------
@@ -68,11 +72,21 @@ def exclude(folder: Path, *, name: str = SITE_LOCK, busy: DatabaseBusy) -> Folde
         The disk or share cannot lock.
     """
     try:
-        return lock_file(folder / name, fcntl.LOCK_EX)
+        lock = lock_file(folder / name, fcntl.LOCK_EX)
+        if note:
+            (folder / name).write_bytes(note)
+        return lock  # noqa: TRY300
     except OSError as exc:
         if exc.errno in _NOT_GRANTED:
             raise busy from exc
         raise storage_error(exc, "locking the folder") from exc
+
+
+def _note_in(path: Path, vault: Vault) -> str:
+    try:
+        return read_note(vault, path.read_bytes())
+    except OSError:
+        return ""
 
 
 def lock_file(path: Path, kind: int) -> FolderLock:

@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ert.errors import BadTag, NotFound, Refused
+from ert.errors import BadTag, NotFound, Refused, SchemaTooNew, StorageFailed
 from ert.storage import documents, schema
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
@@ -20,6 +20,8 @@ from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
 from ert.storage.restored import nothing_can_be_saved
 
 Row = dict[str, Any]
+FILES = "files"  # scope of whoever removes files or must find all of them (exclusive.py)
+_MIGRATION = sa.table(schema.MIGRATION_TABLE, sa.column("version_num"))
 
 
 class Records:
@@ -57,6 +59,8 @@ class Records:
         self.actor = actor
         self.is_restored_copy = False
         self.read_only_reason = ""
+        self.leases: dict[str, int] = {}  # tokens of the exclusive locks held through this object, by scope
+        self.files_token = -1  # of the scope `FILES` when it was last looked at
         self._anchors = anchors
         self._clock = clock
 
@@ -82,15 +86,22 @@ class Records:
         ------
         Refused
             The site is a restored copy that was not activated, or its folder is read-only.
+        SchemaTooNew
+            A newer program brought the site up to date while it was open here.
         """
         if self.is_restored_copy:
             raise nothing_can_be_saved()
         if self.read_only_reason:
             raise Refused(self.read_only_reason, hint="Have the disk or share opened for writing, then sign in again.")
         with self.database.write() as connection:
+            _expect_own_schema(connection)
             yield connection
             head = self.trail.head(connection)
         self._anchors.remember(self.store_id, head)
+
+    def now(self) -> dt.datetime:
+        """Return the time in UTC."""
+        return self._clock()
 
     def insert(self, connection: sa.Connection, table: sa.Table, values: Row, *, revision: int = 1) -> None:
         """Insert a record row at a revision, with times and its code."""
@@ -163,6 +174,27 @@ class Records:
         )
         return [stored_file(row, self.store_id) for row in found]
 
+    def expect_files(self, connection: sa.Connection, files: Sequence[StoredFile]) -> None:
+        """Within a save's transaction: look whether its files are there still, if any were cleared away since the last.
+
+        Raises
+        ------
+        StorageFailed
+            The save was interrupted for over a day; nothing is saved.
+        """
+        table = schema.exclusive_lock
+        rows = self.rows(connection, table, table.c.scope == FILES)
+        token = rows[0]["token"] if rows else 0
+        if token == self.files_token:
+            return
+        if not all(self.blobs.place(stored).exists() for stored in files):
+            raise StorageFailed(
+                "This save was interrupted for so long that its files were cleared away; nothing was saved.",
+                hint="Save again.",
+                detail=f"files token {token}",
+            )
+        self.files_token = token
+
     def context(self, table: sa.Table, row_id: str, revision: int, kind: FileKind) -> FileContext:
         """Return the context that binds a file to a record."""
         return FileContext(store_id=self.store_id, table=table.name, record_id=row_id, revision=revision, kind=kind)
@@ -206,9 +238,27 @@ class Saving:
         """Give the transaction; the files' rows are written by it, behind what the caller writes."""
         with self._records.transaction() as connection:
             yield connection
+            self._records.expect_files(connection, self.files)
             for stored in self.files:
                 self._records.insert(connection, schema.file, _file_row(stored))
             self.was_commit_tried = True
+
+
+def tables_version(connection: sa.Connection) -> str:
+    """Return which migration made the tables."""
+    return str(connection.execute(sa.select(_MIGRATION.c.version_num)).scalar_one())
+
+
+def _expect_own_schema(connection: sa.Connection) -> None:
+    """Refuse to write into tables that a newer program changed after this one had opened them."""
+    version = tables_version(connection)
+    if version != schema.MIGRATION_HEAD:
+        raise SchemaTooNew(
+            "This site was brought up to date by a newer version of the program while it was open here; nothing was "
+            "saved.",
+            hint="Sign out and start the newer version; unsaved edits are offered there.",
+            detail=f"migration {version}, expected {schema.MIGRATION_HEAD}",
+        )
 
 
 def the_file(files: Sequence[StoredFile], kind: FileKind) -> StoredFile:

@@ -29,6 +29,7 @@ from ert.storage.keys import Vault
 from ert.storage.presence import SITE_LOCK, exclude
 from ert.storage.renewal_database import exchange_database
 from ert.storage.server_secret import renew_secret
+from ert.storage.site_lock_note import write_note
 from ert.storage.slots import Slot
 from ert.storage.store_file import FILE_NAME
 from ert.storage.unlock import KEYS, KEYS_LOCK, Unlocked, read_slots, ring_path, slot_path
@@ -131,7 +132,8 @@ def renew_data_keys(root: Path, unlocked: Unlocked, options: SiteOptions, progre
         hint="Have everybody sign out, then try again.",
         detail="site.lock is held",
     )
-    lock = exclude(root, name=SITE_LOCK, busy=busy)
+    note = write_note(unlocked.vault, doing="renewing the data keys of this site", now=options.clock())
+    lock = exclude(root, name=SITE_LOCK, busy=busy, note=note)
     try:
         with changing_keys(root, unlocked.vault):
             _renew_data_keys(root, unlocked, options, progress)

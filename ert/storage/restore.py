@@ -18,6 +18,7 @@ from ert.domain.identity import new_id
 from ert.domain.record import Finding, Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, NotASite, Refused, SchemaTooNew
 from ert.storage import backup_format as form
+from ert.storage import schema
 from ert.storage.anchors import Anchors
 from ert.storage.assembly import SiteOptions, access_to, expect_same_site, file_access, make_records
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated
@@ -27,10 +28,13 @@ from ert.storage.backup_folder import BackupFolder
 from ert.storage.blobs import DATA, TMP, TRASH
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
+from ert.storage.dialect import present_tables
+from ert.storage.exclusive import release_all
 from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import Records
 from ert.storage.restored import ACTIVATED, RESTORED, may_be_activated
+from ert.storage.site_lock_note import write_note
 from ert.storage.store_file import FILE_NAME, read_store_file
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 from ert.storage.users import need_administrator
@@ -152,6 +156,8 @@ def _mark_and_check(
         store = attrs.evolve(unlocked.store, epoch=unlocked.store.epoch + 1)
         with database.write() as connection:
             write_meta(connection, records.guard, records.trail.read_meta(connection) | {"epoch": store.epoch})
+            if schema.exclusive_lock.name in present_tables(connection):
+                release_all(records, connection)  # who held them works in the site itself
             change = {"backup": manifest.backup_id, "made": manifest.created_utc}
             records.trail.append(connection, RESTORED, record=store.store_id, change=change)
         replace_file(building / FILE_NAME, store.to_json(unlocked.vault), tmp_folder=building / TMP)
@@ -189,10 +195,11 @@ def activate(copy: Path, site: Path, unlocked: Unlocked, *, reason: str, options
     if not reason.strip():
         raise Refused("A restored copy is activated for a reason only.", hint="Give --reason TEXT.")
     _check_places(copy, site, unlocked)
+    note = write_note(unlocked.vault, doing="putting a restored copy in the place of this site", now=options.clock())
     with contextlib.ExitStack() as locks:
         for path in dict.fromkeys((copy, site)):
             if path.exists():
-                locks.callback(_excluded(path).release)
+                locks.callback(_excluded(path, note).release)
         aside = _place_aside(copy, site, options)
         head = _note_activation(copy, unlocked, reason, options, kept_aside=aside)
         with translated("putting the restored site in place"):
@@ -218,13 +225,13 @@ def _place_aside(copy: Path, site: Path, options: SiteOptions) -> Path | None:
     return aside
 
 
-def _excluded(path: Path) -> FolderLock:
+def _excluded(path: Path, note: bytes) -> FolderLock:
     busy = DatabaseBusy(
         f"Somebody has the site in {path} open; nothing was changed.",
         hint="Have everybody close it, on every workstation, then try again.",
         detail="site.lock is held",
     )
-    return exclude(path, busy=busy)
+    return exclude(path, busy=busy, note=note)
 
 
 def _check_places(copy: Path, site: Path, unlocked: Unlocked) -> None:

@@ -13,8 +13,8 @@ from ert.storage.column_types import NUMBER, TEXT
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 6
-MIGRATION_HEAD = "0006"
+SCHEMA_VERSION = 8
+MIGRATION_HEAD = "0008"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -60,6 +60,20 @@ store_meta = Table(
 user = _record(
     "user", Column("login_bi", LargeBinary, nullable=False, unique=True), _cell("login_ct"), _cell("document_ct")
 )
+
+# One row: the provider whose sign-ins the site accepts.
+identity_provider = _record("identity_provider", _cell("document_ct"))
+
+# Which person at the provider is which user; a link that was taken away has an index no person has.
+identity_link = _record(
+    "identity_link",
+    Column("user", TEXT, ForeignKey("user.uuid"), nullable=False, unique=True),
+    Column("subject_bi", LargeBinary, nullable=False, unique=True),
+    _cell("document_ct"),
+)
+
+# Workstations whose key store opens the site; the row's id is that of its slot file.
+workstation = _record("workstation", Column("state", TEXT, nullable=False), _cell("document_ct"))
 
 patient = _record(
     "patient",
@@ -154,6 +168,16 @@ ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
 machine_release, machine_release_revision = _library("machine_release")
 
+exclusive_lock = _record(
+    "exclusive_lock",
+    Column("scope", TEXT, nullable=False, unique=True),
+    Column("token", NUMBER, nullable=False),
+    Column("is_held", NUMBER, nullable=False),
+    _cell("document_ct"),
+)
+
+site_setting = _record("site_setting", Column("name", TEXT, nullable=False, unique=True), _cell("document_ct"))
+
 file = _record(
     "file",
     Column("owner_table", TEXT, nullable=False),
@@ -193,6 +217,9 @@ history = Table(
 
 RECORD_TABLES = (
     user,
+    identity_provider,
+    identity_link,
+    workstation,
     patient,
     image,
     structure_set,
@@ -208,5 +235,7 @@ RECORD_TABLES = (
     material_revision,
     machine_release,
     machine_release_revision,
+    exclusive_lock,
+    site_setting,
     file,
 )

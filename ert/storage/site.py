@@ -5,28 +5,40 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from attrs import evolve
+
 from ert.domain.account import NOBODY, Account
 from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.domain.sweep import Swept
 from ert.logs import Public
 from ert.storage import check as checking
 from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
-from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.assembly import (
+    SITE_NAME_COLUMN,
+    SiteOptions,
+    access_to,
+    expect_same_site,
+    make_records,
+    records_of_this_thread,
+)  # fmt: skip
 from ert.storage.attempts import Attempts
 from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
-from ert.storage.check_files import referenced_paths
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
+from ert.storage.exclusive import ExclusiveLocks
+from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.password_rule import SitePasswordRules
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.people import People
@@ -37,8 +49,10 @@ from ert.storage.restored import is_restored_copy, read_only_reason
 from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
+from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
+from ert.storage.workstations import WorkstationRepository
 
 _LOG = logging.getLogger(__name__)
 COPY_MARK = " – RESTORED COPY, READ-ONLY"
@@ -76,8 +90,9 @@ class Site:
         self._anchors = Anchors(options.anchor_folder)
         self._unlocked = unlocked
         self._clock = options.clock
+        self._options = options
         self._attempts = Attempts(root, options.anchor_folder, options.clock)
-        self._presence = hold(root)
+        self._presence = hold(root, unlocked.vault)
         try:
             self._records = make_records(root, unlocked, options, Database(self._access))
         except BaseException:
@@ -85,8 +100,12 @@ class Site:
             raise
         try:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
+            self._identities = IdentityRepository(self._records, options.clock)
+            self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
             self._name = self._check_meta(accept_restore_reason)
             self._records.read_only_reason = self._why_read_only()
+            if unlocked.workstation_id:
+                self._workstations.expect_enrolled()
             self._account = self._accounts.admit() if unlocked.user_id else NOBODY
         except BaseException:
             self._records.database.close()
@@ -102,6 +121,7 @@ class Site:
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
+        self._is_vouched_for = True
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
@@ -140,18 +160,32 @@ class Site:
     @property
     def account(self) -> Account:
         """The account of who is signed in, as last read; nobody's if the recovery code opened the site."""
-        return self._account
+        return self._account if self._is_vouched_for else evolve(self._account, is_unverified=True)
+
+    def set_vouched_for(self, *, is_vouched_for: bool) -> None:
+        """Note whether the sign-in provider could be asked a moment ago; from any thread."""
+        self._is_vouched_for = is_vouched_for
 
     @property
     def accounts(self) -> AccountRepository:
         """All accounts."""
         return self._accounts
 
+    @property
+    def identities(self) -> IdentityRepository:
+        """The sign-in provider, and who is who there."""
+        return self._identities
+
+    @property
+    def workstations(self) -> WorkstationRepository:
+        """Workstations whose key store opens the site."""
+        return self._workstations
+
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
         if self._account.id:
             self._account = self._accounts.account(self._account.id)
-        return self._account
+        return self.account
 
     def confirm_password(self, password: str) -> None:
         """Check the password of who is signed in, failures counted as at signing in.
@@ -305,9 +339,24 @@ class Site:
         """The backups of this site in a folder."""
         return BackupFolder(folder, self._unlocked)
 
-    def sweep(self) -> tuple[Path, ...]:
-        """Move files that no row names and that are older than a day to the trash."""
-        return self._records.blobs.sweep(referenced_paths(self._records))
+    @property
+    def password_rules(self) -> SitePasswordRules:
+        """What the site asks of passwords."""
+        return SitePasswordRules(self._records)
+
+    @property
+    def locks(self) -> ExclusiveLocks:
+        """What only one may do at a time."""
+        return ExclusiveLocks(self._records)
+
+    def is_sweep_due(self) -> bool:
+        """Whether nobody cleared away unused files for a day; never where nothing can be saved."""
+        return not (self.is_restored_copy or self.read_only_reason) and is_sweep_due(self._records)
+
+    def sweep(self, *, progress: Progress = lambda _fraction, _text: None) -> Swept:
+        """Clear away files of no record (`ert.storage.sweep.sweep`); may be called from any thread."""
+        with records_of_this_thread(self._root, self._unlocked, self._options, self._records) as records:
+            return sweep(records, self._root, progress)
 
     def close(self) -> None:
         """Close and forget the keys."""

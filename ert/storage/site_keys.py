@@ -50,6 +50,7 @@ class SiteKeys:
             is_renewing=self._vault.is_renewing,
             passwords=kinds.count(slots.PASSWORD),
             recovery_codes=kinds.count(slots.RECOVERY),
+            workstations=kinds.count(slots.WORKSTATION),
             earlier_files=len(earlier),
             earlier_bytes=sum(stored.size for stored in earlier),
         )

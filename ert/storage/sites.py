@@ -10,17 +10,24 @@ from attrs import evolve
 
 from ert.domain.backup import Progress
 from ert.domain.database_server import ServerLogin
-from ert.errors import SchemaTooOld
+from ert.domain.provider import Identity, WayIn
+from ert.errors import IdentityRefused, Refused, SchemaTooOld
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import Attempts
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
 from ert.storage.moving import move_to_folder, move_to_server, reconnect
-from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
+from ert.storage.passwords import KDF_FLOOR, KdfParameters
 from ert.storage.renewal import renew_data_keys
 from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
-from ert.storage.unlock import Unlocked, unlock_with_password, unlock_with_recovery_code
+from ert.storage.unlock import (
+    Unlocked,
+    unlock_with_password,
+    unlock_with_recovery_code,
+    unlock_with_workstation,
+    workstation_slot,
+)
 from ert.storage.upgrade import bring_up_to_date
 
 
@@ -93,12 +100,85 @@ class Sites:
         """
         attempts = Attempts(path, self._options.anchor_folder, self._options.clock)
         unlocked = unlock_with_password(path, login=user_name, password=password, attempts=attempts)
+        return _signed_in(self._opened(path, unlocked, accept_restore_reason), unlocked)
+
+    def is_enrolled(self, path: Path) -> bool:
+        """Whether this workstation's key store opens a site; from any thread, for it may wait for the store's password.
+
+        Raises
+        ------
+        KeyStoreFailed
+            A workstation is enrolled at the site, but the key store of this one cannot be asked.
+        NotASite, SchemaTooNew, StorageFailed
+            The site's key files cannot be read.
+        """
+        return self.is_site(path) and workstation_slot(path, self._options.key_store) is not None
+
+    def way_in(self, path: Path) -> WayIn | None:
+        """Return the provider people may sign in through on this workstation; None if there is none.
+
+        Raises
+        ------
+        KeyStoreFailed
+            A workstation is enrolled at the site, but the key store of this one cannot be asked.
+        Refused
+            The site has to be brought up to date first: nobody's looking does that.
+        NotASite, BadTag, SchemaTooNew, AuditBroken, StorageFailed, DatabaseBusy
+            The site cannot be looked at.
+        """
+        if not self.is_enrolled(path):
+            return None
+        site = self._by_workstation(path)
         try:
-            site = self._site(path, unlocked, accept_restore_reason)
+            settings = site.identities.provider()
+        finally:
+            site.close()
+        is_open = settings is not None and settings.is_on
+        return WayIn(site_id=site.site_id, settings=settings) if settings is not None and is_open else None
+
+    def open_as(self, path: Path, identity: Identity) -> Site:
+        """Open a site for a person the provider has just vouched for, and note the sign-in.
+
+        Raises
+        ------
+        Refused
+            The workstation is not enrolled, the person is nobody's account here, or the account is disabled.
+        IdentityRefused
+            The site accepts another provider, or none.
+        KeyStoreFailed, NotASite, BadTag, SchemaTooNew, AuditBroken, StorageFailed, DatabaseBusy
+            The site was not opened.
+        """
+        site = self._by_workstation(path)
+        try:
+            settings = site.identities.provider()
+            if settings is None or not settings.is_on or settings.issuer != identity.issuer:
+                raise IdentityRefused(
+                    "This site does not accept the provider that was signed in at.",
+                    hint="Sign in again; an administrator may have changed the provider meanwhile.",
+                )
+            user_id = site.identities.user_of(identity)
+        finally:
+            site.close()
+        unlocked = self._by_workstation_keys(path, user_id)
+        return _signed_in(self._opened(path, unlocked), unlocked, way=f"through {settings.name}")
+
+    def _by_workstation(self, path: Path) -> Site:
+        unlocked = self._by_workstation_keys(path, "")
+        try:
+            return Site(path, unlocked, self._options)
+        except SchemaTooOld as error:
+            unlocked.vault.close()
+            raise Refused(
+                "This site is brought up to date by the first sign-in with a password; until then nobody signs in "
+                "through the provider.",
+                hint="Have an administrator sign in with a password.",
+            ) from error
         except BaseException:
             unlocked.vault.close()
             raise
-        return _signed_in(site, unlocked)
+
+    def _by_workstation_keys(self, path: Path, user_id: str) -> Unlocked:
+        return evolve(unlock_with_workstation(path, self._options.key_store), user_id=user_id, kdf=self._kdf)
 
     def recover(self, path: Path, *, recovery_code: str, user_name: str, new_password: str) -> Site:
         """Open a site with its recovery code and give a user a new password and signing key.
@@ -112,13 +192,8 @@ class Sites:
         NotFound
             No such user.
         """
-        check_password(new_password)
         unlocked = evolve(unlock_with_recovery_code(path, typed_code=recovery_code), kdf=self._kdf)
-        try:
-            site = self._site(path, unlocked)
-        except BaseException:
-            unlocked.vault.close()
-            raise
+        site = self._opened(path, unlocked)
         try:
             site.accounts.recover(user_name, new_password)
         finally:
@@ -173,6 +248,14 @@ class Sites:
         finally:
             unlocked.vault.close()
 
+    def _opened(self, path: Path, unlocked: Unlocked, accept_restore_reason: str = "") -> Site:
+        """Open the site, or forget its keys."""
+        try:
+            return self._site(path, unlocked, accept_restore_reason)
+        except BaseException:
+            unlocked.vault.close()
+            raise
+
     def _site(self, path: Path, unlocked: Unlocked, accept_restore_reason: str = "") -> Site:
         try:
             return Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
@@ -181,10 +264,10 @@ class Sites:
         return Site(path, unlocked, self._options, accept_restore_reason=accept_restore_reason)
 
 
-def _signed_in(site: Site, unlocked: Unlocked) -> Site:
+def _signed_in(site: Site, unlocked: Unlocked, *, way: str = "") -> Site:
     failures = unlocked.failures_before
     try:
-        site.record_event("signed in", detail=f"after {failures} failed attempts" if failures else "")
+        site.record_event("signed in", detail=f"after {failures} failed attempts" if failures else way)
     except BaseException:
         site.close()
         raise

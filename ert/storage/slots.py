@@ -4,7 +4,8 @@ A slot has an X25519 key pair. The master key is sealed to the public half with 
 AES-256-GCM), so it can later be replaced without knowing anybody's password. The private half comes
 
 - in a *password* slot: decrypted with the Argon2id key of the password, together with the user's Ed25519 signing key;
-- in the *recovery* slot: derived (HKDF-SHA-256) from the 160-bit recovery code.
+- in the *recovery* slot: derived (HKDF-SHA-256) from the 160-bit recovery code;
+- in a *workstation* slot: derived the same way from 256 random bits in the key store of the operating system there.
 
 A code over the whole slot under the audit key shows whether somebody without keys put in a slot of his own.
 """
@@ -28,15 +29,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from ert import strictjson
 from ert.domain.identity import new_id
 from ert.errors import BadTag, NotASite, SchemaTooNew
-from ert.storage import strictjson
 from ert.storage.keys import Vault
 from ert.storage.passwords import SALT_BYTES, KdfParameters, derive_password_key
 
 FORMAT = 1
 PASSWORD = "password"
 RECOVERY = "recovery"
+WORKSTATION = "workstation"
+WORKSTATION_SECRET_BYTES = 32
 _DOMAIN = "slot/1"
 _NONCE_BYTES = 12
 _PRIVATE_BYTES = 32
@@ -48,7 +51,7 @@ _BYTE_FIELDS = ("salt", "public_x25519", "public_ed25519", "sealed_private", "se
 
 @frozen(kw_only=True, repr=False)
 class Slot:
-    """One slot file. `kdf`, `public_ed25519` and `sealed_private` are empty in a recovery slot."""
+    """One slot file. `kdf`, `public_ed25519` and `sealed_private` are empty where no password opens it."""
 
     kind: str
     slot_id: str
@@ -160,10 +163,21 @@ def make_password_slot(
 
 def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
     """Return the slot that the recovery code opens."""
+    return _secret_slot(vault, RECOVERY, secret=secret, created=created)
+
+
+def make_workstation_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
+    """Return the slot that `WORKSTATION_SECRET_BYTES` in the key store of a workstation open."""
+    if len(secret) != WORKSTATION_SECRET_BYTES:
+        raise ValueError("a workstation's secret has another length")
+    return _secret_slot(vault, WORKSTATION, secret=secret, created=created)
+
+
+def _secret_slot(vault: Vault, kind: str, *, secret: bytes, created: dt.datetime) -> Slot:
     salt = secrets.token_bytes(SALT_BYTES)
-    agreement = _recovery_private_key(secret, salt=salt, store_id=vault.store_id)
+    agreement = _derived_private_key(kind, secret, salt=salt, store_id=vault.store_id)
     slot = Slot(
-        kind=RECOVERY,
+        kind=kind,
         slot_id=new_id(),
         store_id=vault.store_id,
         user_id="",
@@ -206,7 +220,16 @@ def _private_keys(slot: Slot, password: str) -> bytes | None:
 
 def open_recovery_slot(slot: Slot, secret: bytes) -> bytes | None:
     """Return the master key, or None if the code is not this site's."""
-    agreement = _recovery_private_key(secret, salt=slot.salt, store_id=slot.store_id)
+    return _open_secret_slot(slot, secret)
+
+
+def open_workstation_slot(slot: Slot, secret: bytes) -> bytes | None:
+    """Return the master key, or None if the secret belongs to another slot."""
+    return _open_secret_slot(slot, secret)
+
+
+def _open_secret_slot(slot: Slot, secret: bytes) -> bytes | None:
+    agreement = _derived_private_key(slot.kind, secret, salt=slot.salt, store_id=slot.store_id)
     if not hmac.compare_digest(agreement.public_key().public_bytes_raw(), slot.public_x25519):
         return None
     return _unsealed(slot, agreement)
@@ -238,7 +261,11 @@ def _slot_of(document: dict[str, Any]) -> Slot:
         raise SchemaTooNew(
             "A key slot of this site was written by a newer version of the program.", hint="Update the program."
         )
-    if version != FORMAT or document["kind"] not in {PASSWORD, RECOVERY} or type(document["generation"]) is not int:
+    if (
+        version != FORMAT
+        or document["kind"] not in {PASSWORD, RECOVERY, WORKSTATION}
+        or type(document["generation"]) is not int
+    ):
         raise ValueError("format, kind or generation")
     if any(type(document[name]) is not str for name in _TEXT_FIELDS):
         raise ValueError("a text is none")
@@ -278,6 +305,6 @@ def _unsealed(slot: Slot, private: X25519PrivateKey) -> bytes | None:
     return master
 
 
-def _recovery_private_key(secret: bytes, *, salt: bytes, store_id: str) -> X25519PrivateKey:
-    info = f"ert-recovery/1|{store_id}".encode("ascii")
+def _derived_private_key(kind: str, secret: bytes, *, salt: bytes, store_id: str) -> X25519PrivateKey:
+    info = f"ert-{kind}/1|{store_id}".encode("ascii")
     return X25519PrivateKey.from_private_bytes(HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(secret))

@@ -9,9 +9,9 @@ from typing import Any
 
 from attrs import asdict, evolve, frozen
 
+from ert import strictjson
 from ert.domain.database_server import ServerAddress
 from ert.errors import BadTag, NotASite, SchemaTooNew
-from ert.storage import strictjson
 from ert.storage.atomic import translated
 from ert.storage.keys import Vault
 

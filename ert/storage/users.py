@@ -8,9 +8,10 @@ from typing import Any
 import sqlalchemy as sa
 from attrs import frozen
 
-from ert.domain.account import Account, Feature, Grant, Level, Right
-from ert.errors import BadTag, NotFound, NotPermitted
+from ert.domain.account import Account, Feature, Grant, Level, Right, source_of
+from ert.errors import BadTag, InvalidSite, NotFound, NotPermitted
 from ert.storage import schema
+from ert.storage.fields import normalised
 from ert.storage.records import Records
 
 _LOGIN = "user.login"
@@ -90,12 +91,24 @@ def read_users(records: Records, connection: sa.Connection) -> tuple[User, ...]:
     return tuple(_user(records, row) for row in records.rows(connection, schema.user))
 
 
+def refuse_taken_name(records: Records, connection: sa.Connection, name: str) -> None:
+    """Refuse a name that a user of the site has, however it is spelt (`InvalidSite`)."""
+    if any(normalised(user.account.name) == normalised(name) for user in read_users(records, connection)):
+        raise InvalidSite(f"This site has a user named '{name}' already.", hint="Choose another name.")
+
+
 def need_administrator(records: Records, connection: sa.Connection, user_id: str, doing: str) -> None:
     """Refuse what is done to a site as a whole to everybody but its administrators (`NotPermitted`)."""
-    if Right.ADMINISTER not in read_user(records, connection, user_id).account.rights:
+    need_right(read_user(records, connection, user_id).account, Right.ADMINISTER, doing)
+
+
+def need_right(account: Account, right: Right, doing: str) -> None:
+    """Refuse what is done to a site nobody has open to an account without the right (`NotPermitted`)."""
+    if right not in account.rights:
         raise NotPermitted(
-            f"{doing} needs an administrator's account; nothing was changed.",
-            hint="Have an administrator of this site do it.",
+            f"{doing} needs {source_of(right)}; nothing was changed.",
+            hint="Have an administrator of this site do it, or give the right.",
+            detail=f"right {right.value}",
         )
 
 
@@ -114,6 +127,12 @@ def user_names(records: Records) -> dict[str, str]:
     with records.database.read() as connection:
         rows = records.rows(connection, schema.user)
     return {row["uuid"]: _name(records, row) for row in rows}
+
+
+def user_name(records: Records, connection: sa.Connection, user_id: str) -> str:
+    """Return the name of one user within a transaction; "" if there is none."""
+    rows = records.rows(connection, schema.user, schema.user.c.uuid == user_id)
+    return _name(records, rows[0]) if rows else ""
 
 
 def _name(records: Records, row: dict[str, Any]) -> str:

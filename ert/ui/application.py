@@ -17,6 +17,7 @@ from ert.errors import SelfTestFailed
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
 
+    from ert.app.identity_ports import IdentityClient
     from ert.app.jobs import JobContext, Jobs
     from ert.app.ports import SiteGateway
     from ert.app.session import SiteSession
@@ -110,6 +111,7 @@ class CrashHandler:
 def start(
     gateway: SiteGateway,
     *,
+    identity: IdentityClient | None = None,
     site: Path | None = None,
     credentials: tuple[str, str] | None = None,
     plan_id: str | None = None,
@@ -122,6 +124,8 @@ def start(
     ----------
     gateway : SiteGateway
         Makes and opens sites.
+    identity : IdentityClient, optional
+        Talks to sign-in providers.
     site : Path, optional
         Site to sign in to.
     credentials : (user, password), optional
@@ -152,7 +156,7 @@ def start(
 
     dispatcher = Dispatcher()
     jobs = Jobs(dispatcher)
-    window = MainWindow(gateway, jobs, with_3d=with_3d)
+    window = MainWindow(gateway, jobs, identity=identity, with_3d=with_3d)
     CrashHandler(lambda: window).install()
     if site is not None:
         window.sign_in.show_sign_in(site)

@@ -76,6 +76,13 @@ class ChangePasswordForm(QFrame):
         self.forget()
         self.message.clear()
         self.about.setText(_FORCED if session.account.must_change_password else _WANTED)
+        session.jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.accounts.password_rule(),
+            title="Reading the password rule",
+            on_done=lambda rule: self.new.set_rule(rule, (session.site_name, session.user_name)),
+            on_failed=self._failed,
+        )
         self.current.setText(current)
         (self.new.password if current else self.current).setFocus()
 

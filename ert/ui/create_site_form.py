@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QStac
 
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import PendingSite, SiteGateway
+from ert.domain.password import DEFAULT_RULE
 from ert.errors import InvalidSite
 from ert.ui.failures import sentence_of
 from ert.ui.new_password import NewPassword
@@ -54,6 +55,8 @@ class CreateSiteForm(QFrame):
         layout.addWidget(self._steps)
         layout.addWidget(self.message)
         self.new_password.changed.connect(self._check)
+        for line in (self.name, self.admin):
+            line.textChanged.connect(self._tell_names)
         self.next.clicked.connect(self._prepare)
         self.finish.clicked.connect(self._confirm)
         self.typed.returnPressed.connect(self._confirm)
@@ -146,6 +149,9 @@ class CreateSiteForm(QFrame):
         self.server.clear()
         self._steps.setCurrentIndex(0)
         self.folder.setFocus()
+
+    def _tell_names(self) -> None:
+        self.new_password.set_rule(DEFAULT_RULE, (self.name.text(), self.admin.text()))
 
     def _check(self) -> None:
         """Show each part of the rule as it is met."""

@@ -121,7 +121,8 @@ class KeysDialog(QDialog):
 
     def _show(self, state: KeyState) -> None:
         text = (
-            f"{_count(state.passwords, 'password')}, {_count(state.recovery_codes, 'recovery code')}. "
+            f"{_count(state.passwords, 'password')}, {_count(state.recovery_codes, 'recovery code')}, "
+            f"{_count(state.workstations, 'enrolled workstation')}. "
             f"Master key renewed {_times(state.ring - 1)}, data keys {_times(state.generation - 1)}."
         )
         if state.is_renewing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from functools import partial
 from importlib import metadata
@@ -11,6 +12,7 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
+from ert.app.identity_ports import IdentityClient
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
@@ -54,18 +56,22 @@ class MainWindow(QMainWindow):
         Makes and opens sites.
     jobs : Jobs
         Dispatches to this window's thread.
+    identity : IdentityClient, optional
+        Talks to sign-in providers.
     with_3d : bool
         Whether plans get a 3D view.
     """
 
-    def __init__(self, gateway: SiteGateway, jobs: Jobs, *, with_3d: bool = True) -> None:
+    def __init__(
+        self, gateway: SiteGateway, jobs: Jobs, *, identity: IdentityClient | None = None, with_3d: bool = True
+    ) -> None:
         super().__init__()
         self.gateway, self._jobs, self._with_3d = gateway, jobs, with_3d
         self.session: SiteSession | None = None
         self.plan_page: PlanPage | None = None
         self.patient_page: PatientPage | None = None
         self.header: PageHeader | None = None
-        self.sign_in = SignInPage(gateway, jobs)
+        self.sign_in = SignInPage(gateway, jobs, identity)
         self.message = MessageStrip()
         self._pages = QStackedWidget()
         self._head = QVBoxLayout()
@@ -73,7 +79,7 @@ class MainWindow(QMainWindow):
         self._is_opening = False
         self.care = SiteCare(self, jobs, self.message)
         self.records = RecordCare(self)
-        self.control = SessionControl(self, jobs)
+        self.control = SessionControl(self, jobs, identity)
         self.setWindowTitle("ERT")
         self.setWindowIcon(icon("ert"))
         self.setMinimumSize(1024, 700)
@@ -147,13 +153,8 @@ class MainWindow(QMainWindow):
         site.addActions(self.care.actions)
         site.addSeparator()
         site.addActions([*self.control.actions, self.sign_out_action, self._quit])
-        for action in (
-            *entries,
-            *self.records.actions,
-            *self.care.actions,
-            *self.control.actions,
-            self.sign_out_action,
-        ):
+        groups = (entries, self.records.actions, self.care.actions, self.control.actions, [self.sign_out_action])
+        for action in itertools.chain(*groups):
             action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -171,7 +172,7 @@ class MainWindow(QMainWindow):
         needed = {
             self.add_machine_action: Right.CONFIGURE,
             self.studio_action: Right.CONFIGURE,
-            self.control.users_action: Right.ADMINISTER,
+            **dict.fromkeys(self.control.administration, Right.ADMINISTER),
             self.keys_action: Right.ADMINISTER,
             self.records.activity_action: Right.ADMINISTER,
         }

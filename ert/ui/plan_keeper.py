@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from ert.app.autosave import Autosave
+from ert.app.autosave import TRIED_AGAIN, Autosave
 from ert.app.changes import Changes
 from ert.app.jobs import JobContext, Lane
 from ert.app.plan_history import Conflict, kept_reason
 from ert.domain.activity import Presence
 from ert.domain.record import PlanHead
-from ert.errors import DiskFull, ErtError, StaleRevision, Unavailable
+from ert.errors import DiskFull, ErtError, StaleRevision
 from ert.ui.conflict_dialog import Choice, ConflictDialog
 from ert.ui.failures import sentence_of
 
@@ -115,7 +115,7 @@ class PlanKeeper(QObject):
             parts.append("Your edits are still open here.")
         else:
             parts.append(f"Your edits are open here and kept on this workstation ({kept.astimezone():%H:%M:%S}).")
-        if isinstance(error, Unavailable) and self.autosave.is_on:
+        if isinstance(error, TRIED_AGAIN) and self.autosave.is_on:
             parts.append("Saving is tried again by itself.")
         return " ".join(part for part in parts if part)
 

@@ -11,7 +11,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QDialog
 
-from ert.app.jobs import Jobs, Lane
+from ert.app.identity_ports import IdentityClient
+from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.session import SiteSession
 from ert.domain.account import Account, Right
 from ert.domain.record import StoredPlan
@@ -19,6 +20,8 @@ from ert.ui.change_password_form import ChangePasswordDialog
 from ert.ui.covers import Covers
 from ert.ui.failures import sentence_of
 from ert.ui.lock_screen import LockScreen
+from ert.ui.provider_button import OnLink
+from ert.ui.provider_dialog import ProviderDialog
 from ert.ui.session_watch import SessionWatch
 from ert.ui.users_dialog import UsersDialog
 
@@ -35,21 +38,26 @@ class SessionControl:
         Is covered; owns the actions.
     jobs : Jobs
         Dispatches to the window's thread.
+    identity : IdentityClient, optional
+        Talks to sign-in providers.
     """
 
-    def __init__(self, window: MainWindow, jobs: Jobs) -> None:
-        self._window, self._jobs = window, jobs
+    def __init__(self, window: MainWindow, jobs: Jobs, identity: IdentityClient | None = None) -> None:
+        self._window, self._jobs, self._identity = window, jobs, identity
         self._session: SiteSession | None = None
         self.watch = SessionWatch(window)
         self.covers = Covers(window)
         self.screen: LockScreen | None = None
         self.users_action = self._action("Users…", self.show_users)
+        self.provider_action = self._action("Sign-in provider…", self.show_provider)
         self.password_action = self._action("Change password…", self.change_password)
         self.lock_action = self._action("Lock", lambda: self.lock("Locked by hand."), "Ctrl+L")
-        self.actions = (self.users_action, self.password_action, self.lock_action)
+        self.administration = (self.users_action, self.provider_action)
+        self.actions = (*self.administration, self.password_action, self.lock_action)
         self.watch.lock_wanted.connect(self.lock)
         self.watch.disabled.connect(self._end)
         self.watch.rights_changed.connect(window.rights_changed)
+        self.watch.provider_silent.connect(self._say_silent)
 
     def _action(self, text: str, slot: Callable[[], object], keys: str = "") -> QAction:
         action = QAction(text, self._window)
@@ -68,6 +76,17 @@ class SessionControl:
         """Users of the site."""
         if self._session is not None and Right.ADMINISTER in self._session.account.rights:
             self._open(UsersDialog(self._session, self._window))
+
+    def show_provider(self) -> None:
+        """The provider people sign in through, and enrolled workstations."""
+        if self._session is not None and Right.ADMINISTER in self._session.account.rights:
+            self._open(ProviderDialog(self._session, self._identity, self._window))
+
+    def _say_silent(self, sentence: str) -> None:
+        if sentence:
+            self._window.message.show_warning(sentence)
+        else:
+            self._window.message.show_note("The sign-in provider can be reached again.")
 
     def change_password(self) -> None:
         """A new password for who is signed in."""
@@ -98,16 +117,19 @@ class SessionControl:
             site_name=session.site_name,
             reason=reason,
             unsaved="Edits that are not saved yet stay as they are." if is_dirty else "",
+            provider="" if session.accounts.provider is None else session.accounts.provider.provider_name,
+            has_password=session.accounts.has_password,
             parent=self._window,
         )
         self.watch.is_locked = True
         self.covers.cover(screen)
         screen.password_given.connect(partial(self._check, session))
+        screen.provider_wanted.connect(partial(self._sign_in_again, session))
         screen.other_wanted.connect(partial(self._keep_and_leave, session, ""))
         screen.adjustSize()
         screen.move(self._window.frameGeometry().center() - screen.rect().center())
         screen.open()
-        screen.password.setFocus()
+        (screen.password if session.accounts.has_password else screen.provider.button).setFocus()
         self._note(session, "screen locked")
 
     def _note(self, session: SiteSession, event: str) -> None:
@@ -129,12 +151,24 @@ class SessionControl:
             on_failed=self._refused,
         )
 
+    def _sign_in_again(self, session: SiteSession) -> None:
+        """Have the provider ask who sits there."""
+        if self.screen is None:
+            return
+
+        def work(ctx: JobContext, on_link: OnLink) -> None:
+            session.accounts.confirm_with_provider(ctx, on_link)
+
+        self.screen.provider.run(
+            self._jobs, work, on_done=lambda _none: self._confirmed(session), on_failed=self._refused
+        )
+
     def _refused(self, error: BaseException) -> None:
         if self.screen is not None:
             self.screen.refuse(sentence_of(error))
 
     def _confirmed(self, session: SiteSession) -> None:
-        """The password was right: go on, and look what became of the account meanwhile."""
+        """It is the same person: go on, and look what became of the account meanwhile."""
         self._unlock()
         self._note(session, "screen unlocked")
         self._jobs.submit(

@@ -11,7 +11,7 @@ from ert.app.idle import IdleClock, awake_or_asleep_s
 from ert.app.jobs import Lane
 from ert.app.session import SiteSession
 from ert.domain.account import Account
-from ert.errors import Refused, Unavailable
+from ert.errors import Refused, SignInExpired, Unavailable
 from ert.settings import SessionSettings, load_settings
 from ert.ui.failures import sentence_of
 
@@ -47,11 +47,13 @@ class SessionWatch(QObject):
     lock_wanted(reason) : the screen is to be locked, and why.
     disabled(sentence) : the account was disabled; the session is over.
     rights_changed : what the account may do is different now.
+    provider_silent(sentence) : the sign-in provider cannot be reached; "" when it can again.
     """
 
     lock_wanted = Signal(str)
     disabled = Signal(str)
     rights_changed = Signal()
+    provider_silent = Signal(str)
 
     def __init__(self, parent: QObject | None = None, clock: Callable[[], float] = awake_or_asleep_s) -> None:
         super().__init__(parent)
@@ -131,9 +133,24 @@ class SessionWatch(QObject):
             self.lock_wanted.emit("An administrator reset the password of this account: give the one-time password.")
         if before is not None and before.rights != account.rights:
             self.rights_changed.emit()
+        if before is not None and before.is_unverified != account.is_unverified:
+            provider = session.accounts.provider
+            silent = "" if provider is None or not account.is_unverified else _silence(provider.provider_name)
+            self.provider_silent.emit(silent)
 
     def _not_known(self, session: SiteSession, error: BaseException) -> None:
         self._is_asking = False
+        if session is self._session and isinstance(error, SignInExpired):
+            self.rights_changed.emit()
+            self.lock_wanted.emit(sentence_of(error))
+            return
         # A share that is away for a moment is asked again at the next turn; anything else is nobody's account.
         if session is self._session and not isinstance(error, Unavailable) and not self.is_locked:
             self.lock_wanted.emit(f"The account could not be looked at. {sentence_of(error)}")
+
+
+def _silence(name: str) -> str:
+    return (
+        f"{name} cannot be reached, so nobody vouches for you at the moment. Plans can be looked at, edited and saved; "
+        "releasing, configuring and administration wait until it is back."
+    )

@@ -18,13 +18,17 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from ert.app.jobs import Jobs, Lane
+from ert.app.identity_ports import IdentityClient
+from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.ports import SiteGateway
+from ert.app.provider_session import open_with_provider
 from ert.app.session import SiteSession
+from ert.domain.provider import WayIn
 from ert.ui.change_password_form import ChangePasswordForm
 from ert.ui.create_site_form import CreateSiteForm
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
+from ert.ui.provider_button import OnLink, ProviderButton
 from ert.ui.recent_sites import recent_sites, remember_site
 from ert.ui.recover_form import RecoverForm
 from ert.ui.widgets import (
@@ -67,9 +71,19 @@ class SignInPage(QWidget):
 
     opened = Signal(object)
 
-    def __init__(self, gateway: SiteGateway, jobs: Jobs, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        gateway: SiteGateway,
+        jobs: Jobs,
+        identity: IdentityClient | None = None,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
-        self._gateway, self._jobs = gateway, jobs
+        self._gateway, self._jobs, self._identity = gateway, jobs, identity
+        self._way: WayIn | None = None
+        self._looked_at = ""
+        self.provider = ProviderButton()
+        self.provider_note = dim_label()
         self.site = QLineEdit()
         self.site.setAccessibleName("Site folder")
         self.site.setPlaceholderText("Folder of the site")
@@ -88,6 +102,9 @@ class SignInPage(QWidget):
         self._unfinished: SiteSession | None = None
         self._stack = QStackedWidget()
         self._build()
+        self.site.editingFinished.connect(self.look_for_provider)
+        self.provider.wanted.connect(self.submit_provider)
+        self.provider.waiting_changed.connect(self._wait_for_provider)
         self.sign_in.clicked.connect(self.submit)
         self.password.returnPressed.connect(self.submit)
         self.user.returnPressed.connect(self.password.setFocus)
@@ -142,7 +159,9 @@ class SignInPage(QWidget):
     def _form(self) -> QVBoxLayout:
         title = text_label("Sign in")
         title.setObjectName("pageTitle")
-        form = QFormLayout()
+        fields = QWidget()
+        form = QFormLayout(fields)
+        form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(10)
         form.addRow("Site", folder_row(self.site, "Folder of the site", self))
         form.addRow("User", self.user)
@@ -155,11 +174,15 @@ class SignInPage(QWidget):
         column = QVBoxLayout()
         column.addWidget(title)
         column.addSpacing(10)
-        column.addLayout(form)
+        column.addWidget(fields)
+        fields.setMinimumHeight(fields.sizeHint().height() + 8)  # a long message must not take it
         column.addSpacing(6)
         column.addWidget(self.message)
+        column.addWidget(self.provider)
+        column.addWidget(self.provider_note)
         column.addStretch(1)
         column.addLayout(buttons)
+        self.provider_note.hide()
         return column
 
     def _side(self) -> QVBoxLayout:
@@ -189,6 +212,8 @@ class SignInPage(QWidget):
         if chosen is not None:
             self.site.setText(str(chosen))
         (self.user if self.site.text() else self.site).setFocus()
+        self._looked_at = ""
+        self.look_for_provider()
 
     def show_create(self) -> None:
         """Show the form for a new site."""
@@ -203,6 +228,7 @@ class SignInPage(QWidget):
     def _choose_recent(self, item: QListWidgetItem) -> None:
         self.site.setText(str(item.data(Qt.ItemDataRole.UserRole)))
         self.user.setFocus()
+        self.look_for_provider()
 
     def submit(self) -> None:
         """Try to open the site."""
@@ -213,6 +239,63 @@ class SignInPage(QWidget):
             self.message.show_error("Enter site folder, user and password.")
             return
         self._open(path, user, password)
+
+    # ---- through a provider --------------------------------------------------------------------------------------
+
+    def look_for_provider(self) -> None:
+        """Ask in the background whether people may sign in at the chosen site through a provider, from here."""
+        text = self.site.text().strip()
+        if self._identity is None or text == self._looked_at or self.provider.is_waiting:
+            return
+        self._looked_at = text
+        self._show_way(None, "")
+        if not text:
+            return
+        path, gateway, jobs = Path(text), self._gateway, self._jobs
+
+        def look(_ctx: JobContext) -> WayIn | None:
+            # The key store may ask for its own password: nothing else may wait behind that.
+            return jobs.call(Lane.DB, lambda: gateway.way_in(path)) if gateway.is_enrolled(path) else None
+
+        jobs.submit(
+            Lane.IO,
+            look,
+            title="Looking how to sign in",
+            can_stop=False,
+            on_done=lambda way: self._found(text, way, ""),
+            on_failed=lambda error: self._found(text, None, sentence_of(error)),
+        )
+
+    def _found(self, text: str, way: WayIn | None, note: str) -> None:
+        if text == self._looked_at:
+            self._show_way(way, note)
+
+    def _show_way(self, way: WayIn | None, note: str) -> None:
+        self._way = way
+        self.provider.offer("" if way is None else way.settings.name)
+        self.provider_note.setText(note)
+        self.provider_note.setVisible(bool(note))
+
+    def submit_provider(self) -> None:
+        """Sign in at the provider, in the browser."""
+        identity, way = self._identity, self._way
+        if identity is None or way is None or not self.sign_in.isEnabled():
+            return
+        self.message.clear()
+        path, jobs, gateway = Path(self.site.text().strip()), self._jobs, self._gateway
+
+        def work(ctx: JobContext, on_link: OnLink) -> SiteSession:
+            return open_with_provider(gateway, identity, jobs, path, way, ctx=ctx, on_link=on_link)
+
+        self.provider.run(jobs, work, on_done=self._opened, on_failed=self._provider_failed)
+
+    def _wait_for_provider(self, is_waiting: bool) -> None:
+        """Nothing else is begun meanwhile."""
+        for widget in (self.site, self.user, self.password, self.recent, self.sign_in, self.new_site, self.forgotten):
+            widget.setEnabled(not is_waiting)
+
+    def _provider_failed(self, error: BaseException) -> None:
+        self.message.show_error(sentence_of(error))
 
     def _open(self, path: Path, user: str, password: str) -> None:
         self.message.clear()

@@ -24,6 +24,7 @@ from ert.ui.widgets import MessageStrip, text_label
 
 _LOOK_EVERY_MS = 60_000
 _AFTER_FAILURE_LOOKS = 15  # minutes before a failed backup is tried again by itself
+_TIDY_EVERY_LOOKS = 60  # first a minute after opening, when nobody waits for the screen any more
 
 
 class SiteCare:
@@ -45,6 +46,7 @@ class SiteCare:
         self._job: Job[BackupInfo] | None = None
         self._told: Finding | None = None
         self._pause = 0
+        self._looks = 0
         self.dialog: BackupsDialog | None = None
         self.status = text_label()
         self.status.setAccessibleName("Backups")
@@ -54,7 +56,7 @@ class SiteCare:
         self.actions = (self.check_action, self.backup_action, self.backups_action)
         self._timer = QTimer(window)
         self._timer.setInterval(_LOOK_EVERY_MS)
-        self._timer.timeout.connect(self.look)
+        self._timer.timeout.connect(self._tick)
 
     def _action(self, text: str, slot: Callable[[], object]) -> QAction:
         action = QAction(text, self._window)
@@ -66,7 +68,8 @@ class SiteCare:
         """A site was opened, or left."""
         if session is None and self._session is not None:
             self._session.backups.cancel()
-        self._session, self._told, self._pause = session, None, 0
+            self._session.housekeeping.cancel()
+        self._session, self._told, self._pause, self._looks = session, None, 0, 0
         self.status.setText("")
         if session is None:
             self._timer.stop()
@@ -162,6 +165,25 @@ class SiteCare:
     def _strip(self) -> MessageStrip:
         """Where it is read: in the dialog if that is open."""
         return self._message if self.dialog is None else self.dialog.message
+
+    def _tick(self) -> None:
+        self.look()
+        if self._looks % _TIDY_EVERY_LOOKS == 0:
+            self.tidy()
+        self._looks += 1
+
+    def tidy(self) -> None:
+        """Clear away unused files in the background if nobody at this site did so for a day; told when it fails."""
+        session = self._session
+        if session is None or self._job is not None:
+            return
+        self._jobs.submit(
+            Lane.IO,
+            session.housekeeping.sweep_if_due,
+            title="Clearing away unused files",
+            supersedes="clear away unused files",
+            on_failed=self._failed,
+        )
 
     def look(self) -> None:
         """See how the backups stand; start one if it is due."""

@@ -6,7 +6,8 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QCheckBox, QComboBox, QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, MAXIMUM_NAME_CHARACTERS, Feature, Grant, Level
-from ert.ui.widgets import dim_label
+from ert.domain.provider import MAXIMUM_SUBJECT_CHARACTERS
+from ert.ui.widgets import dim_label, text_label
 
 _LEVEL_TEXT = {
     Level.DEFAULT: "Imports, plans, computes, prints and exports.",
@@ -42,6 +43,10 @@ class UserForm(QWidget):
         self.level_text = dim_label()
         self.features = {feature: QCheckBox(FEATURE_NAMES[feature]) for feature in Feature}
         self.is_administrator = QCheckBox("Administrator: adds, changes and disables users")
+        self.subject = QLineEdit()
+        self.subject.setMaxLength(MAXIMUM_SUBJECT_CHARACTERS)
+        self.subject_label = text_label()
+        self.with_password = QCheckBox("Also a password at this site")
         self._build()
         self._explain()
 
@@ -61,6 +66,11 @@ class UserForm(QWidget):
         form.addRow("", self.level_text)
         form.addRow("Features", boxes)
         form.addRow("", self.is_administrator)
+        form.addRow(self.subject_label, self.subject)
+        form.addRow("", self.with_password)
+        self.offer_provider("")
+        self.subject.textEdited.connect(lambda _text: self.changed.emit())
+        self.with_password.toggled.connect(lambda _on: self.changed.emit())
         self.name.textEdited.connect(lambda _text: self.changed.emit())
         self.level.currentIndexChanged.connect(self._explain)
         self.is_administrator.toggled.connect(lambda _on: self.changed.emit())
@@ -69,11 +79,23 @@ class UserForm(QWidget):
         self.level_text.setText(_LEVEL_TEXT[Level(self.level.currentData())])
         self.changed.emit()
 
-    def fill(self, name: str, grant: Grant, *, is_new: bool) -> None:
-        """Show an account; only a new one has its name typed."""
+    def offer_provider(self, name: str) -> None:
+        """Let accounts have a subject at the sign-in provider; "" where there is none."""
+        self.subject_label.setText(f"At {name}")
+        self.subject.setAccessibleName(f"Subject at {name}")
+        self.subject.setPlaceholderText("Subject, as the provider's administration shows it")
+        for widget in (self.subject_label, self.subject):
+            widget.setVisible(bool(name))
+        self.with_password.hide()
+
+    def fill(self, name: str, grant: Grant, *, is_new: bool, subject: str = "") -> None:
+        """Show an account; only a new one has its name typed, and may go without a password."""
         self.blockSignals(True)
         self.name.setText(name)
         self.name.setEnabled(is_new)
+        self.subject.setText(subject)
+        self.with_password.setChecked(False)
+        self.with_password.setVisible(is_new and not self.subject.isHidden())
         self.level.setCurrentIndex(list(Level).index(grant.level))
         for feature, box in self.features.items():
             box.setChecked(feature in grant.features)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+import attrs
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
@@ -25,12 +26,22 @@ from ert.app.session import SiteSession
 from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, Account, Feature, Grant, Right
 from ert.ui.confirm_password import ConfirmPasswordDialog
 from ert.ui.failures import sentence_of
+from ert.ui.password_rule_dialog import PasswordRuleDialog
 from ert.ui.user_form import UserForm
 from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button, section_title, text_label
 
 T = TypeVar("T")
 _COLUMNS = ("Name", "Level", "Features", "Administrator", "State")
 _NEW = "New user"
+
+
+@attrs.frozen(kw_only=True)
+class People:
+    """How accounts sign in: the provider's name ("" for none), subjects there by user, who has a password here."""
+
+    provider: str = ""
+    subjects: Mapping[str, str] = attrs.field(factory=dict)
+    with_password: frozenset[str] = frozenset()
 
 
 class UsersDialog(QDialog):
@@ -42,6 +53,7 @@ class UsersDialog(QDialog):
         self.resize(1200, 580)
         self._session = session
         self._accounts: tuple[Account, ...] = ()
+        self._people = People()
         self._chosen: Account | None = None
         self._is_busy = False
         self.table = QTableWidget(0, len(_COLUMNS))
@@ -53,6 +65,7 @@ class UsersDialog(QDialog):
         self.save = push_button("Save", "save", "Keep what was changed")
         self.reset = push_button("Reset password…", "key", "Give a one-time password; also ends a lock")
         self.switch = push_button("Disable", "lock", "Close or open this account")
+        self.rule = push_button("Password rule…", "key", "What this site asks of passwords")
         self.close_button = push_button("Close", "close", "Close")
         self._secret_box = QFrame()
         self._build()
@@ -97,9 +110,10 @@ class UsersDialog(QDialog):
         middle.addWidget(side)
         below = QHBoxLayout()
         below.addWidget(self.new)
+        below.addWidget(self.rule)
         below.addStretch(1)
         below.addWidget(self.close_button)
-        for button in (self.new, self.save, self.reset, self.switch, self.close_button):
+        for button in (self.new, self.rule, self.save, self.reset, self.switch, self.close_button):
             button.setAutoDefault(False)
         layout = QVBoxLayout(self)
         layout.addLayout(middle, 1)
@@ -136,20 +150,31 @@ class UsersDialog(QDialog):
         self.save.clicked.connect(lambda _checked=False: self.submit())
         self.reset.clicked.connect(lambda _checked=False: self.reset_password())
         self.switch.clicked.connect(lambda _checked=False: self.switch_account())
+        self.rule.clicked.connect(lambda _checked=False: PasswordRuleDialog(self._session, self).open())
         self.close_button.clicked.connect(self.reject)
 
     # ---- what is shown -------------------------------------------------------------------------------------------
 
     def refresh(self, choose: str = "") -> None:
         """Read the accounts again, and choose one by its id."""
-        self._run("Reading users", self._session.accounts.accounts, lambda accounts: self._show(accounts, choose))
+        service = self._session.accounts
 
-    def _show(self, accounts: tuple[Account, ...], choose: str) -> None:
-        self._accounts = accounts
+        def read() -> tuple[tuple[Account, ...], People]:
+            identity = service.identity
+            links = {link.user_id: link.subject for link in identity.links()}
+            settings = identity.settings()
+            name = "" if settings is None else settings.name
+            return service.accounts(), People(provider=name, subjects=links, with_password=identity.have_password())
+
+        self._run("Reading users", read, lambda found: self._show(*found, choose))
+
+    def _show(self, accounts: tuple[Account, ...], people: People, choose: str) -> None:
+        self._accounts, self._people = accounts, people
+        self.form.offer_provider(people.provider)
         self.table.blockSignals(True)
         self.table.setRowCount(len(accounts))
         for row, account in enumerate(accounts):
-            for column, text in enumerate(_row(account, is_own=account.id == self._session.account.id)):
+            for column, text in enumerate(_row(account, people, is_own=account.id == self._session.account.id)):
                 item = QTableWidgetItem(text)
                 item.setToolTip(plain_tip(text))
                 self.table.setItem(row, column, item)
@@ -170,8 +195,8 @@ class UsersDialog(QDialog):
             self.message.clear()
         self._chosen = account
         self.head.setText(account.name)
-        self.state.setText(_state(account))
-        self.form.fill(account.name, account.grant, is_new=False)
+        self.state.setText(_state(account, self._people))
+        self.form.fill(account.name, account.grant, is_new=False, subject=self._subject_of(account))
         self.switch.setText("Enable" if account.is_disabled else "Disable")
         self.save.setText("Save")
         self._enable()
@@ -184,7 +209,12 @@ class UsersDialog(QDialog):
         self._secret_box.hide()
         self.message.clear()
         self.head.setText(_NEW)
-        self.state.setText("A one-time password is made up and shown when the user is added.")
+        self.state.setText(
+            f"With a subject the user signs in with {self._people.provider}; without one, or if a password is wanted, "
+            "a one-time password is made up and shown."
+            if self._people.provider
+            else "A one-time password is made up and shown when the user is added."
+        )
         self.form.fill("", Grant(), is_new=True)
         self.save.setText("Add user")
         self._enable()
@@ -196,30 +226,53 @@ class UsersDialog(QDialog):
         if account is None:
             self.save.setEnabled(is_free and bool(self.form.name.text().strip()))
         else:
-            self.save.setEnabled(is_free and self.form.grant() != account.grant)
+            is_other = self.form.grant() != account.grant or self._typed_subject() != self._subject_of(account)
+            self.save.setEnabled(is_free and is_other)
         self.switch.setEnabled(is_free and account is not None)
         self.reset.setEnabled(is_free and account is not None and not account.is_disabled)
 
     # ---- what is done --------------------------------------------------------------------------------------------
 
+    def _subject_of(self, account: Account) -> str:
+        return self._people.subjects.get(account.id, "")
+
+    def _typed_subject(self) -> str:
+        return self.form.subject.text().strip()
+
     def submit(self) -> None:
         """Add the new account, or keep what was changed."""
-        account, grant, name = self._chosen, self.form.grant(), self.form.name.text()
+        if self._chosen is None:
+            self._add()
+            return
+        account, grant, subject = self._chosen, self.form.grant(), self._typed_subject()
+        accounts, is_other_person = self._session.accounts, subject != self._subject_of(self._chosen)
+
+        def change() -> Account:
+            if is_other_person:
+                accounts.identity.link(account.id, subject)
+            return account if grant == account.grant else accounts.set_grant(account.id, grant)
+
+        self._change("Changing a user", change, lambda changed: f"'{changed.name}': {changed.grant.text}.")
+
+    def _add(self) -> None:
+        grant, name, subject = self.form.grant(), self.form.name.text(), self._typed_subject()
         accounts = self._session.accounts
-        if account is not None:
+        if subject and not self.form.with_password.isChecked():
             self._change(
-                "Changing a user",
-                lambda: accounts.set_grant(account.id, grant),
-                lambda changed: f"'{changed.name}': {changed.grant.text}.",
+                "Adding a user",
+                lambda: accounts.identity.add_account(name, grant=grant, subject=subject),
+                lambda added: f"'{added.name}' was added and signs in with {self._people.provider}.",
             )
             return
         password = one_time_password()
-        self._change(
-            "Adding a user",
-            lambda: accounts.add(name, password=password, grant=grant),
-            lambda added: f"'{added.name}' was added.",
-            secret=password,
-        )
+
+        def add() -> Account:
+            added = accounts.add(name, password=password, grant=grant)
+            if subject:
+                accounts.identity.link(added.id, subject)
+            return added
+
+        self._change("Adding a user", add, lambda added: f"'{added.name}' was added.", secret=password)
 
     def reset_password(self) -> None:
         """Give the chosen account a one-time password."""
@@ -295,20 +348,25 @@ class UsersDialog(QDialog):
         super().done(result)
 
 
-def _row(account: Account, *, is_own: bool) -> tuple[str, ...]:
+def _row(account: Account, people: People, *, is_own: bool) -> tuple[str, ...]:
     features = ", ".join(FEATURE_NAMES[f] for f in Feature if f in account.grant.features)
     return (
         f"{account.name} (you)" if is_own else account.name,
         LEVEL_NAMES[account.grant.level],
         features or "–",
         "yes" if account.grant.is_administrator else "–",
-        _state(account).split(":")[0],
+        _state(account, people).split(":")[0],
     )
 
 
-def _state(account: Account) -> str:
+def _state(account: Account, people: People) -> str:
     if account.is_disabled:
         return "Disabled: this account cannot sign in"
     if account.must_change_password:
         return "One-time password: to be changed at the next sign-in"
+    if account.id in people.subjects:
+        way = "or with a password" if account.id in people.with_password else "no password here"
+        return f"Enabled, {people.provider}: {way}"
+    if account.id not in people.with_password and people.with_password:
+        return "No way to sign in: give a subject, or reset the password"
     return "Enabled"

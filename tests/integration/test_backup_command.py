@@ -1,14 +1,19 @@
 """``ert backup``, ``ert restore``, ``ert check`` on a real site: what they print, and their exit codes."""
 
+import datetime as dt
 import json
 import os
 
 import pytest
 
 from ert.cli.main import call
+from ert.domain.account import Feature, Grant, Level
 from ert.storage.assembly import SiteOptions
 from ert.storage.maintenance import SiteCare
 from ert.storage.presence import SITE_LOCK, exclude, hold
+from ert.storage.sites import Sites
+from ert.storage.store_file import SANDBOX
+from ert.storage.unlock import unlock_with_password
 from tests.integration.storage import samples
 
 
@@ -37,11 +42,11 @@ def root(tmp_path):
 def run(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("ERT_LOG_DIR", str(tmp_path / "log"))
 
-    def command(*words, password=samples.PASSWORD, as_json=True, with_user=True):
+    def command(*words, password=samples.PASSWORD, as_json=True, with_user=True, login=samples.LOGIN):
         reading, writing = os.pipe()
         os.write(writing, password.encode() + b"\n")
         os.close(writing)
-        common = ["--user", samples.LOGIN, "--password-fd", str(reading)] if with_user else []
+        common = ["--user", login, "--password-fd", str(reading)] if with_user else []
         code = call([*map(str, words), *common, *(["--json"] if as_json else [])], Wired(tmp_path / "anchors"))
         os.close(reading)
         out, err = capsys.readouterr()
@@ -158,7 +163,7 @@ def test_exit_codes_of_check(run, root, tmp_path):
 def test_activation_waits_for_those_who_have_the_site_open(run, root, tmp_path):
     run("backup", "--site", root, "--to", tmp_path / "backups")
     run("restore", "--from", tmp_path / "backups", "--to", tmp_path / "copy")
-    presence = hold(root)
+    presence = hold(root, unlock_with_password(root, login=samples.LOGIN, password=samples.PASSWORD).vault)
     code, answer, _ = run("restore", "--to", tmp_path / "copy", "--activate", root, "--reason", "drill")
     presence.release()
     assert (code, answer["error"]["code"]) == (1, "ERT-310")
@@ -176,3 +181,64 @@ def test_a_restore_is_accepted_with_a_reason(run, root, tmp_path):
     assert run("site", "accept-restore", "--site", root, "--reason", "restored by hand", as_json=False)[0] == 0
     assert run("list", "--site", root)[0] == 0
     assert run("check", "--site", root)[0] == 0
+
+
+def test_unused_files_are_cleared_away_on_request_and_once_a_day(run, root):
+    orphans = [root / "data" / "left" / f"{n}.erte" for n in range(40)]
+    orphans[0].parent.mkdir()
+    for path in orphans:
+        path.write_bytes(b"of a save that did not finish")
+        os.utime(path, (1, 1))
+    before = samples.open_site(root)
+    assert before.is_sweep_due()
+    before.close()
+    code, swept, _ = run("site", "sweep", "--site", root)
+    assert (code, len(swept["to_trash"]), swept["removed"]) == (0, 40, 0)
+    assert sorted(swept["to_trash"])[0] == "data/left/0.erte"
+    assert len(list((root / "trash").iterdir())) == 40
+    for path in list((root / "trash").iterdir())[:3]:
+        os.utime(path, (1, 1))
+    code, swept, _ = run("site", "sweep", "--site", root)
+    assert (code, swept) == (0, {"to_trash": [], "removed": 3, "freed_bytes": 87})
+    code, text, _ = run("site", "sweep", "--site", root, as_json=False)
+    assert text.startswith("0 unused files went to trash/, where they lie for 30 days; 0 that lay there for longer")
+    now = dt.datetime.now(dt.UTC)
+    for ahead, is_due in ((dt.timedelta(hours=23), False), (dt.timedelta(hours=25), True)):
+        options = SiteOptions(clock=lambda ahead=ahead: now + ahead)
+        site = Sites(options, kind=SANDBOX, kdf=samples.FAST).open(
+            root, user_name=samples.LOGIN, password=samples.PASSWORD
+        )
+        assert site.is_sweep_due() is is_due
+        events = [entry.event for entry in site.activity.entries(limit=20)]
+        site.close()
+    assert events.count("unused files cleared away") == 2  # the third found nothing, which is no news
+    assert run("check", "--site", root)[0] == 0
+
+
+def test_what_removes_or_moves_files_takes_facility_configuration_and_nothing_else_does(run, root, tmp_path):
+    folder = tmp_path / "backups"
+    site = samples.open_site(root)
+    for name, features in (("planner", ()), ("engineer", (Feature.FACILITY_CONFIGURATION,))):
+        for is_administrator in (False, True):
+            grant = Grant(level=Level.DEFAULT, features=frozenset(features), is_administrator=is_administrator)
+            login = f"{name} {is_administrator}"
+            site.accounts.add(login, password="Polonium-84!", grant=grant)
+    site.close()
+    for login in ("planner False", "planner True", "engineer False", "engineer True"):
+        own = samples.sites().open(root, user_name=login, password="Polonium-84!")
+        own.accounts.change_own_password("Polonium-84!", samples.PASSWORD)
+        own.close()
+    assert run("backup", "--site", root, "--to", folder)[0] == 0
+    for login in ("planner False", "planner True", "engineer False", "engineer True"):
+        may = login.startswith("engineer")
+        for words in (
+            ("backup", "prune", folder, "--keep-last", "9"),
+            ("backup", "--site", root, "--to", folder, "--keep-last", "9"),
+            ("site", "sweep", "--site", root),
+            ("check", "--site", root, "--level", "0", "--quarantine"),
+        ):
+            code, answer, err = run(*words, login=login)
+            assert (code == 0) is may, (login, words, answer, err)
+            assert ("needs the feature Facility Configuration" in err) is not may, err
+    assert run("backup", "--site", root, "--to", folder, login="planner False")[0] == 0
+    assert run("check", "--site", root, "--level", "0", login="planner False")[0] == 0

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from ert.cli import identity
 from ert.cli.main import call
+from ert.domain.patient import Sex
+from ert.errors import Refused
 from tests.integration.storage import samples
 
 
@@ -30,7 +36,9 @@ def root(tmp_path):
 def run(tmp_path, capsys, monkeypatch, root):
     monkeypatch.setenv("ERT_LOG_DIR", str(tmp_path / "log"))
 
-    def command(*words, password=samples.PASSWORD):
+    def command(*words, password=samples.PASSWORD, typed=None):
+        if typed is not None:
+            monkeypatch.setattr("sys.stdin", SimpleNamespace(buffer=io.BytesIO(typed.encode())))
         reading, writing = os.pipe()
         os.write(writing, password.encode() + b"\n")
         os.close(writing)
@@ -53,6 +61,7 @@ def test_keys_are_shown_and_renewed(run, tmp_path):
             "is_renewing": False,
             "passwords": 1,
             "recovery_codes": 1,
+            "workstations": 0,
             "earlier_files": 0,
             "earlier_bytes": 0,
         },
@@ -72,11 +81,10 @@ def test_records_are_listed_corrected_merged_put_aside_and_taken_apart(run):
     code, listed = run("records", "list")
     one, two = (next(r for r in listed["records"] if r["medical_record_number"] == n) for n in ("4711", "4712"))
     assert code == 0
-    code, told = run("records", "correct", one["id"], "--birth-date", "1949-02-30", "--reason", "x")
+    correct = ("records", "correct", one["id"], "--reason", "slip", "--identity")
+    code, told = run(*correct, "-", typed='{"birth_date": "1949-02-30"}')
     assert (code, told["error"]["sentence"]) == (1, "'1949-02-30' is no date.")
-    code, after = run(
-        "records", "correct", one["id"], "--family-name", "Right", "--birth-date", "1950-01-02", "--reason", "slip"
-    )
+    code, after = run(*correct, "-", typed='{"family_name": "Right", "birth_date": "1950-01-02"}')
     assert (code, after["name"], after["birth_date"], after["revision"]) == (0, "Right jr, Dr Änne B.", "1950-01-02", 2)
     code, told = run("records", "merge", one["id"], "--into", two["id"], "--reason", "twice")
     assert (code, "contradict" in told["error"]["sentence"]) == (1, True)
@@ -89,3 +97,53 @@ def test_records_are_listed_corrected_merged_put_aside_and_taken_apart(run):
     code, after = run("records", "activate", two["id"], "--reason", "back")
     assert (code, after["is_active"], after["revision"]) == (0, True, 3)
     assert run("records", "activate", "nobody", "--reason", "x")[0] == 1
+
+
+def test_an_identity_comes_from_a_file_and_never_from_the_command_line(run, tmp_path):
+    one = run("records", "list")[1]["records"][0]
+    given = tmp_path / "identity.json"
+    given.write_text('{"given_name": "Ada", "sex": "o", "suffix": ""}', encoding="utf-8")
+    correct = ("records", "correct", one["id"], "--reason", "slip")
+    code, after = run(*correct, "--identity", given)
+    assert (code, after["name"], after["sex"]) == (0, "Zzyzxquist, Dr Ada B.", "O")
+    for words in (("--family-name", "Right"), ("--birth-date", "1950-01-02"), ("--number", "1")):
+        reading, writing = os.pipe()
+        os.close(writing)
+        assert call([*correct, "--site", "x", *words], Wired()) == 2
+        os.close(reading)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("{", "holds is no JSON"),
+        ("[]", "one JSON object of texts"),
+        ("{}", "one JSON object of texts"),
+        ('{"sex": 1}', "one JSON object of texts"),
+        ('{"name": "x"}', "An identity has no name."),
+        ('{"sex": "X"}', "is no sex that DICOM knows"),
+        ("", "holds is no JSON"),
+    ],
+)
+def test_what_is_no_identity_changes_nothing(run, text, sentence):
+    one = run("records", "list")[1]["records"][0]
+    code, told = run("records", "correct", one["id"], "--reason", "x", "--identity", "-", typed=text)
+    assert code == 1
+    assert sentence in told["error"]["sentence"]
+    assert run("records", "list")[1]["records"][0] == one
+
+
+def test_on_a_terminal_every_field_is_asked_for_with_what_it_is_now(monkeypatch, capsys):
+    answers = iter(["Right", "", "-", "", "", "", "", "1950-01-02", "f"])
+    terminal = SimpleNamespace(isatty=lambda: True, readline=lambda: next(answers) + "\n")
+    monkeypatch.setattr("sys.stdin", terminal)
+    changes = identity.ask_changes(samples.patient())
+    assert changes == {
+        "family_name": "Right", "middle_name": "", "birth_date": dt.date(1950, 1, 2), "sex": Sex.FEMALE
+    }  # fmt: skip
+    asked = capsys.readouterr().err
+    assert "Family name [Zzyzxquist]" in asked
+    assert "Birth date [1948-02-29]" in asked
+    answers = iter([""] * 9)
+    with pytest.raises(Refused, match="every field was kept"):
+        identity.ask_changes(samples.patient())

@@ -115,3 +115,17 @@ def test_the_table_names_levels_and_features_as_people_do(run):
     assert code == 0
     assert "Facility Configuration" in table
     assert "one-time password" in table
+
+
+def test_the_rule_of_passwords_is_shown_and_changed_by_administrators(run):
+    assert run("rule")[:2] == (0, {"policy": "composition", "one_time_hours": 72})
+    code, text, _ = run("rule", "--policy", "nist", "--one-time-hours", "24", json_wanted=False)
+    assert code == 0
+    assert text.startswith("A password needs 15 to 128 characters, no common word")
+    assert text.strip().endswith("one-time passwords run out after 24 hours.")
+    assert run("add", "anna", new="kettles and lemons")[0] == 0
+    code, told, _ = run("add", "berta", new="Short-Pw-1!")
+    assert (code, "15 to 128 characters" in told["error"]["sentence"]) == (1, True)
+    assert run("rule", "--one-time-hours", "0")[0] == 1
+    assert run("rule")[1] == {"policy": "nist", "one_time_hours": 24}
+    assert run("rule", as_user=("anna", "kettles and lemons"))[0] == 1

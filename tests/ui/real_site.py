@@ -26,9 +26,9 @@ FAST = KdfParameters(memory_kib=8, iterations=1, lanes=1)
 _MADE: dict[str, Path] = {}
 
 
-def gateway() -> Sites:
+def gateway(**options: object) -> Sites:
     """Makes and opens sandbox sites whose passwords cost nothing."""
-    return Sites(SiteOptions(anchor_folder=None, draft_folder=_drafts()), kind=SANDBOX, kdf=FAST)
+    return Sites(SiteOptions(anchor_folder=None, draft_folder=_drafts(), **options), kind=SANDBOX, kdf=FAST)
 
 
 def _drafts() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 
 import pytest
 
@@ -33,6 +34,7 @@ def window(qtbot, tmp_path):
     session.close()
     made.close()
     made.deleteLater()
+    qtbot.wait(1)  # deleted now: its timers must not ring in another test
     jobs.shutdown()
     dispatcher.close()
 
@@ -129,3 +131,31 @@ def test_the_site_is_verified_to_the_level_that_was_chosen(window, qtbot, level,
     result = QApplication.activeModalWidget()
     assert any(said in label.text() for label in result.findChildren(QLabel))
     result.reject()
+
+
+def test_unused_files_are_cleared_away_by_the_window_once_a_day_and_never_beside_a_backup(window, qtbot, tmp_path):
+    site = window.session.site_path
+    orphan = site / "data" / "left" / "half.erte"
+    orphan.parent.mkdir()
+
+    def leave_one():
+        orphan.write_bytes(b"of a save that did not finish")
+        os.utime(orphan, (1, 1))
+
+    leave_one()
+    theirs = real_site.gateway().open(site, user_name=real_site.USER, password=real_site.PASSWORD)
+    pending = theirs.start_backup(tmp_path / "backups")
+    window.care._tick()
+    settle(window, qtbot)
+    assert orphan.exists()
+    assert window.message.text == ""  # a colleague's backup is no news
+    pending.discard()
+    theirs.close()
+    window.care.tidy()
+    settle(window, qtbot)
+    assert not orphan.exists()
+    assert len(list((site / "trash").iterdir())) == 1
+    leave_one()
+    window.care.tidy()
+    settle(window, qtbot)
+    assert orphan.exists()  # today it was done

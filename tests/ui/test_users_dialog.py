@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from ert.domain.account import Feature, Level
+from ert.domain.password import PasswordPolicy, PasswordRule
+from ert.ui.change_password_form import ChangePasswordDialog
 from ert.ui.confirm_password import ConfirmPasswordDialog
 from ert.ui.curve_dialog import CurvesDialog
+from ert.ui.password_rule_dialog import PasswordRuleDialog
 from ert.ui.users_dialog import UsersDialog
 from tests.ui import real_site
 
@@ -123,3 +126,25 @@ def test_a_new_user_changes_the_one_time_password_before_anything_is_shown(windo
     real_site.settle(window._jobs, qtbot)
     window.sign_out()
     real_site.settle(window._jobs, qtbot)
+
+
+def test_the_password_rule_is_chosen_and_shown_to_who_changes_a_password(window, dialog, qtbot):
+    dialog.rule.click()
+    (rule,) = dialog.findChildren(PasswordRuleDialog)
+    qtbot.waitUntil(rule.choices[PasswordPolicy.COMPOSITION].isChecked, timeout=20_000)
+    assert (rule.hours.value(), rule.save.isEnabled()) == (72, False)
+    rule.choices[PasswordPolicy.NIST].setChecked(True)
+    rule.hours.setValue(24)
+    rule.save.click()
+    qtbot.waitUntil(lambda: not rule.isVisible(), timeout=20_000)
+    assert window.session.accounts.password_rule() == PasswordRule(policy=PasswordPolicy.NIST, one_time_hours=24)
+    dialog.reject()
+    change = ChangePasswordDialog(window.session, window)
+    qtbot.waitUntil(lambda: "15 to 128" in change.form.new.rules[0].text(), timeout=20_000)
+    shown = [label.text() for label in change.form.new.rules if not label.isHidden()]
+    assert len(shown) == 2
+    for typed, is_good in (("kettles and lemons", True), (f"{real_site.USER} {real_site.SITE_NAME}", False)):
+        change.form.new.password.setText(typed)
+        change.form.new.again.setText(typed)
+        assert change.form.new.is_good is is_good
+    change.reject()

@@ -150,7 +150,7 @@ def test_a_machine_leaves_as_a_package_and_comes_into_another_site(session, owne
         assert other.add_machine(tmp_path / "machine").machine.configuration.clearance_cm == 2.0
         moved = attrs.evolve(made, machine=attrs.evolve(made.machine, insert_distance_cm=94.0))
         with pytest.raises(Refused, match="other distances"):
-            other._add_package(moved)
+            other._machines.add(moved)
         assert len(other.machines()) == 1
     finally:
         other.close()

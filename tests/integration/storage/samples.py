@@ -20,8 +20,10 @@ from ert.domain.plan import Goal, Normalisation, Plan, Prescription
 from ert.domain.record import DicomFile
 from ert.domain.structure import Contour, PointKind, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.geometry.grid import VoxelGrid
+from ert.storage import backup, migrate, schema
 from ert.storage.assembly import SiteOptions
 from ert.storage.passwords import KdfParameters
+from ert.storage.records import Records
 from ert.storage.site import Site
 from ert.storage.sites import Sites
 from ert.storage.store_file import FILE_NAME, SANDBOX
@@ -60,6 +62,21 @@ def make_site(root: Path, *, anchors: Path | None = None) -> str:
 def open_site(root: Path, *, anchors: Path | None = None, drafts: Path | None = None) -> Site:
     """Open it with the administrator's password."""
     return sites(anchors=anchors, drafts=drafts).open(root, user_name=LOGIN, password=PASSWORD)
+
+
+def as_first_version(patch) -> None:
+    """Have the program make sites as its first version did: with the tables of migration 0001, and no locks."""
+    for place in (schema, migrate.schema):
+        patch.setattr(place, "SCHEMA_VERSION", 1)
+        patch.setattr(place, "MIGRATION_HEAD", "0001")
+    later = {"ct_curve", "material", "machine_release", "exclusive_lock", "site_setting"}
+    later |= {"identity_provider", "identity_link", "workstation"}
+    tables = tuple(t for t in schema.RECORD_TABLES if t.name.removesuffix("_revision") not in later)
+    patch.setattr(schema, "RECORD_TABLES", tables)
+    patch.setattr(Records, "expect_files", lambda *_: None)
+    for name in ("plans", "machines"):
+        patch.setattr(f"ert.storage.{name}.fence", lambda *_: None)
+    patch.setattr(backup, "_keep_files", lambda _: None)
 
 
 _TEMPLATES: dict[str, Path] = {}

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import functools
 import shutil
 import threading
 
 import pytest
 
 from ert.domain.account import FIRST_GRANT, Feature, Grant, Level
+from ert.domain.password import PasswordPolicy, PasswordRule
 from ert.errors import InvalidSite, NotPermitted, Refused, SignInLocked, WrongKey
-from ert.storage import documents, schema, users
+from ert.storage import documents, schema, slots, unlock, users
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import FOLDER, Attempts, Failures, wait_before_next_s
+from ert.storage.passwords import KdfParameters
 from ert.storage.sites import Sites
 from ert.storage.slots import PASSWORD as PASSWORD_KIND
 from ert.storage.slots import login_tag
@@ -318,6 +321,32 @@ def test_an_unknown_user_is_treated_like_a_known_one(gateway, root, site, clock)
     assert decoy_cost(slots) == samples.FAST  # the same Argon2id run as for those who are known
 
 
+def work_of(gateway, root, name, monkeypatch):
+    """The Argon2id runs of one wrong try: cost of each."""
+    costs, real = [], unlock.derive_password_key
+
+    def counted(password, *, salt, parameters):
+        costs.append(parameters)
+        return real(password, salt=salt, parameters=parameters)
+
+    with monkeypatch.context() as patch:
+        for module in (unlock, slots):
+            patch.setattr(module, "derive_password_key", counted)
+        with pytest.raises(WrongKey):
+            gateway.open(root, user_name=name, password="Wrong-Pw-0!")
+    return costs
+
+
+def test_an_unknown_user_costs_the_same_work_as_a_known_one(gateway, root, site, clock, monkeypatch):
+    with_anna(gateway, root, site)
+    known, unknown = (work_of(gateway, root, name, monkeypatch) for name in (ANNA, "Nobody Here"))
+    assert known == unknown == [samples.FAST]
+    # Negative control: where an unknown user cost less, the count would tell.
+    monkeypatch.setattr(unlock, "decoy_cost", lambda _found: KdfParameters(memory_kib=8, iterations=2, lanes=1))
+    clock.pass_s(901)
+    assert work_of(gateway, root, "Nobody Here", monkeypatch) != known
+
+
 def test_unlocking_waits_for_no_other_thread_and_takes_the_password_of_today(gateway, root, site):
     account = with_anna(gateway, root, site)
     hers, said = signed_in(gateway, root), []
@@ -488,3 +517,62 @@ def test_a_site_of_version_three_opens_with_its_administrator_in_every_right(tmp
     again.close()
     with pytest.raises(WrongKey):
         samples.open_site(root)
+
+
+def test_a_one_time_password_runs_out_and_says_when(gateway, root, site, clock):
+    site.accounts.add(ANNA, password=FIRST, grant=Grant())
+    clock.pass_s(72 * 3600 - 60)
+    signed_in(gateway, root, password=FIRST).close()  # looked, did not change it
+    clock.pass_s(120)
+    with pytest.raises(Refused, match=r"This one-time password ran out on .*; it was good for 72 hours") as refused:
+        signed_in(gateway, root, password=FIRST)
+    assert "Ask an administrator" in refused.value.hint
+    (anna,) = [account for account in site.accounts.accounts() if account.name == ANNA]
+    site.accounts.reset_password(anna.id, "Second-Time-Pw-2!")
+    hers = signed_in(gateway, root, password="Second-Time-Pw-2!")
+    hers.accounts.change_own_password("Second-Time-Pw-2!", OWN)
+    hers.close()
+    clock.pass_s(1000 * 3600)
+    signed_in(gateway, root).close()  # her own does not run out
+
+
+def test_a_site_chooses_what_it_asks_of_passwords(gateway, root, site, clock):
+    phrase = "purple kettle on a roof"
+    with pytest.raises(InvalidSite, match="an upper-case letter, a digit"):
+        site.accounts.add(ANNA, password=phrase, grant=Grant())
+    site.password_rules.save(PasswordRule(policy=PasswordPolicy.NIST, one_time_hours=1))
+    with pytest.raises(InvalidSite, match="15 to 128 characters"):
+        site.accounts.add(ANNA, password="Short-Pw-1!", grant=Grant())
+    with pytest.raises(InvalidSite, match="made of a common word"):
+        site.accounts.add(ANNA, password="anna bauer clinic", grant=Grant())
+    site.accounts.add(ANNA, password=phrase, grant=Grant())
+    hers = signed_in(gateway, root, password=phrase)
+    assert hers.password_rules.read() == PasswordRule(policy=PasswordPolicy.NIST, one_time_hours=1)
+    hers.accounts.change_own_password(phrase, "ﬁve lemons in a hat")
+    hers.close()
+    signed_in(gateway, root, password="five lemons in a hat").close()  # the ligature is two letters
+    (changed,) = [change for event, _, change in events(site) if event == "password rule changed"]
+    assert changed["before"].startswith("10 to 128 characters, a lower-case letter")
+    assert changed["after"].startswith("15 to 128 characters, no common word")
+    assert site.check() == ()
+
+
+def test_the_recovery_code_sets_a_password_of_the_sites_own_rule(gateway, tmp_path):
+    code = samples.make_site(tmp_path / "other")
+    site = samples.open_site(tmp_path / "other")
+    site.password_rules.save(PasswordRule(policy=PasswordPolicy.NIST))
+    site.close()
+    recover = functools.partial(
+        samples.sites().recover, tmp_path / "other", recovery_code=code, user_name=samples.LOGIN
+    )
+    with pytest.raises(InvalidSite, match="15 to 128"):
+        recover(new_password="Polonium-84!")
+    recover(new_password="kettles and lemons and roofs").close()
+
+
+def test_the_name_of_the_site_or_its_administrator_is_no_password_of_a_new_site(tmp_path):
+    for password in ("Northern-1234!", "Wilhelm-1234#"):
+        with pytest.raises(InvalidSite, match="made of a common word"):
+            samples.sites().prepare(
+                tmp_path / "new", site_name="Northern Clinic", admin_name="Wilhelm", password=password
+            )

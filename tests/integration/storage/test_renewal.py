@@ -143,7 +143,7 @@ def test_new_data_keys_rewrite_the_database_and_then_the_files(root, filled):
     for path in (root / "data").rglob("*.erte"):
         if path.stem in names:
             os.utime(path, (0, 0))
-    assert len(site.sweep()) == len(names)
+    assert len(site.sweep().moved) == len(names)
     site.close()
     expect_whole(root, filled[2])
     # Negative control: with the database of before, nothing opens.

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from ert.errors import AuditBroken, DatabaseBusy, InvalidSite, NotFound, Refused
-from ert.storage import documents, migrate, restore, schema
+from ert.storage import documents, restore, schema
 from ert.storage.assembly import SiteOptions
 from ert.storage.maintenance import SiteCare
 from tests.integration.storage import samples
@@ -175,7 +175,7 @@ def test_while_a_site_is_replaced_nobody_opens_it(folder, care, copy, monkeypatc
     seen = []
 
     def look(*arguments, **options):
-        with pytest.raises(DatabaseBusy, match="being replaced"):
+        with pytest.raises(DatabaseBusy, match="putting a restored copy in the place"):
             samples.open_site(folder / "site")
         seen.append(True)
         return note(*arguments, **options)
@@ -238,10 +238,7 @@ def test_a_destroyed_store_file_does_not_keep_a_site_from_being_replaced(folder,
 
 def test_a_backup_of_an_older_program_is_verified_restored_and_brought_up_to_date(tmp_path):
     with pytest.MonkeyPatch.context() as patch:
-        for place in (schema, migrate.schema):
-            patch.setattr(place, "SCHEMA_VERSION", 1)
-            patch.setattr(place, "MIGRATION_HEAD", "0001")
-        patch.setattr(schema, "RECORD_TABLES", schema.RECORD_TABLES[:10] + schema.RECORD_TABLES[-1:])
+        samples.as_first_version(patch)
         samples.make_site(tmp_path / "site")
         old = samples.open_site(tmp_path / "site")
         plan = samples.plan_of(samples.import_one(old))

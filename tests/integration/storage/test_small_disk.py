@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import subprocess
 
@@ -13,7 +14,10 @@ from ert.app.plan_history import PlanHistory
 from ert.app.tissue_library import directly
 from ert.domain.record import Severity
 from ert.errors import DiskFull, Refused, StorageFailed
+from ert.storage.blobs import BlobStore
 from tests.integration.storage import samples
+
+CYCLES = 40
 
 
 def mount(*arguments: str) -> bool:
@@ -24,10 +28,10 @@ def mount(*arguments: str) -> bool:
 
 @pytest.fixture
 def disk(tmp_path):
-    """An empty file system of 3 MB in memory."""
+    """An empty file system of 6 MB in memory."""
     folder = tmp_path / "disk"
     folder.mkdir()
-    if not mount("-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)):
+    if not mount("-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)):
         pytest.skip("file systems cannot be mounted here")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)
@@ -48,9 +52,9 @@ def test_a_full_disk_costs_no_revision_and_leaves_nothing_behind(root, disk, tmp
     site.plans.save(base, base_revision=0)
     journal, revision, full = site.drafts.begin(), 1, 0
     filler = disk / "filler"
-    for cycle in range(6):
+    for cycle in range(CYCLES):
         free = os.statvfs(disk)
-        filler.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 4096 * (cycle + 1))))
+        filler.write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 4096 * (1 + cycle % 8))))
         plan = samples.renamed(base, f"cycle {cycle}")
         before = sorted(p for p in root.rglob("*") if p.is_file() and p.suffix != ".db")
         refusal = None
@@ -69,10 +73,50 @@ def test_a_full_disk_costs_no_revision_and_leaves_nothing_behind(root, disk, tmp
         filler.unlink()
         revision = site.plans.save(plan, base_revision=revision).revision
         journal.clear()
-    assert full >= 4
+    assert full >= CYCLES * 2 // 3
     assert [r.revision for r in site.activity.revisions(base.id)] == list(range(revision, 0, -1))
     assert unsound(site) == []
     journal.close()
+    site.close()
+
+
+def test_a_save_that_left_its_files_on_the_full_disk_would_be_seen(root, disk, monkeypatch):
+    """The negative control of the cycles above."""
+    site = samples.open_site(root)
+    base = samples.plan_of(samples.import_one(site))
+    site.plans.save(base, base_revision=0)
+    monkeypatch.setattr(BlobStore, "discard", lambda *_: None)
+    before = sorted(root.rglob("*.erte"))
+    for keep in range(8, 200, 8):
+        free = os.statvfs(disk)
+        (disk / "filler").write_bytes(bytes(max(0, free.f_bavail * free.f_frsize - 4096 * keep)))
+        with contextlib.suppress(DiskFull):
+            site.plans.save(base, base_revision=1, doses=[samples.dose(f"{keep:064x}", seed=keep)])
+            break
+        (disk / "filler").unlink()
+    assert sorted(root.rglob("*.erte")) != before
+    site.close()
+
+
+def test_a_disk_that_does_not_flush_is_told_and_nothing_is_saved(tmp_path, monkeypatch):
+    """A failed fsync: the file is tried once more under another name, then nothing was saved, in a sentence."""
+    site = samples.open_site(samples.copied_site(tmp_path / "site"))
+    base = samples.plan_of(samples.import_one(site))
+    site.plans.save(base, base_revision=0)
+    tries = []
+
+    def fails(_handle):
+        tries.append(1)
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fails)
+        with pytest.raises(StorageFailed, match="Check the disk or the network share"):
+            site.plans.save(samples.renamed(base, "x"), base_revision=1, doses=[samples.dose()])
+    assert len(tries) == 2
+    assert site.plans.load(base.id).revision == 1
+    assert site.plans.save(samples.renamed(base, "y"), base_revision=1, doses=[samples.dose()]).revision == 2
+    assert unsound(site) == []
     site.close()
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -10,10 +12,11 @@ import sys
 import pytest
 import sqlalchemy as sa
 
-from ert.errors import AuditBroken, BadTag, DiskFull, NotASite, SchemaTooOld
-from ert.storage import migrate, schema, upgrade
+from ert.errors import AuditBroken, BadTag, DiskFull, NotASite, Refused, SchemaTooOld
+from ert.storage import schema, upgrade
 from ert.storage.assembly import DATABASE
 from ert.storage.database import Database
+from ert.storage.maintenance import SiteCare
 from ert.storage.opening import Access
 from ert.storage.unlock import unlock_with_password
 from tests.integration.storage import samples
@@ -24,9 +27,7 @@ def old_template(tmp_path_factory):
     """A site with every kind of record, its database made by migration 0001 alone."""
     root = tmp_path_factory.mktemp("old") / "site"
     with pytest.MonkeyPatch.context() as patch:
-        for place in (schema, migrate.schema):
-            patch.setattr(place, "SCHEMA_VERSION", 1)
-            patch.setattr(place, "MIGRATION_HEAD", "0001")
+        samples.as_first_version(patch)
         samples.make_site(root)
         site = samples.open_site(root)
         course = samples.import_one(site)
@@ -57,7 +58,8 @@ def everything(path, access) -> dict:
     import attrs
 
     database = Database(attrs.evolve(access, path=path), may_migrate=True)
-    later = {"ct_curve", "material", "machine_release"}
+    later = {"ct_curve", "material", "machine_release", "exclusive_lock", "site_setting"}
+    later |= {"identity_provider", "identity_link", "workstation"}
     tables = [t for t in schema.metadata.sorted_tables if t.name.removesuffix("_revision") not in later]
     try:
         with database.read() as connection:
@@ -228,3 +230,18 @@ def test_a_version_of_nothing_is_still_refused(root):
     database.close()
     with pytest.raises(NotASite, match="never finished"):
         samples.open_site(root)
+
+
+def test_files_of_an_old_site_are_put_aside_only_after_it_was_brought_up_to_date(root):
+    orphan = root / "data" / "left.erte"
+    orphan.write_bytes(b"x")
+    os.utime(orphan, (1, 1))
+    who = {"user_name": samples.LOGIN, "password": samples.PASSWORD}
+    check = functools.partial(
+        SiteCare().check, root, level=0, progress=lambda _f, _t: None, is_quarantining=True, **who
+    )
+    with pytest.raises(Refused, match="older version of the program wrote this database; no file was moved"):
+        check()
+    assert orphan.exists()
+    samples.open_site(root).close()
+    assert [f.code for f in check()] == ["CHECK-QUARANTINED"]

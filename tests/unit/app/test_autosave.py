@@ -3,7 +3,7 @@
 import pytest
 
 from ert.app.autosave import LATEST_S, QUIET_S, RETRY_S, Autosave
-from ert.errors import BadTag, DatabaseBusy, DiskFull, Refused, StaleRevision, StorageFailed
+from ert.errors import BadTag, DatabaseBusy, DiskFull, LockHeld, Refused, StaleRevision, StorageFailed
 
 
 def due(rule, now_s, *, is_computing=False):
@@ -42,7 +42,7 @@ def test_edits_that_never_pause_are_saved_all_the_same():
     assert saved_s == LATEST_S
 
 
-@pytest.mark.parametrize("error", [DatabaseBusy("x"), DiskFull("x"), StorageFailed("x")])
+@pytest.mark.parametrize("error", [DatabaseBusy("x"), DiskFull("x"), StorageFailed("x"), LockHeld("x")])
 def test_what_the_world_failed_is_tried_again_later(error):
     rule = Autosave()
     rule.edited(0.0)

@@ -210,14 +210,16 @@ def test_orphans_are_listed_and_swept_after_a_day_by_the_disks_clock(store, root
         stamp = part.stat().st_ctime - age
         os.utime(path, (stamp, stamp))
     assert set(store.orphans([kept.path])) == {root / fresh.path, root / old.path, part}
-    assert set(store.sweep([kept.path])) == {root / old.path, part}
+    assert set(store.old_orphans([kept.path])) == {root / old.path, part}
+    store.to_trash([root / old.path, part])
+    assert store.empty_trash() == (0, 0)
     assert set(store.orphans([kept.path])) == {root / fresh.path}
     assert len(list((root / "trash").iterdir())) == 2
     assert store.read(kept) == b"dose " * 1000
     for path in (root / "trash").iterdir():
         stamp = path.stat().st_mtime - blobs.TRASH_AGE_S - 60
         os.utime(path, (stamp, stamp))
-    store.sweep([kept.path])
+    assert store.empty_trash() == (2, old.size + 1)
     assert list((root / "trash").iterdir()) == []
 
 

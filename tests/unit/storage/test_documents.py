@@ -11,12 +11,13 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ert import strictjson
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtCurvePoint, CtImage
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.errors import BadTag, Refused, SchemaTooNew
-from ert.storage import documents, strictjson
+from ert.storage import documents
 from tests.integration.storage import samples
 
 COURSE = samples.course_of(samples.patient(), samples.image(), samples.structures())

@@ -7,12 +7,13 @@ import itertools
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from ert.errors import InvalidSite, NotASite, WrongKey
+from ert.domain.password import PasswordPolicy, PasswordRule, common_words, is_good_password, password_parts
+from ert.errors import InvalidSite, NotASite, Refused, WrongKey
 from ert.storage import passwords, recovery
 from ert.storage.passwords import KDF_FLOOR, KdfParameters
 
 
-@pytest.mark.parametrize("password", ["Radium-226!", "aB3$efghij", "ÄÖÜäöü123*", "A" + "a" * 125 + "1!"])
+@pytest.mark.parametrize("password", ["Radium-226!", "aB3$kwmpzt", "ÄÖÜäöü123*", "Kw3!" + "mpzt" * 31])
 def test_good_passwords_pass(password):
     passwords.check_password(password)
 
@@ -27,6 +28,59 @@ def test_good_passwords_pass(password):
 def test_weak_passwords_are_refused_with_what_is_missing(password, missing):
     with pytest.raises(InvalidSite, match=missing):
         passwords.check_password(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "Password1!", "P@ssw0rd2026!", "pASSWORT#99", "$$Summer2026$$", "W3lcome1234!", "We1come-1234!", "Qwertz12345!",
+        "1q2w3e4r5t!Q", "Abcdefgh12!", "9876543210aA!", "aB1!aB1!aB1!", "Aa1!Aa1!Aa1!", "AAAAaaaa11!!", "Klinik-2026!",
+        "Radiotherapy1!", "PASSWORDpassword1!", "Zyxwvuts987!",
+    ],
+)  # fmt: skip
+def test_what_is_tried_first_is_refused_however_it_is_decorated(password):
+    assert all(is_met for _, is_met in password_parts(password)[:5])  # the other parts are met
+    with pytest.raises(InvalidSite, match="it is made of a common word, a row of keys, or the name of"):
+        passwords.check_password(password)
+
+
+@pytest.mark.parametrize(
+    ("password", "is_good"),
+    [
+        ("Marie.Curie1!", False), ("eiruC-eiraM9!", False), ("Curie-2026!#", False), ("Nordhafen#77", False),
+        ("M4rie-Cur1e!", False), ("Marie-likes-Polonium-9!", True), ("Radium-226!", True),
+    ],
+)  # fmt: skip
+def test_the_names_of_site_and_user_are_no_password(password, is_good):
+    assert is_good_password(password, names=("Dr. Marie Curie", "Nordhafen Clinic")) is is_good
+
+
+@pytest.mark.parametrize(
+    ("password", "is_good"),
+    [
+        ("purple kettle ten", True), ("fifteen letters", True), ("fourteen chars", False), ("ﬁfteen letters", True),
+        ("correcthorsebatterystaple", False), ("passwordpassword", False), ("aaaaaaaaaaaaaaaa", False),
+        ("abcdefghijklmnop", False), ("123456789012345", False), ("x" * 3 + "kettle ten roof" * 8 + "zz", True),
+        ("kettle ten roofs" * 8 + "z", False), ("雨が降る山の向こうに海が見える日", True),
+    ],
+)  # fmt: skip
+def test_the_rule_of_sp_800_63b_4_counts_characters_and_knows_what_is_common(password, is_good):
+    rule = PasswordRule(policy=PasswordPolicy.NIST)
+    assert is_good_password(password, rule) is is_good
+    assert not is_good_password(password)  # none of them has a digit and one of the eight signs
+
+
+def test_the_word_list_is_whole_and_of_letters_only():
+    words = common_words()
+    assert len(words) > 500
+    assert {"password", "qwertz", "linac", "correcthorsebatterystaple"} <= words
+    assert all(word.isascii() and word.isalpha() and word.islower() for word in words)
+
+
+@pytest.mark.parametrize("hours", [0, -1, 721])
+def test_a_one_time_password_is_good_for_an_hour_to_a_month(hours):
+    with pytest.raises(Refused, match="1 to 720 hours"):
+        PasswordRule(one_time_hours=hours)
 
 
 def test_the_floor_is_the_published_one():

@@ -1,4 +1,4 @@
-"""JSON as the store accepts it: no duplicate keys, no NaN or infinity, a bounded size; and its canonical bytes."""
+"""JSON as the program accepts it: no duplicate keys, no NaN or infinity, a bounded size; and its canonical bytes."""
 
 from __future__ import annotations
 
