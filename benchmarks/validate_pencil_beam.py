@@ -26,8 +26,9 @@ from scipy.ndimage import map_coordinates, uniform_filter
 from validation_record import curves, write_record
 
 from ert.commissioning.package import read_package
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import MachinePackage
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
 from ert.dose.tissue import TissueGrid

@@ -79,7 +79,7 @@ def _monte_carlo(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iter
     """Preview, final dose under way and done, its uncertainty as a map, the second check; on a coarse grid."""
     import attrs
 
-    from ert.domain.plan import Algorithm
+    from ert.domain.algorithm import Algorithm
 
     page = window.plan_page
     workspace, engine = page.workspace, page.prescription.engine
@@ -106,9 +106,38 @@ def _monte_carlo(window: Any, tabs: Any, picture: Callable[[str], None]) -> Iter
     yield at_once
     picture("second-check")
     page.compare_window.close()
+    yield from review_scenes(window, picture)
     for _ in range(2):
         workspace.undo()
     yield lambda: workspace.dose.is_current
+
+
+def review_scenes(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401
+    """A plan with its own dose is marked ready, checked by itself, changed; the limits it is judged by."""
+    import attrs
+
+    page = window.plan_page
+    workspace = page.workspace
+    workspace.mark_ready()
+    yield lambda: workspace.readiness.is_ready
+    picture("ready-checking")
+    yield lambda: workspace.readiness.check is not None
+    yield at_once
+    picture("ready-checked")
+    workspace.apply("Describe", lambda p: attrs.evolve(p, description="Boost to follow"))
+    yield at_once
+    picture("ready-lost")
+    workspace.undo()
+    page.actions_.limits.trigger()
+    yield lambda: top_dialog() is not None
+    dialog = top_dialog()
+    dialog.fields["green_pass_pct"].setText("97")
+    dialog.reason.setText("Audit of last year: 97 % of all plans reach it")
+    dialog.save()
+    yield at_once
+    picture("check-limits")
+    dialog.reject()
+    yield lambda: top_dialog() is None
 
 
 def plan_scenes(window: Any, picture: Callable[[str], None]) -> Iterator[Condition]:  # noqa: ANN401

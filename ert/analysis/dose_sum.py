@@ -7,6 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.domain.dose import DoseResult
+from ert.domain.dose_uncertainty import (
+    DoseUncertainty,
+    histories_of,
+    in_quadrature,
+    mean_uncertainty_pct,
+    shared_sigma,
+)
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.resample import resample
@@ -51,6 +59,35 @@ def _end_centres_cm(grid: VoxelGrid) -> NDArray[np.float64]:
 def on_grid(dose_gy: F32, grid: VoxelGrid, target: VoxelGrid) -> F32:
     """A dose [z, y, x] on another grid: the same values where the centres coincide, else trilinear, nothing beyond."""
     return dose_gy if grid == target else resample(dose_gy, grid, target)
+
+
+def summed_uncertainty(
+    parts: Sequence[tuple[Sequence[DoseResult], Sequence[float]]], grid: VoxelGrid, total_gy: F32
+) -> DoseUncertainty | None:
+    """How certain a sum of doses is; None unless every part has beams with noise.
+
+    Beams of different plans that answer one request share their histories: their errors add, all others in quadrature.
+    Off its own lattice the standard error is interpolated like the dose, which overstates it somewhat, because
+    neighbouring voxels' errors are nearly independent.
+
+    Parameters
+    ----------
+    parts : of each plan the doses of its beams and their monitor units of the whole course.
+    grid, total_gy : where the doses were added, and their sum.
+    """
+    if not parts or any(all(r.statistics is None for r in results) for results, _ in parts):
+        return None
+    results = [r for beams, _ in parts for r in beams]
+    independent = shared_sigma(results, [mu for _, units in parts for mu in units])
+    sigma = in_quadrature(
+        [on_grid(found.astype(np.float32), own, grid).astype(np.float64) for own, found in independent.values()]
+    )
+    return DoseUncertainty(
+        sigma_gy=sigma.astype(np.float32),
+        mean_pct=mean_uncertainty_pct(total_gy, sigma),
+        histories=histories_of(results),
+        is_partial=any(r.statistics is None for r in results),
+    )
 
 
 def summed(doses_gy: Sequence[F32]) -> F32:

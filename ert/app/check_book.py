@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ert.app.changes import Changes
+from ert.app.check_rules import CheckRules
 from ert.app.dose_service import DoseService
 from ert.app.dose_state import DoseState
 from ert.app.jobs import Job, JobContext, Jobs, Lane
 from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
-from ert.app.second_check import Comparison, compare_engines
-from ert.domain.plan import Algorithm, Plan
+from ert.app.second_check import Comparison, Engine, compare_engines
+from ert.domain.plan import Plan
 from ert.domain.record import Finding, Severity, StoredPlan
 from ert.domain.second_check import KeptSecondCheck, Light
 from ert.domain.structure import StructureSet
@@ -53,6 +55,7 @@ class CheckBook:
         publish: Callable[[Changes], None],
     ) -> None:
         self._store, self._jobs, self._service, self._structures = store, jobs, service, structures
+        self._rules = CheckRules(store, lambda read: jobs.call(Lane.DB, read))
         self._plan_id, self._publish = plan_id, publish
         self._job: Job[Comparison] | None = None
         self.kept: tuple[KeptSecondCheck, ...] = ()
@@ -68,7 +71,7 @@ class CheckBook:
     def compare(
         self,
         plan: Plan,
-        engines: tuple[Algorithm, Algorithm],
+        engines: tuple[Engine, Engine],
         *,
         on_done: Callable[[Comparison], None],
         on_failed: Callable[[BaseException], None],
@@ -79,17 +82,34 @@ class CheckBook:
         self.stop()
 
         def work(ctx: JobContext) -> Comparison:
-            return compare_engines(self._service, plan, self._structures, engines, ctx)
+            return compare_engines(self._service, plan, self._structures, engines, ctx, rule=self._rules.in_use())
 
-        self._job = self._jobs.submit(
-            Lane.DOSE,
-            work,
-            title=f"Second check of {plan.name}",
-            on_done=on_done,
-            on_failed=on_failed,
-            on_cancelled=on_cancelled,
-            on_progress=on_progress,
+        def ended(then: Callable[..., None]) -> Callable[..., None]:
+            def run(*given: Any) -> None:  # noqa: ANN401
+                if box and box[0] is self._job:
+                    self._job = None
+                then(*given)
+
+            return run
+
+        box: list[Job[Comparison]] = []
+        box.append(
+            self._jobs.submit(
+                Lane.DOSE,
+                work,
+                title=f"Second check of {plan.name}",
+                on_done=ended(on_done),
+                on_failed=ended(on_failed),
+                on_cancelled=ended(on_cancelled),
+                on_progress=on_progress,
+            )
         )
+        self._job = box[0]
+
+    @property
+    def is_busy(self) -> bool:
+        """True while a comparison is under way."""
+        return self._job is not None
 
     def stop(self) -> None:
         """Stop the comparison under way."""
@@ -106,7 +126,7 @@ class CheckBook:
             It was not of the plan's own engine, or not of that revision.
         """
         check = comparison.check
-        if not check.first_engine.startswith(f"{stored.plan.algorithm.value} "):
+        if not comparison.is_of_plan:
             raise Refused("A comparison of two other engines is no second check of the plan; it is not kept.")
         if check.plan_digest != stored.plan.digest:
             raise Refused(
@@ -123,20 +143,21 @@ def second_check_findings(book: CheckBook, plan: Plan, dose: DoseState) -> Itera
         yield Finding(severity=Severity.BLOCKER, code="second-check-unreadable", sentence=book.problem)
     if not dose.is_current:
         return
-    valid = [k for k in book.kept if k.check.plan_digest == plan.digest and _is_of(k, dose)]
+    valid = [k for k in book.kept if is_check_of(k, plan, dose)]
     if valid:
         check, by = valid[-1].check, f"{valid[-1].made_by}, {valid[-1].made_at:%Y-%m-%d %H:%M}"
         severity, words = _WORDS[check.light]
-        sentence = f"Second check by {check.second_engine.split(',')[0]}: {check.gamma_text}; {words} ({by})."
+        limits = f" by {check.tolerances_source}" if check.tolerances_source else ""
+        sentence = f"Second check by {check.second_engine.split(',')[0]}: {check.gamma_text}; {words}{limits} ({by})."
         yield Finding(severity=severity, code="second-check", sentence=sentence)
     elif book.kept:
         sentence = f"The second check was made on another state of the plan (revision {book.kept[-1].revision})."
         yield Finding(severity=Severity.WARNING, code="second-check-stale", sentence=sentence)
     else:
-        sentence = "No other engine has checked this plan yet (menu Plan, Second check…)."
+        sentence = "No other engine has checked this plan yet (menu Plan, Mark ready for review)."
         yield Finding(severity=Severity.NOTE, code="second-check-none", sentence=sentence)
 
 
-def _is_of(kept: KeptSecondCheck, dose: DoseState) -> bool:
-    """A check holds only for the very dose it compared: engine, its version and, for Monte Carlo, its statistics."""
-    return kept.check.first_engine == dose.engine
+def is_check_of(kept: KeptSecondCheck, plan: Plan, dose: DoseState) -> bool:
+    """A check holds only for the plan and the very dose it compared: engine, its version, its statistics."""
+    return kept.check.first_engine == dose.engine and kept.check.plan_digest == plan.digest

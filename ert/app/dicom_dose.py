@@ -24,9 +24,11 @@ from ert.app.dose_checkpoints import DoseCheckpoints
 from ert.app.dose_grid import dose_grid
 from ert.app.jobs import JobContext
 from ert.app.selftest import require_tested_engine
+from ert.domain.algorithm import Algorithm
 from ert.domain.ct_curve import curve_warnings
 from ert.domain.dose import DoseResult, plan_dose_gy
-from ert.domain.plan import Algorithm, DoseGridSpec
+from ert.domain.monte_carlo_model import beam_settings
+from ert.domain.plan import DoseGridSpec
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import beam_geometry
 from ert.dose.tissue import TissueGrid, build_tissue
@@ -140,7 +142,7 @@ def _beam_dose(
             dose_grid=grid,
             dose_to=inputs.job.dose_to,
             algorithm=Algorithm(inputs.job.algorithm),
-            monte_carlo=inputs.job.monte_carlo,
+            monte_carlo=beam_settings(inputs.job.monte_carlo, beam.number),
             progress=lambda f: ctx.progress(begin + f * share, f"Computing beam {beam.number}"),
             check=ctx.check,
             watch=None if resume is None else DoseCheckpoints(resume).watch(beam.number),
@@ -196,6 +198,7 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
             "origin_cm": list(doses.grid.origin_cm),
         },
         "beams": beams,
+        **({"seed": inputs.job.monte_carlo.seed} if inputs.job.algorithm == Algorithm.MONTE_CARLO else {}),
         "warnings": [*inputs.notes, *curve_warnings(inputs.curve.points), *doses.warnings],
     }
 

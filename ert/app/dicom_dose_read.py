@@ -13,10 +13,11 @@ from ert.app.jobs import JobContext
 from ert.commissioning.package import read_package
 from ert.dicom.importing import ImportedCourse
 from ert.dicom.plan import ImportedPlan, read_rt_plan
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import MachinePackage
 from ert.domain.image import CtCurve, DensityOverride
 from ert.domain.monte_carlo_model import MonteCarloSettings
-from ert.domain.plan import Algorithm, DoseGridSpec, DoseTo
+from ert.domain.plan import DoseGridSpec, DoseTo
 from ert.domain.record import Severity
 from ert.domain.structure import Structure, StructureRole
 from ert.errors import ImportRejected, InvalidPlan

@@ -16,7 +16,7 @@ from ert.app.dose_service import DoseService
 from ert.app.dose_state import BeamDose, DoseState, DoseStatus, FinalRun, dose_state, preview_state
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
-from ert.app.final_dose import PREVIEW_MESSAGE, FinalWatch, interim_plan, is_same_question, is_slow
+from ert.app.final_dose import PREVIEW_MESSAGE, RESUME_MESSAGE, FinalWatch, interim_plan, is_same_question, is_slow
 from ert.app.jobs import Job, JobContext, Jobs, Lane
 from ert.app.normalise import with_monitor_units, without_monitor_units
 from ert.domain.dose import DoseResult
@@ -97,7 +97,9 @@ class DoseFollower:
         planned = plan if self._is_read_only else with_monitor_units(plan, results, structures=self._structures)
         if not is_interim:
             return _Shown(question=plan, plan=planned, results=results, state=dose_state(planned, results))
-        state = preview_state(planned, results, message=PREVIEW_MESSAGE)
+        is_resumable = not self._is_read_only and self._service.is_resumable(plan)
+        state = preview_state(planned, results, message=RESUME_MESSAGE if is_resumable else PREVIEW_MESSAGE)
+        state = attrs.evolve(state, is_resumable=is_resumable)
         shown = plan if self._is_read_only else without_monitor_units(plan)
         return _Shown(question=plan, plan=shown, results=(), state=state)
 
@@ -149,7 +151,7 @@ class DoseFollower:
         self._submit(work, plan, title=f"Final dose of {plan.name}", watches=watches)
         self._final_of = without_monitor_units(plan)
         self.state = attrs.evolve(self.state, fraction=0.0, message="Monte Carlo begins", final_run=FinalRun())
-        self._publish(Changes(dose=True))
+        self._publish(Changes(progress=True))  # the preview stays what it was: nothing but the bar changes
 
     def _submit(
         self, work: Callable[[JobContext], _Shown], plan: Plan, *, title: str, watches: list[FinalWatch] | None = None
@@ -185,7 +187,9 @@ class DoseFollower:
         if self._final_of is not None and self._job is not None:
             self._job.cancel()
             self.state = attrs.evolve(self.state, message="Stopping")
-        elif self.state.status is DoseStatus.COMPUTING:
+            self._publish(Changes(progress=True))
+            return
+        if self.state.status is DoseStatus.COMPUTING:
             self.stop()
             self._mark(DoseStatus.STALE, "The computation was cancelled.")
         self._publish(Changes(dose=True))
@@ -210,10 +214,12 @@ class DoseFollower:
             return
         self._job, self._final_of = None, None
         picture = (watches[0].picture if watches else None) or self.state.preview
+        is_resumable = self._service.is_resumable(self._session.plan)
         self.state = attrs.evolve(
-            self.state, preview=picture, final_run=None, message=f"Stopped. {PREVIEW_MESSAGE}", fraction=0.0
-        )
-        self._publish(Changes(dose=True))
+            self.state, preview=picture, final_run=None, fraction=0.0, is_resumable=is_resumable,
+            message="Stopped; it can go on." if is_resumable else f"Stopped. {PREVIEW_MESSAGE}",
+        )  # fmt: skip
+        self._publish(Changes(progress=True, picture=True))
 
     def _progress(self, watches: list[FinalWatch] | None, fraction: float, text: str) -> None:
         self.state = attrs.evolve(self.state, fraction=fraction, message=text)

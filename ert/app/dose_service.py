@@ -9,10 +9,10 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
+from ert.app.cache_ports import DoseCache, RunCheckpoints
 from ert.app.dose_grid import dose_grid
-from ert.app.final_dose import FinalWatch
+from ert.app.final_dose import SLOW, FinalWatch
 from ert.app.jobs import JobContext
-from ert.app.ports import DoseCache
 from ert.app.selftest import require_tested_engine
 from ert.domain.beam import Beam
 from ert.domain.beam_model import BeamModel, MachinePackage
@@ -20,7 +20,7 @@ from ert.domain.dose import DoseRequest, DoseResult, dose_request
 from ert.domain.identity import digest_of
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
-from ert.domain.monte_carlo_model import MonteCarloSettings
+from ert.domain.monte_carlo_model import SEED_DIGITS, MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.output_tables import OutputTables
 from ert.domain.plan import Plan
@@ -28,12 +28,11 @@ from ert.domain.structure import StructureSet
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import beam_geometry
 from ert.dose.tissue import TissueGrid, build_tissue
-from ert.errors import DigestMismatch, InvalidPlan
+from ert.errors import DigestMismatch, InvalidPlan, Refused
 from ert.geometry.grid import VoxelGrid
 
 _LOG = logging.getLogger(__name__)
 MEMORY_LIMIT_BYTES = 512 * 1024 * 1024
-_SEED_DIGITS = 15  # hexadecimal: 60 bits
 
 
 @attrs.frozen(kw_only=True)
@@ -140,7 +139,7 @@ def monte_carlo_settings(request: DoseRequest) -> MonteCarloSettings | None:
     """
     if request.uncertainty_pct is None:
         return None
-    return MonteCarloSettings(uncertainty_pct=request.uncertainty_pct, seed=int(request.digest[:_SEED_DIGITS], 16))
+    return MonteCarloSettings(uncertainty_pct=request.uncertainty_pct, seed=int(request.digest[:SEED_DIGITS], 16))
 
 
 class DoseService:
@@ -153,6 +152,7 @@ class DoseService:
     cache : DoseCache
         Asked last before a dose is computed. What is kept with a plan comes before it, so that a record is never
         answered by a cache.
+    runs : where interrupted Monte Carlo runs are kept and found again; None keeps none.
     """
 
     def __init__(
@@ -163,12 +163,13 @@ class DoseService:
         models: Models,
         kept: Callable[[str], DoseResult | None],
         cache: DoseCache,
+        runs: RunCheckpoints | None = None,
     ) -> None:
         self._image = image
         self._structures = structures
         self._models = models
         self._kept = kept
-        self._cache = cache
+        self._cache, self._runs = cache, runs
         self.memory = DoseMemory()
         self._tissue: tuple[str, TissueGrid] | None = None
 
@@ -244,7 +245,8 @@ class DoseService:
             result = self._known(item.request)
             if result is None:
                 share = (number / len(requests), 1 / len(requests))
-                result = self._compute_one(plan, item, ctx, share, None if watch is None else watch.watch(number))
+                followed = watch.watch(number) if watch and plan.algorithm_of(item.beam) in SLOW else None
+                result = self._compute_one(plan, item, ctx, share, followed)
                 self._cache.put(result)
             if result.request_digest != item.request.digest:
                 raise DigestMismatch("A dose came back that does not belong to what was asked for.")
@@ -253,6 +255,30 @@ class DoseService:
             if watch is not None:
                 watch.finished(number, result)
         ctx.progress(1.0)
+        return tuple(results)
+
+    def is_resumable(self, plan: Plan) -> bool:
+        """True if a Monte Carlo of one of its beams was interrupted; going on gives the dose of an unbroken run."""
+        runs = self._runs
+        if runs is None or not SLOW & set(plan.algorithms):
+            return False
+        return any(runs.has(i.request.digest) for i in self.requests(plan) if plan.algorithm_of(i.beam) in SLOW)
+
+    def sketch(self, plan: Plan, ctx: JobContext, known: Sequence[DoseResult]) -> tuple[DoseResult, ...]:
+        """Doses of a plan that is only being thought of: from `known` or memory or computed, and kept nowhere.
+
+        Raises
+        ------
+        Cancelled
+            When the job was asked to stop.
+        """
+        require_tested_engine()
+        before = {result.request_digest: result for result in known}
+        results = []
+        for item in self.requests(plan):
+            ctx.check()
+            result = before.get(item.request.digest) or self.memory.get(item.request.digest)
+            results.append(result or self._compute_one(plan, item, JobContext(), (0.0, 1.0), None))
         return tuple(results)
 
     def _known(self, request: DoseRequest) -> DoseResult | None:
@@ -276,22 +302,47 @@ class DoseService:
         ctx.progress(done, f"Preparing the patient for beam {item.beam.name}")
         tissue = self.tissue(plan)
         ctx.check()
+        algorithm = plan.algorithm_of(item.beam)
         geometry = beam_geometry(item.beam, item.machine, patient_position=self._image.patient_position)
-        return compute_beam_dose(
-            tissue=tissue,
-            geometry=geometry,
-            model=item.model,
-            dose_grid=item.request.grid,
-            dose_to=plan.dose_to,
-            algorithm=plan.algorithm,
-            monte_carlo=monte_carlo_settings(item.request),
-            request_digest=item.request.digest,
-            progress=(lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"))
-            if watch is None
-            else None,
-            check=ctx.check,
-            watch=watch,
-        )
+
+        def compute(followed: RunWatch | None) -> DoseResult:
+            return compute_beam_dose(
+                tissue=tissue,
+                geometry=geometry,
+                model=item.model,
+                dose_grid=item.request.grid,
+                dose_to=plan.dose_to,
+                algorithm=algorithm,
+                monte_carlo=monte_carlo_settings(item.request),
+                request_digest=item.request.digest,
+                progress=(lambda f: ctx.progress(done + f * share, f"Dose of beam {item.beam.name}"))
+                if watch is None
+                else None,
+                check=ctx.check,
+                watch=followed,
+            )
+
+        return self._resumed(item.request.digest, watch, compute) if algorithm in SLOW else compute(None)
+
+    def _resumed(
+        self, digest: str, watch: RunWatch | None, compute: Callable[[RunWatch | None], DoseResult]
+    ) -> DoseResult:
+        """Go on from an interrupted run of the same request, and keep this one should it be interrupted."""
+        runs = self._runs
+        if runs is None:
+            return compute(watch)
+        found = runs.get(digest)
+        kept = attrs.evolve(watch or RunWatch(), save=lambda data: runs.put(digest, data), resume_from=found)
+        try:
+            result = compute(kept)
+        except (Refused, DigestMismatch) as error:
+            runs.remove(digest)
+            if found is None:
+                raise
+            _LOG.warning("an interrupted run does not fit; it begins anew: %s", type(error).__name__)
+            result = compute(attrs.evolve(kept, resume_from=None))
+        runs.remove(digest)
+        return result
 
 
 def _all_of(found: Sequence[DoseResult | None]) -> tuple[DoseResult, ...] | None:

@@ -9,7 +9,9 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.domain.beam import Beam
 from ert.domain.dose import DoseResult, plan_dose_gy
+from ert.domain.dose_engines import engine_of, engines_text
 from ert.domain.dose_uncertainty import DoseUncertainty, plan_uncertainty
 from ert.domain.identity import read_only
 from ert.domain.plan import Plan
@@ -38,6 +40,7 @@ class BeamDose:
     ssd_cm: float
     given_dose_gy: float | None
     warnings: tuple[str, ...]
+    engine: str
 
 
 @attrs.frozen(kw_only=True)
@@ -53,6 +56,8 @@ class DosePreview:
     preview_mu : monitor units the picture is drawn for; the plan states none until its dose is there.
     engine : that most of the picture comes from.
     uncertainty_pct : of an unfinished Monte Carlo.
+    sketched_beams : while the hand moves, the beams the picture is of, which the plan does not have (yet).
+    is_coarse : drawn on a coarser grid than the plan's, because that one does not follow the hand.
     """
 
     grid: VoxelGrid
@@ -61,6 +66,13 @@ class DosePreview:
     preview_mu: tuple[float, ...]
     engine: str
     uncertainty_pct: float | None = None
+    sketched_beams: tuple[Beam, ...] = ()
+    is_coarse: bool = False
+
+    @property
+    def is_live(self) -> bool:
+        """True for the picture of a sketch, drawn while the hand moves."""
+        return bool(self.sketched_beams)
 
 
 @attrs.frozen(kw_only=True)
@@ -80,7 +92,7 @@ class DoseState:
     ``plan_gy`` is the dose of the plan only while ``status`` is CURRENT. Otherwise it is the last one computed, kept
     so that a screen can draw it greyed and hatched; tables, reports and export must not use it. While ``status`` is
     PREVIEW there is no such dose but a ``preview``, and ``final_run`` says how far the plan's own dose is, if it is
-    being computed.
+    being computed. ``is_resumable`` says that a final dose of this very plan was interrupted and can go on.
     """
 
     status: DoseStatus = DoseStatus.NONE
@@ -95,6 +107,7 @@ class DoseState:
     max_point_cm: tuple[float, float, float] | None = None
     preview: DosePreview | None = None
     final_run: FinalRun | None = None
+    is_resumable: bool = False
 
     @property
     def is_current(self) -> bool:
@@ -152,6 +165,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
             ssd_cm=result.ssd_cm,
             given_dose_gy=None if result.given_dose_gy_per_mu is None else result.given_dose_gy_per_mu * m * fractions,
             warnings=result.warnings,
+            engine=engine_of(result),
         )
         for beam, result, m in zip(plan.beams, results, mu_known, strict=True)
     )
@@ -162,7 +176,7 @@ def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
         grid=grid,
         plan_gy=total,
         beams=beams,
-        engine=results[0].engine if uncertainty is None else uncertainty.engine_text(results[0].engine),
+        engine=engines_text(results, [b.number for b in plan.beams], uncertainty),
         uncertainty=uncertainty,
         max_gy=float(total[k, j, i]),
         max_point_cm=(float(point[0]), float(point[1]), float(point[2])),
@@ -184,6 +198,6 @@ def preview_state(plan: Plan, results: Sequence[DoseResult], *, message: str) ->
         preview_gy=read_only(plan_dose_gy(list(results), mu_known, fractions)),
         preview_beams_gy=tuple(_beam_gy(r, m * fractions) for r, m in zip(results, mu_known, strict=True)),
         preview_mu=tuple(mu_known),
-        engine=results[0].engine,
+        engine=engines_text(results, [b.number for b in plan.beams], None),
     )
     return DoseState(status=DoseStatus.PREVIEW, message=message, preview=preview)

@@ -58,6 +58,7 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
             plan_gy=dose.plan_gy,
             beams_gy={b.beam_number: b.gy for b in dose.beams},
             engine=dose.engine,
+            beam_engines={b.beam_number: b.engine for b in dose.beams},
         ),
         beam_dose_gy=_beam_dose_gy(plan, dose),
     )

@@ -10,25 +10,28 @@ from numpy.typing import NDArray
 
 from ert.app.dose_state import DosePreview, FinalRun
 from ert.app.jobs import JobContext
+from ert.domain.algorithm import Algorithm
 from ert.domain.dose import DoseResult
 from ert.domain.identity import read_only
 from ert.domain.monte_carlo_run import PartialDose, RunProgress, RunWatch
-from ert.domain.plan import Algorithm, Plan
+from ert.domain.plan import Plan, with_algorithms
 
+SLOW = frozenset({Algorithm.MONTE_CARLO})
 INTERIM_ALGORITHM = Algorithm.PENCIL_BEAM
 PREVIEW_MESSAGE = "Press “Final dose” to compute the plan's own dose."
+RESUME_MESSAGE = "Interrupted; the final dose can go on from where it was."
 _PICTURE_INTERVAL_S = 1.5
 _MOST_NOISE_PCT = 15.0
 
 
 def is_slow(plan: Plan) -> bool:
     """True if the plan's dose is computed on request only."""
-    return plan.algorithm is Algorithm.MONTE_CARLO
+    return Algorithm.MONTE_CARLO in plan.algorithms
 
 
 def interim_plan(plan: Plan) -> Plan:
-    """The plan as the engine computes it whose dose is shown while one edits."""
-    return attrs.evolve(plan, algorithm=INTERIM_ALGORITHM)
+    """The plan as it is computed while one edits: the slow beams by the interactive engine, the others by their own."""
+    return with_algorithms(plan, lambda algorithm: INTERIM_ALGORITHM if algorithm in SLOW else algorithm)
 
 
 def is_same_question(first: Plan, second: Plan) -> bool:

@@ -16,7 +16,7 @@ from ert.domain.image import CtImage
 from ert.domain.monitor_units import BeamMuCheck
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.record import Finding, Severity
-from ert.domain.statements import algorithm_limits, algorithm_of_engine
+from ert.domain.statements import algorithm_limits, engine_statement
 from ert.domain.structure import StructureSet
 from ert.domain.tissue import TissueReview
 from ert.errors import Refused
@@ -159,13 +159,15 @@ def _plan_findings(plan: Plan) -> Iterator[Finding]:
 
 
 _PREVIEW = "The dose on screen is a preview, not the plan's own: compute the final dose."
+_LIVE = "The dose on screen is a live preview of an edit that is under way."
 
 
 def _dose_findings(plan: Plan, dose: DoseState, *, said: frozenset[str]) -> Iterator[Finding]:
     if dose.status is DoseStatus.FAILED:
         yield _finding(Severity.BLOCKER, "dose-failed", f"No dose: {dose.message}")
     elif dose.status is DoseStatus.PREVIEW:
-        yield _finding(Severity.BLOCKER, "dose-preview", _PREVIEW)
+        is_live = dose.preview is not None and dose.preview.is_live
+        yield _finding(Severity.BLOCKER, "dose-preview", _LIVE if is_live else _PREVIEW)
     elif plan.beams and dose.status is not DoseStatus.CURRENT:
         yield _finding(Severity.BLOCKER, "dose-stale", "The dose on screen does not belong to the plan as it is now.")
     if dose.status is not DoseStatus.CURRENT:
@@ -185,5 +187,5 @@ def _dose_findings(plan: Plan, dose: DoseState, *, said: frozenset[str]) -> Iter
     yield _finding(
         Severity.NOTE,
         "accuracy",
-        f"{algorithm_limits(algorithm_of_engine(dose.engine))} Computed by {dose.engine}.",
+        f"{engine_statement(dose.engine, algorithm_limits)} Computed by {dose.engine}.",
     )

@@ -14,7 +14,7 @@ from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.domain.dose import DoseResult
 from ert.domain.plan import Plan
-from ert.domain.record import StoredPlan
+from ert.domain.record import PlanStatus, StoredPlan
 
 _LABELS = 200
 
@@ -143,6 +143,7 @@ class PlanKeeping:
         doses: Sequence[DoseResult],
         *,
         reason: str = "",
+        status: PlanStatus = PlanStatus.DRAFT,
         on_saved: Callable[[], object] | None = None,
         on_failed: Callable[[BaseException], object] | None = None,
     ) -> None:
@@ -168,7 +169,7 @@ class PlanKeeping:
 
         self._jobs.submit(
             Lane.DB,
-            lambda _ctx: self._store.plans.save(plan, base_revision=base, doses=doses, reason=reason),
+            lambda _ctx: self._store.plans.save(plan, base_revision=base, doses=doses, reason=reason, status=status),
             title=f"Saving {plan.name}",
             can_stop=False,
             on_done=saved,

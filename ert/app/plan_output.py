@@ -46,16 +46,18 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
             ssd_cm=d.ssd_cm,
             given_dose_gy=d.given_dose_gy,
             warnings=d.warnings,
+            engine=d.engine,
         )
         for d in dose.beams
     )
     machines = machines_of(plan, workspace.models)
+    shown = {dvh.structure_number for dvh in dvhs}
     models = sorted({b.model_digest for b in plan.beams})
     return PlanReport(
         patient=workspace.patient,
         plan=plan,
         revision=stored.revision,
-        status=stored.status.value,
+        status=stored.status.phrase,
         saved_by=stored.saved_by,
         saved_at=stored.saved_at,
         printed_at=now or dt.datetime.now(dt.UTC),
@@ -66,6 +68,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         dose_gy=dose.plan_gy,
         beams=lines,
         dvhs=dvhs,
+        dvh_bands=tuple(pair for number, pair in workspace.evaluation.bands.items() if number in shown),
         metrics=tuple(_metric_rows(workspace, dvhs)),
         goals=tuple(_goal_row(judge(workspace, goal)) for goal in plan.goals),
         points=tuple(_point_row(row, len(plan.beams)) for row in point_doses(plan, dose)),

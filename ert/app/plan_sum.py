@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.analysis.dose_sum import common_grid, on_grid, summed
+from ert.analysis.dose_sum import common_grid, on_grid, summed, summed_uncertainty
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import evaluate_metric
 from ert.app.dose_service import DoseService, Models
@@ -17,13 +17,17 @@ from ert.app.jobs import JobContext, Lane
 from ert.app.normalise import with_monitor_units
 from ert.app.permissions import guarded
 from ert.app.session import SiteSession
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam import Beam
+from ert.domain.dose import DoseResult
+from ert.domain.dose_uncertainty import DoseUncertainty
 from ert.domain.dvh import Dvh
 from ert.domain.identity import read_only
 from ert.domain.image import CtImage, DensityOverride
 from ert.domain.patient import Course, Patient
-from ert.domain.plan import Algorithm
+from ert.domain.plan import Plan
 from ert.domain.record import StoredPlan
+from ert.domain.statements import algorithm_of_engine, algorithm_statement, algorithms_of_engine
 from ert.domain.structure import PointOfInterest, StructureSet
 from ert.errors import InvalidPlan
 from ert.geometry.grid import VoxelGrid
@@ -107,6 +111,20 @@ class PlanSum:
         return None
 
 
+@attrs.frozen(kw_only=True, eq=False)
+class _Computed:
+    """A plan with its monitor units and its doses."""
+
+    plan: Plan
+    results: tuple[DoseResult, ...]
+    state: DoseState
+
+    @property
+    def units(self) -> tuple[float, ...]:
+        """Monitor units of each beam, whole course."""
+        return tuple((b.mu or 0.0) * self.plan.prescription.fractions for b in self.plan.beams)
+
+
 class _Share(JobContext):
     """One plan's share of the whole job."""
 
@@ -145,9 +163,10 @@ def sum_plans(session: SiteSession, plan_ids: Sequence[str], ctx: JobContext) ->
         share = _Share(ctx, 0.1 + 0.6 * number / len(stored), 0.6 / len(stored))
         doses.append(_dose(session, item, image, structures, share))
         session.record_event("added to a plan sum", record=item.plan.id)
-    grid = common_grid([d.grid for d in doses if d.grid is not None])
-    parts = tuple(_part(item, dose, grid) for item, dose in zip(stored, doses, strict=True))
+    grid = common_grid([d.state.grid for d in doses if d.state.grid is not None])
+    parts = tuple(_part(item, dose.state, grid) for item, dose in zip(stored, doses, strict=True))
     total = read_only(summed([p.gy for p in parts]))
+    uncertainty = summed_uncertainty([(d.results, d.units) for d in doses], grid, total)
     return PlanSum(
         patient=patient,
         course=course,
@@ -156,9 +175,9 @@ def sum_plans(session: SiteSession, plan_ids: Sequence[str], ctx: JobContext) ->
         models=session.models,
         parts=parts,
         plan=_values(stored),
-        dose=_state(total, grid, parts),
+        dose=_state(total, grid, parts, uncertainty),
         dvhs=_histograms(structures, total, grid, ctx),
-        notes=sum_notes(parts),
+        notes=sum_notes(parts, uncertainty),
     )
 
 
@@ -190,7 +209,7 @@ def _load(session: SiteSession, plan_ids: Sequence[str]) -> list[StoredPlan]:
 
 def _dose(
     session: SiteSession, item: StoredPlan, image: CtImage, structures: StructureSet, ctx: JobContext
-) -> DoseState:
+) -> _Computed:
     store, plan = session.store, item.plan
     service = DoseService(
         image=image,
@@ -201,7 +220,8 @@ def _dose(
     )
     results = service.compute(plan, ctx)
     has_mu = all(beam.mu is not None for beam in plan.beams)  # as saved: that is what the patient gets
-    return dose_state(plan if has_mu else with_monitor_units(plan, results, structures=structures), results)
+    planned = plan if has_mu else with_monitor_units(plan, results, structures=structures)
+    return _Computed(plan=planned, results=results, state=dose_state(planned, results))
 
 
 def _part(item: StoredPlan, dose: DoseState, grid: VoxelGrid) -> SummedPlan:
@@ -219,7 +239,15 @@ def _values(stored: Sequence[StoredPlan]) -> SumValues:
     )
 
 
-def _state(total: NDArray[np.float32], grid: VoxelGrid, parts: Sequence[SummedPlan]) -> DoseState:
+def _engines(parts: Sequence[SummedPlan]) -> str:
+    """What computed the parts, the one to trust least first."""
+    rank = {algorithm: place for place, algorithm in enumerate(Algorithm)}
+    return " + ".join(sorted({p.engine for p in parts}, key=lambda e: (rank[algorithm_of_engine(e)], e)))
+
+
+def _state(
+    total: NDArray[np.float32], grid: VoxelGrid, parts: Sequence[SummedPlan], uncertainty: DoseUncertainty | None
+) -> DoseState:
     k, j, i = np.unravel_index(int(np.argmax(total)), total.shape)
     x, y, z = grid.point_cm((int(i), int(j), int(k)))
     return DoseState(
@@ -227,7 +255,8 @@ def _state(total: NDArray[np.float32], grid: VoxelGrid, parts: Sequence[SummedPl
         fraction=1.0,
         grid=grid,
         plan_gy=total,
-        engine=" + ".join(sorted({p.engine for p in parts})),
+        engine=_engines(parts),
+        uncertainty=uncertainty,
         max_gy=float(total[k, j, i]),
         max_point_cm=(float(x), float(y), float(z)),
     )
@@ -245,7 +274,7 @@ def _histograms(
     return tuple(found)
 
 
-def sum_notes(parts: Sequence[SummedPlan]) -> tuple[str, ...]:
+def sum_notes(parts: Sequence[SummedPlan], uncertainty: DoseUncertainty | None) -> tuple[str, ...]:
     """What must be known of a sum of these."""
     notes = [
         "Physical dose, added voxel by voxel: fractionation and time between plans are not accounted for.",
@@ -256,6 +285,13 @@ def sum_notes(parts: Sequence[SummedPlan]) -> tuple[str, ...]:
         notes.append("The plans prescribe to different targets; 100 % is the sum of all their prescriptions.")
     if len({p.engine for p in parts}) > 1:
         notes.append("The plans were computed by different engines.")
-    if any(p.stored.plan.algorithm is Algorithm.MONTE_CARLO for p in parts):
-        notes.append("Monte Carlo doses scatter by the uncertainty named beside their engine; the sum's is not stated.")
+    engine = _engines(parts)
+    notes.append(f"As certain as its least certain part. {algorithm_statement(algorithm_of_engine(engine))}")
+    if uncertainty is not None:
+        notes.append(uncertainty.sentence)
+    elif Algorithm.MONTE_CARLO in algorithms_of_engine(engine):
+        notes.append(
+            "Monte Carlo doses scatter by the uncertainty named beside their engine; the sum's is not stated, because "
+            "not every plan has one."
+        )
     return tuple(notes)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
+from ert.app.cache_ports import CacheFolders, DoseCache, RunCheckpoints
 from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
@@ -23,9 +24,9 @@ from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.provider import Identity, WayIn
-from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, StoredPlan
+from ert.domain.record import DicomFile, Finding, ImageHead, PlanHead, PlanStatus, StoredPlan
 from ert.domain.release import MachineRelease
-from ert.domain.second_check import KeptSecondCheck, SecondCheck
+from ert.domain.second_check import KeptSecondCheck, SecondCheck, SiteTolerances
 from ert.domain.structure import StructureSet
 from ert.domain.sweep import Swept
 from ert.settings import CacheSettings
@@ -93,7 +94,15 @@ class PlanStore(Protocol):
     def load(self, plan_id: str, revision: int | None = None) -> StoredPlan:
         """One revision of a plan, the newest by default."""
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+    def save(
+        self,
+        plan: Plan,
+        *,
+        base_revision: int,
+        doses: Sequence[DoseResult] = (),
+        reason: str = "",
+        status: PlanStatus = PlanStatus.DRAFT,
+    ) -> StoredPlan:
         """Save a new revision with the doses computed for it, in one transaction; ``reason`` is for the history.
 
         ``base_revision`` is the revision the edit began with, 0 for a new plan; raises `StaleRevision` if the store has
@@ -103,40 +112,17 @@ class PlanStore(Protocol):
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """A kept dose of this plan, verified; None if it was never kept."""
 
+    def add_doses(self, plan: Plan, revision: int, doses: Sequence[DoseResult]) -> None:
+        """Keep doses computed for a plan without a new revision.
+
+        Raises `StaleRevision` if that revision is not the newest any more, `DigestMismatch` if it has other content.
+        """
+
     def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
         """Keep a second check with the revision it was made on; raises `DigestMismatch` if that has other content."""
 
     def second_checks(self, plan_id: str) -> tuple[KeptSecondCheck, ...]:
         """Every second check of a plan, oldest first."""
-
-
-class DoseCache(Protocol):
-    """Doses that may be found again. Never a record: whatever is wrong with an entry or its place, it is not there.
-
-    No method raises for trouble with the place, and all may be called from any thread.
-    """
-
-    def get(self, request_digest: str) -> DoseResult | None:
-        """The dose of a request: authentic, with the digests and on the grid it was kept with; else None."""
-
-    def put(self, result: DoseResult) -> None:
-        """Keep a dose, if that is possible."""
-
-    def clear(self) -> None:
-        """Remove all doses of this site."""
-
-    def size_bytes(self) -> int:
-        """What lies there; 0 if that cannot be told."""
-
-
-class CacheFolders(Protocol):
-    """Where doses of one site are cached; needs no keys."""
-
-    def reports(self) -> tuple[CacheReport, ...]:
-        """How each cache stands, the workstation's first."""
-
-    def clear(self) -> None:
-        """Remove all doses of this site."""
 
 
 class DoseCaches(DoseCache, Protocol):
@@ -258,12 +244,20 @@ class SiteStore(Protocol):
         """What only one may do at a time."""
 
     @property
+    def check_tolerances(self) -> LibraryStore[SiteTolerances]:
+        """Limits of the second check."""
+
+    @property
     def keys(self) -> SiteKeys:
         """Its keys, to be renewed."""
 
     @property
     def caches(self) -> DoseCaches:
         """Caches of its doses."""
+
+    @property
+    def runs(self) -> RunCheckpoints:
+        """Interrupted Monte Carlo runs on this workstation; from any thread."""
 
     @property
     def activity(self) -> ActivityLog:

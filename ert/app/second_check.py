@@ -11,11 +11,14 @@ from numpy.typing import NDArray
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.gamma import GammaCriteria, GammaResult, compare_dose_grids
 from ert.analysis.metrics import evaluate_metric
+from ert.app.check_rules import RuleInUse
 from ert.app.dose_service import DoseService
 from ert.app.dose_state import DoseState, dose_state
 from ert.app.jobs import JobContext
-from ert.domain.plan import Algorithm, Plan
-from ert.domain.second_check import CheckTolerances, ComparedValue, SecondCheck
+from ert.domain.algorithm import Algorithm
+from ert.domain.plan import Plan, with_algorithm, with_algorithms
+from ert.domain.second_check import DEFAULT_SOURCE, CheckTolerances, ComparedValue, SecondCheck
+from ert.domain.statements import ALGORITHM_NAMES
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
@@ -32,6 +35,7 @@ class Comparison:
     ----------
     first, second : the doses, with grid and uncertainty.
     gamma : at the points of the reference that `check` names; NaN where nothing was compared.
+    is_of_plan : the first dose is the plan's own; without that the comparison is no second check of it.
     """
 
     plan: Plan
@@ -39,38 +43,63 @@ class Comparison:
     second: DoseState
     gamma: GammaResult
     check: SecondCheck
+    is_of_plan: bool
 
 
-def other_algorithm(plan: Plan) -> Algorithm:
-    """The engine a plan is checked with unless the user chooses another: Monte Carlo, and for that redefinition."""
-    return Algorithm.PBRA if plan.algorithm is Algorithm.MONTE_CARLO else Algorithm.MONTE_CARLO
+Engine = Algorithm | None
+"""An engine for all beams; None first for each beam's own as planned, None second for each beam's other engine."""
+
+
+def other_algorithm(algorithm: Algorithm) -> Algorithm:
+    """The engine that checks another unless the user chooses: Monte Carlo, and for that redefinition."""
+    return Algorithm.PBRA if algorithm is Algorithm.MONTE_CARLO else Algorithm.MONTE_CARLO
+
+
+def compared_plans(plan: Plan, engines: tuple[Engine, Engine]) -> tuple[Plan, Plan]:
+    """The plan as the two engines compute it.
+
+    Raises
+    ------
+    Refused
+        A beam would be compared with itself.
+    """
+    first = plan if engines[0] is None else with_algorithm(plan, engines[0])
+    second = with_algorithms(first, other_algorithm) if engines[1] is None else with_algorithm(plan, engines[1])
+    for one, other in zip(first.beams, second.beams, strict=True):
+        if first.algorithm_of(one) is second.algorithm_of(other):
+            raise Refused(
+                f"An engine cannot check itself: beam '{one.name}' would be computed twice by "
+                f"{ALGORITHM_NAMES[first.algorithm_of(one)]}.",
+                hint="Choose two engines, or each beam's other engine.",
+            )
+    return first, second
 
 
 def compare_engines(
     service: DoseService,
     plan: Plan,
     structures: StructureSet,
-    engines: tuple[Algorithm, Algorithm],
+    engines: tuple[Engine, Engine],
     ctx: JobContext,
+    *,
+    rule: RuleInUse | None = None,
 ) -> Comparison:
     """Compute a plan by two engines, for the plan's own monitor units, and compare; on the dose lane.
 
     Raises
     ------
     Refused
-        The engines are one, a beam has no monitor units, or an engine refuses the plan.
+        A beam would be compared with itself or has no monitor units, or an engine refuses the plan.
     Cancelled
         When the job was asked to stop.
     """
-    first, second = engines
-    if first is second:
-        raise Refused("An engine cannot check itself.", hint="Choose two engines.")
-    states = []
-    for algorithm in engines:
-        asked = attrs.evolve(plan, algorithm=algorithm)
-        states.append(dose_state(asked, service.compute(asked, ctx)))
+    asked = compared_plans(plan, engines)
+    states = [dose_state(one, service.compute(one, ctx)) for one in asked]
     ctx.check()
-    return compared(plan, structures, states[0], states[1])
+    is_own = all(
+        plan.algorithm_of(b) is asked[0].algorithm_of(a) for a, b in zip(asked[0].beams, plan.beams, strict=True)
+    )
+    return compared(plan, structures, states[0], states[1], rule=rule, is_of_plan=is_own)
 
 
 def compared(
@@ -79,9 +108,10 @@ def compared(
     first: DoseState,
     second: DoseState,
     *,
-    tolerances: CheckTolerances | None = None,
+    rule: RuleInUse | None = None,
+    is_of_plan: bool = False,
 ) -> Comparison:
-    """The comparison of two doses of a plan.
+    """The comparison of two doses of a plan; `is_of_plan` if the first is its own.
 
     A dose with noise is the reference of gamma, its criterion widened by one standard error: searching a noisy dose
     would find a place that fits nearly everywhere. If both or none have noise the second is the reference.
@@ -93,7 +123,8 @@ def compared(
     """
     if first.plan_gy is None or second.plan_gy is None or first.grid is None or first.grid != second.grid:
         raise Refused("Two doses on one grid are needed for a comparison.")
-    limits = tolerances or CheckTolerances()
+    rule = rule or RuleInUse(tolerances=CheckTolerances(), source=DEFAULT_SOURCE)
+    limits = rule.tolerances
     is_first_reference = first.uncertainty is not None and second.uncertainty is None
     reference, evaluated = (first, second) if is_first_reference else (second, first)
     gamma = _gamma(reference, evaluated, first.grid, limits)
@@ -106,9 +137,10 @@ def compared(
         gamma_mean_ratio=gamma.mean_ratio,
         gamma_points=gamma.points,
         tolerances=limits,
+        tolerances_source=rule.source,
         values=tuple(_values(plan, structures, (first.plan_gy, second.plan_gy), first.grid, limits)),
     )
-    return Comparison(plan=plan, first=first, second=second, gamma=gamma, check=check)
+    return Comparison(plan=plan, first=first, second=second, gamma=gamma, check=check, is_of_plan=is_of_plan)
 
 
 def _gamma(reference: DoseState, evaluated: DoseState, grid: VoxelGrid, tolerances: CheckTolerances) -> GammaResult:

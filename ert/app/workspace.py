@@ -13,11 +13,13 @@ from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
 from ert.app.jobs import Jobs, Lane
+from ert.app.live_preview import LivePreview
 from ert.app.mu_check import MuChecker
 from ert.app.permissions import guarded
 from ert.app.plan_checks import by_severity, plan_findings
 from ert.app.plan_keeping import PlanKeeping
 from ert.app.ports import SiteStore
+from ert.app.readiness import Readiness, readiness_findings
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.tissue_reviews import TissueReviews
@@ -29,7 +31,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
-from ert.errors import Refused
+from ert.errors import ErtError, Refused
 
 
 @guarded
@@ -44,6 +46,7 @@ class PlanWorkspace:
     releases : which of its machine packages are released.
     tissue_reviews : what the plan's overrides come to.
     checks : its second checks.
+    readiness : whether it is ready for review.
     is_read_only : an earlier revision, shown as it was saved.
     """
 
@@ -72,7 +75,12 @@ class PlanWorkspace:
             publish=lambda: self._publish(Changes(saved=True)),
         )  # fmt: skip
         self._dose_service = DoseService(
-            image=image, structures=structures, models=models, kept=self._kept_dose, cache=store.caches
+            image=image,
+            structures=structures,
+            models=models,
+            kept=self._kept_dose,
+            cache=store.caches,
+            runs=store.runs,
         )
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
@@ -82,10 +90,16 @@ class PlanWorkspace:
             service=self._dose_service, jobs=jobs, session=self._session, structures=structures,
             evaluation=self.evaluation, publish=self._publish, is_read_only=is_read_only,
         )  # fmt: skip
+        self._live = LivePreview(service=self._dose_service, jobs=jobs, structures=structures, publish=self._publish)
         self.checks = CheckBook(
             store=store, jobs=jobs, service=self._dose_service, structures=structures, plan_id=stored.plan.id,
             publish=self._publish,
         )  # fmt: skip
+        self.readiness = Readiness(
+            store=store, session=self._session, keeping=self._keeping, checks=self.checks, dose=lambda: self.dose,
+            publish=self._publish, is_read_only=is_read_only,
+        )  # fmt: skip
+        self._listeners.append(lambda _changes: self.readiness.follow())
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
 
@@ -136,8 +150,13 @@ class PlanWorkspace:
 
     @property
     def dose(self) -> DoseState:
-        """The dose and whether it belongs to what is on screen."""
-        return self._follower.state
+        """The dose and whether it belongs to what is on screen; while the hand moves, its preview."""
+        live = self._live.state
+        if self._live.is_dragging:
+            return live or DoseState(status=DoseStatus.COMPUTING, message="Preview follows")
+        return (
+            live if live is not None and self._follower.state.status is DoseStatus.COMPUTING else self._follower.state
+        )
 
     @property
     def dvhs(self) -> tuple[Dvh, ...]:
@@ -147,7 +166,9 @@ class PlanWorkspace:
     @property
     def shown_dvhs(self) -> tuple[Dvh, ...]:
         """Histograms for the screen: of the current dose, or of the interactive engine's preview of it."""
-        return self.evaluation.dvhs if self.dose.status in (DoseStatus.CURRENT, DoseStatus.PREVIEW) else ()
+        dose = self.dose
+        is_live = dose.preview is not None and dose.preview.is_live
+        return self.evaluation.dvhs if dose.status in (DoseStatus.CURRENT, DoseStatus.PREVIEW) and not is_live else ()
 
     def metric(self, structure_number: int, metric: str) -> float | None:
         """A metric such as ``D95%`` of the current dose; None unless its histogram is there.
@@ -181,7 +202,8 @@ class PlanWorkspace:
             mu_checks=self.mu_checks,
             clearance=self.tools.clearance,
         )
-        return by_severity((*found, *second_check_findings(self.checks, self.plan, self.dose)))
+        checked = second_check_findings(self.checks, self.plan, self.dose)
+        return by_severity((*found, *readiness_findings(self.readiness), *checked))
 
     @property
     def mu_checks(self) -> tuple[BeamMuCheck, ...]:
@@ -207,6 +229,26 @@ class PlanWorkspace:
         if self._session.apply(label, lambda plan: self.tools.with_ssd(edit(plan)), stroke=stroke):
             self._plan_changed(label)
 
+    def sketch(self, edit: Callable[[Plan], Plan]) -> None:
+        """Show what an edit would come to, without making it: a live preview by the pencil beam (`live_preview`).
+
+        Nothing of the plan changes. `apply` makes the edit, `end_sketch` forgets it. While a final dose is being
+        computed nothing is previewed: the dose lane is that computation's.
+        """
+        if self.is_read_only or self._follower.state.final_run is not None:
+            return
+        try:
+            sketched = self.tools.with_ssd(edit(self.plan))
+        except ErtError as error:
+            self._live.fail(str(error))
+            return
+        self._live.follow(sketched)
+
+    def end_sketch(self) -> None:
+        """Forget what was sketched and not made: the plan's own dose is shown again."""
+        if self._live.is_dragging and self._live.end():
+            self._publish(Changes(plan=True, dose=True))
+
     def undo(self) -> None:
         """Take the last edit back."""
         label = self.undo_label
@@ -228,6 +270,7 @@ class PlanWorkspace:
         self.tissue_reviews.follow(self.plan)
         self.checks.stop()
         self._follower.plan_changed()
+        self._live.made(self.plan)
         self._publish(Changes(plan=True, dose=True))
         if self.dose.status is DoseStatus.STALE:
             self.compute_dose()
@@ -285,8 +328,16 @@ class PlanWorkspace:
             `Untrusted` for a damaged site, or a fault of ours.
         """
         self._refuse_read_only()
-        doses = self._follower.results if self.dose.is_current else ()
+        doses = self._follower.results if self._follower.state.is_current else ()
         self._keeping.save(doses, reason=reason, on_saved=on_saved, on_failed=on_failed)
+
+    def mark_ready(
+        self, on_marked: Callable[[], object] | None = None, on_failed: Callable[[BaseException], object] | None = None
+    ) -> None:
+        """Save the plan as ready for review and begin its second check; raises `Refused` as `Readiness.mark` does."""
+        self._refuse_read_only()
+        doses = self._follower.results if self.dose.is_current else ()
+        self.readiness.mark(doses, self.findings, on_marked=on_marked, on_failed=on_failed)
 
     def _refuse_read_only(self) -> None:
         if self.is_read_only:
@@ -297,6 +348,7 @@ class PlanWorkspace:
 
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""
+        self._live.end()
         self._follower.stop()
         self.checks.stop()
         self.evaluation.clear()

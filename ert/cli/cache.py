@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import typer
 
-from ert.app.ports import CacheFolders
+from ert.app.cache_ports import CacheFolders
 from ert.cli.output import print_json, print_line, print_table
 from ert.cli.site import JsonOption, SiteOption, need
 from ert.cli.wiring import Wiring

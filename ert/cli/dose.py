@@ -43,7 +43,7 @@ def dose(
         float, typer.Option("--uncertainty", help="Monte Carlo: mean standard error above half maximum, %.")
     ] = 2.0,
     max_histories: Annotated[int, typer.Option("--max-histories", help="Monte Carlo: stop there.")] = 400_000_000,
-    seed: Annotated[int, typer.Option("--seed", help="Monte Carlo: seed of the random numbers.")] = 20_240_601,
+    seed: Annotated[int, typer.Option("--seed", help="Monte Carlo: seed; each beam has its own.")] = 20_240_601,
     resume: Annotated[
         Path | None,
         typer.Option(

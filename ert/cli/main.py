@@ -28,9 +28,11 @@ from ert.cli import (
     machines,
     mu,
     patients,
+    recompute,
     records,
     release,
     restore,
+    second_check,
     selftest,
     site,
     site_server,
@@ -74,6 +76,8 @@ def build(wiring: Wiring | None) -> typer.Typer:
     keys.add(app, wiring)
     records.add(app, wiring)
     history.add(app, wiring)
+    second_check.add(app, wiring)
+    recompute.add(app, wiring)
     user.add(app, wiring)
     return app
 

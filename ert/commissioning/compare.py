@@ -20,9 +20,9 @@ from ert.commissioning.phantom_check import compare_check
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
 from ert.commissioning.redefinition_model import RedefinedWater
 from ert.commissioning.reference import absolute
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel, OutputCorrection
 from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison, ProfileEdges
-from ert.domain.plan import Algorithm
 from ert.dose.fluence import Fluence
 from ert.dose.output import equivalent_square_cm, output_correction, rectangle_cm
 

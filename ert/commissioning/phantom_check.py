@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from ert.commissioning.gamma_along import gamma_along
 from ert.commissioning.measured import LINE_AXES, BeamData, CheckLine, PhantomCheck
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
 from ert.domain.commissioning import CheckComparison, CurveComparison
 from ert.domain.image import Material
 from ert.domain.materials import AIR, material_named
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm

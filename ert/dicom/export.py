@@ -47,13 +47,15 @@ class ExportDose:
     grid : VoxelGrid
     plan_gy : float32 [z, y, x].
     beams_gy : by beam number.
-    engine : name and version.
+    engine : name and version, or which beam by which.
+    beam_engines : name and version of each beam's, by beam number.
     """
 
     grid: VoxelGrid
     plan_gy: NDArray[np.float32] = attrs.field(eq=False, repr=False)
     beams_gy: Mapping[int, NDArray[np.float32]] = attrs.field(eq=False, repr=False)
     engine: str
+    beam_engines: Mapping[int, str]
 
 
 @attrs.frozen(kw_only=True)
@@ -229,7 +231,7 @@ class _Writer:
                 dose_gy=gy,
                 plan_sop_instance_uid=self.plan_uid,
                 beam_number=number,
-                labels=dose_labels(self.source.plan, dose.engine, is_demo=self.source.is_demo),
+                labels=dose_labels(self.source.plan, dose, number, is_demo=self.source.is_demo),
                 sop_instance_uid=uid_for("RTDOSE", self.key, str(number)),
                 series_uid=uid_for("RTDOSE series", self.key),
                 instance_number=instance,
@@ -238,11 +240,18 @@ class _Writer:
             self.paths.append(path)
 
 
-def dose_labels(plan: Plan, engine: str, *, is_demo: bool) -> DoseLabels:
-    """What the dose files of a plan say of themselves: engine, medium, overrides, and whether it is a demo."""
+def dose_labels(plan: Plan, dose: ExportDose, beam_number: int | None, *, is_demo: bool) -> DoseLabels:
+    """What a dose file of a plan says of itself: engine, medium, overrides, and whether it is a demo.
+
+    All files of a series share its description (64 characters). Where beams were computed by different engines it
+    names them all, and the comment of each beam's file names its own.
+    """
+    engines = list(dict.fromkeys(dose.beam_engines[number] for number in sorted(dose.beam_engines)))
+    is_mixed = len(engines) > 1
+    said = plan.dose_to.phrase if beam_number is None or not is_mixed else dose.beam_engines[beam_number]
     return DoseLabels(
-        series=f"ERT {engine}, {plan.dose_to.phrase}",
-        comment=f"{DEMO_COMMENT}, {plan.dose_to.phrase}," if is_demo else f"{plan.dose_to.phrase},",
+        series=f"ERT {' + '.join(engines) if is_mixed else dose.engine}, {plan.dose_to.phrase}",
+        comment=f"{DEMO_COMMENT}, {said}," if is_demo else f"{said},",
         is_overridden=bool(plan.overrides),
     )
 

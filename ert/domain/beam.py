@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.device import Aperture
 from ert.domain.identity import ADDED_LATER, new_id
 from ert.errors import InvalidPlan
@@ -34,6 +35,7 @@ class Beam:
     weight : share of the prescription, > 0 … relative to the other beams.
     mu : monitor units for one fraction; None until normalised.
     reasons : why automatic values were proposed, by field name.
+    algorithm : the engine that computes this beam; None for the plan's.
     """
 
     id: str = attrs.field(factory=new_id)
@@ -55,6 +57,9 @@ class Beam:
     mu: float | None = None
     colour: tuple[int, int, int] = (255, 200, 60)
     reasons: tuple[tuple[str, str], ...] = attrs.field(validator=attrs.validators.instance_of(tuple), factory=tuple)
+    algorithm: Algorithm | None = attrs.field(
+        default=None, converter=attrs.converters.optional(Algorithm), metadata=ADDED_LATER
+    )
 
     def __attrs_post_init__(self) -> None:
         if self.weight <= 0:

@@ -6,12 +6,13 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam import Beam
 from ert.domain.identity import ADDED_LATER, digest_of, read_only
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import DoseStatistics
-from ert.domain.plan import Algorithm, Plan
+from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
@@ -94,9 +95,9 @@ def dose_request(
         collimator_deg=beam.collimator_deg,
         couch_deg=beam.couch_deg,
         outline_cm=beam.aperture.outline_cm,
-        algorithm=plan.algorithm.value,
+        algorithm=plan.algorithm_of(beam).value,
         dose_to=plan.dose_to.value,
-        uncertainty_pct=plan.uncertainty_pct if plan.algorithm is Algorithm.MONTE_CARLO else None,
+        uncertainty_pct=plan.uncertainty_pct if plan.algorithm_of(beam) is Algorithm.MONTE_CARLO else None,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,6 +80,9 @@ class MonteCarloModel:
         return float(np.dot(self.spectrum_share, 0.5 * (edges[1:] + edges[:-1])))
 
 
+SEED_DIGITS = 15  # of a digest, hexadecimal: 60 bits
+
+
 @attrs.frozen(kw_only=True)
 class MonteCarloSettings:
     """When to stop, and which random numbers.
@@ -103,6 +108,15 @@ class MonteCarloSettings:
             )
         if self.max_histories <= 0 or not 0 <= self.seed < 2**63 or self.threads < 0:
             raise Refused("Histories must be above zero, seed and threads not negative.")
+
+
+def beam_settings(settings: MonteCarloSettings, beam_number: int) -> MonteCarloSettings:
+    """The settings of one beam of a plan that was given one seed: a stream of random numbers of its own.
+
+    With one stream for all, beams would scatter together, and their errors would not add as variances.
+    """
+    text = f"{settings.seed} beam {beam_number}".encode("ascii")
+    return attrs.evolve(settings, seed=int(hashlib.sha256(text).hexdigest()[:SEED_DIGITS], 16))
 
 
 def _errors(value: ArrayLike) -> NDArray[np.float32]:

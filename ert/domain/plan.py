@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import enum
 import itertools
+from collections.abc import Callable
 
 import attrs
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam import Beam
 from ert.domain.identity import ADDED_LATER, digest_of, new_id
 from ert.domain.image import CtCurve, DensityOverride
@@ -39,14 +41,6 @@ class DoseTo(enum.StrEnum):
     def phrase(self) -> str:
         """What a dose is called wherever it is shown: without its medium it is half a statement."""
         return f"dose to {self.value.lower()}"
-
-
-class Algorithm(enum.StrEnum):
-    """Dose engines."""
-
-    PENCIL_BEAM = "pencil-beam"
-    PBRA = "pbra"
-    MONTE_CARLO = "monte-carlo"
 
 
 @attrs.frozen(kw_only=True)
@@ -108,7 +102,7 @@ class Plan:
     ----------
     image_id, structure_set_id : records of the course the plan is made on.
     external_number : the structure that is the patient's outline; outside it is air.
-    ct_curve, overrides, dose_to, algorithm, dose_grid : how dose is computed.
+    ct_curve, overrides, dose_to, algorithm, dose_grid : how dose is computed; a beam may name an algorithm of its own.
     uncertainty_pct : how certain each beam's Monte Carlo dose shall be; no other algorithm heeds it.
     beams : in order of their numbers.
     """
@@ -154,6 +148,16 @@ class Plan:
         """Digest of every field of the plan."""
         return digest_of(self)
 
+    def algorithm_of(self, beam: Beam) -> Algorithm:
+        """The engine that computes a beam: its own choice, or the plan's."""
+        return beam.algorithm or self.algorithm
+
+    @property
+    def algorithms(self) -> tuple[Algorithm, ...]:
+        """The engines that compute its beams, the one to trust least first; the plan's choice if it has no beam."""
+        used = {self.algorithm_of(beam) for beam in self.beams} or {self.algorithm}
+        return tuple(algorithm for algorithm in Algorithm if algorithm in used)
+
     def beam(self, number: int) -> Beam:
         """The beam of that number; `InvalidPlan` if there is none."""
         for beam in self.beams:
@@ -184,6 +188,18 @@ def without_beam(plan: Plan, number: int) -> Plan:
     """The plan without that beam."""
     plan.beam(number)
     return attrs.evolve(plan, beams=tuple(b for b in plan.beams if b.number != number))
+
+
+def with_algorithm(plan: Plan, algorithm: Algorithm) -> Plan:
+    """The plan with all of its beams computed by one engine."""
+    beams = tuple(attrs.evolve(beam, algorithm=None) for beam in plan.beams)
+    return attrs.evolve(plan, algorithm=algorithm, beams=beams)
+
+
+def with_algorithms(plan: Plan, choose: Callable[[Algorithm], Algorithm]) -> Plan:
+    """The plan with each beam's engine put in place of the one that computes it now."""
+    beams = tuple(attrs.evolve(beam, algorithm=choose(plan.algorithm_of(beam))) for beam in plan.beams)
+    return attrs.evolve(plan, algorithm=choose(plan.algorithm), beams=beams)
 
 
 def next_beam_number(plan: Plan) -> int:

@@ -136,6 +136,7 @@ BEAM_FIELDS: Mapping[str, _Field] = {
     "mu": _Field("Monitor units", _number(1, "MU"), is_derived=True),
     "colour": _Field("Colour", _colour, is_dosimetric=False),
     "reasons": _Field("Reasons", _notes, is_dosimetric=False),
+    "algorithm": _Field("Algorithm", lambda value: "the plan's" if value is None else str(value)),
 }
 BEAM_PARTS = frozenset({"aperture"})
 APERTURE_FIELDS: Mapping[str, _Field] = {

@@ -11,9 +11,18 @@ from ert.domain.plan import Plan
 
 
 class PlanStatus(enum.StrEnum):
-    """Where a plan stands. Later states are reached through approval only."""
+    """Where a revision of a plan stands. An edit is saved as a draft again; later states are reached through approval.
+
+    READY is its planner's word that it may be reviewed: a second check begins by itself.
+    """
 
     DRAFT = "DRAFT"
+    READY = "READY"
+
+    @property
+    def phrase(self) -> str:
+        """What people read."""
+        return {"DRAFT": "draft", "READY": "ready for review"}[self.value]
 
 
 @attrs.frozen(kw_only=True)

@@ -7,6 +7,7 @@ import enum
 
 import attrs
 
+from ert.domain.identity import digest_of, new_id
 from ert.errors import Refused
 
 
@@ -18,6 +19,8 @@ class Light(enum.StrEnum):
     RED = "RED"
 
 
+_MOST_DOSE_PCT, _MOST_DISTANCE_CM, _MOST_THRESHOLD_PCT = 10.0, 1.0, 90.0
+DEFAULT_SOURCE = "the program's own limits"
 _RANK = {Light.GREEN: 0, Light.AMBER: 1, Light.RED: 2}
 
 
@@ -41,10 +44,30 @@ class CheckTolerances:
     amber_difference_pct: float = 5.0
 
     def __attrs_post_init__(self) -> None:
+        if not 0 < self.gamma_dose_pct <= _MOST_DOSE_PCT or not 0 < self.gamma_distance_cm <= _MOST_DISTANCE_CM:
+            raise Refused(
+                f"The gamma criterion must be above 0 and at most {_MOST_DOSE_PCT:g} % and "
+                f"{10 * _MOST_DISTANCE_CM:g} mm, not {self.gamma_dose_pct:g} % and {10 * self.gamma_distance_cm:g} mm."
+            )
+        if not 0 <= self.gamma_threshold_pct < _MOST_THRESHOLD_PCT:
+            raise Refused(
+                f"The dose above which gamma is judged must be 0 to below {_MOST_THRESHOLD_PCT:g} % of the largest, "
+                f"not {self.gamma_threshold_pct:g} %."
+            )
         if not 0 < self.amber_pass_pct <= self.green_pass_pct <= 100:  # noqa: PLR2004
             raise Refused("The limits of a second check's pass rate must rise from amber to green, at most 100 %.")
         if not 0 < self.green_difference_pct <= self.amber_difference_pct:
             raise Refused("The limits of a second check's differences must rise from green to amber.")
+
+    @property
+    def sentence(self) -> str:
+        """All limits in one line."""
+        return (
+            f"gamma {self.gamma_dose_pct:g} % / {10 * self.gamma_distance_cm:g} mm above {self.gamma_threshold_pct:g} %"
+            f": green from {self.green_pass_pct:g} %, amber from {self.amber_pass_pct:g} % of the points; points and "
+            f"structures: green up to {self.green_difference_pct:g} %, amber up to {self.amber_difference_pct:g} % of "
+            "the prescribed dose"
+        )
 
     def of_pass_rate(self, pass_pct: float) -> Light:
         """Light of a gamma pass rate."""
@@ -79,6 +102,8 @@ class SecondCheck:
     ----------
     plan_digest : of the plan as it was; a check says nothing of any other state.
     first_engine, second_engine : name, version and statistics; the first is the plan's own in a plan's second check.
+    tolerances, tolerances_source : what it is judged by, and whose limits these are, for example
+        ``the site's limits, revision 2``; empty for checks made before sites had limits of their own.
     gamma_reference : which of the two is the reference of gamma: one with noise, whose criterion its errors widen.
     """
 
@@ -91,6 +116,7 @@ class SecondCheck:
     gamma_points: int
     tolerances: CheckTolerances
     values: tuple[ComparedValue, ...] = attrs.field(validator=attrs.validators.instance_of(tuple))
+    tolerances_source: str = ""
 
     @property
     def light(self) -> Light:
@@ -106,6 +132,34 @@ class SecondCheck:
             f"gamma {t.gamma_dose_pct:g} % / {10 * t.gamma_distance_cm:g} mm above {t.gamma_threshold_pct:g} %: "
             f"{self.gamma_pass_pct:.1f} % of {self.gamma_points:,} points"
         )
+
+
+@attrs.frozen(kw_only=True)
+class SiteTolerances:
+    """Limits that a site set for its second checks; kept in revisions, of which the newest holds.
+
+    Attributes
+    ----------
+    reason : why they are what they are, in the words of whoever set them.
+    """
+
+    id: str = attrs.field(factory=new_id)
+    tolerances: CheckTolerances
+    reason: str
+
+    def __attrs_post_init__(self) -> None:
+        if not self.reason.strip():
+            raise Refused("Limits of the second check need a reason.", hint="Say whose they are, and why.")
+
+    @property
+    def name(self) -> str:
+        """A site has one set of limits."""
+        return "second check"
+
+    @property
+    def digest(self) -> str:
+        """Digest of every field."""
+        return digest_of(self)
 
 
 @attrs.frozen(kw_only=True)

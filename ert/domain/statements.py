@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from ert.domain.plan import Algorithm, Normalisation, Plan
+from collections.abc import Callable
+
+from ert.domain.algorithm import Algorithm
+from ert.domain.plan import Normalisation, Plan
 from ert.domain.structure import StructureSet
 
 NORMALISATION_NAMES = {
@@ -63,9 +66,32 @@ def algorithm_limits(algorithm: Algorithm) -> str:
     return f"{algorithm_statement(algorithm)} {_LEFT_OUT[algorithm]}".strip()
 
 
+def algorithms_of_engine(engine: str) -> tuple[Algorithm, ...]:
+    """The algorithms in an engine's name or in those of several (`ert.domain.dose_engines`), least trusted first.
+
+    Raises
+    ------
+    ValueError
+        If it names none.
+    """
+    named = {Algorithm(one.split(" ", 1)[0]) for sum_part in engine.split(" + ") for one in sum_part.split("; ")}
+    return tuple(algorithm for algorithm in Algorithm if algorithm in named)
+
+
 def algorithm_of_engine(engine: str) -> Algorithm:
-    """The algorithm in an engine's name, for example ``pencil-beam 5``; `ValueError` if it names none."""
-    return Algorithm(engine.split(" ", 1)[0])
+    """The algorithm in an engine's name, for example ``pencil-beam 5``; of several the one to trust least."""
+    return algorithms_of_engine(engine)[0]
+
+
+def engine_label(engine: str) -> str:
+    """A dose's quality in few words: of several engines the least trusted is named first, and with its caution."""
+    worst, *others = algorithms_of_engine(engine)
+    return " with ".join((ALGORITHM_SHORT[worst], *(ALGORITHM_NAMES[other] for other in others)))
+
+
+def engine_statement(engine: str, say: Callable[[Algorithm], str] | None = None) -> str:
+    """How far to trust a dose, a sentence for each engine in it: `algorithm_statement` unless another is given."""
+    return " ".join((say or algorithm_statement)(algorithm) for algorithm in algorithms_of_engine(engine))
 
 
 def algorithm_statement(algorithm: Algorithm) -> str:

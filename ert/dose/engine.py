@@ -9,15 +9,16 @@ import attrs
 import numpy as np
 from numpy.typing import NDArray
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.plan import DoseTo
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence, pencil_pitch_cm
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
-from ert.dose.kernels.combine import resample_to_grid
 from ert.dose.kernels.redefine_sample import sample_step
+from ert.dose.kernels.regrid import resample_to_grid
 from ert.dose.kernels.trace import axis_entry, trace_fan
 from ert.dose.monte_carlo_result import monte_carlo_dose
 from ert.dose.output import output_correction

@@ -61,13 +61,17 @@ class DvhCurve(Protocol):
 
 @attrs.frozen(kw_only=True)
 class BeamLine:
-    """What was computed for a beam: MU of one fraction, SSD, whole-course dose at the depth of maximum in water."""
+    """What was computed for a beam, and by which engine.
+
+    MU of one fraction, SSD, whole-course dose at the depth of maximum in water.
+    """
 
     beam: Beam
     mu: float
     ssd_cm: float
     given_dose_gy: float | None = None
     warnings: tuple[str, ...] = ()
+    engine: str = ""
 
 
 @attrs.frozen(kw_only=True)
@@ -107,6 +111,7 @@ class PlanReport:
     plan, revision, status, saved_by, saved_at : as recorded; revision 0 and no time for a plan never saved.
     machines : by name.
     dose_gy : float32 [z, y, x] on ``dose_grid``, whole course.
+    dvh_bands : of a Monte Carlo dose, histograms of the dose one standard error lower and higher in all voxels.
     uncertainty : how certain a Monte Carlo dose is; empty for engines without noise.
     digests : (what, SHA-256) of plan, image, models, dose and its standard errors.
     is_demo : a machine marked as demo was used.
@@ -126,6 +131,7 @@ class PlanReport:
     dose_gy: NDArray[np.float32] = attrs.field(eq=False, repr=False)
     beams: tuple[BeamLine, ...]
     dvhs: Sequence[DvhCurve] = ()
+    dvh_bands: Sequence[tuple[DvhCurve, DvhCurve]] = ()
     metrics: tuple[MetricRow, ...] = ()
     goals: tuple[GoalRow, ...] = ()
     points: tuple[PointRow, ...] = ()

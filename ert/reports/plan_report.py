@@ -11,7 +11,7 @@ from ert.domain.device import ApertureSource
 from ert.domain.image import Material
 from ert.domain.machine import Machine
 from ert.domain.patient import Patient
-from ert.domain.statements import algorithm_of_engine, algorithm_statement, normalisation_sentence
+from ert.domain.statements import engine_statement, normalisation_sentence
 from ert.geometry.grid import Float3
 from ert.reports.cutout import CutoutDrawing, scaled
 from ert.reports.mu_sheet import sheet_story
@@ -33,6 +33,10 @@ from ert.reports.plan_content import MetricRow, PlanReport, dose_maximum, slice_
 from ert.reports.plot import LinePlot, Series, on_paper
 from ert.reports.slices import IsodoseLegend, SliceContent, SliceDrawing
 
+_BANDS = (
+    "Dashed: the dose one standard error lower and higher in all voxels at once, an outer bound of the histogram's own "
+    "uncertainty."
+)
 _MAX_CUTOUT_HEIGHT = 23.0 * cm
 
 
@@ -85,7 +89,7 @@ def _opening(report: PlanReport) -> list[Flowable]:
                     f"({prescription.dose_gy / prescription.fractions:.3f} Gy each)",
                 ),
                 ("Normalisation", normalisation_sentence(plan, report.structures)),
-                ("Dose calculation", algorithm_statement(algorithm_of_engine(report.engine))),
+                ("Dose calculation", engine_statement(report.engine)),
                 *([("Uncertainty", report.uncertainty)] if report.uncertainty else []),
                 ("All doses are", report.plan.dose_to.phrase),
                 (
@@ -143,7 +147,15 @@ def _angles_text(beam: Beam, machine: Machine) -> str:
 
 def _machine_settings(report: PlanReport) -> list[Flowable]:
     """What is set at the machine for each beam beside its angles."""
-    head = ("No.", "Treatment machine", "Room scale", "Jaws X1, X2, Y1, Y2 cm (IEC 61217)", "Cutout", "Configuration")
+    head = (
+        "No.",
+        "Treatment machine",
+        "Room scale",
+        "Jaws X1, X2, Y1, Y2 cm (IEC 61217)",
+        "Cutout",
+        "Configuration",
+        "Dose engine",
+    )
     rows = []
     for line in report.beams:
         beam = line.beam
@@ -158,9 +170,10 @@ def _machine_settings(report: PlanReport) -> list[Flowable]:
                 "not stated" if jaws is None else ", ".join(f"{v:.1f}" for v in jaws),
                 "none (open)" if beam.aperture.source is ApertureSource.OPEN else insert,
                 f"{machine.configuration.revision} ({machine.digest[:8]})",
+                line.engine or report.engine,
             )
         )
-    return [paragraph("Machine settings", HEADING), table(head, rows, widths=(0.5, 1.5, 1.3, 2.4, 1.6, 1.4))]
+    return [paragraph("Machine settings", HEADING), table(head, rows, widths=(0.5, 1.4, 1.2, 2.2, 1.5, 1.3, 1.3))]
 
 
 def _evaluation(report: PlanReport) -> list[Flowable]:
@@ -199,11 +212,16 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
             Series(name=f"{d.name} ({d.volume_cc:.1f} cc)", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour))
             for d in report.dvhs
         ]
+        bands = [
+            Series(name="", x=d.dose_gy, y=d.volume_pct, colour=on_paper(d.colour), style="dashed", width_pt=0.35)
+            for pair in report.dvh_bands
+            for d in pair
+        ]
         plot = LinePlot(
-            curves, width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label=f"{phrase} (Gy)", y_label="volume (%)",
+            [*curves, *bands], width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label=f"{phrase} (Gy)", y_label="volume (%)",
             title="Cumulative dose\N{EN DASH}volume histogram", y_range=(0.0, 102.0),
         )  # fmt: skip
-        story += [Spacer(1, 6), KeepTogether([plot])]
+        story += [Spacer(1, 6), KeepTogether([plot, *([paragraph(_BANDS)] if bands else [])])]
     return story
 
 

@@ -49,6 +49,7 @@ class Series:
     y: NDArray[np.float64] = attrs.field(converter=_floats, eq=False)
     colour: Rgb = (0, 0, 0)
     style: str = "line"
+    width_pt: float = 0.9
 
 
 def ticks(low: float, high: float, count: int = 6) -> list[float]:
@@ -157,7 +158,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
             for x, y in zip(across.tolist(), up.tolist(), strict=True):
                 canvas.rect(x - _DOT / 2, y - _DOT / 2, _DOT, _DOT, stroke=0, fill=1)
             return
-        canvas.setLineWidth(0.9)
+        canvas.setLineWidth(series.width_pt)
         canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
         path = canvas.beginPath()
         for number, (x, y) in enumerate(zip(across.tolist(), up.tolist(), strict=True)):

@@ -47,6 +47,7 @@ _WITH_HISTORY = (
     schema.ct_curve,
     schema.material,
     schema.machine_release,
+    schema.check_tolerance,
 )
 REVISIONS = (
     (schema.plan, schema.plan_revision),
@@ -54,6 +55,7 @@ REVISIONS = (
     (schema.ct_curve, schema.ct_curve_revision),
     (schema.material, schema.material_revision),
     (schema.machine_release, schema.machine_release_revision),
+    (schema.check_tolerance, schema.check_tolerance_revision),
 )
 
 

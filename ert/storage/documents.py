@@ -30,9 +30,10 @@ VERSIONS: Mapping[str, int] = {
     "course": 1,
     "ct_image": 1,
     "structure_set": 1,
-    "plan": 3,
+    "plan": 4,
     "dose": 2,
-    "second_check": 1,
+    "second_check": 2,
+    "check_tolerance": 1,
     "machine": 1,
     "ct_curve": 1,
     "material": 1,
@@ -60,9 +61,19 @@ def _with_uncertainty(plan: dict[str, Any]) -> dict[str, Any]:
     return {**plan, "uncertainty_pct": 2.0}
 
 
+def _with_beam_algorithms(plan: dict[str, Any]) -> dict[str, Any]:
+    """Plan 3 → 4: a beam may name an algorithm of its own; none did before."""
+    return {**plan, "beams": [{**beam, "algorithm": None} for beam in plan["beams"]]}
+
+
 def _without_noise(dose: dict[str, Any]) -> dict[str, Any]:
     """Dose 1 → 2: a Monte Carlo dose has statistics; no dose was kept with any before."""
     return {**dose, "statistics": None}
+
+
+def _without_source(kept: dict[str, Any]) -> dict[str, Any]:
+    """Second check 1 → 2: a check says whose its limits are; they were the program's, and nobody said so."""
+    return {**kept, "check": {**kept["check"], "tolerances_source": ""}}
 
 
 def _active(patient: dict[str, Any]) -> dict[str, Any]:
@@ -87,6 +98,8 @@ def _with_rights(user: dict[str, Any]) -> dict[str, Any]:
 UPGRADES: Mapping[tuple[str, int], Upgrade] = {
     ("plan", 1): _with_machine_version,
     ("plan", 2): _with_uncertainty,
+    ("plan", 3): _with_beam_algorithms,
+    ("second_check", 1): _without_source,
     ("dose", 1): _without_noise,
     ("patient", 1): _active,
     ("user", 1): _with_rights,

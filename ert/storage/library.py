@@ -1,4 +1,4 @@
-"""CT curves, materials, machine releases of a site: a head for each, and every revision, complete in itself."""
+"""CT curves, materials, releases, limits of a site: a head for each, and every revision, complete in itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.identity import new_id
 from ert.domain.library import LibraryEntry, LibraryState, SiteMaterial
 from ert.domain.release import MachineRelease
+from ert.domain.second_check import SiteTolerances
 from ert.errors import BadTag, DigestMismatch, Refused, StaleRevision
 from ert.storage import documents, schema
 from ert.storage.exclusive import MACHINES, fence
@@ -187,6 +188,17 @@ def releases_of(records: Records) -> LibraryRepository[MachineRelease]:
         value_type=MachineRelease,
         what="machine release",
         scope=MACHINES,
+    )
+
+
+def check_tolerances_of(records: Records) -> LibraryRepository[SiteTolerances]:
+    """The limits of the second check."""
+    return LibraryRepository(
+        records,
+        table=schema.check_tolerance,
+        revisions=schema.check_tolerance_revision,
+        value_type=SiteTolerances,
+        what="set of second check limits",
     )
 
 

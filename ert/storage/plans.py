@@ -80,7 +80,15 @@ class PlanRepository:
             raise _incomplete(plan_id, "head and revision differ")
         return self._stored(rows[0])
 
-    def save(self, plan: Plan, *, base_revision: int, doses: Sequence[DoseResult] = (), reason: str = "") -> StoredPlan:
+    def save(
+        self,
+        plan: Plan,
+        *,
+        base_revision: int,
+        doses: Sequence[DoseResult] = (),
+        reason: str = "",
+        status: PlanStatus = PlanStatus.DRAFT,
+    ) -> StoredPlan:
         """Save a new revision with its doses: files first, then one transaction.
 
         Parameters
@@ -93,6 +101,8 @@ class PlanRepository:
             Doses computed for it; those kept before are not written again.
         reason : str
             Why, for the history; empty for a save by hand.
+        status : PlanStatus
+            Where this revision stands.
 
         Raises
         ------
@@ -107,15 +117,16 @@ class PlanRepository:
         folder = self._check_base(plan, base_revision)
         revision = base_revision + 1
         with records.saving() as save:
-            row = self._put_revision(save, plan, revision, folder)
+            row = self._put_revision(save, plan, revision, folder) | {"state": status.value}
             dose_rows = put_doses(records, save, plan.id, doses, folder=folder)
             with save.transaction() as connection:
                 fence(records, connection, plan_scope(plan.id))
-                self._move_head(connection, plan, base_revision)
+                self._move_head(connection, plan, base_revision, status)
                 records.insert(connection, schema.plan_revision, row, revision=revision)
                 insert_doses(records, connection, dose_rows)
                 change = {"digest": plan.digest, "doses": [d["content_digest"] for d in dose_rows]}
                 change |= {"reason": reason} if reason else {}
+                change |= {"state": status.value} if status is not PlanStatus.DRAFT else {}
                 records.trail.append(
                     connection, "plan saved", table=_NAME, record=plan.id, revision=revision, change=change
                 )
@@ -124,6 +135,30 @@ class PlanRepository:
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """Return a kept dose of this plan, verified; None if it was never kept."""
         return read_dose(self._records, plan_id, request_digest)
+
+    def add_doses(self, plan: Plan, revision: int, doses: Sequence[DoseResult]) -> None:
+        """Keep doses computed for a plan's newest revision without saving another; those kept before stay.
+
+        Raises
+        ------
+        StaleRevision
+            The plan was saved again in the meantime.
+        DigestMismatch
+            The revision has another content than the plan that was computed.
+        """
+        records = self._records
+        folder = self._check_base(plan, revision)
+        with records.saving() as save:
+            rows = put_doses(records, save, plan.id, doses, folder=folder)
+            with save.transaction() as connection:
+                found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
+                if not found or found[0]["rev"] != revision:
+                    raise self._stale(found[0] if found else None, revision)
+                if found[0]["digest"] != plan.digest:
+                    raise DigestMismatch("The doses were computed for another state of the plan; they were not kept.")
+                insert_doses(records, connection, rows)
+                change = {"doses": [row["content_digest"] for row in rows], "of": plan.digest}
+                records.trail.append(connection, "doses computed anew", table=_NAME, record=plan.id, change=change)
 
     def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
         """Keep a second check with the revision it was made on; `DigestMismatch` if that has another content."""
@@ -160,18 +195,17 @@ class PlanRepository:
         return {
             "uuid": row_id,
             "plan": plan.id,
-            "state": PlanStatus.DRAFT.value,
             "saved_by": self._records.actor,
             "digest": plan.digest,
             "document_ct": cell,
         }
 
-    def _move_head(self, connection: sa.Connection, plan: Plan, base_revision: int) -> None:
+    def _move_head(self, connection: sa.Connection, plan: Plan, base_revision: int, status: PlanStatus) -> None:
         records = self._records
         name = records.guard.encrypt(plan.name.encode("utf-8"), table=_NAME, row_id=plan.id, column="name_ct")
         changes = {
             "course": plan.course_id,
-            "state": PlanStatus.DRAFT.value,
+            "state": status.value,
             "saved_by": records.actor,
             "digest": plan.digest,
             "name_ct": name,

@@ -13,8 +13,8 @@ from ert.storage.column_types import NUMBER, TEXT
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 8
-MIGRATION_HEAD = "0008"
+SCHEMA_VERSION = 11
+MIGRATION_HEAD = "0011"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -167,6 +167,7 @@ def _library(name: str) -> tuple[Table, Table]:
 ct_curve, ct_curve_revision = _library("ct_curve")
 material, material_revision = _library("material")
 machine_release, machine_release_revision = _library("machine_release")
+check_tolerance, check_tolerance_revision = _library("check_tolerance")
 
 exclusive_lock = _record(
     "exclusive_lock",
@@ -237,5 +238,7 @@ RECORD_TABLES = (
     machine_release_revision,
     exclusive_lock,
     site_setting,
+    check_tolerance,
+    check_tolerance_revision,
     file,
 )

@@ -13,6 +13,7 @@ from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
+from ert.domain.second_check import SiteTolerances
 from ert.domain.sweep import Swept
 from ert.logs import Public
 from ert.storage import check as checking
@@ -36,7 +37,7 @@ from ert.storage.database import Database
 from ert.storage.drafts import Drafts
 from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.identities import IdentityRepository
-from ert.storage.library import LibraryRepository, ct_curves_of, materials_of, releases_of
+from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.password_rule import SitePasswordRules
 from ert.storage.patient_admin import PatientAdministration
@@ -46,6 +47,7 @@ from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.run_shelf import RunShelf
 from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
@@ -118,10 +120,12 @@ class Site:
         self._ct_curves = ct_curves_of(self._records)
         self._materials = materials_of(self._records)
         self._releases = releases_of(self._records)
+        self._check_tolerances = check_tolerances_of(self._records)
         self._caches = SiteCaches(self.site_id, EntrySealer(unlocked.vault), options.cache_settings())
         folder = None if options.draft_folder is None else options.draft_folder / self.site_id
         self._drafts = Drafts(folder, unlocked.vault, actor=unlocked.user_id, clock=options.clock)
         self._is_vouched_for = True
+        self._runs = RunShelf(None if folder is None else folder / "runs", unlocked.vault)
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
@@ -259,6 +263,16 @@ class Site:
     def releases(self) -> LibraryRepository[MachineRelease]:
         """Releases of machine packages."""
         return self._releases
+
+    @property
+    def runs(self) -> RunShelf:
+        """Interrupted runs on this workstation."""
+        return self._runs
+
+    @property
+    def check_tolerances(self) -> LibraryRepository[SiteTolerances]:
+        """Limits of the second check."""
+        return self._check_tolerances
 
     @property
     def keys(self) -> SiteKeys:

@@ -11,6 +11,7 @@ from ert.domain.beam import Beam
 from ert.domain.device import Aperture, ApertureSource
 from ert.domain.identity import new_id
 from ert.domain.plan import Plan, next_beam_number, with_beam
+from ert.domain.statements import ALGORITHM_NAMES
 from ert.errors import InvalidPlan
 
 if TYPE_CHECKING:
@@ -127,6 +128,32 @@ def with_size(workspace: PlanWorkspace, beam: Beam, *, width_cm: float | None, h
     if beam.aperture.source is ApertureSource.RECTANGLE:
         return _with_fitted(beam, workspace.tools.rectangle(beam, width, height, centre))
     raise InvalidPlan("Only a rectangle or an ellipse has a width and height to enter.", hint="Choose its shape first.")
+
+
+def algorithm_text(workspace: PlanWorkspace, beam: Beam) -> str:
+    """The engine that computes a beam, and whether that is the plan's choice."""
+    name = ALGORITHM_NAMES[workspace.plan.algorithm_of(beam)]
+    return name if beam.algorithm is not None else _as_plan(name)
+
+
+def algorithm_shown(workspace: PlanWorkspace, beam: Beam) -> str:
+    """The engine that computes a beam; in brackets where that is the plan's choice."""
+    name = ALGORITHM_NAMES[workspace.plan.algorithm_of(beam)]
+    return name if beam.algorithm is not None else f"({name})"
+
+
+def algorithm_choices(workspace: PlanWorkspace, _beam: Beam) -> list[str]:
+    """The plan's engine, and every engine by name."""
+    return [_as_plan(ALGORITHM_NAMES[workspace.plan.algorithm]), *ALGORITHM_NAMES.values()]
+
+
+def with_algorithm_named(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
+    """The beam computed by the engine of that name, or by the plan's."""
+    return attrs.evolve(beam, algorithm=next((a for a, name in ALGORITHM_NAMES.items() if name == text), None))
+
+
+def _as_plan(name: str) -> str:
+    return f"{name} (plan's)"
 
 
 def added(plan: Plan, proposed: Beam) -> tuple[Plan, Beam]:

@@ -166,6 +166,9 @@ class BeamEyeView(QGraphicsView):
     def _moved(self, index: int, position: QPointF) -> None:
         self._outline[index] = (position.x(), position.y())
         self._show_outline()
+        beam = self.beam
+        if beam is not None:
+            self._workspace.sketch(self._edit_of(beam))
 
     def _released(self, _index: int) -> None:
         # later: the edit rebuilds the scene, and this is called from inside an item of it
@@ -192,16 +195,20 @@ class BeamEyeView(QGraphicsView):
         beam = self.beam
         if beam is None:
             return
+        if tuple(self._outline) != beam.aperture.outline_cm:
+            self._try(lambda: self._workspace.apply(label, self._edit_of(beam)))
+        self._workspace.end_sketch()
+
+    def _edit_of(self, beam: Beam) -> Callable[[Plan], Plan]:
+        """The edit that gives the beam the outline as drawn."""
         outline = tuple(self._outline)
-        if outline == beam.aperture.outline_cm:
-            return
 
         def edit(plan: Plan) -> Plan:
             now = plan.beam(beam.number)
             aperture = attrs.evolve(now.aperture, outline_cm=outline, source=ApertureSource.EDITED, margin_cm=None)
             return with_beam(plan, attrs.evolve(now, aperture=aperture))
 
-        self._try(lambda: self._workspace.apply(label, edit))
+        return edit
 
     def _try(self, action: Callable[[], None]) -> None:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, Qt
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -23,8 +23,8 @@ from ert.domain.beam import Beam
 from ert.domain.plan import Plan, without_beam
 from ert.errors import ErtError
 from ert.ui import beam_edits
-from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole, machine_of
-from ert.ui.delegates import CellDelegate
+from ert.ui.beam_table import ROWS, BeamTableModel, ChoicesRole, StepRole, machine_of
+from ert.ui.delegates import TurnDelegate
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.view_state import ViewState
@@ -66,7 +66,10 @@ class BeamPanel(QWidget):
     def _build(self) -> None:
         table = self.table
         table.setModel(self.model)
-        table.setItemDelegate(CellDelegate(ChoicesRole, table))
+        delegate = TurnDelegate(ChoicesRole, StepRole, table)
+        delegate.turned.connect(self._sketch)
+        delegate.left.connect(self._workspace.end_sketch)
+        table.setItemDelegate(delegate)
         table.setAccessibleName("Beam table")
         table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         table.setEditTriggers(
@@ -112,6 +115,16 @@ class BeamPanel(QWidget):
         layout.addWidget(self._setup)
         layout.addWidget(self._reasons_place, 1)
         self.setWindowIcon(icon("beam"))
+
+    def _sketch(self, index: QModelIndex | QPersistentModelIndex, text: str) -> None:
+        """Preview what a number that is being turned would come to."""
+        row, beam = ROWS[index.row()], self.model.beams[index.column()]
+        change = row.change
+        if change is not None:
+            edit = beam_edits.change_beam(
+                self._workspace, beam.number, lambda b: change(self._workspace, b, text), field=row.field
+            )
+            self._workspace.sketch(edit)
 
     # ---- following -----------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 ChoicesRole = Qt.ItemDataRole.UserRole + 1
+StepRole = Qt.ItemDataRole.UserRole + 2
 _ROOT = QModelIndex()
 SOURCE_NAMES = {
     ApertureSource.TARGET: "Target + margin",
@@ -48,6 +49,7 @@ class BeamRow:
     change : a new beam from typed or chosen text; None where the value follows from others.
     choices : what may be chosen; None where text is typed.
     is_open : whether this beam's cell can be edited now.
+    step : what one turn of the wheel, or one press of an arrow key, adds to the number; None where nothing turns.
     """
 
     name: str
@@ -58,6 +60,7 @@ class BeamRow:
     change: Callable[[PlanWorkspace, Beam, str], Beam] | None = None
     choices: Callable[[PlanWorkspace, Beam], Sequence[str]] | None = None
     is_open: Callable[[Beam], bool] = lambda _beam: True
+    step: float | None = None
 
 
 def _angle_row(
@@ -77,13 +80,9 @@ def _angle_row(
         return f"{text}  (room {room_angle_text(read(beam), axis, machine.configuration.scale)})"
 
     return BeamRow(
-        name=f"{axis.value.capitalize()} IEC",
-        unit="°",
-        field=field,
+        name=f"{axis.value.capitalize()} IEC", unit="°", field=field, shown=shown, change=change, step=1.0,
         text=lambda _ws, beam: format_number(read(beam), 1),
-        shown=shown,
-        change=change,
-    )
+    )  # fmt: skip
 
 
 def _isocentre_row(axis: int) -> BeamRow:
@@ -94,12 +93,9 @@ def _isocentre_row(axis: int) -> BeamRow:
         return attrs.evolve(beam, isocentre_cm=(point[0], point[1], point[2]))
 
     return BeamRow(
-        name=f"Isocentre {'xyz'[axis]}",
-        unit="cm",
-        field="isocentre_cm",
+        name=f"Isocentre {'xyz'[axis]}", unit="cm", field="isocentre_cm", change=change, step=0.1,
         text=lambda _ws, beam: format_number(beam.isocentre_cm[axis], 2),
-        change=change,
-    )
+    )  # fmt: skip
 
 
 def _targets(workspace: PlanWorkspace) -> dict[str, int]:
@@ -110,14 +106,6 @@ def _target_name(workspace: PlanWorkspace, beam: Beam) -> str:
     if beam.target_number is None:
         return "–"
     return workspace.structures.structure(beam.target_number).name
-
-
-def _set_target(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    return attrs.evolve(beam, target_number=_targets(workspace)[text])
-
-
-def _set_energy(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    return workspace.tools.with_energy(beam, float(text))
 
 
 def _energies(workspace: PlanWorkspace, beam: Beam) -> list[str]:
@@ -175,13 +163,15 @@ def _set_margin(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
 
 
 def _set_width(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    size = parse_number(text, what="The width", unit="cm", minimum=0.5, maximum=40)
-    return beam_edits.with_size(workspace, beam, width_cm=size, height_cm=None)
+    return beam_edits.with_size(workspace, beam, width_cm=_size_cm(text, "The width"), height_cm=None)
 
 
 def _set_height(workspace: PlanWorkspace, beam: Beam, text: str) -> Beam:
-    size = parse_number(text, what="The height", unit="cm", minimum=0.5, maximum=40)
-    return beam_edits.with_size(workspace, beam, width_cm=None, height_cm=size)
+    return beam_edits.with_size(workspace, beam, width_cm=None, height_cm=_size_cm(text, "The height"))
+
+
+def _size_cm(text: str, what: str) -> float:
+    return parse_number(text, what=what, unit="cm", minimum=0.5, maximum=40)
 
 
 def _margin_text(_ws: PlanWorkspace, beam: Beam) -> str:
@@ -208,7 +198,8 @@ def _set_mu(_ws: PlanWorkspace, beam: Beam, text: str) -> Beam:
 ROWS: tuple[BeamRow, ...] = (
     BeamRow(name="Name", field="name", text=lambda _ws, b: b.name, change=_set_name),
     BeamRow(
-        name="Target", field="target_number", text=_target_name, change=_set_target,
+        name="Target", field="target_number", text=_target_name,
+        change=lambda w, b, text: attrs.evolve(b, target_number=_targets(w)[text]),
         choices=lambda w, _b: list(_targets(w)),
     ),
     BeamRow(
@@ -217,7 +208,7 @@ ROWS: tuple[BeamRow, ...] = (
     ),
     BeamRow(
         name="Energy", unit="MeV", field="energy_mev", text=lambda _ws, b: f"{b.energy_mev:g}",
-        shown=_energy_text, change=_set_energy, choices=_energies,
+        shown=_energy_text, change=lambda w, b, text: w.tools.with_energy(b, float(text)), choices=_energies,
     ),
     BeamRow(
         name="Applicator", field="applicator_id", text=lambda _ws, b: b.applicator_id,
@@ -247,16 +238,21 @@ ROWS: tuple[BeamRow, ...] = (
         change=_set_source, choices=_sources,
     ),
     BeamRow(
-        name="Margin", unit="cm", field="margin_cm", text=_margin_text, change=_set_margin,
+        name="Margin", unit="cm", field="margin_cm", text=_margin_text, change=_set_margin, step=0.1,
         is_open=lambda b: b.aperture.source is ApertureSource.TARGET,
     ),
     BeamRow(
-        name="Width X", unit="cm", field="width_cm", change=_set_width, is_open=_is_sized,
+        name="Width X", unit="cm", field="width_cm", change=_set_width, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[1] - b.aperture.bounds_cm[0], 2),
     ),
     BeamRow(
-        name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized,
+        name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
+    ),
+    BeamRow(
+        name="Algorithm", field="algorithm", text=beam_edits.algorithm_text, shown=beam_edits.algorithm_shown,
+        change=beam_edits.with_algorithm_named,
+        choices=beam_edits.algorithm_choices,
     ),
     BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
     BeamRow(name="Weight", field="weight", text=lambda _ws, b: format_number(b.weight, 3), change=_set_weight),
@@ -331,6 +327,7 @@ class BeamTableModel(QAbstractTableModel):
             Qt.ItemDataRole.ForegroundRole: self._colour,
             Qt.ItemDataRole.FontRole: self._font,
             ChoicesRole: self._choices,
+            StepRole: lambda row, _beam: row.step,
         }
         answer = answers.get(role)
         return None if answer is None else answer(ROWS[index.row()], self._beams[index.column()])

@@ -11,10 +11,11 @@ from PySide6.QtWidgets import QComboBox, QHBoxLayout, QProgressBar, QSplitter, Q
 
 from ert.app.dose_service import Models
 from ert.app.dose_state import DoseState
-from ert.app.second_check import Comparison, other_algorithm
+from ert.app.second_check import Comparison, Engine, other_algorithm
+from ert.domain.algorithm import Algorithm
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
-from ert.domain.plan import Algorithm, Plan
+from ert.domain.plan import Plan
 from ert.domain.second_check import Light
 from ert.domain.statements import ALGORITHM_NAMES
 from ert.domain.structure import StructureSet
@@ -23,11 +24,10 @@ from ert.geometry.grid import VoxelGrid
 from ert.ui.failures import sentence_of
 from ert.ui.gamma_view import GammaView
 from ert.ui.numbers import format_number
-from ert.ui.page_header import ElidedLabel, PageHeader
+from ert.ui.page_header import LIGHT_COLOURS, ElidedLabel, PageHeader
 from ert.ui.sections import Sections
 from ert.ui.slice_view import SliceView
 from ert.ui.tables import result_table
-from ert.ui.theme import BAD, GOOD, WARN
 from ert.ui.view_state import ViewState
 from ert.ui.widgets import MessageStrip, push_button, text_label
 
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
 LIGHTS = {
-    Light.GREEN: (GOOD, "Within tolerance"),
-    Light.AMBER: (WARN, "Outside tolerance"),
-    Light.RED: (BAD, "Outside the action limit"),
+    Light.GREEN: (LIGHT_COLOURS[Light.GREEN], "Within tolerance"),
+    Light.AMBER: (LIGHT_COLOURS[Light.AMBER], "Outside tolerance"),
+    Light.RED: (LIGHT_COLOURS[Light.RED], "Outside the action limit"),
 }
 _COLUMNS = ("Of", "Quantity", "First, Gy", "Second, Gy", "Difference, %")
 _AXIAL = 2
@@ -93,20 +93,12 @@ class CompareWindow(QWidget):
         self.comparison: Comparison | None = None
         self._build()
         self._unsubscribe = workspace.subscribe(lambda _changes: self._show_fate())
-        self._is_closed = False
+        self._is_closed = self._is_running = False
         self._show_running(is_running=False)
         self.resize(1180, 680)
 
     def _build(self) -> None:
-        plan = self._workspace.plan
-        for box, chosen, name in (
-            (self.first, plan.algorithm, "First engine"),
-            (self.second, other_algorithm(plan), "Second engine"),
-        ):
-            box.setAccessibleName(name)
-            for algorithm, text in ALGORITHM_NAMES.items():
-                box.addItem(f"{text} (the plan's)" if algorithm is plan.algorithm else text, algorithm)
-            box.setCurrentIndex(box.findData(chosen))
+        self._offer_engines()
         self.model.setHorizontalHeaderLabels(list(_COLUMNS))
         self.run.clicked.connect(self.start)
         self.cancel.clicked.connect(self._workspace.checks.stop)
@@ -139,6 +131,23 @@ class CompareWindow(QWidget):
         layout.addWidget(self.header)
         layout.addLayout(body, 1)
 
+    def _offer_engines(self) -> None:
+        """Of a plan with one engine any two; of a mixed one also each beam's own and each beam's other engine."""
+        used = self._workspace.plan.algorithms
+        own = used[0] if len(used) == 1 else None
+        for box, name, mixed in (
+            (self.first, "First engine", "As planned, beam by beam"),
+            (self.second, "Second engine", "Each beam's other engine"),
+        ):
+            box.setAccessibleName(name)
+            if own is None:
+                box.addItem(mixed, None)
+            for algorithm, text in ALGORITHM_NAMES.items():
+                box.addItem(f"{text} (the plan's)" if algorithm is own else text, algorithm)
+        if own is not None:
+            self.first.setCurrentIndex(self.first.findData(own))
+            self.second.setCurrentIndex(self.second.findData(other_algorithm(own)))
+
     # ---- comparing -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -148,7 +157,7 @@ class CompareWindow(QWidget):
         if not workspace.dose.is_current:
             self.message.show_warning("The plan has no dose of its own yet; compute it first.")
             return
-        engines = (Algorithm(self.first.currentData()), Algorithm(self.second.currentData()))
+        engines = (_chosen(self.first), _chosen(self.second))
         workspace.checks.compare(
             workspace.plan,
             engines,
@@ -168,7 +177,8 @@ class CompareWindow(QWidget):
         """Stop comparing; nobody would see it."""
         self._is_closed = True
         self._unsubscribe()
-        self._workspace.checks.stop()
+        if self._is_running:  # not the check that began by itself
+            self._workspace.checks.stop()
         super().closeEvent(event)
 
     def _cancelled(self) -> None:
@@ -180,6 +190,7 @@ class CompareWindow(QWidget):
             self.progress.setValue(round(100 * fraction))
 
     def _show_running(self, *, is_running: bool) -> None:
+        self._is_running = is_running
         self.run.setEnabled(not is_running)
         self.progress.setVisible(is_running)
         self.cancel.setVisible(is_running)
@@ -211,7 +222,10 @@ class CompareWindow(QWidget):
         self.light.setStyleSheet(f"color: {colour}; font-weight: 600;")
         widened = ", its criterion widened by one standard error" if comparison.gamma.is_widened else ""
         reference = check.gamma_reference.split(",")[0]
-        self.gamma_words.setText(f"{check.gamma_text} with gamma at most 1; reference {reference}{widened}.")
+        self.gamma_words.setText(
+            f"{check.gamma_text} with gamma at most 1; reference {reference}{widened}. "
+            f"Judged by {check.tolerances_source}."
+        )
         self.gamma.show_gamma(comparison.gamma.gamma, _grid_of(comparison.first))
         self._show_slices(comparison)
         self.model.removeRows(0, self.model.rowCount())
@@ -264,6 +278,12 @@ class CompareWindow(QWidget):
         else:
             text = "Kept with the plan as its second check." if is_kept else "Not kept with the plan."
         self.fate.setText(text)
+
+
+def _chosen(box: QComboBox) -> Engine:
+    """Qt keeps the text of a StrEnum only; None is the choice beam by beam."""
+    data = box.currentData()
+    return None if data is None else Algorithm(data)
 
 
 def _grid_of(state: DoseState) -> VoxelGrid:

@@ -12,8 +12,9 @@ from PySide6.QtCore import (
     QRect,
     QSize,
     Qt,
+    Signal,
 )
-from PySide6.QtGui import QColor, QIcon, QPainter
+from PySide6.QtGui import QColor, QIcon, QKeyEvent, QPainter, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -23,8 +24,12 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from ert.errors import Refused
+from ert.ui.numbers import format_number, parse_number
+
 Index = QModelIndex | QPersistentModelIndex
 _ICON_PX, _PAD_PX = 16, 3
+_FAST = 10
 _SCROLL_BAR_PX = 14  # kept free: it may appear after the lines were counted
 _WRAPPED = Qt.TextFlag.TextWordWrap.value  # with the alignment of zero: upper left
 
@@ -77,6 +82,90 @@ class CellDelegate(QStyledItemDelegate):
             model.setData(index, editor.currentText())
         elif isinstance(editor, QLineEdit):
             model.setData(index, editor.text())
+
+
+class TurnedLine(QLineEdit):
+    """A line whose number the wheel and the arrow keys turn, by a step; with Shift by ten.
+
+    Signals
+    -------
+    turned(text) : the number was turned, or typed.
+    """
+
+    turned = Signal(str)
+
+    def __init__(self, step: float, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._step = step
+        self.textEdited.connect(self.turned)
+
+    def turn(self, count: int) -> None:
+        """Add steps; text that is no number stays."""
+        try:
+            value = parse_number(self.text(), what="The value", unit="")
+        except Refused:
+            return
+        self.setText(format_number(value + count * self._step, 2))
+        self.turned.emit(self.text())
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Up adds."""
+        delta = event.angleDelta().y() or event.angleDelta().x()
+        if delta:
+            self.turn((1 if delta > 0 else -1) * _steps(event.modifiers()))
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Up adds, Down takes away."""
+        if event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down):
+            self.turn((1 if event.key() == Qt.Key.Key_Up else -1) * _steps(event.modifiers()))
+            return
+        super().keyPressEvent(event)
+
+
+def _steps(modifiers: Qt.KeyboardModifier) -> int:
+    return _FAST if modifiers & Qt.KeyboardModifier.ShiftModifier else 1
+
+
+class TurnDelegate(CellDelegate):
+    """As `CellDelegate`; numbers with a step can be turned, and whoever listens sees each on its way.
+
+    Parameters
+    ----------
+    choices_role, step_role : int
+        Roles under which the model gives choices, and the step of a number or None.
+
+    Signals
+    -------
+    turned(index, text) : a number that is being edited.
+    left : an editor closed, with or without a new value.
+    """
+
+    turned = Signal(object, str)
+    left = Signal()
+
+    def __init__(self, choices_role: int, step_role: int, parent: QObject | None = None) -> None:
+        super().__init__(choices_role, parent)
+        self._step_role = step_role
+
+    def createEditor(self, parent: QWidget, option: QStyleOptionViewItem, index: Index) -> QWidget:
+        """A line that turns where there is a step."""
+        step = index.data(self._step_role)
+        if step is None:
+            return super().createEditor(parent, option, index)
+        line = TurnedLine(step, parent)
+        line.setLocale(QLocale.c())
+        line.setFrame(False)
+        line.setAccessibleName("Value")
+        line.setToolTip("Wheel or arrow keys turn the number, with Shift ten times as fast")
+        kept = QPersistentModelIndex(index)
+        line.turned.connect(lambda text: self.turned.emit(kept, text))
+        return line
+
+    def destroyEditor(self, editor: QWidget, index: Index) -> None:
+        """Say that the edit is over."""
+        super().destroyEditor(editor, index)
+        self.left.emit()
 
 
 class WrappedDelegate(QStyledItemDelegate):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QButtonGroup, QHBoxLayout, QProgressBar, QToolButton, QVBoxLayout, QWidget
 
-from ert.domain.statements import ALGORITHM_SHORT, algorithm_of_engine, algorithm_statement
+from ert.domain.statements import engine_label, engine_statement
 from ert.ui.dose_words import final_run_text, preview_name
 from ert.ui.icons import icon
 from ert.ui.numbers import format_quantity
@@ -113,7 +113,9 @@ class DoseBar(QWidget):
         self.cancel.setVisible(is_computing)
         self.progress.setValue(round(dose.fraction * 100))
         self.compute.setVisible(dose.status in ("stale", "failed") and bool(plan.beams))
-        self.final.setVisible(dose.status == "preview" and dose.final_run is None)
+        is_live = dose.preview is not None and dose.preview.is_live
+        self.final.setVisible(dose.status == "preview" and dose.final_run is None and not is_live)
+        self.final.setText("Resume final dose" if dose.is_resumable else "Final dose")
 
     def _status_text(self, text: str) -> str:
         dose = self._workspace.dose
@@ -137,9 +139,8 @@ class DoseBar(QWidget):
         self.algorithm.setVisible(bool(engine))
         if not engine:
             return
-        algorithm = algorithm_of_engine(engine)
-        said = [algorithm_statement(algorithm), f"Computed by {engine}."]
-        text = ALGORITHM_SHORT[algorithm]
+        said = [engine_statement(engine), f"Computed by {engine}."]
+        text = engine_label(engine)
         if dose.preview is not None and dose.plan_gy is None:
             said.append("A preview: it is not the plan's dose, and is not reported, exported or kept.")
             text = preview_name(dose.preview)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
 import contourpy
@@ -12,6 +15,7 @@ from numpy.typing import NDArray
 from ert.geometry.grid import VoxelGrid
 from ert.ui.slice_geometry import SliceGeometry
 
+_LEAST_SIGMA_FRAC = 1e-6
 _AXES_TOLERANCE = 1e-4
 
 
@@ -32,15 +36,45 @@ class DosePlane:
 
     def lines(self, level_gy: float) -> list[NDArray[np.float64]]:
         """Isodose lines as (n, 2) columns and rows of the slice view."""
-        box = _box_above(self.gy, level_gy)
+        return self.lines_at([level_gy])[0]
+
+    def lines_at(self, levels_gy: Sequence[float]) -> list[list[NDArray[np.float64]]]:
+        """Isodose lines of several levels, in their order: preparing the plane costs more than one level's lines."""
+        box = _box_above(self.gy, min(levels_gy)) if levels_gy else None
         if box is None:
-            return []
+            return [[] for _ in levels_gy]
         (top, bottom), (left, right) = box
         generator = contourpy.contour_generator(
             z=self.gy[top:bottom, left:right], line_type=contourpy.LineType.Separate
         )
         shift = np.array([left, top], dtype=float)
-        return [(np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)]
+        return [
+            [(np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)]
+            for level_gy in levels_gy
+        ]
+
+    def band(self, level_gy: float, sigma_gy: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+        """Where the dose is the level within one standard error: outlines and holes (n, 2), filled by even and odd.
+
+        Parameters
+        ----------
+        sigma_gy : float32 (rows, columns), standard error of each sample; 0 where there is no dose.
+        """
+        box = _box_above(self.gy + sigma_gy, level_gy)
+        if box is None:
+            return []
+        (top, bottom), (left, right) = box
+        gy, sigma = (a[top:bottom, left:right].astype(np.float64) for a in (self.gy, sigma_gy))
+        away = (gy - level_gy) / np.maximum(sigma, _LEAST_SIGMA_FRAC * level_gy)
+        generator = contourpy.contour_generator(z=away, fill_type=contourpy.FillType.OuterOffset)
+        found: Any = generator.filled(-1.0, 1.0)  # its type depends on the fill type
+        points, offsets = found
+        shift = np.array([left, top], dtype=float)
+        return [
+            (np.asarray(outline[start:end], dtype=float) + shift) * self.step + self.origin
+            for outline, ends in zip(points, offsets, strict=True)
+            for start, end in itertools.pairwise(ends.tolist())
+        ]
 
 
 def _box_above(gy: NDArray[np.float32], level_gy: float) -> tuple[tuple[int, int], tuple[int, int]] | None:

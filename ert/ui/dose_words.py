@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 from ert.app.dose_state import DosePreview, FinalRun
-from ert.domain.plan import Algorithm
-from ert.domain.statements import ALGORITHM_NAMES, ALGORITHM_SHORT, algorithm_of_engine
+from ert.domain.algorithm import Algorithm
+from ert.domain.statements import ALGORITHM_NAMES, algorithm_of_engine, engine_label
 from ert.ui.numbers import format_number, format_quantity
 
 
@@ -14,10 +14,20 @@ def preview_name(preview: DosePreview) -> str:
     """What a preview is of, for example ``Monte Carlo, unfinished (4.1 %)``."""
     algorithm = algorithm_of_engine(preview.engine)
     if algorithm is not Algorithm.MONTE_CARLO:
-        return ALGORITHM_SHORT[algorithm]
+        return engine_label(preview.engine)
     pct = preview.uncertainty_pct
     reached = "" if pct is None else f" ({format_quantity(pct, 1, '%')})"
     return f"{ALGORITHM_NAMES[algorithm]}, unfinished{reached}"
+
+
+def preview_text(preview: DosePreview, *, is_short: bool) -> str:
+    """The words over a picture that is not the plan's dose; one that follows the hand says so in every view."""
+    if not preview.is_live:
+        return "PREVIEW" if is_short else f"PREVIEW\n{preview_name(preview)}"
+    spacing = f"grid {format_quantity(10.0 * preview.grid.spacing_cm[0], 1, 'mm')}" if preview.is_coarse else ""
+    if is_short:
+        return "\n".join(part for part in ("PREVIEW", "not for reporting", spacing) if part)
+    return "PREVIEW: pencil beam estimate\n" + ", ".join(part for part in ("not for reporting", spacing) if part)
 
 
 def final_run_text(run: FinalRun, message: str, *, wanted_pct: float) -> str:

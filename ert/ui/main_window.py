@@ -208,7 +208,7 @@ class MainWindow(QMainWindow):
         if page is None or self.header is None:
             return
         workspace = page.workspace
-        self.header.show_patient(workspace.patient, page.title)
+        self.header.show_patient(workspace.patient, page.title, workspace.readiness.review)
         is_demo = any(p.is_demo for p in workspace.models.packages)
         self.header.set_demo(is_demo=is_demo)
         mark = "*" if workspace.is_dirty else ""

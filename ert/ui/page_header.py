@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFontMetrics, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from ert.app.readiness import Review, Stage
 from ert.domain.patient import Patient, Sex
+from ert.domain.second_check import Light
+from ert.ui.theme import ACCENT, BAD, GOOD, TEXT_DIM, WARN
 from ert.ui.widgets import plain_tip, text_label
 
 NOT_CLEARED = "ERT is not a cleared medical device."
 DEMO_BANNER = "DEMO MACHINE – NOT FOR CLINICAL USE"
+LIGHT_COLOURS = {Light.GREEN: GOOD, Light.AMBER: WARN, Light.RED: BAD}
+_STAGE_COLOURS = {
+    Stage.DRAFT: TEXT_DIM, Stage.LOST: WARN, Stage.WAITING: WARN, Stage.CHECKING: ACCENT, Stage.FAILED: BAD,
+    Stage.CHECKED: TEXT_DIM,
+}  # fmt: skip
 _SEX_NAMES = {Sex.FEMALE: "F", Sex.MALE: "M", Sex.OTHER: "O", Sex.UNKNOWN: ""}
 
 
@@ -70,6 +78,10 @@ class PageHeader(QWidget):
         self.context = ElidedLabel()
         self.context.setObjectName("headerKey")
         self._row.addWidget(self.context, 1)
+        self.review = text_label()
+        self.review.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
+        self.review.hide()
+        self._row.addWidget(self.review)
         self._row.addLayout(_pair("Site", text_label(site_text)))
         self._row.addLayout(_pair("User", text_label(user_name)))
         layout = QVBoxLayout(self)
@@ -88,8 +100,8 @@ class PageHeader(QWidget):
         banner.addWidget(cleared, 1)
         layout.addLayout(banner)
 
-    def show_patient(self, patient: Patient | None, context: str = "") -> None:
-        """Name whose data the page shows."""
+    def show_patient(self, patient: Patient | None, context: str = "", review: Review | None = None) -> None:
+        """Name whose data the page shows; of a plan also how its review stands, with the second check's light."""
         if patient is None:
             self.name.setText("No patient chosen")
             for label in (self.id_value, self.birth_value, self.sex_value):
@@ -100,6 +112,11 @@ class PageHeader(QWidget):
             self.birth_value.setText(birth_text(patient))
             self.sex_value.setText(_SEX_NAMES[patient.sex] or "–")
         self.context.set_full_text(context)
+        self.review.setVisible(review is not None)
+        if review is not None:
+            colour = LIGHT_COLOURS[review.light] if review.light is not None else _STAGE_COLOURS[review.stage]
+            self.review.setText(f"\N{BLACK CIRCLE} {review.text}")
+            self.review.setStyleSheet(f"color: {colour}; font-weight: 600;")
 
     def hide_patient(self) -> None:
         """Nobody has signed in: there is no patient, site or user to name."""

@@ -94,7 +94,7 @@ def _course_text(row: CourseRow, column: int) -> str:
 
 def _plan_text(row: PlanHead, column: int) -> str:
     when = f"{row.saved_at.astimezone():%Y-%m-%d %H:%M:%S}  {row.saved_by}"
-    return (row.name, "", "", f"{row.status.value.lower()}, revision {row.revision}", when)[column]
+    return (row.name, "", "", f"{row.status.phrase}, revision {row.revision}", when)[column]
 
 
 def row_text(row: PatientRow | CourseRow | PlanHead, column: int) -> str:

@@ -57,7 +57,13 @@ class PlanActions(QObject):
         self.compute = make("Compute dose", "compute", workspace.compute_dose, key="F5")
         self.final = make("Final dose", "compute", workspace.compute_final_dose, key="Shift+F5")
         self.second_check = make(
-            "Second check…", "ok", self._second_check, tip="Compare the plan's dose with another engine's"
+            "Second check…", "search", self._second_check, tip="Compare the plan's dose with another engine's"
+        )
+        self.ready = make(
+            "Mark ready for review", "ok", self._mark_ready, tip="Save the plan for review; a second check begins"
+        )
+        self.limits = make(
+            "Limits of the second check…", "note", self._limits, tip="What the site judges second checks by"
         )
         self.next_beam = make("Next beam", "beam", lambda: page.step_beam(1), key="]")
         self.previous_beam = make("Previous beam", "beam", lambda: page.step_beam(-1), key="[")
@@ -66,6 +72,10 @@ class PlanActions(QObject):
         self.uncertainty = make(
             "Uncertainty map", "uncertainty", state.toggle_uncertainty, key="U", is_checkable=True,
             tip="Show the standard error of each voxel of a Monte Carlo dose",
+        )  # fmt: skip
+        self.bands = make(
+            "Isodose bands", "isodose", state.toggle_bands, key="Shift+U", is_checkable=True,
+            tip="Show where a Monte Carlo isodose lies within one standard error",
         )  # fmt: skip
         self.structures = make("Structures", "structures", state.toggle_structures, key="S", is_checkable=True)
         self.beams = make("Beams", "beam", state.toggle_beams, key="B", is_checkable=True)
@@ -143,7 +153,9 @@ class PlanActions(QObject):
                 self.report,
                 self.mu_sheets,
                 None,
+                self.ready,
                 self.second_check,
+                self.limits,
                 None,
                 self.back,
             ],
@@ -162,6 +174,7 @@ class PlanActions(QObject):
                 self.lines,
                 self.wash,
                 self.uncertainty,
+                self.bands,
                 self.structures,
                 self.beams,
                 self.unit,
@@ -204,6 +217,10 @@ class PlanActions(QObject):
         self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
         self.mu_sheets.setEnabled(has_dose)
         self.second_check.setEnabled(has_dose)
+        is_ready = workspace.readiness.is_ready
+        self.ready.setEnabled(has_dose and not is_ready and not workspace.is_read_only)
+        unready = "Save the plan for review; a second check begins" if has_dose else f"Not ready for review: {why}"
+        self.ready.setToolTip("The plan is ready for review" if is_ready else unready)
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose and not is_preview)
         idle = "The plan has no beam"
         if has_dose or is_preview:
@@ -214,6 +231,8 @@ class PlanActions(QObject):
         has_map = has_dose and workspace.dose.uncertainty is not None
         self.uncertainty.setEnabled(has_map)
         self.uncertainty.setChecked(has_map and state.dose_display.has_uncertainty)
+        self.bands.setEnabled(has_map and state.dose_display.has_lines)
+        self.bands.setChecked(has_map and state.dose_display.has_bands)
         self.compute.setToolTip("Compute dose  (F5)" if self.compute.isEnabled() else idle)
         self.lines.setChecked(state.dose_display.has_lines)
         self.wash.setChecked(state.dose_display.has_wash)
@@ -303,6 +322,16 @@ class PlanActions(QObject):
 
     def _second_check(self) -> None:
         self._page.show_second_check()
+
+    def _mark_ready(self) -> None:
+        self._page.workspace.mark_ready()
+
+    def _limits(self) -> None:
+        from ert.ui.limits_dialog import LimitsDialog
+
+        dialog = LimitsDialog(self._page.session, self._page)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
 
     def _mu_sheets(self) -> None:
         name = f"{self._page.workspace.plan.name} monitor units.pdf".replace("/", "-")

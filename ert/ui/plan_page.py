@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ert.ui.plots import DvhPlot
 
 _PREVIEW_TITLE = "PREVIEW"
+_NOT_OF_A_SKETCH = "No histograms of a live preview"
 _TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 
@@ -208,8 +209,10 @@ class PlanPage(QWidget):
             self.isodoses.model.refresh()
             self.isodoses.refresh()
             self.views.refresh()
-        elif changes.dose or changes.picture:
+        elif changes.dose:
             self.views.refresh_dose()
+        elif changes.picture:
+            self.views.refresh_picture()
         if changes.plan or changes.tissue:
             self.overrides.refresh()
         if changes.tissue:
@@ -250,7 +253,9 @@ class PlanPage(QWidget):
             is_absolute=self.state.dose_display.is_absolute,
             hidden=self.state.visibility.hidden_structures,
             dose_name=self.workspace.plan.dose_to.phrase.capitalize(),
-            message=texts.get(str(dose.status), "Dose is out of date"),
+            message=_NOT_OF_A_SKETCH
+            if dose.preview is not None and dose.preview.is_live
+            else texts.get(str(dose.status), "Dose is out of date"),
             bands=self.workspace.evaluation.bands if dose.is_current else {},
             title="" if dose.is_current else _PREVIEW_TITLE,
         )

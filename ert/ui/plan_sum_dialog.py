@@ -45,7 +45,7 @@ class PlanSumDialog(QDialog):
         self.plans = QListWidget()
         self.plans.setAccessibleName("Plans to add")
         for head in plans:
-            item = QListWidgetItem(f"{head.name}   revision {head.revision}, {head.status.value.lower()}")
+            item = QListWidgetItem(f"{head.name}   revision {head.revision}, {head.status.phrase}")
             item.setData(Qt.ItemDataRole.UserRole, head.plan_id)
             item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked)

@@ -9,13 +9,13 @@ import attrs
 from PySide6.QtWidgets import QComboBox, QFormLayout, QGroupBox, QVBoxLayout, QWidget
 
 from ert.app.tissue_library import CurveStanding, Standing
+from ert.domain.algorithm import Algorithm
 from ert.domain.image import CtCurve
 from ert.domain.materials import default_ct_curve
 from ert.domain.monte_carlo_model import LEAST_UNCERTAINTY_PCT, MOST_UNCERTAINTY_PCT
 from ert.domain.plan import (
     MAX_DOSE_GY,
     MAX_FRACTIONS,
-    Algorithm,
     DoseTo,
     Normalisation,
     Plan,
@@ -174,8 +174,8 @@ class PrescriptionPanel(QWidget):
         self.rule.setText(normalisation_sentence(plan, self._workspace.structures))
         self.engine.setCurrentIndex(self.engine.findData(plan.algorithm))
         self.uncertainty.set_value(plan.uncertainty_pct)
-        self._computing_form.setRowVisible(self.uncertainty, plan.algorithm is Algorithm.MONTE_CARLO)
-        self.trust.setText(algorithm_statement(plan.algorithm))
+        self._computing_form.setRowVisible(self.uncertainty, Algorithm.MONTE_CARLO in plan.algorithms)
+        self.trust.setText(_trust_text(plan))
         self.dose_to.setCurrentIndex(self.dose_to.findData(plan.dose_to))
         self.spacing.set_value(plan.dose_grid.spacing_cm)
         self._show_curves(plan.ct_curve)
@@ -251,6 +251,13 @@ class PrescriptionPanel(QWidget):
         except ErtError as error:
             self.message.show_error(str(error))
         self.refresh()
+
+
+def _trust_text(plan: Plan) -> str:
+    """How far to trust each engine in use, and which beams choose their own."""
+    own = [b.name for b in plan.beams if b.algorithm is not None]
+    said = [algorithm_statement(algorithm) for algorithm in plan.algorithms]
+    return " ".join([*said, *([f"Chosen in the beam table: {', '.join(own)}."] if own else [])])
 
 
 def _about(standing: CurveStanding) -> str:

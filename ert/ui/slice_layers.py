@@ -27,15 +27,23 @@ if TYPE_CHECKING:
 MAP_FROM_FRAC = 0.1
 MAP_TOP_PCT = 6.0  # twice the largest uncertainty a plan may ask for
 MAP_OPACITY_FRAC = 0.55
+BAND_ALPHA = 105  # of 255
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class IsodoseLine:
-    """One level's lines on one slice, in columns and rows; ``label_at`` are places for its name, best first."""
+    """One level's lines on one slice, in columns and rows.
+
+    Attributes
+    ----------
+    label_at : places for its name, best first.
+    band : of a Monte Carlo dose, where the dose is the level within one standard error; empty for others.
+    """
 
     level: IsodoseLevel
     path: QPainterPath
     label_at: tuple[tuple[float, float], ...]
+    band: QPainterPath
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -114,22 +122,30 @@ def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, displa
         plane.origin[0] - plane.step[0] / 2, plane.origin[1] - plane.step[1] / 2,
         columns * plane.step[0], rows * plane.step[1],
     )  # fmt: skip
-    lines = _isodose_lines(plane, display, prescribed_gy) if display.has_lines else ()
+    has_bands = display.has_lines and display.has_bands and not has_map
+    sigma = _sigma_plane(dose, geometry, index) if has_bands else None
+    lines = _isodose_lines(plane, display, prescribed_gy, sigma) if display.has_lines else ()
     return DoseLayer(wash=wash, wash_rect=rect, lines=lines, is_stale=is_stale)
 
 
 def uncertainty_map(dose: DoseState, plane: DosePlane, geometry: SliceGeometry, index: int) -> QImage | None:
     """Standard error over dose on a slice, where the dose is above a tenth of its maximum."""
-    if dose.uncertainty is None or dose.grid is None:
-        return None
-    sigma = dose_plane(dose.uncertainty.sigma_gy, dose.grid, geometry, index)
+    sigma = _sigma_plane(dose, geometry, index)
     if sigma is None:
         return None
     is_dosed = plane.gy > MAP_FROM_FRAC * dose.max_gy
     lowest_shown = np.float32(MAP_TOP_PCT / 255.0)  # step 0 of the colours is transparent
-    percent = np.maximum(100.0 * sigma.gy / np.maximum(plane.gy, np.float32(1e-6)), lowest_shown)
+    percent = np.maximum(100.0 * sigma / np.maximum(plane.gy, np.float32(1e-6)), lowest_shown)
     shown = np.where(is_dosed, percent, 0.0).astype(np.float32)
     return wash_image(shown, uncertainty_table(), top_gy=MAP_TOP_PCT, opacity_frac=MAP_OPACITY_FRAC)
+
+
+def _sigma_plane(dose: DoseState, geometry: SliceGeometry, index: int) -> NDArray[np.float32] | None:
+    """Standard errors on a slice; None unless the dose is the plan's and has some."""
+    if dose.uncertainty is None or dose.grid is None or not dose.is_current:
+        return None
+    plane = dose_plane(dose.uncertainty.sigma_gy, dose.grid, geometry, index)
+    return None if plane is None else plane.gy
 
 
 def _wash(plane: DosePlane, display: DoseDisplay, prescribed_gy: float, *, is_stale: bool) -> QImage | None:
@@ -142,12 +158,13 @@ def _wash(plane: DosePlane, display: DoseDisplay, prescribed_gy: float, *, is_st
     return wash_image(plane.gy, table, top_gy=prescribed_gy * top_percent / 100.0, opacity_frac=display.opacity_frac)
 
 
-def _isodose_lines(plane: DosePlane, display: DoseDisplay, prescribed_gy: float) -> tuple[IsodoseLine, ...]:
+def _isodose_lines(
+    plane: DosePlane, display: DoseDisplay, prescribed_gy: float, sigma_gy: NDArray[np.float32] | None
+) -> tuple[IsodoseLine, ...]:
     made = []
-    for level in display.levels:
-        if not level.is_visible:
-            continue
-        lines = plane.lines(prescribed_gy * level.percent / 100.0)
+    visible = [level for level in display.levels if level.is_visible]
+    found = plane.lines_at([prescribed_gy * level.percent / 100.0 for level in visible])
+    for level, lines in zip(visible, found, strict=True):
         if not lines:
             continue
         longest = max(lines, key=len)
@@ -155,7 +172,9 @@ def _isodose_lines(plane: DosePlane, display: DoseDisplay, prescribed_gy: float)
         u, v = longest[:, 0], longest[:, 1]
         wanted = [v.argmax(), u.argmin(), u.argmax(), v.argmin(), *np.linspace(0, len(u) - 1, 9).astype(int)[1:-1]]
         places = tuple((float(u[n]), float(v[n])) for n in wanted)
-        made.append(IsodoseLine(level=level, path=path_of(lines), label_at=places))
+        uncertain = [] if sigma_gy is None else plane.band(prescribed_gy * level.percent / 100.0, sigma_gy)
+        band = path_of(uncertain, is_closed=True)
+        made.append(IsodoseLine(level=level, path=path_of(lines), label_at=places, band=band))
     return tuple(made)
 
 
@@ -166,7 +185,9 @@ def beam_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int) -> lis
     point = np.asarray(geometry.point_cm(0.0, 0.0, index))
     near_cm = max(grid.spacing_cm[geometry.axis], 0.1) * 0.75
     found = []
-    for beam in workspace.plan.beams:
+    preview = workspace.dose.preview
+    sketched = () if preview is None else preview.sketched_beams
+    for beam in sketched or workspace.plan.beams:
         try:
             machine = workspace.models.package(beam.machine_name).machine
             frame = beam.frame(patient_position=workspace.image.patient_position, sad_cm=machine.sad_cm)
@@ -195,6 +216,9 @@ def draw_dose(painter: QPainter, layer: DoseLayer, to_view: QTransform, *, is_fi
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=True)
         painter.drawImage(to_view.mapRect(layer.wash_rect), layer.wash)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=True)
+    for line in layer.lines:
+        if not line.band.isEmpty():
+            painter.fillPath(to_view.map(line.band), QColor(*line.level.colour, BAND_ALPHA))
     painter.setBrush(Qt.BrushStyle.NoBrush)
     for line in layer.lines:
         colour = GREY if layer.is_stale else line.level.colour

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QTransform
 
-from ert.ui.dose_words import preview_name
+from ert.ui.dose_words import preview_text
 from ert.ui.isodose import GREY, uncertainty_table, wash_table
 from ert.ui.numbers import format_number, format_quantity
 from ert.ui.painting import draw_plate, plate_rect
@@ -30,6 +30,7 @@ _EDGE_GAP = 30.0  # crosshair lines end before the letters at the view's edge
 _BAR_WIDTH = 12.0
 _BAR_MIN_VIEW_HEIGHT = 260.0
 NARROW_PX = 400.0
+_TALL_PLATE_LINES = 2
 _WIDE_PX = 640.0
 _LEGEND_MIN_VIEW_HEIGHT = 180.0
 _LEGEND_GAP_PX = 26.0
@@ -242,13 +243,12 @@ def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> None:
     if dose.is_outdated:
         text, plate = "OUT OF DATE", STALE_PLATE
     elif dose.status == "preview" and dose.preview is not None:
-        name = "" if rect.width() < _WIDE_PX else f"\n{preview_name(dose.preview)}"
-        text, plate = f"PREVIEW{name}", PREVIEW_PLATE
+        text, plate = preview_text(dose.preview, is_short=rect.width() < _WIDE_PX), PREVIEW_PLATE
     else:
         return
     font = QFont(painter.font())
     font.setBold(True)
-    font.setPointSizeF(font.pointSizeF() + 0.5)
+    font.setPointSizeF(font.pointSizeF() + (0.5 if text.count("\n") < _TALL_PLATE_LINES else -1.5))
     at = QPointF(rect.right() - MARGIN, rect.top() + MARGIN)
     align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
     draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=plate)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
 from ert.ui.beam_eye_view import BeamEyeView
@@ -15,6 +15,9 @@ from ert.ui.view_state import ViewState
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
+
+
+_APART_MS = 60  # a slice is drawn in less on a slow computer
 
 
 class ViewGrid(QWidget):
@@ -102,6 +105,11 @@ class ViewGrid(QWidget):
         """The dose changed: only slices show it."""
         for view in self.slices.values():
             view.refresh()
+
+    def refresh_picture(self) -> None:
+        """A running dose has a better picture: one view after the other, so that the window never waits for all."""
+        for number, view in enumerate(self.slices.values()):
+            QTimer.singleShot(number * _APART_MS, view, view.refresh)
 
     def close_views(self) -> None:
         """The plan is being closed."""

@@ -29,6 +29,7 @@ class DoseDisplay:
     threshold_percent: float = 10.0
     opacity_frac: float = 0.35
     is_absolute: bool = False
+    has_bands: bool = True  # one standard error about each isodose line of a Monte Carlo dose
     has_uncertainty: bool = False  # the map of a Monte Carlo dose's standard errors takes the place of the wash
 
 
@@ -107,6 +108,10 @@ class ViewState(QObject):
     def toggle_uncertainty(self) -> None:
         """Show the standard errors of a Monte Carlo dose in place of the colour wash, or the wash again."""
         self.set_dose_display(attrs.evolve(self.dose_display, has_uncertainty=not self.dose_display.has_uncertainty))
+
+    def toggle_bands(self) -> None:
+        """Show or hide the bands of one standard error about the isodose lines of a Monte Carlo dose."""
+        self.set_dose_display(attrs.evolve(self.dose_display, has_bands=not self.dose_display.has_bands))
 
     def toggle_unit(self) -> None:
         """Switch between percent and Gy, everywhere."""

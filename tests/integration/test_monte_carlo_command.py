@@ -1,5 +1,6 @@
 """``ert dose --algorithm monte-carlo`` from DICOM to DICOM; the study is written and read by plain pydicom."""
 
+import hashlib
 import importlib.util
 import json
 import os
@@ -57,11 +58,13 @@ def test_the_files_say_uncertainty_histories_and_seed(tmp_path, monkeypatch, cap
         "--grid-cm", "0.5", "--algorithm", "monte-carlo", "--uncertainty", "2", "--seed", "9", "--json",
     ])  # fmt: skip
     assert code == 0, capsys.readouterr().err
-    found = json.loads(capsys.readouterr().out)["beams"][0]
+    summary = json.loads(capsys.readouterr().out)
+    found = summary["beams"][0]
     assert found["algorithm"] == "monte-carlo"
     assert 0 < found["uncertainty_pct"] <= 2.0
     assert found["histories"] > 10_000
-    assert found["seed"] == 9
+    assert summary["seed"] == 9
+    assert found["seed"] == int(hashlib.sha256(b"9 beam 1").hexdigest()[:15], 16)
     dose = next((tmp_path / "out").glob("*dose*.dcm"), None) or next((tmp_path / "out").glob("*.dcm"))
     data = pydicom.dcmread(dose)
     gray = data.pixel_array * float(data.DoseGridScaling)
@@ -110,6 +113,8 @@ def test_a_killed_command_goes_on_from_its_checkpoints(tmp_path):
         resumed, whole = (pydicom.dcmread(tmp_path / out / name) for out in ("resumed", "whole"))
         assert resumed.PixelData == whole.PixelData
         assert resumed.DoseGridScaling == whole.DoseGridScaling
+    streams = [b["seed"] for b in json.loads((tmp_path / "whole" / "summary.json").read_text())["beams"]]
+    assert len(set(streams)) == 2
 
 
 def test_only_a_monte_carlo_can_be_resumed(capsys):

@@ -212,6 +212,7 @@ class FakeWorkspace:
         self.revision = 12
         self.is_dirty = False
         self.saved_text = "Saved r12 14:03:22"
+        self.sketched: list = []
         self.applied: list[str] = []
         self._listeners: list[Callable[[Changes], None]] = []
         self.dose = DoseState()
@@ -221,7 +222,8 @@ class FakeWorkspace:
             self.dose = DoseState(
                 status=DoseStatus.CURRENT, fraction=1.0, grid=grid, plan_gy=gy, engine="pencil-beam 1",
                 max_gy=float(gy.max()), max_point_cm=tuple(grid.point_cm((i, j, k))),
-                beams=(BeamDose(beam_number=1, gy=gy, mu=212.4, ssd_cm=100.0, given_dose_gy=52.1, warnings=()),),
+                beams=(BeamDose(beam_number=1, gy=gy, mu=212.4, ssd_cm=100.0, given_dose_gy=52.1, warnings=(),
+                                engine="pencil-beam 1"),),
             )  # fmt: skip
         self.tools = FakeTools(self.structures, self.image)
         drawn = [x for x in self.structures.structures if not x.is_empty] if with_dose else []
@@ -258,6 +260,12 @@ class FakeWorkspace:
         self._session.apply(label, edit, stroke=stroke)
         self.applied.append(label)
         self.publish(Changes(plan=True))
+
+    def sketch(self, edit) -> None:
+        self.sketched.append(edit(self.plan))
+
+    def end_sketch(self) -> None:
+        self.sketched.clear()
 
     def save(self) -> None:
         self.applied.append("save")

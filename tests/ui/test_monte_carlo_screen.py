@@ -8,8 +8,8 @@ import pytest
 from PySide6.QtGui import QImage
 
 from ert.app.dose_state import DosePreview, DoseState, DoseStatus, FinalRun
+from ert.domain.algorithm import Algorithm
 from ert.domain.dose_uncertainty import DoseUncertainty
-from ert.domain.plan import Algorithm
 from ert.ui.dose_bar import DoseBar
 from ert.ui.dose_words import duration_text, final_run_text
 from ert.ui.isodose import uncertainty_table

@@ -8,7 +8,8 @@ import pytest
 
 from ert.app.jobs import JobContext
 from ert.app.plan_sum import sum_notes, sum_plans
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.dose_uncertainty import DoseUncertainty
+from ert.domain.plan import DoseTo
 from ert.errors import InvalidPlan
 from ert.ui.plan_sum_dialog import PlanSumDialog
 from tests.ui import real_site
@@ -63,8 +64,12 @@ def test_a_plan_and_its_twin_give_twice_the_dose_everywhere_shown(window, qtbot,
     np.testing.assert_allclose(plan_sum.dose.plan_gy, 2 * one.gy, rtol=1e-6)
     assert plan_sum.plan.prescription.dose_gy == 100.0
     assert not any("Monte Carlo" in note for note in plan_sum.notes)
-    noisy = attrs.evolve(two.stored, plan=attrs.evolve(two.stored.plan, algorithm=Algorithm.MONTE_CARLO))
-    assert any("uncertainty" in note for note in sum_notes((one, attrs.evolve(two, stored=noisy))))
+    noisy = attrs.evolve(two, engine="monte-carlo 9, 1.99 %, 1000 histories")
+    notes = sum_notes((one, noisy), None)
+    assert any("the sum's is not stated" in note for note in notes)
+    assert any("least certain part. Pencil beam: an estimate" in note for note in notes)
+    certain = DoseUncertainty(sigma_gy=np.zeros((1, 1, 1), np.float32), mean_pct=1.24, histories=7)
+    assert any("Statistical uncertainty 1.2 %" in note for note in sum_notes((noisy, noisy), certain))
 
     window.patient_page._show_sum(plan_sum)
     shown = window.patient_page.sum_window

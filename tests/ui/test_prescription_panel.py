@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ert.domain.plan import Algorithm, DoseTo, Normalisation
+from ert.domain.algorithm import Algorithm
+from ert.domain.plan import DoseTo, Normalisation
 from ert.domain.statements import normalisation_sentence
 from ert.ui.prescription_panel import PrescriptionPanel
 from ert.ui.view_state import ViewState

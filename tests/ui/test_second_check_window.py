@@ -10,7 +10,7 @@ import pytest
 
 from ert.app.changes import Changes
 from ert.app.second_check import compared
-from ert.domain.plan import Algorithm
+from ert.domain.algorithm import Algorithm
 from ert.domain.second_check import KeptSecondCheck
 from ert.errors import Refused
 from ert.ui.compare_window import CompareWindow

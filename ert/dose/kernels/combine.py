@@ -1,4 +1,4 @@
-"""Smooth background components on the fan, and from the fan to the dose grid."""
+"""Smooth background components on the fan."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.sampling import sample_inner
 from ert.dose.kernels.spread import coarsen, refine_add
 
 Float = NDArray[np.float64]
@@ -113,6 +112,45 @@ def _mix(one: Float32, a: np.float32, two: Float32, b: np.float32, out: Float32)
         out[i] = a * one[i] + b * two[i]
 
 
+@njit(cache=True, nogil=True)
+def _end_of_electrons(falls: Float32) -> int:
+    """First row of `falls` from which edge and rim are nothing."""
+    d = int(falls.shape[0])
+    while d > 0 and falls[d - 1, 0] == 0.0 and falls[d - 1, 1] == 0.0:
+        d -= 1
+    return d
+
+
+@njit(cache=True, nogil=True)
+def _add_all(
+    line: Float32, depth: Float32, share: Float32, falls: Float32, falling: Float32, per_step: np.float32,
+    end: np.float32,
+) -> None:  # fmt: skip
+    """Add the four components to a row."""
+    for i in range(line.shape[0]):
+        at = min(depth[i] * per_step, end)
+        d = np.uint32(int(at))
+        a = at - np.float32(d)
+        value = np.float32(0.0)
+        for c in range(4):
+            value += share[c, i] * (falls[d, c] + a * falling[d, c])
+        line[i] += value
+
+
+@njit(cache=True, nogil=True)
+def _add_photons(
+    line: Float32, depth: Float32, share: Float32, falls: Float32, falling: Float32, per_step: np.float32,
+    end: np.float32,
+) -> None:  # fmt: skip
+    """Add open photons and what the insert lets through to a row: all there is beyond the electrons' range."""
+    for i in range(line.shape[0]):
+        at = min(depth[i] * per_step, end)
+        d = np.uint32(int(at))
+        a = at - np.float32(d)
+        value = share[2, i] * (falls[d, 2] + a * falling[d, 2])
+        line[i] += value + share[3, i] * (falls[d, 3] + a * falling[d, 3])
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def add_background(
     dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, order: NDArray[np.int64],
@@ -133,6 +171,8 @@ def add_background(
     sad, virtual, insert = numbers[0], numbers[1], numbers[2]
     per_step, end = np.float32(1.0 / numbers[3]), np.float32(falls.shape[0] - 1.001)
     span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
+    falling = falls[1:] - falls[:-1]
+    electrons_end = _end_of_electrons(falls)
     for m in prange(order.shape[0]):
         n = order[m]
         gap = max(nodes[n] - insert, knots[0])
@@ -145,84 +185,12 @@ def add_background(
         electrons, photons = electrons - electrons_t, photons - photons_t
         share = np.empty((4, nx), dtype=np.float32)
         for j in range(ny):
-            for c in range(4):
+            line, at = dose[n, j], depth[n, j]
+            first = 2 if at.min() * per_step >= electrons_end else 0
+            for c in range(first, 4):
                 near, far = (photons, photons_t) if c == 2 else (electrons, electrons_t)
                 _mix(blurred[c, q, j], near, blurred[c, q + 1, j], far, share[c])
-            for i in range(nx):
-                at = min(depth[n, j, i] * per_step, end)
-                d = np.uint32(int(at))
-                a = at - np.float32(d)
-                value = np.float32(0.0)
-                for c in range(4):
-                    low = falls[d, c]
-                    value += share[c, i] * (low + a * (falls[d + np.uint32(1), c] - low))
-                dose[n, j, i] += value
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _is_beside(ends: Float32, j: int, i: int, distance: float) -> bool:
-    """True if the ray has no tissue before, or none after, that distance."""
-    return bool(ends[0, j, i] < 0.0 or distance < ends[0, j, i] or distance > ends[1, j, i])
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _row(chain: Float, axis: int, j: int, k: int) -> float:
-    """Where a row of voxels begins: an affine map without the part of the index along the row."""
-    return float(chain[axis, 1] * j + chain[axis, 2] * k + chain[axis, 3])
-
-
-@njit(cache=True, nogil=True, parallel=True)
-def resample_to_grid(
-    fan: Float32, ends: Float32, density: Float32, stopping: Float32, is_patient: NDArray[np.bool_], chain: Float,
-    box: NDArray[np.int64], numbers: Float, is_to_medium: bool, out: Float32,
-) -> None:  # fmt: skip
-    """Trilinear dose on the dose grid from the fan, to water or to the medium of the nearest tissue voxel.
-
-    Fan values in the air before the surface continue the entrance dose, so that interpolation never mixes tissue dose
-    with nothing. Outside the patient dose is zero.
-
-    Parameters
-    ----------
-    fan : float32 [node, y, x], dose to water, Gy/MU; ends : float32 [2, y, x] of `trace_fan`.
-    density, stopping : float32 [z, y, x] of the tissue grid.
-    is_patient : bool of the same shape, where dose is wanted; of size 0: everywhere but in air before the first and
-        behind the last tissue of its ray.
-    chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
-    box : first and one past the last dose voxel (x, y, z) that the fan can reach.
-    numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
-    out : float32 [z, y, x] of the dose grid, zero; filled inside the box.
-    """
-    nn, ny, nx = fan.shape
-    tz, ty, tx = density.shape
-    node0, per_spacing, sad, virtual = numbers[3], 1.0 / numbers[4], numbers[5], numbers[6]
-    to_column, to_row, pitches = numbers[0] / numbers[2], numbers[1] / numbers[2], virtual / numbers[2]
-    is_masked = is_patient.size > 0
-    b, t = chain[0], chain[1]
-    b0, b1, b2, t0, t1, t2 = b[0, 0], b[1, 0], b[2, 0], t[0, 0], t[1, 0], t[2, 0]
-    for k in prange(box[2], box[5]):
-        for j in range(box[1], box[4]):
-            bx, by, bz = _row(b, 0, j, k), _row(b, 1, j, k), _row(b, 2, j, k)
-            tissue_x, tissue_y, tissue_z = _row(t, 0, j, k) + 0.5, _row(t, 1, j, k) + 0.5, _row(t, 2, j, k) + 0.5
-            for i in range(box[0], box[3]):
-                zb = b2 * i + bz
-                n = (sad - zb - node0) * per_spacing
-                if n < 0.0 or n > nn - 1:
-                    continue
-                scale = pitches / (virtual - zb)
-                u = (b0 * i + bx) * scale - to_column
-                v = (b1 * i + by) * scale - to_row
-                if u < 0.0 or v < 0.0 or u > nx - 1 or v > ny - 1:
-                    continue
-                x, y, z = t0 * i + tissue_x, t1 * i + tissue_y, t2 * i + tissue_z
-                if x < 0.0 or y < 0.0 or z < 0.0 or x >= tx or y >= ty or z >= tz:
-                    continue
-                ti, tj, tk = np.uint32(int(x)), np.uint32(int(y)), np.uint32(int(z))
-                rho = density[tk, tj, ti]
-                if is_masked:
-                    if not is_patient[tk, tj, ti]:
-                        continue
-                elif rho < 0.05 and _is_beside(ends, int(v + 0.5), int(u + 0.5), sad - zb):
-                    continue
-                # Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
-                value = max(sample_inner(fan, u, v, n), np.float32(0.0))
-                out[k, j, i] = value * (stopping[tk, tj, ti] / rho) if is_to_medium else value
+            if first == 0:
+                _add_all(line, at, share, falls, falling, per_step, end)
+            else:
+                _add_photons(line, at, share, falls, falling, per_step, end)

@@ -40,11 +40,13 @@ def _cell(position: float, size: int) -> tuple[int, np.float32]:
 def _at(volume: Float32, k: int, j: int, i: int, a: np.float32, b: np.float32, c: np.float32) -> np.float32:
     """Trilinear value in cell (k, j, i); three nested linear interpolations in float32."""
     nz, ny, nx = volume.shape
-    i1, j1, k1 = min(i + 1, nx - 1), min(j + 1, ny - 1), min(k + 1, nz - 1)
-    v00 = volume[k, j, i] + a * (volume[k, j, i1] - volume[k, j, i])
-    v01 = volume[k, j1, i] + a * (volume[k, j1, i1] - volume[k, j1, i])
-    v10 = volume[k1, j, i] + a * (volume[k1, j, i1] - volume[k1, j, i])
-    v11 = volume[k1, j1, i] + a * (volume[k1, j1, i1] - volume[k1, j1, i])
+    # Unsigned, so that no index is checked for counting from the end.
+    x1, y1, z1 = np.uint32(min(i + 1, nx - 1)), np.uint32(min(j + 1, ny - 1)), np.uint32(min(k + 1, nz - 1))
+    x0, y0, z0 = np.uint32(i), np.uint32(j), np.uint32(k)
+    v00 = volume[z0, y0, x0] + a * (volume[z0, y0, x1] - volume[z0, y0, x0])
+    v01 = volume[z0, y1, x0] + a * (volume[z0, y1, x1] - volume[z0, y1, x0])
+    v10 = volume[z1, y0, x0] + a * (volume[z1, y0, x1] - volume[z1, y0, x0])
+    v11 = volume[z1, y1, x0] + a * (volume[z1, y1, x1] - volume[z1, y1, x0])
     v0 = v00 + b * (v01 - v00)
     value: np.float32 = v0 + c * (v10 + b * (v11 - v10) - v0)
     return value
@@ -79,13 +81,4 @@ def sample_inner(volume: Float32, fx: float, fy: float, fz: float) -> np.float32
 @njit(cache=True, nogil=True, inline="always")
 def nearest(volume: Float32, fx: float, fy: float, fz: float) -> float:
     """Value of the nearest voxel for a fractional index inside the volume."""
-    return float(volume[int(fz + 0.5), int(fy + 0.5), int(fx + 0.5)])
-
-
-@njit(cache=True, nogil=True, inline="always")
-def sample_pair(one: Float32, two: Float32, fx: float, fy: float, fz: float) -> tuple[np.float32, np.float32]:
-    """Trilinear values of two volumes of the same shape."""
-    i, a = _cell(fx, one.shape[2])
-    j, b = _cell(fy, one.shape[1])
-    k, c = _cell(fz, one.shape[0])
-    return _at(one, k, j, i, a, b, c), _at(two, k, j, i, a, b, c)
+    return float(volume[np.uint32(int(fz + 0.5)), np.uint32(int(fy + 0.5)), np.uint32(int(fx + 0.5))])

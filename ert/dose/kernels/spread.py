@@ -8,15 +8,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from ert.dose.kernels.narrow import CUT_SIGMA, add_narrow
 from ert.dose.kernels.sampling import lookup
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 
-_ERF_STEPS = 256.0
-_ERF_TABLE = np.array([math.erf(k / _ERF_STEPS) for k in range(int(4.2 * _ERF_STEPS) + 2)])
-CUT_SIGMA = 4.0
-"""Pencils are cut at this many standard deviations and renormalised."""
 _PITCHES_PER_SIGMA = 1.2
 _QUARTER = np.array(
     [0.0093994140625, -0.0845947265625, 0.845947265625, 0.281982421875, -0.0604248046875, 0.0076904296875],
@@ -27,35 +24,10 @@ _LEVELS = 4
 
 
 @njit(cache=True, nogil=True, inline="always")
-def table_erf(x: float) -> float:
-    """Error function for x ≥ 0, absolute error below 4e-6 (linear table, steps of 1/256)."""
-    return lookup(_ERF_TABLE, x * _ERF_STEPS)
-
-
-@njit(cache=True, nogil=True, inline="always")
 def _add_scaled(row: Float32, strip: Float32, factor: np.float32) -> None:
     """Add a multiple of one contiguous row to another: slices that start at zero let the compiler vectorise."""
     for k in range(row.shape[0]):
         row[k] += factor * strip[k]
-
-
-@njit(cache=True, nogil=True)
-def _add_box_pencil(plane: Float32, j: int, i: int, sigma: float, amplitude: float, strip: Float32) -> None:
-    """Add a pencil that fills pixel (j, i) evenly, blurred by sigma (pixel units); separable erf strips."""
-    ny, nx = plane.shape
-    reach = int(CUT_SIGMA * sigma + 0.5) + 1
-    q = 1.0 / (math.sqrt(2.0) * sigma)
-    before = -table_erf(0.5 * q)
-    for k in range(reach + 1):
-        after = table_erf((k + 0.5) * q)
-        strip[reach + k] = 0.5 * (after - before)
-        strip[reach - k] = strip[reach + k]
-        before = after
-    a = np.float32(amplitude / (before * before))
-    i0, i1 = max(0, i - reach), min(nx, i + reach + 1)
-    ex = strip[reach + i0 - i : reach + i1 - i]
-    for jj in range(max(0, j - reach), min(ny, j + reach + 1)):
-        _add_scaled(plane[jj, i0:i1], ex, a * strip[reach + jj - j])
 
 
 @njit(cache=True, nogil=True)
@@ -219,12 +191,7 @@ def add_component(
     if level > 0:
         _add_merged(plane, level, rows, columns, amplitude, variance)
         return
-    strip = np.empty(2 * max(plane.shape) + 3, dtype=np.float32)
-    widest = max(plane.shape) / CUT_SIGMA - 1.0
-    for p in range(rows.shape[0]):
-        if amplitude[p] > 0.0:
-            sigma = min(math.sqrt(variance[p]), widest)
-            _add_box_pencil(plane, rows[p], columns[p], sigma, amplitude[p], strip)
+    add_narrow(plane, rows, columns, amplitude, variance)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -271,10 +238,14 @@ def spread_planes(
         a1, a2 = np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
         v1, v2 = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
         inverse_square = (virtual / distance) ** 2
+        is_reached = False
         for p in range(count):
             j, i = rows[p], columns[p]
             z = float(depth[n, j, i])
             g = lookup(dose_table, z / dz)
+            if g <= 0.0:
+                continue
+            is_reached = True
             entry = entry_cm[j, i]
             inside = max(0.0, nodes[n] - entry) if entry > 0.0 else 0.0
             air = (core * gap) ** 2 + scatter_air_rad2_per_cm / 6.0 * (gap**3 - inside**3) + 1e-4
@@ -285,5 +256,7 @@ def spread_planes(
             tissue = float(variance[n, j, i])
             v1[p] = (air + tissue) * spread * spread
             v2[p] = (air + ratio * ratio * tissue + (wide * gap) ** 2) * spread * spread
+        if not is_reached:
+            continue
         add_component(dose[n], rows, columns, a1, v1)
         add_component(dose[n], rows, columns, a2, v2)

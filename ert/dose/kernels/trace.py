@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.sampling import is_in_volume, lookup, nearest, sample, sample_pair
+from ert.dose.kernels.sampling import is_in_volume, lookup, nearest, sample
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -67,26 +67,29 @@ def _trace_pencil(
     stopping: Float32, scattering: Float32, at: Float, step: Float, steps: int, step_cm: float, path: float,
     range_cm: float, power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32,
 ) -> tuple[float, float]:  # fmt: skip
-    """As `_trace_depth` with `steps` samples between nodes, and the Fermi–Eyges moments since the surface."""
+    """As `_trace_depth` with `steps` samples between nodes, and the Fermi–Eyges moments since the surface.
+
+    Beyond the electrons' range only the depth is followed; the variance is zero there.
+    """
     z = a0 = a1 = a2 = 0.0
     first = last = -1.0
     fx, fy, fz = at[0], at[1], at[2]
     dl = step_cm * path
     to_u, far, steep = _PER_U / range_cm, _NO_ELECTRONS_U * range_cm, _STEEP_U * range_cm
     depth[0] = 0.0
-    variance[0] = 0.0
-    for n in range(1, depth.shape[0]):
+    variance[:] = 0.0
+    n = 1
+    while n < depth.shape[0] and z < far:
         for m in range(steps):
             s, t = np.float32(0.0), np.float32(0.0)
             if is_in_volume(stopping.shape, fx, fy, fz):
-                if z < far:
-                    s, t = sample_pair(stopping, scattering, fx, fy, fz)
-                else:
-                    s = np.float32(nearest(stopping, fx, fy, fz))
+                s = sample(stopping, fx, fy, fz) if z < far else np.float32(nearest(stopping, fx, fy, fz))
                 if s > TISSUE_FROM:
                     last = ((n - 1) * steps + m + 1) * step_cm
                     if first < 0.0:
                         first = last - step_cm
+                if first >= 0.0 and z < far:
+                    t = sample(scattering, fx, fy, fz)
             longer = 1.0
             if first >= 0.0 and z < far:
                 if z < steep:
@@ -103,6 +106,18 @@ def _trace_pencil(
         depth[n] = z
         f = lookup(scale, z * to_u)
         variance[n] = f * f * a2
+        n += 1
+    for behind in range(n, depth.shape[0]):
+        for m in range(steps):
+            if is_in_volume(stopping.shape, fx, fy, fz):
+                s = np.float32(nearest(stopping, fx, fy, fz))
+                if s > TISSUE_FROM:
+                    last = ((behind - 1) * steps + m + 1) * step_cm
+                z += float(s) * dl
+            fx += step[0]
+            fy += step[1]
+            fz += step[2]
+        depth[behind] = z
     return first, last
 
 
@@ -122,19 +137,29 @@ def _inner(i: int, count: int) -> int:
     return i | 1 if i < count // 2 else i & ~1
 
 
+@njit(cache=True, nogil=True)
+def _between(is_pencil: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels whose rays are not traced, and those of the traced rays of their blocks of 2 × 2, flat."""
+    ny, nx = is_pencil.shape
+    to, of = np.empty(ny * nx, dtype=np.int64), np.empty(ny * nx, dtype=np.int64)
+    count = 0
+    for j in range(ny):
+        for i in range(nx):
+            b, a = _inner(j, ny), _inner(i, nx)
+            if not is_pencil[j, i] and (b != j or a != i):
+                to[count], of[count] = j * nx + i, b * nx + a
+                count += 1
+    return to[:count], of[:count]
+
+
 @njit(cache=True, nogil=True, parallel=True)
-def _fill_between(is_pencil: NDArray[np.bool_], depth: Float32, ends: Float32) -> None:
-    """Give rays that were not traced what the traced one of their block of 2 × 2 found."""
-    nn, ny, nx = depth.shape
+def _fill_between(to: NDArray[np.int64], of: NDArray[np.int64], depth: Float32, ends: Float32) -> None:
+    """Give rays that were not traced what the traced one of their block found."""
+    nn = depth.shape[0]
     for n in prange(nn + 2):
-        for j in range(ny):
-            for i in range(nx):
-                if not is_pencil[j, i]:
-                    b, a = _inner(j, ny), _inner(i, nx)
-                    if n < nn:
-                        depth[n, j, i] = depth[n, b, a]
-                    else:
-                        ends[n - nn, j, i] = ends[n - nn, b, a]
+        plane = depth[n].ravel() if n < nn else ends[n - nn].ravel()
+        for p in range(to.shape[0]):
+            plane[np.uint32(to[p])] = plane[np.uint32(of[p])]
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -190,7 +215,8 @@ def trace_fan(
             depth[:, j, i] = line
             ends[0, j, i] = first + nodes[0] if first >= 0.0 else -1.0
             ends[1, j, i] = last + nodes[0] if last >= 0.0 else -1.0
-    _fill_between(is_pencil, depth, ends)
+    to, of = _between(is_pencil)
+    _fill_between(to, of, depth, ends)
 
 
 @njit(cache=True, nogil=True)

@@ -1,20 +1,26 @@
 """A Monte Carlo plan is followed by a preview; its own dose comes on request, and only that leaves the program."""
 
+import json
+
 import attrs
 import numpy as np
 import pydicom
 import pypdfium2
 import pytest
 
+from ert.app.dose_service import DoseService
 from ert.app.dose_state import DoseStatus
 from ert.app.export_service import export_plan
 from ert.app.jobs import JobContext
+from ert.app.no_cache import NoCache
 from ert.app.plan_output import plan_report
+from ert.domain.algorithm import Algorithm
 from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.identity import array_digest
-from ert.domain.plan import Algorithm, DoseGridSpec, Goal, with_beam
-from ert.errors import ExportRejected, InvalidPlan, Refused
+from ert.domain.plan import DoseGridSpec, Goal, with_beam
+from ert.errors import DigestMismatch, ExportRejected, InvalidPlan, Refused
 from ert.reports.plan_report import plan_report_pdf
+from ert.storage.run_shelf import RunShelf
 
 
 @pytest.fixture
@@ -84,6 +90,8 @@ def test_the_final_dose_is_the_plans_with_its_errors_and_comes_back_from_the_sto
     text = "".join(page.get_textpage().get_text_range() for page in pages).replace("\r\n", "")
     assert f"Statistical uncertainty {final.uncertainty.mean_pct:.1f} %" in text
     assert array_digest(final.uncertainty.sigma_gy) in text
+    assert len(report.dvh_bands) == len(planned.evaluation.bands) > 0
+    assert "one standard error lower and higher in all voxels" in text
     export_plan(session, planned, tmp_path / "dicom", JobContext())
     doses = [pydicom.dcmread(path) for path in (tmp_path / "dicom").rglob("*dose*.dcm")]
     assert doses
@@ -140,3 +148,68 @@ def test_a_plan_that_follows_its_edits_has_no_final_dose_to_ask_for(workspace, o
     workspace.wait_for_dose(owner.pump)
     with pytest.raises(Refused, match="begins from a preview"):
         workspace.compute_final_dose()
+
+
+def test_an_interrupted_run_is_offered_again_and_gives_the_dose_of_an_unbroken_one(
+    tmp_path, beam, workspace, session, owner
+):
+    """The plan is closed in the middle of its run, as by a lock or the end of the program, and opened again."""
+    session.store._runs = RunShelf(tmp_path / "runs", session.store._runs._vault)
+    workspace._dose_service._runs = session.store.runs
+    spec = DoseGridSpec(spacing_cm=1.0, margin_cm=2.0)
+    workspace.apply(
+        "Plan",
+        lambda plan: attrs.evolve(
+            with_beam(plan, beam), algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=3.0, dose_grid=spec
+        ),
+    )
+    owner.until(lambda: workspace.dose.status is DoseStatus.PREVIEW)
+    assert not workspace.dose.is_resumable
+    saved = []
+    workspace.save(on_saved=lambda: saved.append(True))
+    owner.until(lambda: saved)
+    workspace.compute_final_dose()
+    owner.until(lambda: workspace.dose.final_run is not None and workspace.dose.final_run.remaining_s is not None)
+    interrupted = workspace._follower._job
+    workspace.close()
+    owner.until(lambda: interrupted.state.is_final)
+    again = session.open_plan(workspace.plan.id)
+    owner.until(lambda: again.dose.status is DoseStatus.PREVIEW)
+    assert again.dose.is_resumable
+    assert "can go on" in again.dose.message
+    (request,) = again._dose_service.requests(again.plan)
+    before = json_head(session.store.runs.get(request.request.digest))["histories"]
+    assert before > 0
+    seen = []
+    again.subscribe(lambda _c: seen.append(again.dose.final_run.histories) if again.dose.final_run else None)
+    again.wait_for_dose(owner.pump)
+    assert min(h for h in seen if h) >= before  # nothing was simulated twice
+    assert not session.store.runs.has(request.request.digest)
+    unbroken = DoseService(
+        image=again.image, structures=again.structures, models=session.models, kept=lambda _d: None, cache=NoCache()
+    ).compute(again.plan, JobContext())
+    assert array_digest(again._follower.results[0].gy_per_mu) == array_digest(unbroken[0].gy_per_mu)
+    again.close()
+
+
+def json_head(checkpoint):
+    start = checkpoint.index(b"\n") + 1
+    length = int.from_bytes(checkpoint[start : start + 8], "little")
+    return json.loads(checkpoint[start + 8 : start + 8 + length])
+
+
+def test_a_run_that_does_not_fit_is_given_up_and_begun_anew(workspace, tmp_path, session):
+    service, digest = workspace._dose_service, "ab" * 32
+    service._runs = RunShelf(tmp_path / "runs", session.store._runs._vault)
+    service._runs.put(digest, b"a run of another time")
+    asked = []
+
+    def compute(watch):
+        asked.append(watch.resume_from)
+        if watch.resume_from is not None:
+            raise DigestMismatch("The Monte Carlo checkpoint is damaged.")
+        return "the dose"
+
+    assert service._resumed(digest, None, compute) == "the dose"
+    assert asked == [b"a run of another time", None]
+    assert not service._runs.has(digest)

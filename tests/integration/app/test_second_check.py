@@ -6,8 +6,9 @@ import pytest
 
 from ert.app.dose_state import DoseState, DoseStatus
 from ert.app.second_check import compared, other_algorithm
+from ert.domain.algorithm import Algorithm
 from ert.domain.dose_uncertainty import DoseUncertainty
-from ert.domain.plan import Algorithm, DoseGridSpec, with_beam
+from ert.domain.plan import DoseGridSpec, with_beam
 from ert.domain.second_check import CheckTolerances, Light
 from ert.domain.structure import PointKind, PointOfInterest
 from ert.errors import Refused
@@ -70,9 +71,9 @@ def test_lights_change_at_the_limits_of_tg_218():
         CheckTolerances(green_difference_pct=6.0)
 
 
-def test_the_other_engine_is_never_the_plans_own(workspace):
+def test_the_other_engine_is_never_the_plans_own():
     for algorithm in Algorithm:
-        assert other_algorithm(attrs.evolve(workspace.plan, algorithm=algorithm)) is not algorithm
+        assert other_algorithm(algorithm) is not algorithm
 
 
 def test_a_check_is_kept_with_the_revision_and_goes_out_of_date_with_an_edit(session, workspace, owner, beam):

@@ -58,7 +58,7 @@ def everything(path, access) -> dict:
     import attrs
 
     database = Database(attrs.evolve(access, path=path), may_migrate=True)
-    later = {"ct_curve", "material", "machine_release", "exclusive_lock", "site_setting"}
+    later = {"ct_curve", "material", "machine_release", "exclusive_lock", "site_setting", "check_tolerance"}
     later |= {"identity_provider", "identity_link", "workstation"}
     tables = [t for t in schema.metadata.sorted_tables if t.name.removesuffix("_revision") not in later]
     try:

@@ -15,6 +15,7 @@ import pytest
 from ert.app.dose_service import DoseService, Models, monte_carlo_settings
 from ert.commissioning.package import read_package
 from ert.domain.acceptance import EnergyAcceptance
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam import Beam
 from ert.domain.beam_model import (
     BeamModel,
@@ -34,7 +35,7 @@ from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Ma
 from ert.domain.machine import Applicator, Machine
 from ert.domain.machine_configuration import MachineConfiguration
 from ert.domain.monte_carlo_model import MonteCarloModel
-from ert.domain.plan import Algorithm, DoseGridSpec, Goal, Normalisation, Plan, Prescription
+from ert.domain.plan import DoseGridSpec, Goal, Normalisation, Plan, Prescription
 from ert.domain.structure import Contour, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.dose.output import rectangle_cm
 from ert.geometry.grid import VoxelGrid
@@ -52,7 +53,7 @@ CLASSES = {
     PointOfInterest: ("", "id name position_cm kind"),
     DoseGridSpec: ("spacing_cm margin_cm", ""),
     Beam: (
-        "energy_mev applicator_id model_digest isocentre_cm gantry_deg collimator_deg couch_deg aperture",
+        "energy_mev applicator_id model_digest isocentre_cm gantry_deg collimator_deg couch_deg aperture algorithm",
         "id number name machine_name machine_digest ssd_cm target_number weight mu colour reasons",  # ssd_cm is traced
     ),
     Aperture: ("outline_cm", "source margin_cm material thickness_cm"),  # edges are sharp, whatever the insert
@@ -326,6 +327,7 @@ SPECIAL = {
         points=(attrs.evolve(c.plan.points[0], id="q"),),
         prescription=attrs.evolve(c.plan.prescription, point_id="q"))(c),
     (DoseGridSpec, "margin_cm"): other_plan(dose_grid=DoseGridSpec(margin_cm=2.0)),
+    (Beam, "algorithm"): lambda c: with_beam(c, attrs.evolve(c.plan.beams[0], algorithm=Algorithm.PBRA)),
     (Beam, "applicator_id"): lambda c: with_beam(c, attrs.evolve(c.plan.beams[0], applicator_id="A15")),
     (Beam, "model_digest"): other_model,
     (Beam, "machine_digest"): lambda c: with_beam(

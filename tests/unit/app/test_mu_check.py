@@ -43,7 +43,7 @@ def plan(package, *, outline=None, applicator="A10", weight=1.0, mu=None, **pres
 def dose(mu, *, given_gy=None, ssd_cm=100.0):
     beam = BeamDose(
         beam_number=1, gy=np.zeros((1, 1, 1), dtype=np.float32), mu=mu, ssd_cm=ssd_cm, given_dose_gy=given_gy,
-        warnings=(),
+        warnings=(), engine="pencil-beam 8",
     )  # fmt: skip
     return DoseState(status=DoseStatus.CURRENT, beams=(beam,))
 

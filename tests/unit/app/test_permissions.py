@@ -28,7 +28,7 @@ ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record AccountService.confirm_with_provider AccountService.end
-AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close
+AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close PlanWorkspace.end_sketch
 Housekeeping.cancel Housekeeping.stop AccountService.password_rule
 """
 PLANNERS = """
@@ -37,6 +37,7 @@ SiteSession.record_event SiteSession.open_plan SiteSession.machines SiteSession.
 SiteSession.set_roles SiteSession.create_plan SiteSession.save_as_new
 PlanWorkspace.metric PlanWorkspace.beam_dose PlanWorkspace.compute_dose PlanWorkspace.wait_for_dose
 PlanWorkspace.subscribe PlanWorkspace.library_changed PlanWorkspace.apply PlanWorkspace.undo PlanWorkspace.redo
+PlanWorkspace.sketch
 PlanWorkspace.save PlanWorkspace.shown_metric PlanWorkspace.compute_final_dose CheckBook.compare CheckBook.keep
 ImportService.scan ImportService.import_selection import_everything
 sum_plans export_source write_export export_plan plan_report finished_report write_mu_sheets write_pictures judge
@@ -49,10 +50,12 @@ RecordsService.records RecordsService.record RecordsService.set_active RecordsSe
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
+PlanWorkspace.mark_ready Readiness.mark Readiness.follow CheckRules.history CheckRules.in_use
+Recomputation.chosen Recomputation.run
 """
 FACILITY = """
 SiteSession.add_machine SiteSession.configure_machine SiteSession.export_machine Housekeeping.sweep
-SiteMachines.add SiteMachines.configure
+SiteMachines.add SiteMachines.configure CheckRules.save
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"

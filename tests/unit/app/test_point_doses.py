@@ -23,7 +23,7 @@ def linear(slope):
 def state(status=DoseStatus.CURRENT):
     first, second = linear((1.0, 0.0, 0.0)), linear((0.0, 2.0, 1.0))
     beams = tuple(
-        BeamDose(beam_number=n, gy=gy, mu=100.0, ssd_cm=100.0, given_dose_gy=None, warnings=())
+        BeamDose(beam_number=n, gy=gy, mu=100.0, ssd_cm=100.0, given_dose_gy=None, warnings=(), engine="pencil-beam 8")
         for n, gy in ((1, first), (2, second))
     )
     return DoseState(status=status, grid=GRID, plan_gy=first + second, beams=beams)

@@ -8,8 +8,8 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.measured import CheckLine, Field, PhantomBlock, PhantomCheck
 from ert.commissioning.package import read_package
 from ert.commissioning.phantom_check import compare_check, phantom_tissue
+from ert.domain.algorithm import Algorithm
 from ert.domain.materials import material_named
-from ert.domain.plan import Algorithm
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm
 from ert.dose.water import axis_depth_dose_gy_per_mu

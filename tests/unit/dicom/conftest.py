@@ -186,7 +186,11 @@ def export_source(demo, demo_files):
             "origin": Origin(made_at=dt.datetime(2025, 3, 4, 5, 6, 7, tzinfo=dt.UTC), software_version="0.1.0"),
             "is_demo": True,
             "dose": ExportDose(
-                grid=grid, plan_gy=first + second, beams_gy={1: first, 4: second}, engine="pencil-beam 1"
+                grid=grid,
+                plan_gy=first + second,
+                beams_gy={1: first, 4: second},
+                engine="pencil-beam 1",
+                beam_engines={1: "pencil-beam 1", 4: "pencil-beam 1"},
             ),
         }
         return ExportSource(**{**fields, **changes})

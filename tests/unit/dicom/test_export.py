@@ -257,6 +257,8 @@ def test_a_plan_without_dose_is_exported(tmp_path, export_source):
 
 def test_dose_on_another_grid_than_it_says_is_not_released(tmp_path, export_source):
     source = export_source(ct_files=())
-    cut = ExportDose(grid=source.dose.grid, plan_gy=source.dose.plan_gy[:, :, :-1], beams_gy={}, engine="x")
+    cut = ExportDose(
+        grid=source.dose.grid, plan_gy=source.dose.plan_gy[:, :, :-1], beams_gy={}, engine="x", beam_engines={}
+    )
     with pytest.raises(ExportRejected, match="shape"):
         export_course_plan(tmp_path, attrs.evolve(source, dose=cut))

@@ -4,10 +4,10 @@ import attrs
 import numpy as np
 import pytest
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.dose import DoseResult, plan_dose_gy
 from ert.domain.dose_uncertainty import plan_uncertainty
 from ert.domain.monte_carlo_model import DoseStatistics
-from ert.domain.plan import Algorithm
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 
@@ -51,12 +51,15 @@ def test_two_beams_of_one_request_share_their_histories_so_their_errors_add():
     assert found.histories == 1000
 
 
-def test_engines_without_noise_have_no_uncertainty_and_half_a_statement_is_refused():
+def test_engines_without_noise_have_no_uncertainty_and_add_dose_but_no_variance():
     noisy = beam("a", [0.01, 0.008, 0.002], [0.03, 0.02, 0.1])
     exact = attrs.evolve(noisy, request_digest="b", engine="pencil-beam 7", statistics=None)
     assert of([exact], [100.0], 1) is None
-    with pytest.raises(Refused, match="Only some of the beams"):
-        of([noisy, exact], [100.0, 100.0], 1)
+    # 100 MU each: 1, 0.8, 0.2 Gy with 3, 2, 10 %, and as much again without noise
+    mixed = of([noisy, exact], [100.0, 100.0], 1)
+    assert mixed.sigma_gy.ravel() == pytest.approx([0.03, 0.016, 0.02], rel=1e-6)
+    assert mixed.mean_pct == pytest.approx((1.5 + 1.0) / 2, rel=1e-6)
+    assert mixed.is_partial
 
 
 def test_a_dose_without_its_errors_is_never_a_monte_carlo_dose():

@@ -3,7 +3,8 @@
 import attrs
 import pytest
 
-from ert.domain.plan import Algorithm, DoseTo, Normalisation, Plan, Prescription
+from ert.domain.algorithm import Algorithm
+from ert.domain.plan import DoseTo, Normalisation, Plan, Prescription
 from ert.domain.statements import (
     ALGORITHM_NAMES,
     ALGORITHM_SHORT,

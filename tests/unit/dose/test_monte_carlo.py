@@ -4,8 +4,9 @@ import attrs
 import numpy as np
 import pytest
 
+from ert.domain.algorithm import Algorithm
 from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.kernels import mc_source
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner, relative_sigma

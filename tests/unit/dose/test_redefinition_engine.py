@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from ert.analysis.depth import depth_quantities
-from ert.domain.plan import Algorithm, DoseTo
+from ert.domain.algorithm import Algorithm
+from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.output import rectangle_cm
 from ert.errors import Cancelled, OutsideModel
