@@ -48,7 +48,6 @@ from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
 from ert.storage.run_shelf import RunShelf
-from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
 from ert.storage.sweep import is_sweep_due, sweep
@@ -105,7 +104,7 @@ class Site:
             self._identities = IdentityRepository(self._records, options.clock)
             self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
             self._name = self._check_meta(accept_restore_reason)
-            self._records.read_only_reason = self._why_read_only()
+            self._records.read_only_reason = read_only_reason(root, is_on_server=self._store.database is not None)
             if unlocked.workstation_id:
                 self._workstations.expect_enrolled()
             self._account = self._accounts.admit() if unlocked.user_id else NOBODY
@@ -218,12 +217,6 @@ class Site:
     def read_only_reason(self) -> str:
         """Why nothing can be saved in its folder; empty if it can."""
         return self._records.read_only_reason
-
-    def _why_read_only(self) -> str:
-        """A server locks by itself whatever the folder's share does; only an embedded database needs its locks."""
-        is_on_server = self._store.database is not None
-        locks = "" if is_on_server else locks_refused(self._root)
-        return read_only_reason(self._root, is_on_server=is_on_server) or locks
 
     def _stop_saving(self, reason: str) -> None:
         if self._store.database is None:

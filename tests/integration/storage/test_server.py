@@ -367,8 +367,7 @@ def test_while_keys_are_renewed_nobody_opens_and_while_somebody_works_none_are(r
 def test_tables_of_an_older_program_are_copied_and_brought_up_to_date(login, tmp_path):
     root = tmp_path / "site"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(schema, "SCHEMA_VERSION", 1)
-        patch.setattr(schema, "MIGRATION_HEAD", "0001")
+        samples.as_first_version(patch)
         pending = samples.sites().prepare(
             root, site_name="C", admin_name=samples.LOGIN, password=samples.PASSWORD, server=login
         )
