@@ -19,7 +19,7 @@ def load(data: bytes, *, maximum_bytes: int = MAXIMUM_BYTES) -> Any:  # noqa: AN
     if len(data) > maximum_bytes:
         raise ValueError("JSON longer than allowed")
     try:
-        return json.loads(data.decode("utf-8"), parse_constant=_refuse, object_pairs_hook=_no_duplicates)
+        return _DECODER.decode(data.decode("utf-8"))
     except RecursionError as exc:
         raise ValueError("JSON nested too deeply") from exc
 
@@ -39,3 +39,6 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError("duplicate key")
     return result
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse, object_pairs_hook=_no_duplicates)

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 import attrs
 
+from ert.app.courtesy import Courtesy
 from ert.errors import Cancelled, Refused
 
 T = TypeVar("T")
@@ -51,8 +52,11 @@ class JobState(enum.Enum):
 class JobContext:
     """What a job's function is given: ways to say how far it is and to notice that it should stop."""
 
-    def __init__(self, on_progress: Callable[[float, str], None] | None = None) -> None:
+    def __init__(
+        self, on_progress: Callable[[float, str], None] | None = None, courtesy: Courtesy | None = None
+    ) -> None:
         self._on_progress = on_progress
+        self._courtesy = courtesy
         self._cancelled = threading.Event()
         self._is_sealed = False
         self._last_s = 0.0
@@ -68,6 +72,12 @@ class JobContext:
         """Raise `Cancelled` if somebody asked the job to stop before it was sealed."""
         if self._cancelled.is_set() and not self._is_sealed:
             raise Cancelled("Stopped on request.")
+
+    def give_way(self) -> None:
+        """Let who works at the window go first, then `check`; for readings nobody waits for, between small steps."""
+        if self._courtesy is not None:
+            self._courtesy.give_way()
+        self.check()
 
     def seal(self) -> None:
         """From here on a cancel comes too late: what is written must not be reported as stopped."""
@@ -118,6 +128,10 @@ class Jobs:
     ----------
     dispatch : callable
         Runs a callback on the owner's thread (the GUI thread; a queue in tests and on the command line).
+
+    Attributes
+    ----------
+    courtesy : told when somebody works at the window, asked by jobs that give way.
     """
 
     def __init__(self, dispatch: Dispatch) -> None:
@@ -130,6 +144,7 @@ class Jobs:
         self._listeners: list[Callable[[Job[Any]], None]] = []
         self._is_closed = False
         self._lock = threading.Lock()
+        self.courtesy = Courtesy()
 
     def submit(
         self,
@@ -166,7 +181,7 @@ class Jobs:
             on_cancelled=on_cancelled,
             on_progress=on_progress,
         )
-        job.context = JobContext(lambda f, t: self._dispatch(lambda: self._report(job, f, t)))
+        job.context = JobContext(lambda f, t: self._dispatch(lambda: self._report(job, f, t)), self.courtesy)
         with self._lock:
             if supersedes is not None:
                 for other in self._active:

@@ -29,13 +29,14 @@ class LibraryState(enum.StrEnum):
 
 @attrs.frozen(kw_only=True)
 class LibraryEntry(Generic[T]):
-    """One revision of a curve or material as it stands in the store."""
+    """One revision of a curve, a material or a release as it stands in the store; why it was withdrawn, if it was."""
 
     value: T
     revision: int
     state: LibraryState
     saved_by: str
     saved_at: dt.datetime
+    reason: str = ""
 
     @property
     def is_in_use(self) -> bool:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import sqlalchemy as sa
 
 from ert.domain.activity import Activity, RevisionInfo
+from ert.domain.library import LibraryState
 from ert.domain.record import PlanStatus
 from ert.errors import NotFound
-from ert.storage import documents, schema
+from ert.storage import schema
+from ert.storage.patient_records import record_of
 from ert.storage.patients import PatientRepository
 from ert.storage.records import Records, Row
 from ert.storage.users import user_names
 
 _MOST_DETAIL = 120
 _BARE = frozenset({"reason", "detail"})
+_SILENT = frozenset({"", *(state.value for state in LibraryState)})
+_AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLES = (schema.plan, schema.course, schema.patient, schema.image, schema.structure_set)
 
 
@@ -82,7 +87,7 @@ class ActivityLog:
             record=row["record"],
             revision=row["record_rev"],
             subject=subjects.of(row["record"]),
-            detail=_detail(self._change(row)),
+            detail=_detail(self._change(row), subjects),
         )
 
     def _revision(self, row: Row, noted: Row | None, names: dict[str, str]) -> RevisionInfo:
@@ -97,13 +102,11 @@ class ActivityLog:
         )
 
     def _text(self, row: Row, column: str) -> str:
-        return self._cell(row, column).decode("utf-8")
+        guard = self._records.guard
+        return guard.decrypt(row[column], table="history", row_id=str(row["seq"]), column=column).decode("utf-8")
 
     def _change(self, row: Row) -> Row:
-        return documents.read_document("change", self._cell(row, "change_ct"))
-
-    def _cell(self, row: Row, column: str) -> bytes:
-        return self._records.guard.decrypt(row[column], table="history", row_id=str(row["seq"]), column=column)
+        return self._records.trail.change_of(row)
 
 
 class _Subjects:
@@ -127,8 +130,9 @@ class _Subjects:
             else:
                 return ""
         row = rows[0]
-        if table is schema.patient:
-            return self._patient(record)
+        if table is schema.patient:  # the record's own name, also if it is part of another by now
+            own = record_of(self._records, row).patient
+            return f"{own.display_name} ({own.medical_record_number})"
         if table is schema.course:
             return f"Course '{self._patients.course(record).name}' of {self.of(row['patient'])}"
         if table is schema.image:
@@ -146,11 +150,13 @@ class _Subjects:
         return f"{patient.display_name} ({patient.medical_record_number})"
 
 
-def _detail(change: Row) -> str:
-    """What a history row notes, without digests and lists of them."""
+def _detail(change: Row, subjects: _Subjects) -> str:
+    """What a history row notes, records by their names; without digests, lists, and states that the event tells."""
     parts = [str(change[name]) for name in sorted(_BARE) if change.get(name)]
     for name, value in sorted(change.items()):
-        if name not in _BARE and isinstance(value, str | int) and "digest" not in name and value != "":
-            parts.append(f"{name.replace('_', ' ')} {value}")
-    text = "; ".join(parts)
+        if name in _BARE or not isinstance(value, str | int) or "digest" in name or value in _SILENT:
+            continue
+        said = subjects.of(value) or value if isinstance(value, str) and _AN_ID.fullmatch(value) else value
+        parts.append(f"{name.replace('_', ' ')} {said}")
+    text = "; ".join(part.rstrip(".") for part in parts)
     return text if len(text) <= _MOST_DETAIL else f"{text[: _MOST_DETAIL - 1]}…"

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ert import strictjson
 from ert.errors import AuditBroken
-from ert.storage.atomic import translated
+from ert.storage.atomic import UNFINISHED, remove_left_unfinished, remove_unfinished, translated
 from ert.storage.audit import Head
 
 
@@ -35,6 +35,7 @@ class Anchors:
         if self._folder is None:
             return None
         path = self._folder / f"{store_id}.json"
+        remove_left_unfinished(self._folder)
         with translated("reading this workstation's memory of the site"):
             if not path.is_file():
                 return None
@@ -50,9 +51,13 @@ class Anchors:
             return
         with translated("writing this workstation's memory of the site"):
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            tmp = self._folder / f"{store_id}.{uuid.uuid4()}.part"
-            tmp.write_bytes(strictjson.dump({"seq": head.seq, "h": head.code.hex()}))
-            tmp.replace(self._folder / f"{store_id}.json")
+            tmp = self._folder / f"{store_id}.{uuid.uuid4()}{UNFINISHED}"
+            try:
+                tmp.write_bytes(strictjson.dump({"seq": head.seq, "h": head.code.hex()}))
+                tmp.replace(self._folder / f"{store_id}.json")
+            except BaseException:
+                remove_unfinished(tmp)
+                raise
 
     def note_restore(self, store_id: str, remembered: Head | None, found: Head, reason: str, when: dt.datetime) -> None:
         """Note why a site went back in time, in ``<store id>.restores.jsonl``; nothing there is ever overwritten."""

@@ -22,6 +22,7 @@ from ert.storage.opening import DATABASE, Access
 from ert.storage.records import Records
 from ert.storage.server_access import server_access
 from ert.storage.store_file import StoreFile
+from ert.storage.turns import Turns
 from ert.storage.unlock import Unlocked
 
 SITE_NAME_COLUMN = "name_ct"
@@ -110,6 +111,7 @@ def make_records(
         anchors=Anchors(options.anchor_folder),
         actor=unlocked.user_id,
         clock=options.clock,
+        turns=Turns(root),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,8 @@ from typing import BinaryIO, TypeVar
 from ert.errors import DiskFull, ErtError, StorageFailed
 
 T = TypeVar("T")
+UNFINISHED = ".part"
+_UNFINISHED_AGE_S = 24 * 3600
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -72,6 +75,18 @@ def make_folders(folder: Path, *, below: Path) -> None:
     sync_folder(folder.parent)
 
 
+def make_folders_to(folder: Path) -> None:
+    """Create `folder` with whatever is missing above it, each entry flushed: a power cut takes none of them back."""
+    make_folders(folder, below=next(parent for parent in folder.absolute().parents if parent.is_dir()))
+
+
+def write_all(out: BinaryIO, data: bytes | memoryview) -> None:
+    """Write everything: an unbuffered file may take less than it is given, as on a disk that is becoming full."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[out.write(rest) :]
+
+
 def write_new_file(path: Path, write: Callable[[BinaryIO], T], *, tmp_folder: Path, mode: int = 0o600) -> T:
     """Create `path` with what `write` writes; all of it or nothing.
 
@@ -96,14 +111,14 @@ def write_new_file(path: Path, write: Callable[[BinaryIO], T], *, tmp_folder: Pa
     DiskFull, StorageFailed
         Nothing is left at `path`.
     """
-    tmp = tmp_folder / f"{uuid.uuid4()}.part"
+    tmp = tmp_folder / f"{uuid.uuid4()}{UNFINISHED}"
     with translated(f"writing {path.suffix or path.name} data"):
         try:
             result = _write_synced(tmp, write)
             tmp.chmod(mode)
             _rename_new(tmp, path)
         except BaseException:
-            tmp.unlink(missing_ok=True)
+            remove_unfinished(tmp)
             raise
         sync_folder(path.parent)
     return result
@@ -117,14 +132,28 @@ def replace_file(path: Path, data: bytes, *, tmp_folder: Path) -> None:
 
 def swap_in(path: Path, data: bytes, *, tmp_folder: Path) -> None:
     """Do what `replace_file` does, for callers with words of their own for an `OSError`."""
-    tmp = tmp_folder / f"{uuid.uuid4()}.part"
+    tmp = tmp_folder / f"{uuid.uuid4()}{UNFINISHED}"
     try:
-        _write_synced(tmp, lambda out: out.write(data))
+        _write_synced(tmp, lambda out: write_all(out, data))
         tmp.replace(path)
     except BaseException:
-        tmp.unlink(missing_ok=True)
+        remove_unfinished(tmp)
         raise
     sync_folder(path.parent)
+
+
+def remove_unfinished(tmp: Path) -> None:
+    """Remove what a failed write left; if that fails as well, it stays for whoever sweeps that folder."""
+    with contextlib.suppress(OSError):
+        tmp.unlink(missing_ok=True)
+
+
+def remove_left_unfinished(folder: Path) -> None:
+    """Remove what writers killed a day ago left in a folder of this workstation; what cannot be removed stays."""
+    with contextlib.suppress(OSError):
+        for path in folder.glob(f"*{UNFINISHED}"):
+            if time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:
+                path.unlink(missing_ok=True)
 
 
 def _write_synced(tmp: Path, write: Callable[[BinaryIO], T]) -> T:

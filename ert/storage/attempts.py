@@ -20,7 +20,7 @@ from pathlib import Path
 from attrs import frozen
 
 from ert.errors import DiskFull, SignInLocked, StorageFailed
-from ert.storage.atomic import translated
+from ert.storage.atomic import translated, write_all
 
 FOLDER = "keys/attempts"
 FREE_FAILURES = 3
@@ -113,7 +113,7 @@ class Attempts:
                     path.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
                     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
                     with os.fdopen(handle, "wb", buffering=0) as out:
-                        out.write(f"{line}\n".encode("ascii"))
+                        write_all(out, f"{line}\n".encode("ascii"))
                         os.fsync(out.fileno())
             except (StorageFailed, DiskFull) as error:
                 errors.append(error)

@@ -22,7 +22,7 @@ from attrs import frozen
 
 from ert.errors import AuditBroken
 from ert.storage import documents, schema
-from ert.storage.fields import Cell, FieldGuard, canonical_cell
+from ert.storage.fields import Cell, FieldGuard, canonical_cell, cell_generation
 from ert.storage.keys import Vault
 from ert.storage.store_file import app_version
 
@@ -78,8 +78,14 @@ class AuditTrail:
             What it happened to; the revision is None for reading, printing, signing in.
         change : dict
             What changed; kept encrypted.
+
+        Raises
+        ------
+        AuditBroken
+            The history does not end where its head is: nothing is built on it.
         """
         meta = self.read_meta(connection)
+        _expect_at_its_end(connection, meta)
         seq = meta["head_seq"] + 1
         row: dict[str, Cell] = {
             "seq": seq,
@@ -145,9 +151,18 @@ class AuditTrail:
         return expected - 1
 
     def check_row(self, row: dict[str, Any]) -> None:
-        """Refuse one row, read alone, whose code does not fit; raises `AuditBroken`."""
-        if not hmac.compare_digest(row["h"], self._code(row)):
+        """Refuse one row, read alone, whose code does not fit; raises `AuditBroken`.
+
+        Rows from before a renewal of the data keys stay under the keys of their day, which their cells name; a row that
+        names other keys than those of its place in the chain is found by `verify`.
+        """
+        if not self._fits(row, cell_generation(row["host_ct"])):
             raise _broken(f"row {row['seq']}", f"history row {row['seq']}: code")
+
+    def change_of(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Return what a row says was changed."""
+        cell = self._guard.decrypt(row["change_ct"], table="history", row_id=str(row["seq"]), column="change_ct")
+        return documents.read_document("change", cell)
 
     @staticmethod
     def _rows(connection: sa.Connection) -> Iterator[dict[str, Any]]:
@@ -158,7 +173,8 @@ class AuditTrail:
         return self._guard.encrypt(value, table="history", row_id=str(seq), column=column)
 
     def _fits(self, row: dict[str, Any], generation: int) -> bool:
-        return generation <= self._vault.generation and hmac.compare_digest(row["h"], self._code(row, generation))
+        is_known = self._vault.oldest <= generation <= self._vault.generation
+        return is_known and hmac.compare_digest(row["h"], self._code(row, generation))
 
     def _code(self, row: dict[str, Cell], generation: int | None = None) -> bytes:
         fields = (name for name in sorted(row) if name != "h")
@@ -170,6 +186,15 @@ def write_meta(connection: sa.Connection, guard: FieldGuard, meta: dict[str, Any
     """Write the site's one row with a fresh code."""
     meta = meta | {"row_mac": guard.row_code("store_meta", meta)}
     connection.execute(schema.store_meta.update().where(schema.store_meta.c.one == 1).values(**meta))
+
+
+def _expect_at_its_end(connection: sa.Connection, meta: dict[str, Any]) -> None:
+    """Pages of head or history that went back in time are good pages to SQLCipher, but no longer fit each other."""
+    history = schema.history
+    last = connection.execute(sa.select(history.c.seq, history.c.h).order_by(history.c.seq.desc()).limit(1)).first()
+    seq, code = (0, GENESIS) if last is None else (last.seq, last.h)
+    if seq != meta["head_seq"] or not hmac.compare_digest(code, meta["head_h"]):
+        raise _broken("its end", f"history ends at {seq}, head says {meta['head_seq']}")
 
 
 def _broken(where: str, detail: str) -> AuditBroken:

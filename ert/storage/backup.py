@@ -25,7 +25,15 @@ from ert.errors import BadTag, DatabaseBusy, InvalidSite, Refused, StorageFailed
 from ert.storage import backup_format as form
 from ert.storage import exclusive, schema
 from ert.storage.assembly import SiteOptions, file_access, make_records, records_of_this_thread
-from ert.storage.atomic import make_folders, replace_file, sync_folder, translated, write_new_file
+from ert.storage.atomic import (
+    make_folders,
+    make_folders_to,
+    replace_file,
+    sync_folder,
+    translated,
+    write_all,
+    write_new_file,
+)
 from ert.storage.backup_format import Part
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
@@ -206,7 +214,7 @@ def _prepare_folder(folder: Path, site_root: Path, unlocked: Unlocked) -> None:
         # A first backup killed before it had said whose folder this is leaves tmp/ alone.
         is_new = not folder.exists() or (folder.is_dir() and {p.name for p in folder.iterdir()} <= {form.TMP})
         if is_new:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folders_to(folder)
             (folder / form.TMP).mkdir(mode=0o700, exist_ok=True)
             form.write_folder_file(folder, unlocked.vault)
     if not is_new and not folder.is_dir():
@@ -345,9 +353,7 @@ def copy_verified(source: Path, target: Path, part: Part, *, tmp_folder: Path) -
     def write(out: BinaryIO) -> None:
         for block in _blocks(source):
             digest.update(block)
-            view = memoryview(block)
-            while view:
-                view = view[out.write(view) :]
+            write_all(out, block)
         if digest.hexdigest() != part.sha256:
             raise form.damaged_file(part.path, "size or SHA-256")
 

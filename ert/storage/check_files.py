@@ -22,7 +22,8 @@ from ert.storage.people import SESSIONS
 from ert.storage.presence import SITE_LOCK
 from ert.storage.records import Records, stored_file
 from ert.storage.store_file import FILE_NAME
-from ert.storage.unlock import KEYS, KEYS_LOCK, look_at_slots
+from ert.storage.turns import TURN_LOCK
+from ert.storage.unlock import KEYS, KEYS_LOCK, look_at_slots, slots_out_of_place
 
 _NEEDED_FILES = (
     (schema.image, FileKind.CT_VOXELS),
@@ -30,7 +31,7 @@ _NEEDED_FILES = (
     (schema.dose, FileKind.DOSE),
 )
 _SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, SESSIONS, "backup"})
-_KNOWN = frozenset({FILE_NAME, SITE_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
+_KNOWN = frozenset({FILE_NAME, SITE_LOCK, TURN_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
 _KEY_FILE = re.compile(
     r"keys/(server\.bin|server-ca\.pem|ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)"
 )
@@ -73,6 +74,8 @@ def check_slots(root: Path, vault: Vault) -> Iterator[Finding]:
     slots, unreadable = look_at_slots(root, vault.store_id)
     for name in unreadable:
         yield blocker("CHECK-SLOT", "A key slot cannot be read: one user cannot sign in.", name)
+    for name in slots_out_of_place(root, vault.store_id):
+        yield blocker("CHECK-SLOT", "A key slot lies in the place of another: changing one would remove it.", name)
     for slot in slots:
         try:
             slot.check_code(vault)

@@ -17,7 +17,7 @@ from ert.domain.draft import Draft, DraftsFound
 from ert.domain.plan import Plan
 from ert.errors import BadTag, DiskFull, ErtError, StorageFailed, Unavailable
 from ert.storage import documents
-from ert.storage.atomic import storage_error
+from ert.storage.atomic import remove_left_unfinished, storage_error
 from ert.storage.envelope import FileKind
 from ert.storage.keys import Vault
 from ert.storage.live_files import LiveFile, LiveShelf
@@ -125,6 +125,7 @@ class Drafts:
         drafts, unreadable = [], []
         try:
             self._shelf.remove_stale_locks()
+            remove_left_unfinished(self._shelf.folder)
             for draft_id, is_live in self._shelf.files():
                 if is_live:
                     continue

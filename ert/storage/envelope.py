@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ert.errors import BadTag, SchemaTooNew
+from ert.storage.atomic import write_all
 
 MAGIC = b"ERTE"
 FORMAT = 1
@@ -207,7 +208,7 @@ def seal(
     cipher = AESGCM(_file_key(kek, header.file_id, context.store_id))
     bound = _associated_data(head, context)
     digest = hashlib.sha256(head)
-    _write_all(out, head)
+    write_all(out, head)
     size = len(head)
     sealed = bytearray(header.chunk_bytes + TAG_BYTES)
     for number, (piece, is_last) in enumerate(_in_chunks(packed, header.chunk_bytes)):
@@ -215,7 +216,7 @@ def seal(
         view = memoryview(sealed)[:written]
         cipher.encrypt_into(_nonce(number, is_last=is_last), piece, bound, view)
         digest.update(view)
-        _write_all(out, view)
+        write_all(out, view)
         size += written
     return Sealed(size=size, sha256_cipher=digest.digest())
 
@@ -279,13 +280,6 @@ def _in_chunks(packed: Iterable[bytes | memoryview], chunk_bytes: int) -> Iterat
             filled += taken
             rest = rest[taken:]
     yield buffer[:filled], True
-
-
-def _write_all(out: BinaryIO, data: bytes | memoryview) -> None:
-    """Write everything: an unbuffered file may take less than it is given."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[out.write(rest) :]
 
 
 def _file_key(kek: bytes, file_id: uuid.UUID, store_id: str) -> bytes:

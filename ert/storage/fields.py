@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import functools
 import hmac
 import secrets
 import struct
@@ -30,6 +31,7 @@ BLIND_INDEX_BYTES = 16
 ROW_CODE_COLUMN = "row_mac"
 _NEVER_REWRITTEN = "history"
 _HEAD = struct.Struct("<BI")
+_LENGTH = struct.Struct("<I")
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 Cell = None | int | float | str | bytes
@@ -78,9 +80,9 @@ class FieldGuard:
     def row_code(self, table: str, row: Mapping[str, Cell]) -> bytes:
         """Return the 32-byte code of a row; its own column is left out."""
         parts = [_text(self._vault.store_id), _text(table)]
-        for column in sorted(row):
-            if column != ROW_CODE_COLUMN:
-                parts += [_text(column), canonical_cell(row[column])]
+        for column, name in _order(tuple(row)):
+            parts.append(name)
+            parts.append(canonical_cell(row[column]))
         return self._vault.authentication_code("row/1", b"".join(parts))
 
     def check_row(self, table: str, row: Mapping[str, Cell], *, row_id: str) -> None:
@@ -98,19 +100,34 @@ class FieldGuard:
         return f"{self._vault.store_id}|{table}|{row_id}|{column}|{CELL_SCHEMA}".encode()
 
 
+def cell_generation(cell: object) -> int:
+    """Return the generation of keys that a cell says it was encrypted with; 0, which no keys have, if it says none."""
+    if not isinstance(cell, bytes) or len(cell) < _HEAD.size:
+        return 0
+    generation: int = _HEAD.unpack_from(cell)[1]
+    return generation
+
+
 def normalised(value: str) -> str:
     """Return the form in which two spellings of one value are equal (NFKC, case-folded, trimmed)."""
     return unicodedata.normalize("NFKC", value).casefold().strip()
 
 
+@functools.lru_cache(maxsize=256)
+def _order(columns: tuple[str, ...]) -> tuple[tuple[str, bytes], ...]:
+    """Columns of a row in the order in which its code takes them, each with its coded name; not the code's own."""
+    return tuple((column, _text(column)) for column in sorted(columns) if column != ROW_CODE_COLUMN)
+
+
 def canonical_cell(value: Cell) -> bytes:
     """Return type and value of one cell, unambiguously."""
+    if isinstance(value, str):
+        data = value.encode("utf-8")
+        return b"s" + _LENGTH.pack(len(data)) + data
     if value is None:
         return b"n"
     if isinstance(value, bytes):
-        return b"b" + struct.pack("<I", len(value)) + value
-    if isinstance(value, str):
-        return b"s" + _text(value)
+        return b"b" + _LENGTH.pack(len(value)) + value
     if isinstance(value, bool):
         raise TypeError("rows hold integers, not booleans")
     if isinstance(value, int):
@@ -120,7 +137,7 @@ def canonical_cell(value: Cell) -> bytes:
 
 def _text(value: str) -> bytes:
     data = value.encode("utf-8")
-    return struct.pack("<I", len(data)) + data
+    return _LENGTH.pack(len(data)) + data
 
 
 def _damaged(table: str, row_id: str, what: str) -> BadTag:

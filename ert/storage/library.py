@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Set
 from typing import Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -73,6 +74,8 @@ class LibraryRepository(Generic[T]):
         with records.database.read() as connection:
             heads = records.rows(connection, self._table)
             rows = records.rows(connection, self._revisions, order="rev")
+            withdrawn = {row[key] for row in rows if row["state"] == LibraryState.WITHDRAWN.value}
+            reasons = self._reasons(connection, withdrawn)
         names = user_names(records)
         found = []
         for head in heads:
@@ -84,7 +87,9 @@ class LibraryRepository(Generic[T]):
                     hint="Run 'ert check' and restore the site from a backup.",
                     detail=f"{key} {head['uuid']}",
                 )
-            found.append(tuple(self._entry(row, names) for row in reversed(own)))
+            found.append(
+                tuple(self._entry(row, names, reasons.get((head["uuid"], row["rev"]), "")) for row in reversed(own))
+            )
         return tuple(found)
 
     def save(
@@ -124,11 +129,11 @@ class LibraryRepository(Generic[T]):
             self._move_head(connection, value, base_revision, common)
             row = {"uuid": row_id, key: value.id, "document_ct": cell} | common
             records.insert(connection, self._revisions, row, revision=revision)
-            event = f"{self._what} {'saved' if state is LibraryState.IN_USE else 'withdrawn'}"
+            event = f"{self._what} saved" if state is LibraryState.IN_USE else self._withdrawn
             records.trail.append(connection, event, table=key, record=value.id, revision=revision, change=change)
         with records.database.read() as connection:
             (kept,) = records.rows(connection, self._revisions, self._revisions.c.uuid == row_id)
-        return self._entry(kept, user_names(records))
+        return self._entry(kept, user_names(records), reason)
 
     def _move_head(self, connection: sa.Connection, value: T, base_revision: int, common: Row) -> None:
         records, table = self._records, self._table
@@ -150,7 +155,23 @@ class LibraryRepository(Generic[T]):
         else:
             records.update(connection, table, found[0], common)
 
-    def _entry(self, row: Row, names: dict[str, str]) -> LibraryEntry[T]:
+    @property
+    def _withdrawn(self) -> str:
+        """How the history calls a withdrawal."""
+        return f"{self._what} withdrawn"
+
+    def _reasons(self, connection: sa.Connection, ids: Set[str]) -> dict[tuple[str, int], str]:
+        """Why entries were withdrawn, by id and revision; the history holds it, each row verified."""
+        if not ids:
+            return {}
+        trail, history = self._records.trail, schema.history
+        query = sa.select(history).where(history.c.record.in_(sorted(ids)), history.c.event == self._withdrawn)
+        rows = [dict(row) for row in connection.execute(query).mappings()]
+        for row in rows:
+            trail.check_row(row)
+        return {(row["record"], row["record_rev"]): str(trail.change_of(row).get("reason", "")) for row in rows}
+
+    def _entry(self, row: Row, names: dict[str, str], reason: str) -> LibraryEntry[T]:
         content = self._records.decrypt_document(self._table.name, row, table=self._revisions)
         value = documents.from_content(content, self._type)
         if value.digest != row["digest"] or value.id != row[self._table.name]:
@@ -165,6 +186,7 @@ class LibraryRepository(Generic[T]):
             state=LibraryState(row["state"]),
             saved_by=names.get(row["saved_by"], str(row["saved_by"])),
             saved_at=dt.datetime.fromisoformat(row["created_utc"]),
+            reason=reason,
         )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ert.domain.identity import new_id
-from ert.storage.atomic import swap_in
+from ert.storage.atomic import make_folders_to, swap_in
 from ert.storage.envelope import FileContext, FileKind, Header, seal, unseal
 from ert.storage.keys import Vault
 from ert.storage.presence import FolderLock, lock_file
@@ -79,7 +79,7 @@ class LiveShelf:
 
     def begin(self) -> LiveFile:
         """Give a new file, locked, without content yet. Raises `OSError`."""
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folders_to(self.folder)
         live_id = new_id()
         return LiveFile(self, live_id, lock_file(self.folder / f"{live_id}{_LOCK}", fcntl.LOCK_EX))
 

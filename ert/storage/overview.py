@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
@@ -9,7 +10,6 @@ import sqlalchemy as sa
 from ert.domain.overview import CourseOverview
 from ert.domain.patient import Course
 from ert.domain.record import ImageHead, PlanHead
-from ert.geometry.grid import VoxelGrid
 from ert.storage import documents, schema
 from ert.storage.envelope import FileKind
 from ert.storage.records import Records, Row, the_file
@@ -45,29 +45,32 @@ def _read(
             row for some in _some(ids) for row in records.rows(connection, schema.plan, schema.plan.c.course.in_(some))
         ]
         sets = _newest_sets(records, connection, [row["structure_set"] for row in courses])
-    of_course: dict[str, list[PlanHead]] = {}
+    of_course: dict[str, list[Row]] = {}
     for row in plans:
-        of_course.setdefault(row["course"], []).append(plan_head(row))
+        of_course.setdefault(row["course"], []).append(row)
     for row in courses:
-        content = records.decrypt_document("course", row, table=schema.course)
-        yield CourseOverview(
-            course=documents.from_content(content, Course),
-            image=image_head(records, images[row["image"]]),
-            structure_label=_label(records, sets[row["structure_set"]]),
-            plans=tuple(of_course.get(row["uuid"], ())),
-        )
+        rows = (row, images[row["image"]], sets[row["structure_set"]], *of_course.get(row["uuid"], ()))
+        yield records.decoded.value(functools.partial(_overview, records, plan_head, *rows), *rows)
+
+
+def _overview(
+    records: Records, plan_head: Callable[[Row], PlanHead], course: Row, image: Row, structures: Row, *plans: Row
+) -> CourseOverview:
+    content = records.decrypt_document("course", course, table=schema.course)
+    return CourseOverview(
+        course=documents.from_content(content, Course),
+        image=image_head(records, image),
+        structure_label=_label(records, structures),
+        plans=tuple(plan_head(row) for row in plans),
+    )
 
 
 def image_head(records: Records, row: Row) -> ImageHead:
     """Return the description of an image from its verified row."""
     content = records.decrypt_document("ct_image", row, table=schema.image)
-    grid = documents.from_content(content["grid"], VoxelGrid)
-    return ImageHead(
-        image_id=row["uuid"],
-        description=content["description"],
-        shape_zyx=grid.shape_zyx,
-        spacing_cm=grid.spacing_cm,
-    )
+    grid = {name: content["grid"][name] for name in ("shape_zyx", "spacing_cm")}
+    head = {"image_id": row["uuid"], "description": content["description"], **grid}
+    return documents.from_content(head, ImageHead)
 
 
 def _newest_sets(records: Records, connection: sa.Connection, ids: Sequence[str]) -> dict[str, Row]:

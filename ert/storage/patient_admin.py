@@ -6,6 +6,7 @@ identity they were imported with, so that taking it apart only removes the note.
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import sqlalchemy as sa
@@ -30,7 +31,8 @@ class PatientAdministration:
         """Return every record, merged and inactive ones too, by name."""
         with self._records.database.read() as connection:
             rows = self._records.rows(connection, schema.patient)
-        found = [record_of(self._records, row) for row in rows]
+        value = self._records.decoded.value
+        found = [value(functools.partial(record_of, self._records, row), row) for row in rows]
         return tuple(sorted(found, key=lambda r: (r.patient.display_name.casefold(), r.patient.medical_record_number)))
 
     def was_changed(self, patient_id: str) -> bool:

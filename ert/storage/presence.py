@@ -6,6 +6,7 @@ process however that ends. Where a share offers no such lock, a site opens witho
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -33,8 +34,9 @@ class FolderLock:
     def release(self) -> None:
         """Give it back; more than once does no harm."""
         if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+            handle, self._handle = self._handle, None
+            with contextlib.suppress(OSError):  # nothing was written through it, and the lock is gone whatever is said
+                os.close(handle)
 
 
 def hold(root: Path, vault: Vault) -> FolderLock:

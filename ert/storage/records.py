@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 
-from ert.errors import BadTag, NotFound, Refused, SchemaTooNew, StorageFailed
+from ert.errors import BadTag, DiskFull, NotFound, Refused, SchemaTooNew, StorageFailed
 from ert.storage import documents, schema
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore, Buffers, StoredFile
 from ert.storage.database import Database
+from ert.storage.decoded import Decoded, Row
 from ert.storage.envelope import FileContext, FileKind
 from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
 from ert.storage.restored import nothing_can_be_saved
+from ert.storage.turns import Turns
 
-Row = dict[str, Any]
+__all__ = ["FILES", "Records", "Row", "Saving", "stored_file", "the_file"]
+_LOG = logging.getLogger(__name__)
 FILES = "files"  # scope of whoever removes files or must find all of them (exclusive.py)
 _MIGRATION = sa.table(schema.MIGRATION_TABLE, sa.column("version_num"))
 
@@ -37,6 +40,8 @@ class Records:
         Id of the signed-in user.
     clock : callable
         Returns the time in UTC.
+    turns : Turns, optional
+        The queue of those who write; where a server orders them there is none.
     """
 
     def __init__(
@@ -50,6 +55,7 @@ class Records:
         anchors: Anchors,
         actor: str,
         clock: Callable[[], dt.datetime],
+        turns: Turns | None = None,
     ) -> None:
         self.store_id = store_id
         self.database = database
@@ -57,12 +63,14 @@ class Records:
         self.guard = guard
         self.trail = trail
         self.actor = actor
+        self.decoded = Decoded()
         self.is_restored_copy = False
         self.read_only_reason = ""
         self.leases: dict[str, int] = {}  # tokens of the exclusive locks held through this object, by scope
         self.files_token = -1  # of the scope `FILES` when it was last looked at
         self._anchors = anchors
         self._clock = clock
+        self._turns = turns
 
     @contextlib.contextmanager
     def saving(self) -> Iterator[Saving]:
@@ -93,11 +101,16 @@ class Records:
             raise nothing_can_be_saved()
         if self.read_only_reason:
             raise Refused(self.read_only_reason, hint="Have the disk or share opened for writing, then sign in again.")
-        with self.database.write() as connection:
+        turn = contextlib.nullcontext() if self._turns is None else self._turns.mine()
+        with turn, self.database.write() as connection:
             _expect_own_schema(connection)
             yield connection
             head = self.trail.head(connection)
-        self._anchors.remember(self.store_id, head)
+        try:
+            self._anchors.remember(self.store_id, head)
+        except (DiskFull, StorageFailed) as error:
+            # What was saved is saved. An older note only remembers less.
+            _LOG.warning("this workstation could not note the newest state of the site: %s", error.detail)
 
     def now(self) -> dt.datetime:
         """Return the time in UTC."""
@@ -132,7 +145,9 @@ class Records:
             A row was changed from outside.
         """
         query = sa.select(table).where(*conditions).order_by(table.c[order], table.c.uuid)
-        found = [dict(row) for row in connection.execute(query).mappings()]
+        result = connection.execute(query)
+        columns = tuple(result.keys())
+        found = [dict(zip(columns, row, strict=True)) for row in result]
         for row in found:
             self.guard.check_row(table.name, row, row_id=row["uuid"])
         return found

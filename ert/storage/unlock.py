@@ -10,7 +10,7 @@ from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from ert.errors import ErtError, NotASite, Refused, WrongKey
+from ert.errors import BadTag, DiskFull, ErtError, NotASite, Refused, StorageFailed, WrongKey
 from ert.key_store import KeyStore
 from ert.storage import slots
 from ert.storage.atomic import translated
@@ -154,7 +154,7 @@ def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
     """
     store, code = read_store_file(root)
     secret = parse_recovery_code(typed_code)
-    for slot in read_slots(root, store.store_id):
+    for slot in look_at_slots(root, store.store_id)[0]:
         master = slots.open_recovery_slot(slot, secret) if slot.kind == slots.RECOVERY else None
         if master is not None:
             return _unlocked(root, store, code, slot, master)
@@ -181,7 +181,7 @@ def workstation_slot(root: Path, key_store: KeyStore) -> tuple[Slot, bytes] | No
         There is none that may be used, or it is locked.
     """
     store, _ = read_store_file(root)
-    found = {s.slot_id: s for s in read_slots(root, store.store_id) if s.kind == slots.WORKSTATION}
+    found = {s.slot_id: s for s in look_at_slots(root, store.store_id)[0] if s.kind == slots.WORKSTATION}
     if not found:
         return None
     slot_id, _, text = (key_store.read(workstation_secret_name(store.store_id)) or "").partition(" ")
@@ -227,25 +227,62 @@ def unlock_with_workstation(root: Path, key_store: KeyStore) -> Unlocked:
 
 
 def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
-    """Return all slots of a site that can be read; their codes are checked once the keys are open."""
-    return look_at_slots(root, store_id)[0]
+    """Return all slots of a site, for whoever changes them; damaged ones are passed over.
+
+    Raises
+    ------
+    StorageFailed
+        One of them could not be read: taken for missing, it would be doubled, or left behind under keys that end.
+    BadTag
+        One of them lies in the place of another: to write that one would remove it.
+    """
+    found, _, unread = _slots_in(root, store_id)
+    if unread:
+        raise unread[0]
+    for path, slot in found:
+        if not is_in_place(path, slot):
+            raise BadTag(
+                "A key slot of this site lies in the place of another; nothing was changed.",
+                hint="Call physics and restore the folder keys/ from a backup.",
+                detail=path.name,
+            )
+    return tuple(slot for _, slot in found)
+
+
+def is_in_place(path: Path, slot: Slot) -> bool:
+    """Whether a slot's file has its name."""
+    return path.stem == slot.slot_id
 
 
 def look_at_slots(root: Path, store_id: str) -> tuple[tuple[Slot, ...], tuple[str, ...]]:
     """Return the slots of a site, and the names of files that are none: one of them must not lock everybody out."""
-    found: list[Slot] = []
+    found, unreadable, _ = _slots_in(root, store_id)
+    return tuple(slot for _, slot in found), unreadable
+
+
+def slots_out_of_place(root: Path, store_id: str) -> tuple[str, ...]:
+    """Return the names of slot files that hold another slot than their name says."""
+    return tuple(path.name for path, slot in _slots_in(root, store_id)[0] if not is_in_place(path, slot))
+
+
+def _slots_in(root: Path, store_id: str) -> tuple[tuple[tuple[Path, Slot], ...], tuple[str, ...], list[ErtError]]:
+    """Slots with their files; names of files that gave none; what the disk or share said of those it did not give."""
+    found: list[tuple[Path, Slot]] = []
     unreadable: list[str] = []
+    unread: list[ErtError] = []
     with translated("reading the site's keys"):
         paths = sorted((root / SLOTS).glob("*.json"))[:_MAXIMUM_SLOTS]
     for path in paths:
         try:
             with translated("reading a key slot"):
                 data = _read(path)
-            found.append(slots.read_slot(data))
+            found.append((path, slots.read_slot(data)))
         except ErtError as error:
             _LOG.warning("a key slot cannot be read and is passed over: %s", error.detail)
             unreadable.append(path.name)
-    return tuple(slot for slot in found if slot.store_id == store_id), tuple(unreadable)
+            if isinstance(error, (StorageFailed, DiskFull)):
+                unread.append(error)
+    return tuple((path, slot) for path, slot in found if slot.store_id == store_id), tuple(unreadable), unread
 
 
 def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:

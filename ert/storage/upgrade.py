@@ -21,7 +21,7 @@ from ert.errors import StorageFailed
 from ert.storage import schema
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.assembly import SiteOptions, access_to, file_access, make_records
-from ert.storage.atomic import make_folders, translated, write_new_file
+from ert.storage.atomic import make_folders, translated, write_all, write_new_file
 from ert.storage.blobs import TMP
 from ert.storage.database import Database
 from ert.storage.database_copy import copy_to_file
@@ -99,7 +99,7 @@ def _back_up(source: BinaryIO, root: Path, access: Access, name: str) -> None:
         source.seek(0)
         while block := source.read(_BLOCK):
             digest.update(block)
-            out.write(block)
+            write_all(out, block)
 
     with translated("making a backup of the database"):
         make_folders(folder, below=root)

@@ -39,7 +39,6 @@ class AnonymiseDialog(RecordDialog):
         self.name.setAccessibleName("Name of the copy")
         self.dates = combo("Dates", _RULES)
         self.days = NumberEdit("The shift", "days", decimals=0, minimum=-_DAYS, maximum=_DAYS)
-        self.days.setEnabled(False)
         self.names = QCheckBox("Keep names of courses, plans, beams, structures and points")
         self.dates.currentIndexChanged.connect(self._dates_chosen)
         self.number.textChanged.connect(self.check)
@@ -49,12 +48,14 @@ class AnonymiseDialog(RecordDialog):
         form.addRow("Record number", self.number)
         form.addRow("Name", self.name)
         form.addRow("Dates", self.dates)
-        form.addRow("Shift", self.days)
+        form.addRow("Shift (days)", self.days)
         form.addRow("", self.names)
+        form.setRowVisible(self.days, False)
+        self._form = form
         self.build(form)
 
     def _dates_chosen(self) -> None:
-        self.days.setEnabled(DateRule(self.dates.currentData()) is DateRule.SHIFT)
+        self._form.setRowVisible(self.days, DateRule(self.dates.currentData()) is DateRule.SHIFT)
         self.check()
 
     def is_ready(self) -> bool:

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
+    QHeaderView,
     QSplitter,
     QTabWidget,
     QVBoxLayout,
@@ -32,6 +33,7 @@ from ert.ui.widgets import MessageStrip, dim_label, push_button, section_title
 T = TypeVar("T")
 _REVISION_HEAD = ("Revision", "Saved", "By", "Computer", "Why")
 _ACTIVITY_HEAD = ("No.", "When", "Who", "Computer", "What", "Of", "Rev.", "Detail")
+_DETAIL = len(_ACTIVITY_HEAD) - 1
 
 
 class HistoryDialog(QDialog):
@@ -63,6 +65,8 @@ class HistoryDialog(QDialog):
         self.before, self.after = QComboBox(), QComboBox()
         self.changes = ChangeTree("Differences")
         self.activity = FactTable("Activity", _ACTIVITY_HEAD, stretch=5)
+        self.activity.horizontalHeader().setSectionResizeMode(_DETAIL, QHeaderView.ResizeMode.Interactive)
+        self.activity.setColumnWidth(_DETAIL, 330)
         self.count = dim_label()
         self.look = push_button("Look at it", "eye", "Open the chosen revision in a window of its own, read-only")
         self.restore = push_button(

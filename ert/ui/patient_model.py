@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import attrs
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, QSortFilterProxyModel, Qt
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QColor
 
 from ert.app.patient_rows import CourseRow, PatientRow
@@ -20,24 +20,42 @@ from ert.ui.widgets import plain_tip
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _ICONS: dict[type, str] = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}
+_FIRST = 500
 _COLUMNS = ("Patient / course / plan", "ID", "Born", "Details", "Last change")
 RowRole = Qt.ItemDataRole.UserRole + 1
+_ROLES = frozenset(
+    int(role)
+    for role in (
+        RowRole,
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.ForegroundRole,
+        Qt.ItemDataRole.DecorationRole,
+    )
+)
 
 
 @attrs.define(eq=False)
 class Node:
-    """One row: a patient, a course or a plan. Rows below it are made when somebody asks for them."""
+    """One row: a patient, a course or a plan. Rows below it are made when somebody asks for them.
+
+    While somebody searches, only those are below it that match, or hold or belong to a match.
+    """
 
     row: PatientRow | CourseRow | PlanHead
     parent: Node | None
     position: int
+    wanted: str = ""
     _children: list[Node] | None = None
 
     @property
     def children(self) -> list[Node]:
         """Rows below this one."""
         if self._children is None:
-            self._children = [Node(row, self, n) for n, row in enumerate(_rows_below(self.row))]
+            # All that is below a match belongs to it.
+            wanted = "" if self.wanted in _search_text(self.row).casefold() else self.wanted
+            below = (row for row in _rows_below(self.row) if wanted in _subtree_text(row).casefold())
+            self._children = [Node(row, self, n, wanted) for n, row in enumerate(below)]
         return self._children
 
     @property
@@ -48,6 +66,15 @@ class Node:
             node = node.parent
         assert isinstance(node.row, PatientRow)  # noqa: S101 - the tree's roots are patients
         return node.row
+
+    @property
+    def course_row(self) -> CourseRow | None:
+        """The course this row is, or belongs to; of a patient the only one."""
+        if isinstance(self.row, PatientRow):
+            return self.row.courses[0] if len(self.row.courses) == 1 else None
+        if isinstance(self.row, CourseRow):
+            return self.row
+        return None if self.parent is None else self.parent.course_row
 
 
 def _rows_below(row: PatientRow | CourseRow | PlanHead) -> Sequence[CourseRow | PlanHead]:
@@ -87,7 +114,8 @@ def _course_text(row: CourseRow, column: int) -> str:
     nz, ny, nx = row.image.shape_zyx
     spacing = " × ".join(format_number(s, 2) for s in row.image.spacing_cm)
     details = (
-        f"{row.image.description or 'CT'}: {nx} × {ny} × {nz}, {spacing} cm; structures {row.structure_label or '–'}"
+        f"{row.image.description or 'CT'}; structures {row.structure_label or '–'}; "
+        f"{nx} × {ny} × {nz} voxels of {spacing} cm"
     )
     return (row.course.name, "", "", details, "")[column]
 
@@ -116,12 +144,18 @@ def _search_text(row: PatientRow | CourseRow | PlanHead) -> str:
 
 
 class PatientTreeModel(QAbstractItemModel):
-    """The tree; filled with `show_rows`."""
+    """The tree; filled with `show_rows`, narrowed with `search`.
+
+    The first `_FIRST` of the patients found are in view at once, the others with `take_rest`: a view looks at every
+    row that it is given, and a letter typed must not wait for ten thousand. Qt's own way, `fetchMore`, is of no use: a
+    tree's view calls it whenever it is laid out.
+    """
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._all: list[tuple[PatientRow, str]] = []
         self._wanted = ""
+        self._found: list[PatientRow] = []
         self._roots: list[Node] = []
 
     def show_rows(self, rows: Sequence[PatientRow], texts: Sequence[str] | None = None) -> None:
@@ -130,26 +164,54 @@ class PatientTreeModel(QAbstractItemModel):
         self.search(self._wanted)
 
     def search(self, text: str) -> None:
-        """Keep the patients in view in whose rows a text occurs."""
+        """Keep in view what a text occurs in, with what belongs to it; an empty one shows everything."""
         self._wanted = text.casefold()
         self.beginResetModel()
-        rows = (row for row, found in self._all if self._wanted in found)
-        self._roots = [Node(row, None, n) for n, row in enumerate(rows)]
+        self._found = [row for row, found in self._all if self._wanted in found]
+        self._roots = self._nodes(0, min(_FIRST, len(self._found)))
         self.endResetModel()
 
+    @property
+    def found_count(self) -> int:
+        """How many patients the search found, in view or still to be fetched."""
+        return len(self._found)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether patients that were found are not in view yet."""
+        return len(self._roots) < len(self._found)
+
+    def take_rest(self) -> None:
+        """Take all patients that were found into view."""
+        if self.has_more:
+            start, end = len(self._roots), len(self._found)
+            self.beginInsertRows(_ROOT, start, end - 1)
+            self._roots += self._nodes(start, end)
+            self.endInsertRows()
+
+    def _nodes(self, start: int, end: int) -> list[Node]:
+        return [Node(self._found[n], None, n, self._wanted) for n in range(start, end)]
+
+    def position(self, *, patient_id: str = "", course_id: str = "", plan_id: str = "") -> int:
+        """Where a patient stands among those found, by its own id or that of a course or plan; -1 if it does not."""
+        if not (patient_id or course_id or plan_id):
+            return -1
+        return next((n for n, row in enumerate(self._found) if _holds(row, patient_id, course_id, plan_id)), -1)
+
     def find(self, *, patient_id: str = "", course_id: str = "", plan_id: str = "") -> QModelIndex:
-        """The row of a plan, else of a course, else of a patient; invalid if it is not in view."""
-        for root in self._roots:
-            row = root.row
-            if not isinstance(row, PatientRow) or not _holds(row, patient_id, course_id, plan_id):
-                continue
-            for node in (*root.children, *(plan for course in root.children for plan in course.children)):
-                is_plan = isinstance(node.row, PlanHead) and node.row.plan_id == plan_id
-                is_course = isinstance(node.row, CourseRow) and node.row.course.id == course_id and not plan_id
-                if is_plan or is_course:
-                    return self.createIndex(node.position, 0, node)
-            return self.createIndex(root.position, 0, root)
-        return QModelIndex()
+        """The row of a plan, else of a course, else of a patient; invalid if it is not among what was found."""
+        position = self.position(patient_id=patient_id, course_id=course_id, plan_id=plan_id)
+        if position < 0:
+            return QModelIndex()
+        if position >= len(self._roots):
+            self.take_rest()
+        root = self._roots[position]
+        for node in (*root.children, *(plan for course in root.children for plan in course.children)):
+            is_plan = isinstance(node.row, PlanHead) and node.row.plan_id == plan_id
+            is_course = isinstance(node.row, CourseRow) and node.row.course.id == course_id and not plan_id
+            if is_plan or is_course:
+                return self.createIndex(node.position, 0, node)
+        return self.createIndex(position, 0, root)
 
     def node(self, index: Index) -> Node | None:
         """What lies behind an index."""
@@ -178,6 +240,11 @@ class PatientTreeModel(QAbstractItemModel):
         node = self.node(parent)
         return len(self._roots) if node is None else len(node.children)
 
+    def hasChildren(self, parent: Index = _ROOT) -> bool:
+        """Whether there are rows below; of a row it is known without making them, for something below it matched."""
+        node = self.node(parent)
+        return bool(self._roots) if node is None else parent.column() == 0 and bool(_rows_below(node.row))
+
     def columnCount(self, parent: Index = _ROOT) -> int:
         """Columns."""
         return len(_COLUMNS)
@@ -190,6 +257,8 @@ class PatientTreeModel(QAbstractItemModel):
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Text, icon, and the row itself."""
+        if role not in _ROLES:  # a view asks seven times of every cell that it paints
+            return None
         node = self.node(index)
         if node is None:
             return None
@@ -210,36 +279,3 @@ def _holds(row: PatientRow, patient_id: str, course_id: str, plan_id: str) -> bo
     if course_id:
         return any(course.course.id == course_id for course in row.courses)
     return row.patient.id == patient_id
-
-
-class PatientFilter(QSortFilterProxyModel):
-    """Below the patients a search found, leaves courses and plans that neither match nor belong to a match."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._wanted = ""
-
-    def search(self, text: str) -> None:
-        """Look for a text; an empty one shows everything."""
-        self._wanted = text.casefold()
-        source = self.sourceModel()
-        if isinstance(source, PatientTreeModel):
-            source.search(text)  # resets, so that thousands of rows are not taken out one by one
-
-    def filterAcceptsRow(self, source_row: int, source_parent: Index) -> bool:
-        """Patients were chosen by the model; what is below one is kept if it, or what it belongs to, matches."""
-        source = self.sourceModel()
-        if not self._wanted or not source_parent.isValid() or not isinstance(source, PatientTreeModel):
-            return True
-        above = source.node(source_parent)
-        if above is None or self._wanted in _subtree_text(_rows_below(above.row)[source_row]).casefold():
-            return True
-        while above is not None:
-            if self._wanted in _search_text(above.row).casefold():
-                return True
-            above = above.parent
-        return False
-
-    def hasChildren(self, parent: Index = _ROOT) -> bool:
-        """Asked of the model, so that nothing below a patient is looked at before somebody opens it."""
-        return self.sourceModel().rowCount(self.mapToSource(parent)) > 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QModelIndex, QPoint, Signal
+from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -25,16 +25,20 @@ from ert.app.session import SiteSession
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
+from ert.ui.empty_list import EmptyList
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
 from ert.ui.new_plan_dialog import NewPlanDialog
-from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole, search_texts
+from ert.ui.patient_model import PatientTreeModel, RowRole, search_texts
 from ert.ui.plan_sum_dialog import PlanSumDialog
 from ert.ui.record_actions import RecordActions
-from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
+from ert.ui.widgets import MessageStrip, push_button, text_label
 
+ReadRows = tuple[Sequence[PatientRow], list[str]]  # and what a search looks through
+_TEXTS_AT_ONCE = 500
 _FEW = 50  # patients whose rows are opened at once, and read before anything is shown
+_REST_MS = 300  # after the last letter, the rest of a long list is taken into view, so that its scroll bar is right
 
 
 class PatientPage(QWidget):
@@ -55,8 +59,6 @@ class PatientPage(QWidget):
         super().__init__(parent)
         self._session = session
         self.model = PatientTreeModel(self)
-        self.filter = PatientFilter(self)
-        self.filter.setSourceModel(self.model)
         self.tree = QTreeView()
         self.search = QLineEdit()
         self.message = MessageStrip()
@@ -75,17 +77,22 @@ class PatientPage(QWidget):
             failed=self._failed,
             parent=self,
         )
-        self._empty = QWidget()
+        self._empty = EmptyList(self)
         self._places = QStackedWidget()
         self._rows: tuple[PatientRow, ...] = ()
         self._texts: list[str] = []
+        self._rest = QTimer(self)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(_REST_MS)
+        self._rest.timeout.connect(self._show_rest)
+        self._later: tuple[str, str, str] | None = None
         self._build()
         self._wanted: tuple[str, str] | None = None
         self.refresh()
 
     def _build(self) -> None:
         tree = self.tree
-        tree.setModel(self.filter)
+        tree.setModel(self.model)
         tree.setAccessibleName("Patients, courses and plans")
         tree.setAlternatingRowColors(True)
         tree.setUniformRowHeights(True)
@@ -107,6 +114,8 @@ class PatientPage(QWidget):
         QShortcut(QKeySequence("Ctrl+I"), self, self.start_import)
         QShortcut(QKeySequence("Ctrl+N"), self, self.start_new_plan)
         self.import_button.clicked.connect(self.start_import)
+        self._empty.import_wanted.connect(self.start_import)
+        self._empty.machine_wanted.connect(self.machine_wanted)
         self.new_plan_button.clicked.connect(self.start_new_plan)
         self.sum_button.clicked.connect(self.start_sum)
         self.open_button.clicked.connect(self._open)
@@ -124,7 +133,7 @@ class PatientPage(QWidget):
         for button in (self.import_button, self.new_plan_button, self.sum_button, self.open_button):
             top.addWidget(button)
         self._places.addWidget(tree)
-        self._places.addWidget(self._empty_place())
+        self._places.addWidget(self._empty)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(16, 12, 16, 12)
         layout.setSpacing(10)
@@ -132,37 +141,19 @@ class PatientPage(QWidget):
         layout.addWidget(self.message)
         layout.addWidget(self._places, 1)
 
-    def _empty_place(self) -> QWidget:
-        layout = QVBoxLayout(self._empty)
-        layout.addStretch(1)
-        text = text_label("No patients yet")
-        text.setObjectName("pageTitle")
-        start = push_button("Import CT and structures…", "import", "Import from a folder of DICOM files")
-        start.clicked.connect(self.start_import)
-        machine = push_button("Add machine…", "beam", "Add a commissioned machine package to the site")
-        machine.clicked.connect(self.machine_wanted)
-        for widget in (
-            text,
-            dim_label("A course is one CT with its structures; plans are made on courses."),
-            start,
-            machine,
-        ):
-            row = QHBoxLayout()
-            row.addStretch(1)
-            row.addWidget(widget)
-            row.addStretch(1)
-            layout.addLayout(row)
-        layout.addStretch(2)
-        return self._empty
-
     # ---- content -------------------------------------------------------------------------------------------------
 
     def refresh(self, *, select_course: str = "", select_plan: str = "") -> None:
         """Read the list again in the background, then select something."""
         self._wanted = (select_course, select_plan) if select_course or select_plan else None
+
+        def work(_ctx: JobContext) -> ReadRows:
+            heads = self._session.patient_heads()
+            return heads, search_texts(heads)
+
         self._session.jobs.submit(
             Lane.IO,
-            lambda _ctx: self._session.patient_heads(),
+            work,
             title="Reading patients",
             can_stop=False,
             supersedes="patients",
@@ -170,14 +161,19 @@ class PatientPage(QWidget):
             on_failed=self._failed,
         )
 
-    def _read_courses(self, heads: Sequence[PatientRow]) -> None:
+    def _read_courses(self, read: ReadRows) -> None:
         """Read what is below the patients; a long list is shown without it until then."""
+        heads = read[0]
         if len(heads) > _FEW and not self._rows:
-            self._show((heads, search_texts(heads)))
+            self._show(read)
 
-        def work(ctx: JobContext) -> tuple[Sequence[PatientRow], list[str]]:
+        def work(ctx: JobContext) -> ReadRows:
             rows = self._session.with_courses(heads, ctx)
-            return rows, search_texts(rows)
+            texts: list[str] = []
+            for start in range(0, len(rows), _TEXTS_AT_ONCE):
+                ctx.give_way()
+                texts += search_texts(rows[start : start + _TEXTS_AT_ONCE])
+            return rows, texts
 
         self._session.jobs.submit(
             Lane.IO,
@@ -188,7 +184,7 @@ class PatientPage(QWidget):
             on_failed=self._failed,
         )
 
-    def _show(self, read: tuple[Sequence[PatientRow], list[str]]) -> None:
+    def _show(self, read: ReadRows) -> None:
         rows, self._texts = read
         self._rows = tuple(rows)
         self.show_inactive.setVisible(any(not row.is_active for row in rows))
@@ -197,6 +193,7 @@ class PatientPage(QWidget):
     def _list_rows(self) -> None:
         chosen = self.chosen_patient
         wanted = self._wanted or self._selected_ids()
+        kept = self._opened()
         shown = [
             (row, text)
             for row, text in zip(self._rows, self._texts, strict=True)
@@ -211,12 +208,33 @@ class PatientPage(QWidget):
         header.setSectionResizeMode(3, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(4, QHeaderView.ResizeMode.ResizeToContents)
         self._select(*wanted, "" if chosen is None or self._wanted else chosen.id)
+        if not self._wanted:
+            self._open_again(*kept)
         self._current_changed(self.tree.currentIndex(), QModelIndex())
 
     def _expand(self) -> None:
         """Open what is shown; of a long list, what somebody chooses."""
-        if self.filter.rowCount() <= _FEW:
+        if self.model.found_count <= _FEW:
             self.tree.expandAll()
+        elif self.model.has_more:
+            self._rest.start()
+
+    def _opened(self) -> tuple[list[str], int]:
+        """Ids of the patients whose rows are open in a long list, and how far it is scrolled."""
+        roots = (self.model.index(n, 0) for n in range(self.model.rowCount()))
+        nodes = (self.model.node(index) for index in roots if self.tree.isExpanded(index))
+        scrolled = self.tree.verticalScrollBar().value()
+        return [node.patient_row.patient.id for node in nodes if node is not None], scrolled
+
+    def _open_again(self, patient_ids: Sequence[str], scrolled: int) -> None:
+        """Have the list look as before it was read anew: who has scrolled must not be thrown back to its head."""
+        if self.model.found_count <= _FEW:
+            return
+        if scrolled > 0:
+            self.model.take_rest()
+        for patient_id in patient_ids:
+            self.tree.setExpanded(self.model.find(patient_id=patient_id), True)
+        self.tree.verticalScrollBar().setValue(scrolled)
 
     def _selected_ids(self) -> tuple[str, str]:
         row = self._row()
@@ -225,18 +243,31 @@ class PatientPage(QWidget):
         return (row.course.id, "") if isinstance(row, CourseRow) else ("", "")
 
     def _select(self, course_id: str, plan_id: str, patient_id: str = "") -> None:
+        self._later = None
         found = self.model.find(patient_id=patient_id, course_id=course_id, plan_id=plan_id)
-        index = self.filter.mapFromSource(found) if found.isValid() else self.filter.index(0, 0)
+        index = found if found.isValid() else self.model.index(0, 0)
         if index.isValid():
             self.tree.setCurrentIndex(index)
             self.tree.scrollTo(index)
 
     def _search_changed(self, text: str) -> None:
+        self._session.jobs.courtesy.somebody_works()
         chosen = self.chosen_patient
-        course_id, plan_id = self._selected_ids()
-        self.filter.search(text)
+        wanted = self._later or (*self._selected_ids(), "" if chosen is None else chosen.id)
+        self.model.search(text)
         self._expand()
-        self._select(course_id, plan_id, "" if chosen is None else chosen.id)
+        course_id, plan_id, patient_id = wanted
+        position = self.model.position(patient_id=patient_id, course_id=course_id, plan_id=plan_id)
+        if position >= self.model.rowCount():
+            self._later = wanted  # far down a long list: selected when the rest of it is taken into view
+        else:
+            self._select(*wanted)
+
+    def _show_rest(self) -> None:
+        """Nobody types any more: the rest of a long list, and what is selected far down in it."""
+        self.model.take_rest()
+        if self._later is not None:
+            self._select(*self._later)
 
     # ---- selection -----------------------------------------------------------------------------------------------
 
@@ -247,7 +278,7 @@ class PatientPage(QWidget):
     @property
     def chosen_row(self) -> PatientRow | None:
         """The patient whose row, or a row below it, is selected."""
-        node = self.model.node(self.filter.mapToSource(self.tree.currentIndex()))
+        node = self.model.node(self.tree.currentIndex())
         return None if node is None else node.patient_row
 
     @property
@@ -265,15 +296,8 @@ class PatientPage(QWidget):
     @property
     def chosen_course(self) -> CourseRow | None:
         """The selected course, or the one of the selected plan, or the only one of the selected patient."""
-        row = self._row()
-        if isinstance(row, CourseRow):
-            return row
-        if isinstance(row, PlanHead):
-            every = (c for p in self._rows for c in p.courses)
-            return next((c for c in every if c.course.id == row.course_id), None)
-        if isinstance(row, PatientRow) and len(row.courses) == 1:
-            return row.courses[0]
-        return None
+        node = self.model.node(self.tree.currentIndex())
+        return None if node is None else node.course_row
 
     def _current_changed(self, _current: QModelIndex, _previous: QModelIndex) -> None:
         is_plan = isinstance(self._row(), PlanHead)

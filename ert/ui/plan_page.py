@@ -123,6 +123,7 @@ class PlanPage(QWidget):
 
     def _build(self) -> None:
         self._tabs = QTabWidget()
+        self._tabs.setObjectName("planTabs")  # all five names are to be read on a small screen
         self._tabs.setDocumentMode(True)
         self._tabs.setAccessibleName("Plan panels")
         panels = (self.beams, self.structures, self.overrides, self.isodoses, self.prescription)

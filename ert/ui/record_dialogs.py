@@ -67,9 +67,10 @@ class RecordDialog(QDialog):
                 layout.addLayout(part)
             else:
                 layout.addWidget(part)
-        reason = QFormLayout()
-        reason.addRow("Reason", self.reason)
-        layout.addLayout(reason)
+        form = parts[-1] if parts and isinstance(parts[-1], QFormLayout) else QFormLayout()
+        form.addRow("Reason", self.reason)
+        if form not in parts:
+            layout.addLayout(form)
         layout.addWidget(self.message)
         layout.addWidget(self.buttons)
         self.check()

@@ -71,7 +71,9 @@ class ReleaseDialog(QDialog):
             "Acceptance tests", ("MeV", "Test", "What", "Tolerance", "Engine", "Worst", "Where", "Verdict"), stretch=6
         )
         self.difference, self.difference_text = DifferenceTable(), dim_label()
-        self.history = FactTable("History of the release", ("Revision", "State", "By", "At", "Statement"), stretch=4)
+        self.history = FactTable(
+            "History of the release", ("Revision", "State", "By", "At", "Statement or reason"), stretch=4
+        )
         self.tabs = QTabWidget()
         self.words, self.words_text = QPlainTextEdit(), dim_label()
         self.accept_short = QCheckBox()
@@ -149,7 +151,7 @@ class ReleaseDialog(QDialog):
                     "released" if entry.is_in_use else "withdrawn",
                     entry.saved_by,
                     f"{entry.saved_at.astimezone():%Y-%m-%d %H:%M}",
-                    entry.value.statement,
+                    entry.value.statement if entry.is_in_use else entry.reason,
                 )
                 for entry in view.history
             ]
@@ -241,6 +243,7 @@ class ReleaseDialog(QDialog):
             self._is_signing = False
             self.password.clear()
             self.words.clear()
+            self.accept_short.setChecked(False)  # of what was signed; another signature accepts anew
             self._show()
             self.message.show_note(sentence)
             self.changed.emit(sentence)

@@ -93,6 +93,8 @@ class SessionWatch(QObject):
         """Note that somebody is there."""
         if not self.is_locked and event.type() in _INPUT:
             self.idle.seen()
+            if self._session is not None:
+                self._session.jobs.courtesy.somebody_works()
         return super().eventFilter(watched, event)
 
     def tick(self) -> None:

@@ -55,8 +55,10 @@ def dark_palette() -> QPalette:
 
 def style_sheet() -> str:
     """The few rules a palette cannot express, with the theme's colours filled in."""
-    text = (resources_dir() / "themes" / "dark.qss").read_text(encoding="utf-8")
+    themes = resources_dir() / "themes"
+    text = (themes / "dark.qss").read_text(encoding="utf-8")
     names = {
+        "themes": themes.as_posix(),
         "window": WINDOW,
         "base": BASE,
         "raised": RAISED,

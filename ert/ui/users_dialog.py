@@ -84,6 +84,7 @@ class UsersDialog(QDialog):
         table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         table.setWordWrap(True)
         header = table.horizontalHeader()
+        table.setObjectName("roomyTable")  # the frame of a focused cell must not cut its text
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(2, QHeaderView.ResizeMode.Stretch)
         self.head.setObjectName("pageTitle")

@@ -182,7 +182,7 @@ class Day:
         window.sign_in.submit()
         self.until(lambda: window.sign_in.message.text)
         window.show_site(self.session)
-        self.until(lambda: window.patient_page.filter.rowCount() > 0)
+        self.until(lambda: window.patient_page.model.rowCount() > 0)
         window.patient_page.search.setText(CANARIES["family name"])
         self.until(lambda: not self.jobs.active())
         logs.record_fault(ValueError(" ".join(CANARIES.values())))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import random
 import sys
 import tempfile
 import time
@@ -163,8 +164,8 @@ class Photographer:
         self.shoot("06_import_findings")
         dialog.reject()
         page = window.patient_page
-        index = page.filter.index(0, 0)
-        page.tree.setCurrentIndex(page.filter.index(0, 0, index))
+        index = page.model.index(0, 0)
+        page.tree.setCurrentIndex(page.model.index(0, 0, index))
         page.start_new_plan()
         from ert.ui.new_plan_dialog import NewPlanDialog
 
@@ -261,7 +262,8 @@ class Photographer:
             n for n, r in enumerate(__import__("ert.ui.beam_table", fromlist=["ROWS"]).ROWS) if r.field == "gantry_deg"
         )
         model.setData(model.index(row, 0), "abc")
-        model.setData(model.index(row, 0), f"{plan.workspace.plan.beams[0].gantry_deg + 12:.1f}")
+        # Another angle each time: this workstation's cache would give the dose of the last run at once.
+        model.setData(model.index(row, 0), f"{plan.workspace.plan.beams[0].gantry_deg + random.uniform(9, 15):.1f}")
         yield (lambda: plan.workspace.dose.status == "computing"), 0.12
         self.shoot("19_out_of_date")
         yield is_computed, 1.5
@@ -296,11 +298,15 @@ class Photographer:
         workspace.save()
         yield (lambda: isinstance(workspace.save_error, StaleRevision)), 0.5
         self.shoot("21_not_saved")
+        yield (lambda: QApplication.activeModalWidget() is not None), 0.3
+        self.shoot("21_conflict")
+        QApplication.activeModalWidget().reject()
+        yield (lambda: QApplication.activeModalWidget() is None), 0.2
         keeping.stored = stored
         window.care.check(4)
-        yield (lambda: window.findChild(FindingsDialog) is not None), 0.5
+        yield (lambda: isinstance(QApplication.activeModalWidget(), FindingsDialog)), 0.5
         self.shoot("22_site_check")
-        window.findChild(FindingsDialog).reject()
+        QApplication.activeModalWidget().reject()
         for name, show in (
             ("23_unsaved", lambda: ask_unsaved(window, workspace.plan.name)),
             ("24_keys", lambda: show_keys(window)),

@@ -25,8 +25,8 @@ def plan(window, qtbot):
     window.activateWindow()
     qtbot.waitUntil(lambda: window.patient_page.chosen_patient is not None, timeout=20_000)
     page = window.patient_page
-    course = page.filter.index(0, 0, page.filter.index(0, 0))
-    page.tree.setCurrentIndex(page.filter.index(0, 0, course))
+    course = page.model.index(0, 0, page.model.index(0, 0))
+    page.tree.setCurrentIndex(page.model.index(0, 0, course))
     page.tree.setFocus()
     press(window, Qt.Key.Key_Return)
     qtbot.waitUntil(lambda: window.plan_page is not None, timeout=20_000)

@@ -43,9 +43,9 @@ def settle(window, qtbot):
 
 def choose(window, number):
     page = window.patient_page
-    for n in range(page.filter.rowCount()):
-        index = page.filter.index(n, 0)
-        if page.filter.index(n, 1).data() == number:
+    for n in range(page.model.rowCount()):
+        index = page.model.index(n, 0)
+        if page.model.index(n, 1).data() == number:
             page.tree.setCurrentIndex(index)
             return page.record_actions
     raise AssertionError(number)
@@ -59,7 +59,7 @@ def asked(window, qtbot, action):
 
 def listed(window):
     page = window.patient_page
-    return {page.filter.index(n, 1).data(): page.filter.index(n, 0).data() for n in range(page.filter.rowCount())}
+    return {page.model.index(n, 1).data(): page.model.index(n, 0).data() for n in range(page.model.rowCount())}
 
 
 def test_a_correction_needs_a_reason_and_shows_in_list_and_header(window, qtbot):

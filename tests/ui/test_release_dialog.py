@@ -99,6 +99,7 @@ def test_a_package_is_looked_at_signed_with_the_password_and_withdrawn_with_a_re
         dialog.withdraw_button.click()
     assert session.releases.standing(package).state is ReleaseState.WITHDRAWN
     assert [dialog.history.item(n, 1).text() for n in range(2)] == ["withdrawn", "released"]
+    assert [dialog.history.item(n, 4).text() for n in range(2)] == ["Output drifted by 2 %.", WORDS]
     assert session.check() == ()
 
 

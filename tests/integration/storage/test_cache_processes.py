@@ -5,14 +5,29 @@ import os
 import random
 
 from ert.storage.cache_entry import EntrySealer
+from ert.storage.cache_folder import CacheFolder
+from ert.storage.cache_local import LocalDoseCache
+from ert.storage.cache_shelf import Shelf
 from tests.integration.storage import samples
-from tests.unit.storage.test_cache_local import SITE, bytes_there, cache_in, digest, fixed_vault
+from tests.unit.storage.test_cache_local import SITE, bytes_there, digest, fixed_vault
 
 
-def _write_and_read(path, limit_bytes, seed, answers):
+class Unguarded(EntrySealer):
+    """Entries that say what they hold and are believed: nothing binds them to a request, nothing guards a bit."""
+
+    def seal(self, result):
+        return f"{int(result.request_digest, 16):08d}".ljust(1200).encode("ascii")
+
+    def unseal(self, request_digest, entry):
+        text = entry[:8].decode("ascii", errors="replace")
+        return samples.dose(request_digest, seed=int(text) if text.isdecimal() else 0)
+
+
+def _write_and_read(path, limit_bytes, seed, answers, is_guarded=True):
     """One of several processes: writes, reads, damages and clears; counts wrong answers."""
     rng = random.Random(seed)
-    cache = cache_in(path, limit_bytes=limit_bytes)
+    sealer = EntrySealer(fixed_vault()) if is_guarded else Unguarded(fixed_vault())
+    cache = LocalDoseCache(Shelf(CacheFolder(path), sealer, limit_bytes=limit_bytes))
     wrong = hits = 0
     for _ in range(60):
         number = rng.randrange(12)
@@ -39,20 +54,32 @@ def _write_and_read(path, limit_bytes, seed, answers):
     answers.put((wrong, hits, cache._trouble))
 
 
-def test_eight_processes_and_vandals_get_no_wrong_dose_and_the_limit_holds(tmp_path):
-    entry_bytes = len(EntrySealer(fixed_vault()).seal(samples.dose(digest(0))))
+def _crowd(folder, limit_bytes, *, is_guarded=True):
+    """Eight processes at once; what each of them told."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
-    limit = 8 * entry_bytes
-    folder = tmp_path / SITE
     folder.mkdir()
-    children = [context.Process(target=_write_and_read, args=(folder, limit, seed, answers)) for seed in range(8)]
+    given = [(folder, limit_bytes, seed, answers, is_guarded) for seed in range(8)]
+    children = [context.Process(target=_write_and_read, args=arguments) for arguments in given]
     for child in children:
         child.start()
     told = [answers.get(timeout=120) for _ in children]
     for child in children:
         child.join()
+    return told
+
+
+def test_eight_processes_and_vandals_get_no_wrong_dose_and_the_limit_holds(tmp_path):
+    entry_bytes = len(EntrySealer(fixed_vault()).seal(samples.dose(digest(0))))
+    limit = 8 * entry_bytes
+    folder = tmp_path / SITE
+    told = _crowd(folder, limit)
     assert [wrong for wrong, _, _ in told] == [0] * 8
     assert sum(hits for _, hits, _ in told) > 50
     assert [trouble for _, _, trouble in told] == [""] * 8
     assert bytes_there(folder) <= limit
+
+
+def test_entries_that_are_believed_give_wrong_doses(tmp_path):
+    told = _crowd(tmp_path / SITE, 8 * 1200, is_guarded=False)
+    assert sum(wrong for wrong, _, _ in told) > 0

@@ -12,7 +12,9 @@ from ert.domain.record import Severity
 from ert.errors import AuditBroken, BadTag, ErtError, NotASite, Untrusted, WrongKey
 from ert.storage.assembly import DATABASE
 from ert.storage.check import exit_code
+from ert.storage.maintenance import SiteCare
 from tests.integration.storage import samples
+from tests.integration.storage.faults.rot import digest_of_everything
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +91,12 @@ def test_changed_rows_are_found(root, template, statement, code):
 def test_a_cut_history_is_noticed_because_the_head_is_guarded(root, template):
     last = "(SELECT max(seq) FROM history)"
     tamper(root, template, f"DELETE FROM history WHERE seq = {last}")
-    assert "ERT-450" in findings(root)
+    with pytest.raises(AuditBroken, match="broken at its end"):  # nothing is built on it, not even a sign-in
+        samples.open_site(root)
+    found = SiteCare().check(
+        root, user_name=samples.LOGIN, password=samples.PASSWORD, level=2, progress=lambda _fraction, _text: None
+    )
+    assert "ERT-450" in {f.code for f in found}
 
 
 def test_a_moved_head_is_refused_at_opening(root, template):
@@ -121,6 +128,40 @@ def test_changed_rows_are_refused_when_used(root, template, statement, use):
     try:
         with pytest.raises(Untrusted):
             use(site, template[2], template[3])
+    finally:
+        site.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["UPDATE patient SET updated_utc = '2000'", "UPDATE plan SET state = 'APPROVED'", "UPDATE image SET digest = '00'",
+     "UPDATE course SET rev = 2", "UPDATE structure_set_revision SET saved_by = 'x'"],
+)  # fmt: skip
+def test_a_list_that_was_read_before_is_verified_again(root, template, statement):
+    def read():
+        return [site.plans.overview([record.patient.id]) for record in site.administration.records()]
+
+    site = samples.open_site(root)
+    try:
+        before = read()
+        assert read() == before
+        tamper(root, template, statement)
+        with pytest.raises(BadTag):
+            read()
+    finally:
+        site.close()
+
+
+def test_a_list_that_is_read_again_shows_what_was_changed_by_the_program(root, template):
+    course, plan = template[2:]
+    site = samples.open_site(root)
+    try:
+        assert site.plans.overview([course.patient_id])[course.patient_id][0].plans[0].name == "second"
+        site.plans.save(samples.renamed(plan, "third"), base_revision=2)
+        assert site.plans.overview([course.patient_id])[course.patient_id][0].plans[0].name == "third"
+        record = site.administration.records()[0]
+        site.administration.set_active(record, is_active=False, reason="Not treated here")
+        assert [r.is_active for r in site.administration.records()] == [False]
     finally:
         site.close()
 
@@ -164,6 +205,67 @@ def test_a_flip_in_any_page_of_the_database_is_found(root, template):
         path.write_bytes(good)
         journal = root / f"{DATABASE}-journal"
         journal.unlink(missing_ok=True)
+    assert missed == []
+
+
+PAGE_BYTES = 4096
+
+
+def everything(root) -> str:
+    """A digest of all that a user can read."""
+    site = samples.open_site(root)
+    try:
+        return digest_of_everything(site)
+    finally:
+        site.close()
+
+
+def changed_pages_missed(root, changed_page, *, wanted="") -> tuple[int, list[int]]:
+    """How many pages were changed one at a time, and which of those neither the check nor opening noticed.
+
+    A page that holds what it held, encrypted anew, is none of those if everything that a user reads is as `wanted`.
+    """
+    path = root / DATABASE
+    good = path.read_bytes()
+    tried, missed = 0, []
+    for page in range(len(good) // PAGE_BYTES):
+        place = slice(page * PAGE_BYTES, (page + 1) * PAGE_BYTES)
+        new = changed_page(page)
+        if new is None or new == good[place]:
+            continue
+        tried += 1
+        path.write_bytes(good[: place.start] + new + good[place.stop :])
+        try:
+            if not findings(root) - {"CHECK-ORPHAN"} and (not wanted or everything(root) != wanted):
+                missed.append(page)
+        except ErtError:
+            pass
+        path.write_bytes(good)
+        (root / f"{DATABASE}-journal").unlink(missing_ok=True)
+    return tried, missed
+
+
+def test_a_zeroed_page_of_the_database_is_found(root):
+    """SQLCipher does not look at the code of a page of zeros."""
+    tried, missed = changed_pages_missed(root, lambda _page: bytes(PAGE_BYTES))
+    assert tried > 60
+    assert missed == []
+
+
+def test_a_page_that_went_back_in_time_is_found(root, template):
+    """An older copy of a page is a good page to SQLCipher; revisions, history and head tell."""
+    older = (root / DATABASE).read_bytes()
+    site = samples.open_site(root)
+    plan = template[3]
+    site.plans.save(samples.renamed(plan, "third"), base_revision=2, doses=[samples.dose("0a" * 32, seed=9)])
+    site.machines.add(name="LINAC 2", digest="ee" * 32, content=b"another package")
+    site.close()
+
+    def older_page(page: int) -> bytes | None:
+        return older[page * PAGE_BYTES : (page + 1) * PAGE_BYTES] or None
+
+    tried, missed = changed_pages_missed(root, older_page, wanted=everything(root))
+    assert tried >= 10
     assert missed == []
 
 

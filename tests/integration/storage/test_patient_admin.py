@@ -138,6 +138,10 @@ def test_a_merge_lists_both_courses_and_is_taken_apart_again(site, two):
     assert (row["record"], change["into"], change["reason"]) == (source.patient.id, into.patient.id, "registered twice")
     assert change["merged"]["medical_record_number"] == "4711"
     assert changes(site, "patient merged into this")[0]["record"] == into.patient.id
+    said = {e.event: (e.subject, e.detail) for e in site.activity.entries(limit=10)}
+    names = [f"{r.patient.display_name} ({r.patient.medical_record_number})" for r in (source, into)]
+    assert said["patient merged"] == (names[0], f"registered twice; into {names[1]}")
+    assert said["patient merged into this"] == (names[1], f"registered twice; other {names[0]}")
 
     apart = site.administration.unmerge(merged, reason="two persons after all")
     assert apart == attrs.evolve(source, revision=3)

@@ -69,6 +69,7 @@ def test_a_withdrawn_release_says_why_and_can_be_signed_again(site):
     assert book.standing(package).state is ReleaseState.RELEASED
     assert [e.revision for e in book.history(package.digest)] == [3, 2, 1]
     assert {e.value.version for e in book.history(package.digest)} == {1}
+    assert [e.reason for e in ReleaseBook(site, directly).history(package.digest)] == ["", "output drifted", ""]
 
 
 def test_what_cannot_be_released_is_refused(site):

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from ert.app.jobs import JobContext
 from ert.app.key_service import KeyService
 from ert.domain.record import Severity
-from ert.errors import BadTag, Conflict, DatabaseBusy, InvalidSite, NotASite, WrongKey
+from ert.errors import AuditBroken, BadTag, Conflict, DatabaseBusy, InvalidSite, NotASite, WrongKey
 from ert.storage import schema
 from ert.storage.assembly import SiteOptions
 from ert.storage.maintenance import SiteCare
@@ -291,3 +291,25 @@ def test_the_database_file_is_not_plain_in_between(root):
     samples.sites().renew_data_keys(root, user_name=samples.LOGIN, password=samples.PASSWORD, progress=look)
     assert seen
     assert all(not head.startswith(b"SQLite") for _, head in seen)
+
+
+def test_the_history_of_before_a_renewal_can_be_read_and_only_as_it_was(root, filled):
+    renew_data_keys(root)
+    site = samples.open_site(root)
+    try:
+        site.plans.save(samples.renamed(filled[2], "after"), base_revision=1, reason="after the renewal")
+        found = site.activity.revisions(filled[2].id)
+        assert [(r.revision, r.saved_by, r.reason) for r in found] == [
+            (2, samples.LOGIN, "after the renewal"),
+            (1, samples.LOGIN, ""),
+        ]
+        trail, history = site.records.trail, schema.history
+        with site.records.database.read() as connection:
+            rows = [dict(r) for r in connection.execute(sa.select(history).order_by(history.c.seq)).mappings()]
+        for row in (rows[0], rows[-1]):
+            trail.check_row(row)
+            for changed in ({"event": "nothing"}, {"host_ct": b""}, {"host_ct": rows[1]["host_ct"]}):
+                with pytest.raises(AuditBroken):
+                    trail.check_row(row | changed)
+    finally:
+        site.close()

@@ -176,6 +176,15 @@ def test_every_role_is_refused_exactly_what_it_has_no_right_to(name):
         assert is_refused(METHODS[name], account) is not may(account, name), attrs.asdict(account)
 
 
+def test_a_method_whose_guard_is_taken_away_is_seen():
+    """With the guard unwrapped nobody is refused, so the matrix above would fail for every method."""
+    unguarded = {name: method.__wrapped__ for name, method in METHODS.items()}
+    needing = [name for name in METHODS if not may(NOBODY, name)]
+    assert len(needing) == len(METHODS)
+    assert all(is_refused(METHODS[name], NOBODY) for name in needing)
+    assert not any(is_refused(unguarded[name], NOBODY) for name in needing)
+
+
 def test_there_are_as_many_roles_as_levels_features_and_states_make():
     assert len(list(roles())) == 3 * 2**3 * 2 * 4 + 1
 

@@ -10,7 +10,10 @@ import uuid
 import attrs
 import numpy as np
 import pytest
+from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.algorithms import AES
+from cryptography.hazmat.primitives.ciphers.modes import CTR
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from hypothesis import given
@@ -87,6 +90,34 @@ def test_every_single_bit_is_guarded():
     flips = itertools.product(range(len(data)), range(8))
     missed = [(i, bit) for i, bit in flips if not is_refused(data[:i] + bytes([data[i] ^ (1 << bit)]) + data[i + 1 :])]
     assert missed == []
+
+
+class Untagged:
+    """The cipher without its guard: GCM's counter mode, no tag looked at."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def decrypt(self, nonce, data, associated_data):
+        return Cipher(AES(self._key), CTR(nonce + (2).to_bytes(4, "big"))).decryptor().update(bytes(data)[:-16])
+
+
+def test_without_tags_most_changes_would_pass(monkeypatch):
+    """The tests above rest on the tag: with it not looked at, a changed text, a swap and another record open."""
+    data = sealed(b"electron " * 20)
+    others = sealed(np.random.default_rng(5).bytes(2 * CHUNK))
+    step = CHUNK + 16
+    flips = [data[:i] + bytes([data[i] ^ 1]) + data[i + 1 :] for i in range(64, len(data))]
+    swapped = others[:64] + others[64 + step :] + others[64 : 64 + step]
+    another = attrs.evolve(CONTEXT, record_id="another")
+    assert all(is_refused(flip) for flip in flips)
+    assert is_refused(swapped)
+    assert is_refused(data, another)
+    monkeypatch.setattr(envelope, "AESGCM", Untagged)
+    assert opened(data) == b"electron " * 20
+    assert not any(is_refused(flip) for flip in flips)
+    assert not is_refused(swapped)
+    assert not is_refused(data, another)
 
 
 def test_every_single_bit_of_a_compressed_header_is_guarded():

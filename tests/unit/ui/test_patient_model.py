@@ -10,7 +10,7 @@ import pytest
 from ert.app.patient_rows import CourseRow, PatientRow
 from ert.domain.patient import Course, Patient
 from ert.domain.record import ImageHead, PlanHead, PlanStatus
-from ert.ui.patient_model import PatientFilter, PatientTreeModel, RowRole
+from ert.ui.patient_model import PatientTreeModel, RowRole
 
 IMAGE = ImageHead(image_id="i", description="CT", shape_zyx=(1, 2, 3), spacing_cm=(0.1, 0.1, 0.3))
 
@@ -43,18 +43,17 @@ ROWS = (
 
 @pytest.fixture
 def tree(qtbot):
-    model, proxy = PatientTreeModel(), PatientFilter()
-    proxy.setSourceModel(model)
+    model = PatientTreeModel()
     model.show_rows(ROWS)
-    return model, proxy
+    return model
 
 
-def shown(proxy, parent=None):
+def shown(model, parent=None):
     """What is in view, as nested lists of names."""
     found = {}
-    for n in range(proxy.rowCount(*([] if parent is None else [parent]))):
-        index = proxy.index(n, 0) if parent is None else proxy.index(n, 0, parent)
-        found[index.data()] = shown(proxy, index)
+    for n in range(model.rowCount(*([] if parent is None else [parent]))):
+        index = model.index(n, 0) if parent is None else model.index(n, 0, parent)
+        found[index.data()] = shown(model, index)
     return found
 
 
@@ -78,25 +77,52 @@ EVERYTHING = {
     ],
 )
 def test_a_search_keeps_matches_with_what_belongs_to_them(tree, text, wanted):
-    tree[1].search(text)
-    assert shown(tree[1]) == wanted
-    tree[1].search("")
-    assert shown(tree[1]) == EVERYTHING
+    tree.search(text)
+    assert shown(tree) == wanted
+    tree.search("")
+    assert shown(tree) == EVERYTHING
 
 
 def test_rows_are_found_again_and_not_where_a_search_hides_them(tree):
-    model, proxy = tree
+    model = tree
     assert model.find(plan_id="id of Strip").data(RowRole).name == "Strip"
     assert model.find(course_id="id of Ear").data(RowRole).course.name == "Ear"
     assert model.find(patient_id="h").data(RowRole).patient == HAHN
     assert not model.find(patient_id="x").isValid()
-    proxy.search("curie")
+    model.search("curie")
     assert not model.find(plan_id="id of Helix boost").isValid()
 
 
 def test_a_patient_whose_courses_are_not_read_says_so_and_an_inactive_one_too(tree):
-    model, proxy = tree
+    model = tree
     model.show_rows([attrs.evolve(ROWS[1], courses=(), is_complete=False, is_active=False)])
-    assert proxy.index(0, 0).data() == "Hahn  (inactive)"
-    assert proxy.index(0, 3).data() == "reading courses…"
-    assert not proxy.hasChildren(proxy.index(0, 0))
+    assert model.index(0, 0).data() == "Hahn  (inactive)"
+    assert model.index(0, 3).data() == "reading courses…"
+    assert not model.hasChildren(model.index(0, 0))
+
+
+def many(count):
+    """A long list: each patient with one course and one plan."""
+    patients = [Patient(id=f"p{n}", medical_record_number=f"{n:05d}", family_name="Meitner") for n in range(count)]
+    return [PatientRow(patient=who, courses=(course(f"course {who.id}", who, f"plan {who.id}"),)) for who in patients]
+
+
+def test_of_a_long_list_the_first_are_in_view_at_once_and_the_others_when_asked_for(tree):
+    tree.show_rows(many(1203))
+    assert (tree.rowCount(), tree.found_count, tree.has_more) == (500, 1203, True)
+    tree.take_rest()
+    assert (tree.rowCount(), tree.has_more) == (1203, False)
+    assert [tree.index(n, 1).data() for n in range(1203)] == [f"{n:05d}" for n in range(1203)]
+    tree.take_rest()
+    assert tree.rowCount() == 1203
+    tree.search("p12")  # p12, p120 to p129, p1200 to p1202
+    assert (tree.rowCount(), tree.has_more) == (14, False)
+
+
+def test_what_stands_far_down_a_long_list_is_found_and_taken_into_view(tree):
+    tree.show_rows(many(1203))
+    assert tree.position(plan_id="id of plan p1100") == 1100
+    assert tree.position(patient_id="nobody") == tree.position() == -1
+    index = tree.find(plan_id="id of plan p1100")
+    assert index.data(RowRole).plan_id == "id of plan p1100"
+    assert tree.rowCount() == 1203

@@ -1,0 +1,75 @@
+"""Files appear whole or not at all, whatever part of them the disk takes at once; what killed writers left goes."""
+
+from __future__ import annotations
+
+import io
+import os
+
+import pytest
+
+from ert.errors import StorageFailed
+from ert.storage.atomic import remove_left_unfinished, replace_file, swap_in, write_all
+from ert.storage.presence import SITE_LOCK, exclude, hold
+
+DAY_S = 24 * 3600
+
+
+class Slow(io.RawIOBase):
+    """Takes at most three bytes at once, as an unbuffered file may."""
+
+    def __init__(self) -> None:
+        self.taken = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        piece = bytes(memoryview(data)[:3])
+        self.taken += piece
+        return len(piece)
+
+
+@pytest.mark.parametrize("data", [b"", b"a", b"abc", b"abcdefgh" * 100])
+def test_a_file_that_takes_less_than_it_is_given_is_given_the_rest(data):
+    out = Slow()
+    write_all(out, data)
+    assert out.taken == data
+
+
+def test_a_replaced_file_has_the_new_content_and_a_failed_replacement_leaves_the_old_one(tmp_path):
+    path = tmp_path / "slot.json"
+    replace_file(path, b"first", tmp_folder=tmp_path)
+    replace_file(path, b"second, longer", tmp_folder=tmp_path)
+    assert path.read_bytes() == b"second, longer"
+    with pytest.raises(StorageFailed, match=r"writing slot\.json"):
+        replace_file(path, b"third", tmp_folder=tmp_path / "missing")
+    assert path.read_bytes() == b"second, longer"
+    assert [p.name for p in tmp_path.iterdir()] == ["slot.json"]
+
+
+def test_what_could_not_be_put_in_place_is_removed(tmp_path):
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "by").mkdir()
+    with pytest.raises(OSError, match="taken"):
+        swap_in(tmp_path / "taken", b"data", tmp_folder=tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"]
+
+
+def test_what_was_left_unfinished_a_day_ago_goes_and_nothing_else(tmp_path):
+    old, new, other = tmp_path / "old.part", tmp_path / "new.part", tmp_path / "old.json"
+    for path in (old, new, other):
+        path.write_bytes(b"x")
+    for path in (old, other):
+        stamp = path.stat().st_mtime - DAY_S - 60
+        os.utime(path, (stamp, stamp))
+    remove_left_unfinished(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["new.part", "old.json"]
+    remove_left_unfinished(tmp_path / "missing")
+
+
+def test_a_lock_is_given_back_even_if_closing_its_file_fails(tmp_path):
+    lock = hold(tmp_path)
+    os.close(lock._handle)
+    lock.release()
+    lock.release()
+    exclude(tmp_path, name=SITE_LOCK, busy=RuntimeError("held")).release()
