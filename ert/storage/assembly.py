@@ -111,7 +111,8 @@ def make_records(
         anchors=Anchors(options.anchor_folder),
         actor=unlocked.user_id,
         clock=options.clock,
-        turns=Turns(root),
+        # A server lets writers in one behind the other by itself.
+        turns=Turns(root) if unlocked.store.database is None else None,
     )
 
 
