@@ -46,7 +46,7 @@ def main() -> None:
     if options.pencil_beam:
         package = _with_pencil_beam(home)
     elif options.monte_carlo:
-        package = _with_new_sources(_kept(home))
+        package = _with_new_sources(_kept(home), home)
     else:
         package = _kept(home) if options.keep_models else commission(home / "beam_data", is_demo=True).package
     if options.out.exists():
@@ -63,9 +63,12 @@ def _kept(home: Path) -> MachinePackage:
     return attrs.evolve(read_package(home / "package"), machine=machine)
 
 
-def _with_new_sources(package: MachinePackage) -> MachinePackage:
-    """The package with Monte Carlo sources fitted to its models' reference depth doses."""
-    models = [attrs.evolve(m, monte_carlo=fit_monte_carlo(m, package.machine)) for m in package.models]
+def _with_new_sources(package: MachinePackage, home: Path) -> MachinePackage:
+    """The package with Monte Carlo sources fitted to its models' reference depth doses and the profiles in air."""
+    models = []
+    for energy, model in zip(read_beam_data(home / "beam_data").energies, package.models, strict=True):
+        source = fit_monte_carlo(model, package.machine, air=energy.air_profiles)
+        models.append(attrs.evolve(model, monte_carlo=source))
     return attrs.evolve(package, models=tuple(models))
 
 

@@ -63,7 +63,8 @@ def commission(
         model = build_model(data, energy, fit, is_demo=is_demo)
         model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
         if with_monte_carlo:
-            model = attrs.evolve(model, monte_carlo=fit_monte_carlo(model, data.machine, check=check))
+            source = fit_monte_carlo(model, data.machine, air=energy.air_profiles, check=check)
+            model = attrs.evolve(model, monte_carlo=source)
         models.append(model)
         tables.append(
             output_tables(

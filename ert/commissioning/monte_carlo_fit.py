@@ -1,6 +1,7 @@
 """The Monte Carlo's source from beam data: spectrum by linear inversion, the rest from the pencil beam's fit.
 
-Virtual source, angular spread and off-axis ratio are those of the pencil beam model, from profiles in air and water.
+Virtual source and off-axis ratio are those of the pencil beam model, from profiles in air and water. The angular spread
+is fitted to the profiles in air (`monte_carlo_angles`); without any it is the pencil beam's.
 The spectrum is the non-negative, smooth combination of monoenergetic depth doses, computed by the engine itself,
 that gives the reference depth dose (docs/physics/monte_carlo.md, "Spectrum"). Deterministic: fixed seeds and order.
 """
@@ -8,7 +9,7 @@ that gives the reference depth dose (docs/physics/monte_carlo.md, "Spectrum"). D
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from ert.analysis.depth import smooth_curve
+from ert.commissioning.measured import AirProfile
+from ert.commissioning.monte_carlo_angles import with_angles
 from ert.domain.beam_model import BeamModel
 from ert.domain.identity import read_only
 from ert.domain.machine import Machine
@@ -198,12 +201,19 @@ def _first_source(model: BeamModel, machine: Machine, tables: MonteCarloTables, 
     )
 
 
-def fit_monte_carlo(model: BeamModel, machine: Machine, *, check: Callable[[], None] | None = None) -> MonteCarloModel:
+def fit_monte_carlo(
+    model: BeamModel,
+    machine: Machine,
+    *,
+    air: Sequence[AirProfile] = (),
+    check: Callable[[], None] | None = None,
+) -> MonteCarloModel:
     """The Monte Carlo's source for one energy.
 
     Parameters
     ----------
     model : the fitted pencil beam model, with the smoothed reference depth dose.
+    air : profiles in air of the open reference applicator.
 
     Raises
     ------
@@ -227,6 +237,8 @@ def fit_monte_carlo(model: BeamModel, machine: Machine, *, check: Callable[[], N
     ratio = (far / (far + reference.depth_cm)) ** 2
     for number, histories in enumerate(_HISTORIES, start=1):
         source = _solved(source, basis * ratio, photons, reference)
+        if number == 1:
+            source = with_angles(source, air, machine, reference.geometry, tables, check=check)
         computed, sigma = _central_dose(
             reference, attrs.evolve(source, photons_per_electron=0.0), tables, seed=_SEED + number,
             histories=histories, check=check,

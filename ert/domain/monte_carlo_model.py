@@ -39,7 +39,8 @@ class MonteCarloModel:
     electrons_per_cm2_mu : planar fluence on the axis at the insert's upstream face.
     spectrum_edges_mev, spectrum_share : energy bins and the share of electrons in each; shares sum to 1.
     core_angle_rad : projected angular spread about the fan of the virtual source, RMS.
-    wide_frac, wide_angle_rad : share of electrons with an additional spread, and that spread.
+    wide_frac, wide_angle_rad : share of electrons with an additional spread, and that spread; if it is
+        above 0.2 rad, they are those of the lowest energies: what scatters an electron so widely also takes energy.
     virtual_sad_cm : virtual electron source to isocentre.
     off_axis, off_axis_limit_cm : as in `ert.domain.beam_model.SourceModel`.
     photons_per_electron, photon_angle_rad : contaminant photons above 0.2 MeV, with the spectrum of thin-target

@@ -21,8 +21,8 @@ class RunProgress:
 
     Attributes
     ----------
-    done_frac : 0…1 of the histories that the run is expected to need; it can step back once, when the first few
-        histories have told how many that is.
+    done_frac : 0…1 of the histories that the run is expected to need; it can step back when a look at the noise tells
+        that they are more.
     histories : so far.
     uncertainty_pct : mean relative standard error above half of the maximum, as it was last found and scaled by
         1/√histories since; None before it was first found.

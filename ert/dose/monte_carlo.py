@@ -16,7 +16,6 @@ from ert.dose.monte_carlo_batches import (
     BATCHES,
     BatchRunner,
     Run,
-    Sums,
     check_run,
     mean_uncertainty_pct,
     relative_sigma,
@@ -34,6 +33,7 @@ Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 GY_PER_MEV_PER_G = 1.602176634e-10
 _FIRST_BATCH, _LARGEST_BATCH = 2_000, 50_000
+_GROWTH, _MARGIN = 4, 1.02
 _FIRST = Round(batch_histories=_FIRST_BATCH, batches=BATCHES)
 _DENSE_G_CM3 = 0.1
 
@@ -73,7 +73,7 @@ def simulate(
 ) -> tuple[Float32, DoseStatistics]:
     """Gy/MU on the dose grid and how certain it is.
 
-    Rounds of `BATCHES` batches: the first, small one says how many histories the uncertainty needs.
+    Rounds of batches, each at most `_GROWTH` times what the run had: a look after each says how many are still needed.
 
     Parameters
     ----------
@@ -111,7 +111,7 @@ def simulate(
                 raise OutsideModel("The beam does not reach the dose grid.", hint="Check isocentre and angles.")
             if reached_pct <= settings.uncertainty_pct or run.histories >= settings.max_histories:
                 break
-            now = _next_round(runner, run, reached_pct, settings)
+            now = next_round(run, reached_pct, settings)
     except Cancelled:
         watcher.stopped()
         raise
@@ -126,21 +126,20 @@ def simulate(
     )
 
 
-def _next_round(runner: BatchRunner, run: Run, reached_pct: float, settings: MonteCarloSettings) -> Round:
-    """The round that is still needed; a first round of small batches is thrown away.
+def next_round(run: Run, reached_pct: float, settings: MonteCarloSettings) -> Round:
+    """The round that is still needed after a look at the uncertainty.
 
-    Batches of one run are of equal size, so that their spread is the standard error; the trial's histories are run
-    again as part of larger batches.
+    Noise falls with the root of the histories. An early look is itself uncertain, so that a round never makes more than
+    `_GROWTH` times the histories there are; nothing is thrown away, and batches of one run may differ in size.
     """
-    factor = (reached_pct / settings.uncertainty_pct) ** 2
-    wanted = min(1.02 * factor * run.histories, float(settings.max_histories))
-    size = run.histories // run.batches
-    if size == _FIRST_BATCH and run.batches == BATCHES:
-        size = int(min(max(wanted / BATCHES, _FIRST_BATCH + 1), _LARGEST_BATCH))
-        runner.sums = Sums(len(runner.sums.total))
-    done = runner.sums.batches
-    more = BATCHES * max(1, math.ceil((wanted - runner.sums.histories) / (size * BATCHES)))
-    return Round(batch_histories=size, batches=done + more, found_pct=reached_pct, found_histories=run.histories)
+    wanted = _MARGIN * run.histories * (reached_pct / settings.uncertainty_pct) ** 2
+    expected = int(min(max(wanted, run.histories + _FIRST_BATCH), settings.max_histories))
+    more = min(expected, _GROWTH * run.histories) - run.histories
+    size = min(max(math.ceil(more / BATCHES), _FIRST_BATCH), _LARGEST_BATCH)
+    return Round(
+        batch_histories=size, batches=run.batches + math.ceil(more / size), expected_histories=expected,
+        found_pct=reached_pct, found_histories=run.histories,
+    )  # fmt: skip
 
 
 def _tables_of(model: MonteCarloModel) -> MonteCarloTables:

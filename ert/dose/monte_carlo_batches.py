@@ -29,11 +29,11 @@ _POLL_S = 0.05
 
 @attrs.frozen(kw_only=True, eq=False)
 class Run:
-    """Sums over batches of equal size, on the grid of the scene.
+    """Sums over batches, on the grid of the scene.
 
     Attributes
     ----------
-    total, squares : Σ and Σ² over batches of the energy in each voxel, MeV × weight.
+    total, squares : Σ S and Σ S²/n over batches of n histories that left S in a voxel, MeV × weight.
     batches, histories : how many.
     escaped, overflow, lost, incident : MeV × weight; overflow must be zero.
     """
@@ -62,6 +62,7 @@ class Sums:
         """Add a batch; its array is used up."""
         self.total += score
         np.multiply(score, score, out=score)
+        np.multiply(score, 1.0 / histories, out=score)
         self.squares += score
         self.tally += tally
         self.batches += 1
@@ -138,16 +139,25 @@ def _wait(future: Future[tuple[Float, Float]], check: Callable[[], None] | None)
 
 
 def relative_sigma(run: Run) -> Float:
-    """Standard error over mean of each voxel, from the spread of the batches; 0 where nothing was scored."""
-    n = run.batches
+    """Standard error over mean of each voxel, from the spread of the batches; 0 where nothing was scored.
+
+    Batches of n_i histories may differ in size: Σ n_i (S_i/n_i − T/N)² / (B − 1) is the variance of one history.
+    """
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = np.maximum(run.squares - run.total**2 / n, 0.0) * (n / (n - 1.0))
+        spread = np.maximum(run.squares - run.total**2 / run.histories, 0.0)
+        variance = spread * (run.histories / (run.batches - 1.0))
         return np.where(run.total > 0.0, np.sqrt(variance) / run.total, 0.0)
 
 
 def mean_uncertainty_pct(dose: Float, sigma: Float) -> float:
-    """Mean relative standard error over voxels above half of the maximum, percent (AAPM TG-105)."""
-    is_high = dose > 0.5 * dose.max(initial=0.0)
+    """Mean relative standard error over voxels above half of the maximum, percent (AAPM TG-105).
+
+    The largest of many noisy doses is no maximum: early in a run one rare particle can be ten times as much, and would
+    be all that lies above its half. The maximum is therefore that of what every voxel has with two standard errors to
+    spare, and a voxel whose own error is more than half of its dose is not known to lie above anything.
+    """
+    least = dose * (1.0 - 2.0 * sigma)
+    is_high = (dose > 0.5 * least.max(initial=0.0)) & (least > 0.0)
     return 100.0 * float(sigma[is_high].mean()) if np.any(is_high) else math.inf
 
 

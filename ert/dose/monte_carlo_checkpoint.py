@@ -1,6 +1,6 @@
 """Checkpoints of a Monte Carlo run as bytes: everything that is needed to go on as if nothing had happened.
 
-A line that says what it is, the length of a JSON header (8 bytes), the header, Σ, Σ² and tallies as little-endian
+A line that says what it is, the length of a JSON header (8 bytes), the header, Σ S, Σ S²/n and tallies as little-endian
 64-bit floats, and the SHA-256 of all that. The header's key is a digest of everything that the run's bytes depend on.
 """
 
@@ -18,7 +18,7 @@ from ert.domain.identity import digest_of
 from ert.dose.monte_carlo_batches import TALLIES, BatchRunner, Sums
 from ert.errors import DigestMismatch, Refused
 
-_MAGIC = b"ERT Monte Carlo checkpoint 1\n"
+_MAGIC = b"ERT Monte Carlo checkpoint 2\n"
 _DIGEST_BYTES, _LENGTH_BYTES = 32, 8
 
 
@@ -28,20 +28,17 @@ class Round:
 
     Attributes
     ----------
-    batch_histories : of every batch.
-    batches : that the run has at the next look, those already done included.
+    batch_histories : of every batch of this round.
+    batches : that the run has at the next look, those of earlier rounds included.
+    expected_histories : that the run will need in all, as far as the last look could tell; None before the first.
     found_pct, found_histories : uncertainty at the last look, and the histories it rested on; None before the first.
     """
 
     batch_histories: int
     batches: int
+    expected_histories: int | None = None
     found_pct: float | None = None
     found_histories: int | None = None
-
-    @property
-    def histories(self) -> int:
-        """Histories at the next look."""
-        return self.batch_histories * self.batches
 
 
 def run_key(runner: BatchRunner, tables_digest: str, *, is_to_medium: bool) -> str:

@@ -41,18 +41,15 @@ class Watcher:
     ) -> None:
         self._watch, self._runner, self._grid, self._key = watch, runner, grid, key
         self._progress, self._evaluate = progress, evaluate
-        self._trial: Run | None = None
         self._saved_s = time.monotonic()
 
     def begin(self, now: Round) -> None:
-        """A round begins; what a thrown-away trial found stays the picture until the run itself knows more."""
+        """A round begins."""
         self._round = now
         self._began_s, self._began_at = time.monotonic(), self._runner.sums.histories
 
     def step(self) -> None:
         """A batch was added."""
-        if self._round.found_pct is None and self._watch.picture is not None:
-            self._trial = self._runner.sums.run()
         found = self.progress()
         if self._progress is not None:
             self._progress(min(0.99, found.done_frac))
@@ -76,22 +73,18 @@ class Watcher:
     def progress(self) -> RunProgress:
         """How far the run is."""
         now, done = self._round, self._runner.sums.histories
-        if now.found_pct is None or now.found_histories is None:
+        if now.found_pct is None or now.found_histories is None or now.expected_histories is None:
             return RunProgress(done_frac=0.0, histories=done, uncertainty_pct=None, remaining_s=None)
         passed_s, more = time.monotonic() - self._began_s, done - self._began_at
         return RunProgress(
-            done_frac=min(1.0, done / now.histories),
+            done_frac=min(1.0, done / now.expected_histories),
             histories=done,
             uncertainty_pct=now.found_pct * (now.found_histories / max(done, now.found_histories)) ** 0.5,
-            remaining_s=passed_s / more * (now.histories - done) if more > 0 else None,
+            remaining_s=passed_s / more * max(0, now.expected_histories - done) if more > 0 else None,
         )
 
     def _give_picture(self) -> None:
         run = self._runner.sums.run()
-        if self._trial is not None and (run.batches < LEAST_BATCHES or run.histories < self._trial.histories):
-            run = self._trial
-        elif self._round.found_pct is not None:
-            self._trial = None
         if self._watch.picture is None or run.batches < LEAST_BATCHES:
             return
         dose, sigma, reached_pct = self._evaluate(run)

@@ -91,5 +91,6 @@ class _Wait:
     def end(self) -> None:
         """Let the next one write."""
         if self._handle >= 0 and not self._has_left:
-            os.close(self._handle)
+            with contextlib.suppress(OSError):  # nothing was written through it, and the lock is gone whatever is said
+                os.close(self._handle)
             self._handle = -1

@@ -8,32 +8,33 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_random import start_history
 from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_in_insert, start, through_insert
-from ert.dose.kernels.mc_transport import OVERFLOW, PHOTON, Pack, follow
+from ert.dose.kernels.mc_transport import NUMBERS, OVERFLOW, PHOTON, Pack, copy, follow
 
 Float = NDArray[np.float64]
 STACK = 64
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def run_pencil(
     energy_mev: float, at: Float, direction: Float, first: int, histories: int, seed: np.uint64, scene: Pack,
     tables: Pack, score: Float, tally: Float,
 ) -> None:  # fmt: skip
     """Histories of electrons that all start at one point in one direction (tests and benchmarks)."""
     rng = np.empty(1, dtype=np.uint64)
-    p = np.empty(9)
-    stack = np.empty((STACK, 9))
+    p = np.empty(NUMBERS)
+    stack = np.empty((STACK, NUMBERS))
     for history in range(first, first + histories):
         start_history(rng, seed, np.uint64(history))
         p[0] = energy_mev
         p[1], p[2], p[3] = at[0], at[1], at[2]
         p[4], p[5], p[6] = direction[0], direction[1], direction[2]
         p[7], p[8] = 1.0, 0.0
-        stack[0] = p
+        for a in range(NUMBERS):
+            stack[0, a] = p[a]
         follow(p, scene, tables, stack, 1, score, tally, rng)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, error_model="numpy")
 def run_beam(
     first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: tuple[int, int], affine: Float,
     scene: Pack, tables: Pack, score: Float, tally: Float,
@@ -44,18 +45,19 @@ def run_beam(
     Tally: energy that escaped, overflow of the stack, lost before the grid, incident; MeV × weight.
     """
     rng = np.empty(1, dtype=np.uint64)
-    p = np.empty(9)
-    stack, metal = np.empty((STACK, 9)), np.empty((STACK, 9))
+    p = np.empty(NUMBERS)
+    stack, metal = np.empty((STACK, NUMBERS)), np.empty((STACK, NUMBERS))
     for history in range(first, first + histories):
         start_history(rng, seed, np.uint64(history))
         if not start(p, source, numbers, tables, metals[1], rng):
             continue
         tally[INCIDENT] += p[7] * p[0]
-        metal[0] = p
+        for a in range(NUMBERS):
+            metal[0, a] = p[a]
         inside, count = 1, 0
         while inside > 0:
             inside -= 1
-            p[:] = metal[inside]
+            copy(metal, inside, p)
             if p[8] == PHOTON:
                 alive, inside = photon_in_insert(
                     p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
@@ -67,7 +69,8 @@ def run_beam(
             if not alive or not into_grid(p, affine, scene, tables, numbers[12], tally, rng):
                 continue
             if count < STACK:
-                stack[count] = p
+                for a in range(NUMBERS):
+                    stack[count, a] = p[a]
                 count += 1
             else:
                 tally[OVERFLOW] += p[7] * p[0]

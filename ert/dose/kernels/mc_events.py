@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_random import State, uniform
+from ert.dose.kernels.mc_random import State, kernel, quarters, uniform
 
 Float32 = NDArray[np.float32]
 MC2 = 0.51099895
@@ -16,7 +15,7 @@ SOFT_MEV = 0.2
 """Collisions and photons that take more than this are events; resources/tables/monte_carlo_electrons.npz."""
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def moller_energy_mev(energy_mev: float, rng: State) -> float:
     """Energy of the slower electron after a Møller collision above SOFT_MEV: 1/ε², rejected on the bracket."""
     tau = energy_mev / MC2
@@ -30,28 +29,28 @@ def moller_energy_mev(energy_mev: float, rng: State) -> float:
             return eps * energy_mev
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def collision_turn(energy_mev: float, left_mev: float) -> float:
     """1 − cos of the direction of an electron that leaves a collision of two electrons with energy `left_mev`."""
     cos2 = left_mev * (energy_mev + 2.0 * MC2) / (energy_mev * (left_mev + 2.0 * MC2))
     return 1.0 - math.sqrt(min(1.0, cos2))
 
 
-@njit(cache=True, nogil=True)
-def brems_energy_mev(energy_mev: float, rows: Float32, at: float, rng: State) -> float:
+@kernel
+def brems_energy_mev(energy_mev: float, rows: Float32, medium: int, at: float, rng: State) -> float:
     """Energy of a photon above SOFT_MEV from the inverse tables; `at` is the fractional row of the energy."""
     row = int(at)
     if uniform(rng) < at - row:
         row += 1
-    last = rows.shape[1] - 1
+    last = rows.shape[2] - 1
     y = uniform(rng) * last
     k = min(int(y), last - 1)
-    low = float(rows[row, k])
-    log = low + (y - k) * (float(rows[row, k + 1]) - low)
+    low = float(rows[medium, row, k])
+    log = low + (y - k) * (float(rows[medium, row, k + 1]) - low)
     return min(SOFT_MEV * math.exp(log * math.log(energy_mev / SOFT_MEV)), energy_mev)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def brems_turn(energy_mev: float, rng: State) -> float:
     """1 − cos of a photon's direction: θ dθ / (θ² + γ⁻²)², the leading factor of Schiff's distribution."""
     g = MC2 / (energy_mev + MC2)
@@ -60,7 +59,7 @@ def brems_turn(energy_mev: float, rng: State) -> float:
     return 2.0 * math.sin(0.5 * math.sqrt(min(theta2, math.pi * math.pi))) ** 2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def compton(energy_mev: float, rng: State) -> tuple[float, float]:
     """Energy of the scattered photon and 1 − cos of its direction (Klein–Nishina, composition and rejection)."""
     a = energy_mev / MC2
@@ -77,16 +76,16 @@ def compton(energy_mev: float, rng: State) -> tuple[float, float]:
             return eps * energy_mev, x
 
 
-@njit(cache=True, nogil=True)
-def deflection(rows: Float32, at: float, rng: State) -> float:
+@kernel
+def deflection(rows: Float32, medium: int, at: float, rng: State) -> float:
     """1 − cos of a multiple-scattering angle; table at 1 − (1 − y/N)³, drawn as the largest of three numbers."""
+    choice, a, b, c = quarters(rng)
     row = int(at)
-    if uniform(rng) < at - row:
+    if choice < at - row:
         row += 1
-    last = rows.shape[1] - 1
-    v = max(uniform(rng), uniform(rng), uniform(rng))
-    y = float((1.0 - v) * last)
-    k = min(int(y), last - 1)
-    low: float = rows[row, k]
-    found: float = low + (y - k) * (rows[row, k + 1] - low)
+    last = rows.shape[2] - 1
+    y = (1.0 - max(a, b, c)) * last
+    k = int(y)
+    low: float = rows[medium, row, k]
+    found: float = low + (y - k) * (rows[medium, row, k + 1] - low)
     return found

@@ -5,7 +5,7 @@ source, z of the insert's upstream and downstream face, angular spread (rad), of
 largest radius, scale from the upstream face to the isocentre plane, probability of the outer rectangle, weights of the
 inner and the outer rectangle, density of the insert, density of air, probability that a history is a contaminant
 photon, weights of electrons and of photons, angular spread of the photons (rad), share and spread (rad)
-of the wide component.
+of the wide component; one above 0.2 rad is that of the lowest energies.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import MC2, brems_energy_mev, brems_turn, compton, deflection
-from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, kernel, on_circle, turned, uniform
 from ert.dose.kernels.mc_transport import (
     ELECTRON,
     PHOTON,
@@ -35,14 +34,18 @@ from ert.dose.kernels.mc_transport import (
 Float = NDArray[np.float64]
 LOST = 2
 INCIDENT = 3
-_BLOCK_CUT_MEV = 1.0
+_BLOCK_CUT_MEV = 0.2
+_BLOCK_SECONDARY_MEV = 1.0
+_CAUGHT_MEV = 1.0
 _NUDGE_CM = 1e-7
 _AIR_BELOW_G_CM3 = 0.05
 _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
 _FAR = 1e30
+_DEEP_CM, _DEEP_SHARE = 0.2, 0.25
+_SCATTERED_RAD = 0.2
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def is_open(x: float, y: float, outline: Float) -> bool:
     """Whether a point lies inside the outline (even–odd rule)."""
     inside = False
@@ -56,7 +59,7 @@ def is_open(x: float, y: float, outline: Float) -> bool:
     return inside
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def edge_distance(x: float, y: float, outline: Float) -> float:
     """Distance from a point to the outline."""
     best = _FAR
@@ -72,7 +75,7 @@ def edge_distance(x: float, y: float, outline: Float) -> float:
     return math.sqrt(best)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def wall_distance(x: float, y: float, u: float, v: float, outline: Float) -> float:
     """Path (of a unit vector with components u, v across the beam) to the first wall ahead."""
     best = _FAR
@@ -91,14 +94,14 @@ def wall_distance(x: float, y: float, u: float, v: float, outline: Float) -> flo
     return best
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _move(p: Float, s: float) -> None:
     p[1] += p[4] * s
     p[2] += p[5] * s
     p[3] += p[6] * s
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def photon_in_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
@@ -109,8 +112,8 @@ def photon_in_insert(
     """
     while p[0] > PHOTON_CUT_MEV:
         n = int(p[0] * tables[5])
-        row = tables[6][medium, n]
-        rate = (row[0] + row[1] + row[2]) * density_g_cm3
+        scatters, pairs = tables[6][medium, n, 0], tables[6][medium, n, 1]
+        rate = (scatters + pairs + tables[6][medium, n, 2]) * density_g_cm3
         s = exponential(rng) / rate
         to_face = (down_cm - p[3]) / p[6] if p[6] < 0.0 else (up_cm - p[3]) / max(p[6], 1e-12)
         _move(p, min(s, to_face))
@@ -121,16 +124,16 @@ def photon_in_insert(
         if is_open(p[1], p[2], outline):
             continue
         number = uniform(rng) * rate / density_g_cm3
-        if number < row[0]:
+        if number < scatters:
             k, x = compton(p[0], rng)
-            if p[0] - k > _BLOCK_CUT_MEV:
+            if p[0] - k > _BLOCK_SECONDARY_MEV:
                 count = compton_electron(p, k, x, stack, count, tally, rng)
             else:
                 tally[LOST] += p[7] * (p[0] - k)
                 c, s = on_circle(rng)
                 p[4], p[5], p[6] = turned(p[4], p[5], p[6], x, c, s)
             p[0] = k
-        elif number < row[0] + row[1] and p[0] > 2.0 * MC2:
+        elif number < scatters + pairs and p[0] > 2.0 * MC2:
             return False, pair(p, stack, count, tally, rng)
         else:
             return False, push(stack, count, p, p[0], (p[4], p[5], p[6]), ELECTRON, tally)
@@ -138,29 +141,36 @@ def photon_in_insert(
     return False, count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Bremsstrahlung of an electron in the insert."""
-    k = brems_energy_mev(p[0], tables[3][medium], tables[4][int(p[0] * tables[5])], rng)
+    k = brems_energy_mev(p[0], tables[3], medium, tables[4][int(p[0] * tables[5])], rng)
     c, s = on_circle(rng)
     turn = turned(p[4], p[5], p[6], brems_turn(p[0], rng), c, s)
     p[0] -= k
     return push(stack, count, p, k, turn, PHOTON, tally)
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: float) -> bool:
+    """Whether an electron below 1 MeV, whose range is below E / loss, can no longer leave the metal."""
+    caught: bool = p[0] < _CAUGHT_MEV and p[0] < loss * min(safe_cm, up_cm - p[3], p[3] - down_cm)
+    return caught
+
+
+@kernel
 def through_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk an electron through the insert; whether it leaves downwards, and the height of the stack.
 
-    In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 1 MeV.
+    In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 0.2 MeV.
     """
     opened = is_open(p[1], p[2], outline)
     left = after = at_angle = 0.0
     is_hinge = False
-    path, safe = exponential(rng), edge_distance(p[1], p[2], outline)
+    path, safe = exponential(rng), 0.0 if opened else edge_distance(p[1], p[2], outline)
     while True:
         to_face = (down_cm - p[3]) / p[6] if p[6] < 0.0 else (up_cm - p[3]) / max(p[6], 1e-12)
         if opened:
@@ -177,7 +187,7 @@ def through_insert(
         loss = tables[8][medium, n, 0] * density_g_cm3
         if left <= 0.0 and is_hinge:
             c, s = on_circle(rng)
-            p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2][medium], at_angle, rng), c, s)
+            p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2], medium, at_angle, rng), c, s)
             left, is_hinge = after, False
             continue
         if left <= 0.0:
@@ -198,7 +208,7 @@ def through_insert(
         tally[LOST] += p[7] * lost
         safe, left, path = safe - s, left - s * scatter, path - s * photons
         left = 0.0 if left < 1e-12 else left
-        if p[0] < _BLOCK_CUT_MEV:
+        if p[0] < _BLOCK_CUT_MEV or _is_caught(p, loss, safe, up_cm, down_cm):
             p[6] = abs(p[6])
             break
         if is_wall:
@@ -214,7 +224,7 @@ def through_insert(
     return False, count
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
     """Distance to the grid's surface, 0 inside, negative if the ray misses it."""
     near, far = 0.0, _FAR
@@ -229,7 +239,7 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
     return near if near < far else -1.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def air_path(p: Float, scene: Pack) -> float:
     """Distance through air to the first voxel of something denser, negative if the ray meets none."""
     _, density, shape, size, per_cm = scene
@@ -254,7 +264,7 @@ def air_path(p: Float, scene: Pack) -> float:
     return -1.0
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng: State) -> None:
     """Turn an electron by what it meets on a path in air: single scatters above 1 − cos = F, the rest as a Gaussian.
 
@@ -278,7 +288,7 @@ def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng
         number += exponential(rng)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: float, tally: Float, rng: State) -> bool:
     """From beam's eye view to grid coordinates; electrons through the air to denser matter; whether it arrives.
 
@@ -304,12 +314,19 @@ def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: flo
     return True
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def is_deep(x: float, y: float, outline: Float) -> bool:
+    """Whether electrons that hit the insert here hardly ever leave its metal."""
+    return not is_open(x, y, outline) and edge_distance(x, y, outline) > _DEEP_CM
+
+
+@kernel
 def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng: State) -> bool:
     """A primary on the insert's upstream face; False for a history that starts nothing.
 
     Two rectangles share the histories: around the opening, and the rest of what the applicator leaves free; what the
-    outer one draws inside the inner one is left out.
+    outer one draws inside the inner one is left out. Of electrons that hit the metal near the opening, but deep, one in
+    four is followed, with four times the weight: they give only a few photons, and their way through metal is long.
     """
     _, rectangles, edges, cumulative = source
     outer = 1 if uniform(rng) < numbers[8] else 0
@@ -328,11 +345,16 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
     far = numbers[0] - numbers[1]
     weight = numbers[9 + outer] * (1.0 + numbers[4] * q + numbers[5] * q * q)
     if uniform(rng) < numbers[13]:
-        p[0] = brems_energy_mev(p[0], tables[3][target], tables[4][int(p[0] * tables[5])], rng)
+        p[0] = brems_energy_mev(p[0], tables[3], target, tables[4][int(p[0] * tables[5])], rng)
         p[7], p[8], spread = weight * numbers[15], PHOTON, numbers[16]
     else:
         p[7], p[8] = weight * numbers[14], ELECTRON
-        spread = numbers[18] if uniform(rng) < numbers[17] else numbers[3]
+        if outer == 0 and is_deep(x, y, source[0]):
+            if uniform(rng) >= _DEEP_SHARE:
+                return False
+            p[7] /= _DEEP_SHARE
+        draw = number if numbers[18] > _SCATTERED_RAD else uniform(rng)
+        spread = numbers[18] if draw < numbers[17] else numbers[3]
     a, b = gaussian_pair(rng)
     u, v = x / far + spread * a, y / far + spread * b
     norm = 1.0 / math.sqrt(1.0 + u * u + v * v)

@@ -10,7 +10,6 @@ import math
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import (
@@ -22,11 +21,12 @@ from ert.dose.kernels.mc_events import (
     deflection,
     moller_energy_mev,
 )
-from ert.dose.kernels.mc_random import State, exponential, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, turned, uniform
 
 Float = NDArray[np.float64]
 Pack = tuple[Any, ...]
 ELECTRON, PHOTON = 0.0, 1.0
+NUMBERS = 9
 ABSORB_MEV = 0.2
 PHOTON_CUT_MEV = 0.05
 LOCAL_MEV = 1.0
@@ -34,7 +34,14 @@ ESCAPED, OVERFLOW = 0, 1
 _FAR = 1e30
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def copy(stack: Float, at: int, p: Float) -> None:
+    """The particle of the stack at `at` into `p`; a slice would cost more than the particle's first step."""
+    for a in range(NUMBERS):
+        p[a] = stack[at, a]
+
+
+@kernel
 def push(
     stack: Float, count: int, p: Float, energy_mev: float, turn: tuple[float, float, float], kind: float, tally: Float
 ) -> int:
@@ -45,31 +52,32 @@ def push(
     if count >= stack.shape[0]:
         tally[OVERFLOW] += p[7] * energy_mev
         return count
-    q = stack[count]
-    q[0], q[1], q[2], q[3] = energy_mev, p[1], p[2], p[3]
-    q[4], q[5], q[6] = turn
-    q[7], q[8] = p[7], kind
+    stack[count, 0] = energy_mev
+    for a in range(1, 4):
+        stack[count, a] = p[a]
+    stack[count, 4], stack[count, 5], stack[count, 6] = turn
+    stack[count, 7], stack[count, 8] = p[7], kind
     return count + 1
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def voxel_of(position: float, per_cm: float, count: int) -> int:
     """Voxel index, the outer faces belong to the grid."""
     return min(max(int(position * per_cm), 0), count - 1)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def reciprocal(u: float) -> float:
     """1/u, finite."""
     return 1.0 / u if abs(u) > 1e-12 else math.copysign(1e12, u)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _nearest_face(x: float, i: int, size: float) -> float:
     return min(x - i * size, (i + 1) * size - x)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _hard_event(
     p: Float,
     share: float,
@@ -90,27 +98,40 @@ def _hard_event(
         p[0] = energy - given
         p[4], p[5], p[6] = turned(p[4], p[5], p[6], collision_turn(energy, p[0]), c, s)
         return count
-    k = brems_energy_mev(energy, tables[3][medium], tables[4][int(energy * tables[5])], rng)
+    k = brems_energy_mev(energy, tables[3], medium, tables[4][int(energy * tables[5])], rng)
     p[0] = energy - k
     return push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
 
 
-@njit(cache=True, nogil=True)
-def _is_local(energy: float, loss: float, p: Float, i: int, j: int, k: int, size: Float) -> bool:
-    """Whether the electron cannot leave its voxel: below 1 MeV the loss only grows, so the range is below E / loss."""
+@kernel
+def hinge(
+    u: float, v: float, w: float, angles: NDArray[np.float32], medium: int, at: float, rng: State
+) -> tuple[float, float, float]:
+    """A direction turned by one multiple-scattering deflection."""
+    c, s = on_circle(rng)
+    return turned(u, v, w, deflection(angles, medium, at, rng), c, s)
+
+
+@kernel
+def _is_local(
+    energy: float, loss: float, x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
+) -> bool:  # fmt: skip
+    """Whether the electron will be absorbed before it can leave its voxel.
+
+    Below 1 MeV the loss only grows on the way, so the path down to `ABSORB_MEV` is below (E − ABSORB_MEV) / loss.
+    """
     if energy > LOCAL_MEV:
         return False
-    near = min(_nearest_face(p[1], i, size[0]), _nearest_face(p[2], j, size[1]), _nearest_face(p[3], k, size[2]))
-    return energy < loss * near
+    return energy - ABSORB_MEV < loss * min(_nearest_face(x, i, dx), _nearest_face(y, j, dy), _nearest_face(z, k, dz))
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _face(x: float, i: int, size: float, inverse_u: float) -> float:
     """Distance to the face of voxel `i` that lies ahead, along one axis."""
     return ((i + 1) * size - x) * inverse_u if inverse_u > 0.0 else (i * size - x) * inverse_u
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def next_event(
     s: float, hard: float, x: float, y: float, z: float, i: int, j: int, k: int,
     size: Float, iu: float, iv: float, iw: float,
@@ -131,94 +152,124 @@ def next_event(
     return max(s, 0.0), event
 
 
-@njit(cache=True, nogil=True)
-def _hinge_distance(left: float, scatter: float, slope: float, loss: float) -> float:
-    """Path on which the first moment `left` is used up, to second order in the energy loss on the way."""
-    s = left / scatter
-    return s * (1.0 + max(-0.4, 0.5 * slope * loss * s / scatter))
-
-
-@njit(cache=True, nogil=True)
+@kernel
 def rates(
     rows: NDArray[np.float32], medium: int, n: int, f: float, density_g_cm3: float
 ) -> tuple[float, float, float, float, float, float]:
     """Per cm between rows n and n + 1: loss, its step, first transport moment, its step, collisions, photons.
 
-    Steps are differences over one row of the energy grid.
+    Steps are differences over one row of the energy grid. In 32-bit floats, as the tables are.
     """
-    low, high = rows[medium, n], rows[medium, n + 1]
-    loss_step, scatter_step = (high[0] - low[0]) * density_g_cm3, (high[1] - low[1]) * density_g_cm3
+    part, rho = np.float32(f), np.float32(density_g_cm3)
+    loss, scatter = rows[medium, n, 0], rows[medium, n, 1]
+    collisions, photons = rows[medium, n, 2], rows[medium, n, 3]
+    loss_step, scatter_step = rows[medium, n + 1, 0] - loss, rows[medium, n + 1, 1] - scatter
+    collisions += part * (rows[medium, n + 1, 2] - collisions)
+    photons += part * (rows[medium, n + 1, 3] - photons)
     return (
-        low[0] * density_g_cm3 + f * loss_step, loss_step, low[1] * density_g_cm3 + f * scatter_step, scatter_step,
-        (low[2] + f * (high[2] - low[2])) * density_g_cm3, (low[3] + f * (high[3] - low[3])) * density_g_cm3,
+        rho * (loss + part * loss_step), rho * loss_step, rho * (scatter + part * scatter_step), rho * scatter_step,
+        rho * collisions, rho * photons,
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def _draw_hinge(
+    moments: NDArray[np.float32], at_angles: NDArray[np.float32], n: int, f: float, rng: State
+) -> tuple[float, float, float]:
+    """First transport moment before and after a new hinge, and the row of its angle's table."""
+    whole = moments[n] + f * (moments[n + 1] - moments[n])
+    before = uniform(rng) * whole
+    return before, whole - before, at_angles[n] + f * (at_angles[n + 1] - at_angles[n])
+
+
+@kernel
+def _nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
+    """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths on) and faces along x, y, z (2, 3, 4)."""
+    event = 0
+    if hard * s > path:
+        s, event = path / hard, 1
+    if tx < s:
+        s, event = tx, 2
+    if ty < s:
+        s, event = ty, 3
+    if tz < s:
+        s, event = tz, 4
+    return max(s, 0.0), event
+
+
+@kernel
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
     """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack."""
     medium, density, shape, size, per_cm = scene
-    i = voxel_of(p[1], per_cm[0], shape[0])
-    j = voxel_of(p[2], per_cm[1], shape[1])
-    k = voxel_of(p[3], per_cm[2], shape[2])
-    rows, moments, inverse = tables[0], tables[1], tables[5]
-    energy, weight = p[0], p[7]
+    rows, inverse = tables[0], tables[5]
+    nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
+    energy, x, y, z, weight = p[0], p[1], p[2], p[3], p[7]
+    i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
     path, left, after, at_angle, is_hinge = exponential(rng), 0.0, 0.0, 0.0, False
     iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-    while 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= k < shape[2]:
-        voxel = (k * shape[1] + j) * shape[0] + i
+    tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
+    while 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
+        voxel = (k * ny + j) * nx + i
         m, rho = medium[voxel], density[voxel]
-        f = energy * inverse
-        n = int(f)
-        f -= n
-        loss, loss_slope, scatter, scatter_slope, hard, brems = rates(rows, m, n, f, rho)
+        n = int(energy * inverse)
+        f = energy * inverse - n
+        loss, loss_step, scatter, scatter_step, hard, brems = rates(rows, m, n, f, rho)
         all_hard = hard + brems
         if left <= 0.0 and is_hinge:
-            c, s = on_circle(rng)
-            p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2][m], at_angle, rng), c, s)
+            p[4], p[5], p[6] = hinge(p[4], p[5], p[6], tables[2], m, at_angle, rng)
             iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
+            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
             left, is_hinge = after, False
         elif left <= 0.0:
-            if _is_local(energy, loss, p, i, j, k, size):
+            if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
                 break
-            whole = moments[n] + f * (moments[n + 1] - moments[n])
-            at_angle = tables[4][n] + f * (tables[4][n + 1] - tables[4][n])
-            left = uniform(rng) * whole
-            after, is_hinge = whole - left, True
-        s = _hinge_distance(left, scatter, scatter_slope * inverse, loss)
-        to_hard = path / all_hard if all_hard * s > path else _FAR
-        s, event = next_event(s, to_hard, p[1], p[2], p[3], i, j, k, size, iu, iv, iw)
-        lost = loss * s * (1.0 - 0.5 * loss_slope * inverse * s)
+            left, after, at_angle = _draw_hinge(tables[1], tables[4], n, f, rng)
+            is_hinge = True
+        per = 1.0 / scatter
+        s = left * per
+        s = s * (1.0 + max(-0.4, 0.5 * inverse * scatter_step * loss * s * per))
+        s, event = _nearest(s, path, all_hard, tx, ty, tz)
+        lost = loss * s * (1.0 - 0.5 * inverse * loss_step * s)
         if lost >= energy - ABSORB_MEV:
             break
         score[voxel] += weight * lost
-        p[1], p[2], p[3] = p[1] + p[4] * s, p[2] + p[5] * s, p[3] + p[6] * s
+        x, y, z = x + p[4] * s, y + p[5] * s, z + p[6] * s
+        tx, ty, tz = tx - s, ty - s, tz - s
         path -= all_hard * s
-        left = 0.0 if event == 0 else max(1e-12, left - s * (scatter - 0.5 * scatter_slope * inverse * loss * s))
+        left = 0.0 if event == 0 else max(1e-12, left - s * (scatter - 0.5 * inverse * scatter_step * loss * s))
         energy -= lost
-        if event == 1:
-            p[0] = energy
+        if event == 2:
+            i, tx = (i + 1, dx * iu) if iu > 0.0 else (i - 1, -dx * iu)
+        elif event == 3:
+            j, ty = (j + 1, dy * iv) if iv > 0.0 else (j - 1, -dy * iv)
+        elif event == 4:
+            k, tz = (k + 1, dz * iw) if iw > 0.0 else (k - 1, -dz * iw)
+        elif event == 1:
+            p[0], p[1], p[2], p[3] = energy, x, y, z
             count = _hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
             energy, path = p[0], exponential(rng)
             iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
+            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
             if energy <= ABSORB_MEV:
                 break
-        elif event == 2:
-            i += 1 if iu > 0.0 else -1
-        elif event == 3:
-            j += 1 if iv > 0.0 else -1
-        elif event == 4:
-            k += 1 if iw > 0.0 else -1
-    if 0 <= i < shape[0] and 0 <= j < shape[1] and 0 <= k < shape[2]:
-        score[(k * shape[1] + j) * shape[0] + i] += weight * energy
+    if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
+        score[(k * ny + j) * nx + i] += weight * energy
     else:
         tally[ESCAPED] += weight * energy
     return count
 
 
-@njit(cache=True, nogil=True)
+@kernel
+def between(rows: NDArray[np.float32], medium: int, n: int, f: float, column: int) -> float:
+    """A column of a table between rows n and n + 1."""
+    low: float = rows[medium, n, column]
+    found: float = low + f * (rows[medium, n + 1, column] - low)
+    return found
+
+
+@kernel
 def pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Two electrons share the energy evenly distributed, and two annihilation photons leave from the same point.
 
@@ -236,51 +287,51 @@ def pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
     return push(stack, count, p, MC2, (-across * c, -across * s, -w), PHOTON, tally)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def photon(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
     """Follow a photon (Woodcock): Compton, pair, photoelectric; returns the height of the stack."""
     medium, density, shape, size, per_cm = scene
+    attenuation, majorant, inverse = tables[6], tables[7], tables[5]
+    nx, ny, nz = shape[0], shape[1], shape[2]
     while True:
-        f = p[0] * tables[5]
+        f = p[0] * inverse
         n = int(f)
         f -= n
-        s = exponential(rng) / tables[7][n]
-        for a in range(3):
-            p[1 + a] += s * p[4 + a]
-            if not 0.0 <= p[1 + a] < shape[a] * size[a]:
-                tally[ESCAPED] += p[7] * p[0]
-                return count
-        voxel = voxel_of(p[3], per_cm[2], shape[2]) * shape[1] + voxel_of(p[2], per_cm[1], shape[1])
-        voxel = voxel * shape[0] + voxel_of(p[1], per_cm[0], shape[0])
-        low, high = tables[6][medium[voxel], n], tables[6][medium[voxel], n + 1]
-        rho = density[voxel]
-        number = uniform(rng) * tables[7][n]
-        number -= rho * (low[0] + f * (high[0] - low[0]))
+        s = exponential(rng) / majorant[n]
+        x, y, z = p[1] + s * p[4], p[2] + s * p[5], p[3] + s * p[6]
+        p[1], p[2], p[3] = x, y, z
+        if not (0.0 <= x < nx * size[0] and 0.0 <= y < ny * size[1] and 0.0 <= z < nz * size[2]):
+            tally[ESCAPED] += p[7] * p[0]
+            return count
+        voxel = voxel_of(z, per_cm[2], nz) * ny + voxel_of(y, per_cm[1], ny)
+        voxel = voxel * nx + voxel_of(x, per_cm[0], nx)
+        m, rho = medium[voxel], density[voxel]
+        number = uniform(rng) * majorant[n] - rho * between(attenuation, m, n, f, 0)
         if number < 0.0:
-            k, x = compton(p[0], rng)
+            k, turn = compton(p[0], rng)
             kinetic = p[0] - k
             if kinetic > ABSORB_MEV:
-                count = compton_electron(p, k, x, stack, count, tally, rng)
+                count = compton_electron(p, k, turn, stack, count, tally, rng)
             else:
                 score[voxel] += p[7] * kinetic
                 c, s = on_circle(rng)
-                p[4], p[5], p[6] = turned(p[4], p[5], p[6], x, c, s)
+                p[4], p[5], p[6] = turned(p[4], p[5], p[6], turn, c, s)
             p[0] = k
             if k > PHOTON_CUT_MEV:
                 continue
             score[voxel] += p[7] * k
             return count
-        number -= rho * (low[1] + f * (high[1] - low[1]))
+        number -= rho * between(attenuation, m, n, f, 1)
         if number < 0.0 and p[0] > 2.0 * MC2:
             return pair(p, stack, count, tally, rng)
-        number -= rho * (low[2] + f * (high[2] - low[2]))
+        number -= rho * between(attenuation, m, n, f, 2)
         if number < 0.0:
             return push(stack, count, p, p[0], (p[4], p[5], p[6]), ELECTRON, tally)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Push the electron of a Compton event and turn the photon; momentum is conserved."""
     u, v, w = p[4], p[5], p[6]
@@ -291,7 +342,7 @@ def compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tal
     return push(stack, count, p, p[0] - k, (a * scale, b * scale, d * scale), ELECTRON, tally)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def follow(
     p: Float,
     scene: Pack,
@@ -305,7 +356,7 @@ def follow(
     """Follow the particles on the stack, which stand inside the grid, and all their descendants."""
     while count > 0:
         count -= 1
-        p[:] = stack[count]
+        copy(stack, count, p)
         if p[8] == PHOTON:
             count = photon(p, scene, tables, stack, count, score, tally, rng)
         elif p[0] > ABSORB_MEV:
@@ -314,7 +365,7 @@ def follow(
             _deposit(p, scene, score)
 
 
-@njit(cache=True, nogil=True)
+@kernel
 def _deposit(p: Float, scene: Pack, score: Float) -> None:
     shape, per_cm = scene[2], scene[4]
     voxel = voxel_of(p[3], per_cm[2], shape[2]) * shape[1] + voxel_of(p[2], per_cm[1], shape[1])

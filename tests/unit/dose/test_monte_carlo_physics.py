@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ert.dose.kernels import mc_events, mc_random
+from ert.dose.kernels import mc_events, mc_random, mc_source
 from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables, photon_majorant
 from ert.settings import resources_dir
@@ -49,7 +49,7 @@ def test_soft_and_hard_losses_add_up_to_estar():
     soft, _, hard, photons = (float(at(TABLES.electron[WATER, :, q], energy)) for q in range(4))
     moller = np.mean([mc_events.moller_energy_mev(energy, rng) for _ in range(count)])
     row = float(at(TABLES.row, energy))
-    brems = np.mean([mc_events.brems_energy_mev(energy, TABLES.brems[WATER], row, rng) for _ in range(count)])
+    brems = np.mean([mc_events.brems_energy_mev(energy, TABLES.brems, WATER, row, rng) for _ in range(count)])
     wanted = published("water_electrons.csv")
     total = np.interp(energy, wanted["E_MeV"], wanted["Stot_MeVcm2_g"])
     assert soft + hard * moller + photons * brems == pytest.approx(total, rel=4e-3)
@@ -107,9 +107,9 @@ def test_single_scattering_is_mott_s(z, energy_mev, published_ratio):
 def test_deflections_have_the_first_moment_of_their_path(medium, row):
     """Goudsmit and Saunderson 1940: the mean of cos θ over a path is exp(−K1)."""
     rng, count = stream(row), 40_000
-    rows = TABLES.angle[TABLES.medium(medium)]
-    x = np.array([mc_events.deflection(rows, float(row), rng) for _ in range(count)])
-    energy = 0.2 * (26.0 / 0.2) ** (row / (len(rows) - 1))
+    index = TABLES.medium(medium)
+    x = np.array([mc_events.deflection(TABLES.angle, index, float(row), rng) for _ in range(count)])
+    energy = 0.2 * (26.0 / 0.2) ** (row / (TABLES.angle.shape[1] - 1))
     k1 = float(at(TABLES.first_moment, energy))
     assert x.mean() == pytest.approx(1 - math.exp(-k1), abs=5 * x.std() / math.sqrt(count) + 2e-3 * k1)
     assert 0 <= x.min() <= x.max() <= 2
@@ -209,6 +209,34 @@ def test_the_core_of_a_pencil_spreads_as_fermi_and_eyges_say():
     inside = half / half[-1]
     width = 0.05 * (np.interp(0.683, inside, np.arange(len(inside))) + 0.5)
     assert 0.28 < width < 0.35
+
+
+@pytest.mark.parametrize("medium", TABLES.media)
+def test_an_electron_is_absorbed_at_once_only_where_it_would_be_anyway(medium):
+    """Below 1 MeV (E − 0.2 MeV) / loss is at least ∫ dE / loss down to 0.2 MeV: it could not leave its voxel."""
+    energy = np.linspace(0.2, 1.0, 401)
+    per_loss = 1.0 / at(TABLES.electron[TABLES.medium(medium), :, 0], energy)
+    path = np.concatenate([[0.0], np.cumsum(0.5 * (per_loss[1:] + per_loss[:-1]) * np.diff(energy))])
+    assert np.all((energy - 0.2) * per_loss >= path * (1 - 1e-6))
+
+
+@pytest.mark.parametrize(("energy", "published_share"), [(6.0, 0.216), (12.0, 0.105)])
+def test_lead_scatters_back_what_was_measured(energy, published_share):
+    """Number of electrons back from thick lead: Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509.
+
+    Theirs is a fit to measurements: a1 / (1 + a2 τ^a3) with a1 = 1.15 exp(−8.35 Z^−0.525),
+    a2 = 0.0185 + 15.7 Z^−1.59 and a3 = 1.56 − 4.42/Z.
+    """
+    count, lookup = 6_000, water_lookup()
+    far_away = np.array([[900.0, 900.0], [901.0, 900.0], [901.0, 901.0], [900.0, 901.0]])
+    stack, tally, rng, back = np.empty((64, 9)), np.zeros(4), stream(), 0
+    for _ in range(count):
+        p = np.array([energy, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 1.0, 0.0])
+        mc_source.through_insert(
+            p, far_away, 0.0, -20.0, TABLES.medium("lead"), 11.35, lookup, stack, 0, tally, rng
+        )  # fmt: skip
+        back += p[6] > 0.0 and p[3] > -1e-9
+    assert back / count == pytest.approx(published_share, abs=0.016)
 
 
 def test_every_history_has_its_own_stream_of_splitmix():

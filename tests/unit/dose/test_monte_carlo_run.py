@@ -22,7 +22,7 @@ from ert.dose.output import rectangle_cm
 from ert.errors import Cancelled, DigestMismatch, Refused
 from tests.unit.dose.beams import beam, slab_phantom
 
-SETTINGS = MonteCarloSettings(uncertainty_pct=0.5, max_histories=70_000, threads=2)
+SETTINGS = MonteCarloSettings(uncertainty_pct=0.5, max_histories=160_000, threads=2)
 WATER = slab_phantom([(4.0, 1.0)], voxel_cm=0.5, width_cm=7.0)
 SOURCE = MonteCarloModel(
     electrons_per_cm2_mu=3e7, spectrum_edges_mev=[5.5, 5.9, 6.3], spectrum_share=[0.5, 0.5], core_angle_rad=0.05,
@@ -84,7 +84,7 @@ def killed_run(file):
 
 
 def test_a_run_killed_by_the_system_and_resumed_is_the_run_in_one_go(whole, tmp_path):
-    """SIGKILL (TerminateProcess on Windows) in the main round; resumed with another number of threads."""
+    """SIGKILL (TerminateProcess on Windows) in the second round; resumed with another number of threads."""
     file = tmp_path / "checkpoint"
     child = subprocess.Popen(
         [sys.executable, "-c", CHILD, str(file)], stdout=subprocess.PIPE, text=True,
@@ -101,7 +101,7 @@ def test_a_run_killed_by_the_system_and_resumed_is_the_run_in_one_go(whole, tmp_
 
 @pytest.mark.parametrize("batches", [10, 32, 50])
 def test_a_stopped_run_goes_on_where_it_was(whole, batches):
-    """Stopped during the trial round, at its end, and in the main round."""
+    """Stopped during the first round, at its end, and in the second."""
     saved, pictures = [], []
     stopped(batches, save=saved.append, picture=pictures.append)
     assert len(saved) == len(pictures) == 1

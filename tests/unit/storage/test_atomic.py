@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import os
 
@@ -9,7 +10,7 @@ import pytest
 
 from ert.errors import StorageFailed
 from ert.storage.atomic import remove_left_unfinished, replace_file, swap_in, write_all
-from ert.storage.presence import SITE_LOCK, exclude, hold
+from ert.storage.presence import SITE_LOCK, lock_file
 
 DAY_S = 24 * 3600
 
@@ -68,8 +69,8 @@ def test_what_was_left_unfinished_a_day_ago_goes_and_nothing_else(tmp_path):
 
 
 def test_a_lock_is_given_back_even_if_closing_its_file_fails(tmp_path):
-    lock = hold(tmp_path)
+    lock = lock_file(tmp_path / SITE_LOCK, fcntl.LOCK_SH)
     os.close(lock._handle)
     lock.release()
     lock.release()
-    exclude(tmp_path, name=SITE_LOCK, busy=RuntimeError("held")).release()
+    lock_file(tmp_path / SITE_LOCK, fcntl.LOCK_EX).release()

@@ -28,7 +28,19 @@ from tests.integration.storage.faults.scene import NEW_PASSWORD, Facts, Scene, f
 
 _HISTORY_CODES = {"ERT-450", "CHECK-REVISIONS", "CHECK-WENT-BACK"}
 _EXPECTED = {
-    "site": {"store.json", "site.db", "site.lock", "keys.lock", "data", "keys", "tmp", "trash", "backup", "sessions"},
+    "site": {
+        "store.json",
+        "site.db",
+        "site.lock",
+        "site.turn",
+        "keys.lock",
+        "data",
+        "keys",
+        "tmp",
+        "trash",
+        "backup",
+        "sessions",
+    },
     "drafts": {".ertd", ".lock"},
     "anchors": {".json", ".jsonl", ".log"},
 }

@@ -1,0 +1,66 @@
+"""Electrons in air and the angular spread that is read from them."""
+
+import attrs
+import numpy as np
+import pytest
+
+from ert.commissioning import monte_carlo_angles
+from ert.commissioning.measured import AirProfile
+from ert.commissioning.monte_carlo_angles import with_angles
+from ert.domain.monte_carlo_model import MonteCarloModel
+from ert.dose.kernels.mc_air import run_air
+from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables
+from ert.geometry.grid import VoxelGrid
+from tests.unit.dose.beams import beam, demo
+
+TABLES = monte_carlo_tables()
+GRID = VoxelGrid(origin_cm=(0.0, 0.0, 0.0), spacing_cm=(1.0, 1.0, 1.0), shape_zyx=(1, 1, 1))
+SOURCE = MonteCarloModel(
+    electrons_per_cm2_mu=3e7, spectrum_edges_mev=[4.0, 8.0, 11.0, 13.0], spectrum_share=[0.05, 0.0, 0.95],
+    core_angle_rad=0.045, wide_frac=0.0, wide_angle_rad=0.0, virtual_sad_cm=92.0, off_axis=(0.0, 0.0),
+    off_axis_limit_cm=10.0, photons_per_electron=0.0, photon_angle_rad=0.05, irradiated_margin_cm=0.5,
+    insert_thickness_cm=1.5, insert_medium="cerrobend", insert_density_g_cm3=9.4, tables_digest=TABLES.digest,
+)  # fmt: skip
+
+
+def in_air(source, distances_cm, *, seed, histories=250_000):
+    """Profiles across the open 10 × 10 applicator, points 2.5 mm apart, for one electron per cm² on the insert."""
+    geometry = beam()
+    numbers = source_numbers(source, TABLES, geometry, GRID)
+    fluence, planes = np.zeros((len(distances_cm), 60)), geometry.frame.sad_cm - np.array(distances_cm)
+    run_air(
+        0, histories, np.uint64(seed), numbers.source, numbers.numbers, numbers.metals,
+        kernel_tables(TABLES, np.ones(TABLES.photon.shape[1])), planes, 1.0, 0.25, fluence,
+    )  # fmt: skip
+    return (np.arange(60) + 0.5) * 0.25, fluence / (histories * 4 * 2.0 * 0.25)
+
+
+def test_fluence_in_air_falls_with_the_square_of_the_distance_from_the_virtual_source():
+    """With a thin insert that nothing but its opening is lit of: a thick one's walls add about 1.5 % below 10 × 10."""
+    source = attrs.evolve(
+        SOURCE, core_angle_rad=0.02, spectrum_share=[0.0, 0.0, 1.0], insert_thickness_cm=0.01, irradiated_margin_cm=0.0
+    )
+    _, fluence = in_air(source, [95.5, 100.0, 110.0], seed=3)
+    insert = 92.0 - 5.01
+    wanted = [(insert / (92.0 - 100.0 + d)) ** 2 for d in (95.5, 100.0, 110.0)]
+    assert fluence[:, :12].mean(axis=1) == pytest.approx(wanted, rel=0.015)
+    assert fluence[0, 24:].max() < 0.01  # 6 cm off axis, 5 mm below an opening of 9.5 cm
+
+
+def test_the_spread_of_electrons_is_found_again(monkeypatch):
+    """Profiles of a known source, from other random numbers."""
+    monkeypatch.setattr(monte_carlo_angles, "_HISTORIES", 100_000)
+    true = attrs.evolve(SOURCE, wide_frac=0.05, wide_angle_rad=0.7)
+    distances = (95.1, 100.0, 110.0)
+    at, fluence = in_air(true, distances, seed=99)
+    air = [
+        AirProfile(applicator_id="A10", distance_cm=d, width_cm=10.0, position_cm=at, fluence=f, sigma=0.01 + 0 * f)
+        for d, f in zip(distances, fluence, strict=True)
+    ]
+    start = attrs.evolve(SOURCE, core_angle_rad=0.03, wide_frac=0.2, wide_angle_rad=0.05)
+    found = with_angles(start, air, demo().machine, beam(), TABLES)
+    assert found.core_angle_rad == pytest.approx(0.045, rel=0.1)
+    assert found.wide_frac == pytest.approx(0.05, abs=0.012)
+    assert 0.4 <= found.wide_angle_rad <= 1.0
+    assert with_angles(start, [], demo().machine, beam(), TABLES) == start
