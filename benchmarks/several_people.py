@@ -2,7 +2,7 @@
 
 Usage::
 
-    python benchmarks/several_people.py [--people 8] [--edits 200] [--pause-ms 0] [--site DIR] [--sabotage]
+    python benchmarks/several_people.py [--people 8] [--edits 200] [--pause-ms 0] [--site DIR] [--sabotage] [--server]
 
 Each process stands for one person with the plan open. An edit adds one line to the plan's description and is saved
 with the revision it began with. Who was second is told `StaleRevision` (timed as "told", from the save on); the process
@@ -14,11 +14,14 @@ work.
 
 ``--sabotage`` saves without asking which revision is the newest (the last one wins); the count of lost edits must then
 not be 0, or the count proves nothing. Where DIR is on decides what is measured; it must not exist.
+
+``--server`` keeps the rows on a PostgreSQL server of its own, which flushes what it acknowledges.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import multiprocessing
 import random
@@ -26,6 +29,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +44,7 @@ from ert.domain.record import Severity
 from ert.errors import StaleRevision
 from ert.storage.site import Site
 from tests.integration.storage import samples
+from tests.integration.storage.postgres import PostgresServer, binaries
 
 _PATIENCE_S = 3600.0
 
@@ -178,6 +183,24 @@ def spread(name: str, sorted_s: list[float]) -> dict[str, float]:
     return {f"{name}_{kind}_ms": round(1000 * value, 1) for kind, value in found.items()}
 
 
+@contextlib.contextmanager
+def rows_on_server(*, is_wanted: bool) -> Iterator[None]:
+    """Let sites be made on a server as a clinic would run it."""
+    if not is_wanted:
+        yield
+        return
+    programs = binaries()
+    if programs is None:
+        raise SystemExit("the server programs of PostgreSQL are not installed (Debian: postgresql)")
+    honest = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+    samples.OnServer.server = PostgresServer.start(programs, settings=honest)
+    try:
+        yield
+    finally:
+        samples.OnServer.server.remove()
+        samples.OnServer.server = None
+
+
 def main() -> int:
     """Run from the command line; exit 1 when an edit was lost."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
@@ -186,8 +209,9 @@ def main() -> int:
     parser.add_argument("--pause-ms", type=float, default=0.0)
     parser.add_argument("--site", type=Path)
     parser.add_argument("--sabotage", action="store_true")
+    parser.add_argument("--server", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ert-people-") as folder:
+    with tempfile.TemporaryDirectory(prefix="ert-people-") as folder, rows_on_server(is_wanted=asked.server):
         root = asked.site if asked.site is not None else Path(folder) / "site"
         figures = run(asked.people, asked.edits, root, pause_ms=asked.pause_ms, is_sabotaged=asked.sabotage)
     print(json.dumps(figures))

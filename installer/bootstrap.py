@@ -48,6 +48,8 @@ WINDOW_LIBRARIES = {  # a real X11 window
     "libXcursor.so.1": "libxcursor1",
 }
 PROGRAMS = {"Xvfb": "xvfb"}
+# Tests only, and only where it can be had: without it the tests on a database server are skipped.
+SERVER_PROGRAMS = (Path("/usr/lib/postgresql"), "*/bin/initdb", "postgresql")
 
 CHECKS = (
     ("format", ["ruff", "format", "--check", "."]),
@@ -121,6 +123,22 @@ def ensure_system_packages(verb: str) -> None:
         if done.returncode != 0:
             raise SetupError(f"'{' '.join(step)}' failed; is there a network?\n{tail(done.stdout + done.stderr)}")
     importlib.invalidate_caches()
+
+
+def offer_database_server() -> None:
+    """Install PostgreSQL for the tests if that is possible here (Debian or Ubuntu, as root); never an error."""
+    folder, pattern, package = SERVER_PROGRAMS
+    if sys.platform != "linux" or any(folder.glob(pattern)):
+        return
+    is_possible = os.geteuid() == 0 and shutil.which("apt-get") is not None
+    if is_possible:
+        say(f"installing the system package {package} for the tests on a database server")
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        for step in (["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", package]):
+            done = subprocess.run(step, env=environment, capture_output=True, text=True, check=False)
+            is_possible = is_possible and done.returncode == 0
+    if not is_possible:
+        say(f"without the system package {package} the tests on a database server are skipped")
 
 
 def tail(text: str, lines: int = 12) -> str:
@@ -239,6 +257,8 @@ def main(arguments: list[str]) -> int:
     try:
         require_python()
         ensure_system_packages(chosen.verb)
+        if chosen.verb == "test":
+            offer_database_server()
         ensure_environment()
     except SetupError as error:
         print(f"[ert] {error}", file=sys.stderr)

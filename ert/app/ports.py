@@ -11,10 +11,12 @@ from ert.app.cache_ports import CacheFolders, DoseCache, RunCheckpoints
 from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
+from ert.app.server_ports import RowMoves
 from ert.domain.account import Account
 from ert.domain.backup import BackupInfo, Progress, Pruned, Restored, Retention
 from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
+from ert.domain.database_server import ServerLogin
 from ert.domain.dose import DoseResult
 from ert.domain.image import CtImage
 from ert.domain.library import SiteMaterial
@@ -162,6 +164,10 @@ class SiteStore(Protocol):
         """Its folder."""
 
     @property
+    def database_place(self) -> str:
+        """Where its rows lie, for people to read."""
+
+    @property
     def user_name(self) -> str:
         """Who is signed in."""
 
@@ -301,7 +307,7 @@ class PendingSite(Protocol):
         """Remove what was prepared."""
 
 
-class SiteGateway(Protocol):
+class SiteGateway(RowMoves, Protocol):
     """Makes and opens sites. All methods of an opened site are called from the thread that opened it."""
 
     def is_site(self, path: Path) -> bool:
@@ -319,8 +325,10 @@ class SiteGateway(Protocol):
     def open_as(self, path: Path, identity: Identity) -> SiteStore:
         """Open a site for a person the provider has just vouched for; `Refused` for a person it does not know."""
 
-    def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
-        """Begin a new site in a folder that does not exist or is empty."""
+    def prepare(
+        self, path: Path, *, site_name: str, admin_name: str, password: str, server: ServerLogin | None = None
+    ) -> PendingSite:
+        """Begin a new site in a folder that does not exist or is empty; its rows may lie on a database server."""
 
     def open(self, path: Path, *, user_name: str, password: str) -> SiteStore:
         """Open with a password; `WrongKey` if user or password are wrong."""

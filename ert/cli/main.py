@@ -35,6 +35,7 @@ from ert.cli import (
     second_check,
     selftest,
     site,
+    site_server,
     user,
 )
 from ert.cli.output import print_error, print_json, print_line
@@ -63,7 +64,7 @@ def build(wiring: Wiring | None) -> typer.Typer:
     app.command("mu")(mu.mu)
     app.command("selftest")(selftest.selftest)
     gui.add(app, wiring)
-    site.add(app, wiring)
+    site_server.add(site.add(app, wiring), wiring)
     check.add(app, wiring)
     backup.add(app, wiring)
     restore.add(app, wiring)

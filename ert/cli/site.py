@@ -15,12 +15,32 @@ from ert.cli import credentials
 from ert.cli.output import print_error, print_json, print_line, print_table, progress_bar
 from ert.cli.wiring import Wiring
 from ert.domain.account import Right
+from ert.domain.database_server import ServerLogin, parse_address
 from ert.errors import Refused
 
 SiteOption = Annotated[Path, typer.Option("--site", help="Folder of the site.")]
 UserOption = Annotated[str | None, typer.Option("--user", help="User name; asked for if not given.")]
 PasswordOption = Annotated[
     int | None, typer.Option("--password-fd", min=0, help="File descriptor whose first line is the password.")
+]
+ServerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--server",
+        metavar="URL",
+        help="Database server that keeps the records, like postgresql://ert@db.clinic.example/ert. The password of its "
+        "role is asked for.",
+    ),
+]
+ServerPasswordOption = Annotated[
+    int | None,
+    typer.Option("--server-password-fd", min=0, help="File descriptor whose first line is the role's password."),
+]
+AuthorityOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--server-ca", help="Certificates (PEM) that vouch for the server; the system's are trusted if not given."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object on stdout.")]
 
@@ -55,8 +75,19 @@ def opened(
         yield store
 
 
-def add(app: typer.Typer, wiring: Wiring | None) -> None:
-    """Add the verbs to the command."""
+def server_login(address: str, descriptor: int | None, authority: Path | None) -> ServerLogin:
+    """What reaches a database server: its address, its certificates, and the role's password, which is asked for."""
+    parsed = parse_address(address)
+    try:
+        authority_pem = "" if authority is None else authority.read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Refused(f"The certificates in '{authority}' cannot be read.", hint="Give a PEM file.") from error
+    password = credentials.ask_password(f"Password of {parsed.text}", descriptor=descriptor)
+    return ServerLogin(address=parsed, password=password, authority_pem=authority_pem)
+
+
+def add(app: typer.Typer, wiring: Wiring | None) -> typer.Typer:
+    """Add the verbs to the command; the group ``site`` takes more."""
     group = typer.Typer(help="Make a site: the encrypted folder that holds the records.", no_args_is_help=True)
 
     @group.callback()
@@ -78,11 +109,17 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
                 "to be typed back. The file then is the printed copy: move it away from this computer.",
             ),
         ] = None,
+        server: ServerOption = None,
+        server_password_fd: ServerPasswordOption = None,
+        server_ca: AuthorityOption = None,
         as_json: JsonOption = False,
     ) -> None:
-        """Make a site with one administrator and a recovery code."""
+        """Make a site with one administrator and a recovery code, its records in the folder or on a server."""
+        login = None if server is None else server_login(server, server_password_fd, server_ca)
         password = credentials.ask_new_password(descriptor=password_fd)
-        pending = need(wiring).gateway().prepare(folder, site_name=name, admin_name=admin, password=password)
+        pending = (
+            need(wiring).gateway().prepare(folder, site_name=name, admin_name=admin, password=password, server=login)
+        )
         confirm_code(pending, recovery_file, pending.confirm)
         if as_json:
             print_json({"site": str(folder), "name": name, "admin": admin})
@@ -96,6 +133,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
     _add_sweep(group, wiring)
     app.add_typer(group, name="site")
     _add_list(app, wiring)
+    return group
 
 
 def _add_accept_restore(group: typer.Typer, wiring: Wiring | None) -> None:

@@ -16,10 +16,11 @@ from ert.settings import CacheSettings
 from ert.storage.anchors import Anchors
 from ert.storage.audit import AuditTrail
 from ert.storage.blobs import BlobStore
-from ert.storage.database import Database
+from ert.storage.database import AnyAccess, Database
 from ert.storage.fields import FieldGuard
 from ert.storage.opening import DATABASE, Access
 from ert.storage.records import Records
+from ert.storage.server_access import server_access
 from ert.storage.store_file import StoreFile
 from ert.storage.turns import Turns
 from ert.storage.unlock import Unlocked
@@ -60,8 +61,18 @@ class SiteOptions:
     key_store: KeyStore = field(factory=OsKeyStore)
 
 
-def access_to(root: Path, unlocked: Unlocked, options: SiteOptions, *, may_be_older: bool = False) -> Access:
-    """Return what opening the database of a folder needs."""
+def access_to(root: Path, unlocked: Unlocked, options: SiteOptions, *, may_be_older: bool = False) -> AnyAccess:
+    """Return what opening the database of a site needs: the file in its folder, or the server its folder names."""
+    place = unlocked.store.database
+    if place is None:
+        return file_access(root, unlocked, options, may_be_older=may_be_older)
+    return server_access(
+        root, unlocked.store, place, unlocked.vault, busy_timeout_ms=options.busy_timeout_ms, may_be_older=may_be_older
+    )
+
+
+def file_access(root: Path, unlocked: Unlocked, options: SiteOptions, *, may_be_older: bool = False) -> Access:
+    """Return what opening the encrypted file in a folder needs: a site's, a backup's, a copy's."""
     return Access(
         path=root / DATABASE,
         key_literal=unlocked.vault.database_key_literal,
@@ -100,7 +111,8 @@ def make_records(
         anchors=Anchors(options.anchor_folder),
         actor=unlocked.user_id,
         clock=options.clock,
-        turns=Turns(root),
+        # A server lets writers in one behind the other by itself.
+        turns=Turns(root) if unlocked.store.database is None else None,
     )
 
 

@@ -24,7 +24,7 @@ from ert.domain.record import Severity
 from ert.errors import BadTag, DatabaseBusy, InvalidSite, Refused, StorageFailed
 from ert.storage import backup_format as form
 from ert.storage import exclusive, schema
-from ert.storage.assembly import SiteOptions, access_to, make_records, records_of_this_thread
+from ert.storage.assembly import SiteOptions, file_access, make_records, records_of_this_thread
 from ert.storage.atomic import (
     make_folders,
     make_folders_to,
@@ -37,6 +37,7 @@ from ert.storage.atomic import (
 from ert.storage.backup_format import Part
 from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
+from ert.storage.dialect import schema_version
 from ert.storage.exclusive import BACKUPS, Heart, Lease
 from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
@@ -225,7 +226,10 @@ def _prepare_folder(folder: Path, site_root: Path, unlocked: Unlocked) -> None:
 
 
 def _copy_state(job: _Job, records: Records) -> None:
-    """Copy the database and the key files so that they belong together: again if a password changed meanwhile."""
+    """Copy the database and the key files so that they belong together: again if a password changed meanwhile.
+
+    The copy is an encrypted file whatever keeps the rows of the site, and its ``store.json`` says so.
+    """
     for _ in range(_KEY_TRIES):
         before = _key_files(job.site_root)
         records.database.copy_into(job.building / DATABASE)
@@ -237,6 +241,8 @@ def _copy_state(job: _Job, records: Records) -> None:
         raise StorageFailed("The site's keys kept changing while it was copied.", hint="Try again.")
     with translated("making a backup"):
         make_folders(job.building / SLOTS, below=job.building)
+        if job.unlocked.store.database is not None:
+            before[FILE_NAME] = job.unlocked.store.in_folder().to_json(job.unlocked.vault)
         for name, data in before.items():
             replace_file(job.building / name, data, tmp_folder=job.folder / form.TMP)
 
@@ -248,7 +254,7 @@ def _key_files(root: Path) -> dict[str, bytes]:
 
 
 def _finish(job: _Job, level: int, progress: Progress) -> BackupInfo:
-    access = access_to(job.building, job.unlocked, SiteOptions())
+    access = file_access(job.building, job.unlocked, SiteOptions())
     database = Database(access)
     try:
         blobs = form.BackupBlobs(job.folder, job.unlocked.vault)
@@ -267,7 +273,7 @@ def _finish(job: _Job, level: int, progress: Progress) -> BackupInfo:
         ]
         with database.read() as connection:
             head = records.trail.head(connection)
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            version = schema_version(connection)
     finally:
         database.close()
     progress(0.98, "Writing the manifest")

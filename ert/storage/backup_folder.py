@@ -13,7 +13,7 @@ from ert.domain.backup import BackupInfo, BackupState, Progress, Pruned, Retenti
 from ert.domain.record import Finding, Severity
 from ert.errors import BadTag, ErtError, InvalidSite, NotASite, NotFound, Refused, StorageFailed, WrongKey
 from ert.storage import backup_format as form
-from ert.storage.assembly import SiteOptions, access_to, make_records
+from ert.storage.assembly import SiteOptions, file_access, make_records
 from ert.storage.atomic import sync_folder, translated
 from ert.storage.backup import FILES_LEVEL, FULL_LEVEL, lock_folder, no_progress, remove_unfinished
 from ert.storage.check import Checked, check_site
@@ -181,7 +181,7 @@ class BackupFolder:
     def _opened(self, root: Path) -> Iterator[Records]:
         keys = self._keys_of(root)
         try:
-            database = Database(access_to(root, keys, SiteOptions(), may_be_older=True))
+            database = Database(file_access(root, keys, SiteOptions(), may_be_older=True))
             try:
                 blobs = form.BackupBlobs(self._folder, keys.vault)
                 yield make_records(root, keys, SiteOptions(), database, blobs=blobs)
@@ -213,7 +213,7 @@ class BackupFolder:
         except ErtError as exc:
             yield blocker(exc.code, exc.sentence, exc.detail)
             return
-        access = access_to(root, keys, SiteOptions(), may_be_older=True)
+        access = file_access(root, keys, SiteOptions(), may_be_older=True)
         try:
             database = Database(access)
         except ErtError as exc:

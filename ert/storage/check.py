@@ -2,8 +2,9 @@
 
 Levels, each with all below it:
 
-0. the opening protocol and SQLite's quick check
-1. page codes, full structure, foreign keys (each on a fresh connection: after a bad page they contaminate one another)
+0. the opening protocol and SQLite's quick check; on a server: tables and triggers
+1. page codes, full structure, foreign keys (each on a fresh connection: after a bad page they contaminate one another);
+   on a server: references and uniqueness, counted in the tables without their indexes
 2. the code of every row, the history chain, revisions without gaps, files that rows need, key slots, and whether the
    storage went back in time as far as this workstation remembers
 3. every file: present, size, SHA-256; files that no row names, and what does not belong into the folder
@@ -24,9 +25,9 @@ from ert.errors import Cancelled, DatabaseBusy, ErtError
 from ert.storage import schema
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.check_files import blocker, check_files, check_needed_files, check_slots, find_strays
-from ert.storage.database import Database
+from ert.storage.database import AnyAccess, structure_flaws
+from ert.storage.dialect import present_tables
 from ert.storage.keys import Vault
-from ert.storage.opening import Access
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy
 
@@ -35,8 +36,6 @@ _FILES_FROM = 0.1  # reading every file takes nearly all of the time
 EXIT_CLEAN = 0
 EXIT_FINDINGS = 1
 FULL_LEVEL = 4
-_QUICK = ("quick_check",)
-_DEEP = ("cipher_integrity_check", "integrity_check", "foreign_key_check")
 _WITH_HISTORY = (
     schema.user,
     schema.patient,
@@ -67,13 +66,13 @@ class Checked:
     Attributes
     ----------
     root : folder that holds the database and the keys.
-    access, vault, records : of it, opened.
+    access, vault, records : of it, opened; no access where the rows are in a transaction that others do not see yet.
     anchors : what this workstation remembers; None where that does not matter (backups, copies).
     is_site : whether files are looked for that do not belong there.
     """
 
     root: Path
-    access: Access
+    access: AnyAccess | None
     vault: Vault
     records: Records
     anchors: Anchors | None = None
@@ -106,8 +105,8 @@ def check_site(
     """
     records = checked.records
     steps: tuple[tuple[int, Callable[[], Iterator[Finding]]], ...] = (
-        (0, lambda: _check_structure(checked.access, _QUICK)),
-        (1, lambda: _check_structure(checked.access, _DEEP)),
+        (0, lambda: _check_structure(checked.access, is_deep=False)),
+        (1, lambda: _check_structure(checked.access, is_deep=True)),
         (2, lambda: _check_rows(records)),
         (2, lambda: _check_history(records, checked.anchors)),
         (2, lambda: _check_revisions(records)),
@@ -131,22 +130,9 @@ def check_site(
     return tuple(findings)
 
 
-def present_tables(connection: sa.Connection) -> frozenset[str]:
-    """Return the names of the tables a database has; an older one has fewer."""
-    return frozenset(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
-
-
-def _check_structure(access: Access, pragmas: tuple[str, ...]) -> Iterator[Finding]:
-    for pragma in pragmas:
-        database = Database(access)
-        try:
-            with database.read() as connection:
-                rows = connection.exec_driver_sql(f"PRAGMA {pragma}").all()
-        finally:
-            database.close()
-        for row in rows:
-            if tuple(row) != ("ok",):
-                yield blocker("CHECK-DATABASE", f"The database is damaged ({pragma}).", str(tuple(row))[:200])
+def _check_structure(access: AnyAccess | None, *, is_deep: bool) -> Iterator[Finding]:
+    for looked_at, flaw in () if access is None else structure_flaws(access, is_deep=is_deep):
+        yield blocker("CHECK-DATABASE", f"The database is damaged ({looked_at}).", flaw)
 
 
 def _check_rows(records: Records) -> Iterator[Finding]:

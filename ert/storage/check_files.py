@@ -14,6 +14,7 @@ from ert.errors import ErtError
 from ert.storage import schema
 from ert.storage.atomic import translated
 from ert.storage.blobs import DATA, QUARANTINE, TMP, TRASH
+from ert.storage.dialect import present_tables
 from ert.storage.dose_content import has_errors
 from ert.storage.envelope import FileKind
 from ert.storage.keys import Vault
@@ -31,7 +32,9 @@ _NEEDED_FILES = (
 )
 _SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, SESSIONS, "backup"})
 _KNOWN = frozenset({FILE_NAME, SITE_LOCK, TURN_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
-_KEY_FILE = re.compile(r"keys/(ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)")
+_KEY_FILE = re.compile(
+    r"keys/(server\.bin|server-ca\.pem|ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)"
+)
 
 
 def referenced_paths(records: Records) -> tuple[str, ...]:
@@ -54,7 +57,7 @@ def check_needed_files(records: Records, revision_tables: Sequence[tuple[sa.Tabl
         sets = schema.structure_set_revision
         for row_id, rev in connection.execute(sa.select(sets.c.structure_set, sets.c.rev)):
             needed.add(("structure_set", row_id, rev, int(FileKind.CONTOURS)))
-        present = frozenset(connection.exec_driver_sql("SELECT name FROM sqlite_master").scalars())
+        present = present_tables(connection)
         for table, revisions in (pair for pair in revision_tables if pair[1].name in present):
             in_files = sa.select(revisions.c[table.name], revisions.c.rev).where(revisions.c.document_ct.is_(None))
             for row_id, rev in connection.execute(in_files):
@@ -131,5 +134,6 @@ def _strangers(root: Path) -> Iterator[Path]:
             for file in found:
                 name = file.relative_to(root).as_posix()
                 is_key = name.startswith(f"{KEYS}/") and _KEY_FILE.fullmatch(name) is not None
-                if name not in _KNOWN and not is_key:
+                is_former = name.startswith("site.db.moved-")  # the database before its rows went to a server
+                if name not in _KNOWN and not (is_key or is_former):
                     yield file

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import hmac
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import frozen
 
 from ert.domain.account import FIRST_GRANT, Account, checked_name
+from ert.domain.database_server import ServerLogin
 from ert.domain.identity import new_id
 from ert.errors import InvalidSite, WrongKey
 from ert.storage import recovery, schema, slots, store_file
-from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, make_records
+from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, file_access, make_records
 from ert.storage.atomic import replace_file, sync_folder, translated
 from ert.storage.audit import GENESIS, write_meta
 from ert.storage.blobs import DATA, TMP, TRASH
-from ert.storage.database import Database
+from ert.storage.database import AnyAccess, Database
 from ert.storage.keys import Vault
 from ert.storage.migrate import migrate
-from ert.storage.opening import DATABASE, Access
+from ert.storage.opening import DATABASE
 from ert.storage.passwords import KDF_FLOOR, KdfParameters, check_password
 from ert.storage.records import Records
+from ert.storage.server_access import ServerAccess
+from ert.storage.server_schema import access_with, create_schema, drop_schema, new_place, try_server
+from ert.storage.server_secret import write_secret
 from ert.storage.share_locks import known_not_to_lock
 from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
 from ert.storage.unlock import SLOTS, Unlocked, created_of, ring_path, slot_path
@@ -39,6 +45,7 @@ class _Draft:
     unlocked: Unlocked
     slots: tuple[slots.Slot, slots.Slot]
     options: SiteOptions
+    server: ServerLogin | None
 
 
 class PendingSite:
@@ -92,6 +99,7 @@ def prepare_site(
     options: SiteOptions,
     kind: str = CLINICAL,
     kdf: KdfParameters = KDF_FLOOR,
+    server: ServerLogin | None = None,
 ) -> PendingSite:
     """Begin a new site with one administrator and one recovery code.
 
@@ -107,11 +115,15 @@ def prepare_site(
         "clinical", or "sandbox" for trying things out.
     kdf : KdfParameters
         Cost of the password; below `KDF_FLOOR` for a sandbox only.
+    server : ServerLogin or None
+        Keeps the rows; None keeps them in the folder.
 
     Raises
     ------
     InvalidSite
         A name is missing, the password too weak, the folder in use.
+    StorageFailed
+        The server cannot be reached, or is not fit for a site.
     """
     if not site_name.strip() or not admin_name.strip():
         raise InvalidSite("A site needs a name, and its administrator too.", hint="Enter both.")
@@ -119,7 +131,7 @@ def prepare_site(
     if kind == CLINICAL and not kdf.is_at_least(KDF_FLOOR):
         raise InvalidSite("A clinical site cannot be created with a password cost below the allowed minimum.")
     _check_folder(root)
-    mount = known_not_to_lock(root)
+    mount = "" if server is not None else known_not_to_lock(root)
     if mount:
         raise InvalidSite(
             f"A site cannot be kept in {root}: it is mounted as {mount}, which does not lock, and two programs could "
@@ -128,11 +140,16 @@ def prepare_site(
         )
     created = options.clock()
     store = store_file.make_store_file(store_id=new_id(), kind=kind, created=created)
+    if server is not None:
+        store = store.on_server(new_place(server, store.store_id))
     vault, user_id, secret = Vault.create(store.store_id), new_id(), recovery.new_recovery_secret()
     password_slot = slots.make_password_slot(
         vault, login=checked_name(admin_name), user_id=user_id, password=password, parameters=kdf, created=created
     )
     recovery_slot = slots.make_recovery_slot(vault, secret=secret, created=created)
+    if server is not None and store.database is not None:
+        with access_with(server, store, store.database, vault) as access:
+            try_server(access)
     draft = _Draft(
         root=root,
         site_name=site_name.strip(),
@@ -140,6 +157,7 @@ def prepare_site(
         unlocked=Unlocked(store=store, vault=vault, user_id=user_id),
         slots=(password_slot, recovery_slot),
         options=options,
+        server=server,
     )
     return PendingSite(draft, secret)
 
@@ -160,9 +178,10 @@ def _write_site(draft: _Draft) -> None:
         building.mkdir(mode=0o700)
         try:
             _fill(building, draft)
-            if os.name == "nt" and draft.root.exists():
-                draft.root.rmdir()
-            building.rename(draft.root)
+            with _made_on_server(building, draft):
+                if os.name == "nt" and draft.root.exists():
+                    draft.root.rmdir()
+                building.rename(draft.root)
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
@@ -177,22 +196,37 @@ def _fill(root: Path, draft: _Draft) -> None:
     replace_file(ring_path(root, vault.ring), vault.wrapped_ring(), tmp_folder=tmp)
     for slot in draft.slots:
         replace_file(slot_path(root, slot), slot.to_json(), tmp_folder=tmp)
-    _create_database(root, draft)
+    if store.database is None:
+        (root / DATABASE).touch(mode=0o600, exist_ok=False)
+        _fill_database(root, draft, file_access(root, draft.unlocked, draft.options))
     replace_file(root / FILE_NAME, store.to_json(vault), tmp_folder=tmp)
     for folder in (root / SLOTS).parent, root:
         sync_folder(folder)
 
 
-def _create_database(root: Path, draft: _Draft) -> None:
-    (root / DATABASE).touch(mode=0o600, exist_ok=False)
-    access = Access(
-        path=root / DATABASE,
-        key_literal=draft.unlocked.vault.database_key_literal,
-        store_id=draft.unlocked.store.store_id,
-    )
+@contextlib.contextmanager
+def _made_on_server(root: Path, draft: _Draft) -> Iterator[None]:
+    """Make the tables on the server; they go again if the folder does not come to its place."""
+    store, server, vault = draft.unlocked.store, draft.server, draft.unlocked.vault
+    if server is None or store.database is None:
+        yield
+        return
+    write_secret(root, vault, password=server.password, authority_pem=server.authority_pem)
+    with access_with(server, store, store.database, vault) as access:
+        _fill_database(root, draft, access)
+        try:
+            yield
+        except BaseException:
+            drop_schema(access)
+            raise
+
+
+def _fill_database(root: Path, draft: _Draft, access: AnyAccess) -> None:
     database = Database(access, may_migrate=True)
     try:
         with database.write() as connection:
+            if isinstance(access, ServerAccess):
+                create_schema(connection, access.place)
             migrate(connection)
             # Not yet at its place: this workstation remembers the site once it is opened there.
             options = SiteOptions(clock=draft.options.clock)

@@ -4,50 +4,46 @@ from __future__ import annotations
 
 import contextlib
 import os
-import random
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-import sqlcipher3
 
+from ert.errors import StorageFailed
 from ert.storage.atomic import translated
-from ert.storage.opening import Access, open_connection
-from ert.storage.sqlerrors import BUSY, LOCKED, backup_error, error_code, is_damage, translated_database
+from ert.storage.backend import Backend
+from ert.storage.opening import Access
+from ert.storage.server_access import ServerAccess
+from ert.storage.sqlcipher_backend import SqlCipher
 
-_BEGIN_TRIES = 6
+AnyAccess = Access | ServerAccess
 
 
 class Database:
-    """One site's database for one thread.
+    """One site's database for one thread: an encrypted file, or tables on a server.
 
     Parameters
     ----------
-    access : Access
+    access : Access or ServerAccess
         Where and with which key.
     may_migrate : bool
         Whether tables may be made or changed (creation and migrations only); the version checks are left to
         the migration then.
     """
 
-    def __init__(self, access: Access, *, may_migrate: bool = False) -> None:
+    def __init__(self, access: AnyAccess, *, may_migrate: bool = False) -> None:
         self._access = access
         self._owner = (os.getpid(), threading.get_ident())
-        self._engine = sa.create_engine(
-            "sqlite+pysqlite://",
-            module=sqlcipher3,
-            creator=lambda: open_connection(access, may_migrate=may_migrate),
-            poolclass=sa.pool.QueuePool,
-            pool_size=1,
-            max_overflow=0,
-            pool_timeout=1.0,
-            hide_parameters=True,
-        )
-        with self.read():
-            pass
+        self._backend = _backend_for(access, may_migrate=may_migrate)
+        self._engine = self._backend.make_engine()
+        try:
+            with self.read():
+                pass
+        except BaseException:
+            self._engine.dispose()
+            raise
 
     def close(self) -> None:
         """Close the connection."""
@@ -56,7 +52,7 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         """Give a connection inside a read transaction: one consistent state; to be left soon."""
-        with self._transaction("BEGIN", give_up_after_s=0.0) as connection:
+        with self._transaction(is_writing=False) as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -70,18 +66,16 @@ class Database:
         DatabaseBusy
             Somebody else kept the database locked longer than the retry budget.
         DiskFull, StorageFailed, BadTag
-            The commit did not happen.
+            The commit did not happen, or its answer was lost.
         """
-        give_up = 2.0 * self._access.busy_timeout_ms / 1000.0
-        with self._transaction("BEGIN IMMEDIATE", give_up_after_s=give_up) as connection:
+        with self._transaction(is_writing=True) as connection:
             yield connection
 
     def copy_into(self, path: Path, *, key_literal: Callable[[], str] | None = None) -> None:
-        """Copy the database as it is at this moment into a new file, under another key if one is given.
+        """Copy the database as it is at this moment into a new encrypted file, under another key if one is given.
 
-        This is SQLite's online backup.
-
-        Colleagues may go on reading; who commits waits until the copy is complete. The file is flushed.
+        Colleagues may go on reading; of an embedded database who commits waits until the copy is complete. The file is
+        flushed.
 
         Raises
         ------
@@ -91,57 +85,58 @@ class Database:
         with translated("copying the database"):
             path.touch(mode=0o600, exist_ok=False)
         with self.read() as connection:
-            connection.exec_driver_sql("SELECT store_id FROM store_meta").all()
-            source: Any = connection.connection.driver_connection
-            copy = sqlcipher3.connect(str(path), isolation_level=None)
-            try:
-                copy.execute("PRAGMA cipher_log_level = NONE")
-                copy.execute(f'PRAGMA key = "{(key_literal or self._access.key_literal)()}"')
-                source.backup(copy)
-            except sqlcipher3.Error as exc:
-                raise backup_error(exc) from exc
-            finally:
-                copy.close()
+            self._backend.copy_into(connection, path, (key_literal or self._access.key_literal)())
         with translated("copying the database"), path.open("rb") as copied:
             os.fsync(copied.fileno())
 
     @contextlib.contextmanager
-    def _transaction(self, begin: str, *, give_up_after_s: float) -> Iterator[sa.Connection]:
+    def _transaction(self, *, is_writing: bool) -> Iterator[sa.Connection]:
         if self._owner != (os.getpid(), threading.get_ident()):
             raise RuntimeError("a site's database is used by the thread that opened it, never after a fork")
-        with translated_database(), self._engine.connect() as connection:
+        with self._backend.translated(), self._engine.connect() as connection:
             raw: Any = connection.connection.driver_connection
-            _begin(raw, begin, give_up_after_s)
+            self._backend.begin(raw, is_writing=is_writing)
             try:
                 yield connection
                 connection.commit()
             except BaseException as exc:
-                _roll_back(connection, raw, is_damaged=is_damage(exc))
+                self._backend.undo(connection, raw, exc)
                 raise
-            if raw.in_transaction:
-                raw.commit()
+            self._backend.end(raw)
 
 
-def _begin(raw: Any, statement: str, give_up_after_s: float) -> None:  # noqa: ANN401
-    deadline = time.monotonic() + give_up_after_s
-    for attempt in range(_BEGIN_TRIES):
+class SharedTransaction(Database):
+    """A database seen from inside a transaction that is not committed yet: what is read there is what it wrote."""
+
+    def __init__(self, connection: sa.Connection) -> None:
+        self._connection = connection
+
+    @contextlib.contextmanager
+    def _transaction(self, *, is_writing: bool) -> Iterator[sa.Connection]:  # noqa: ARG002 - it is one for both
+        yield self._connection
+
+
+def structure_flaws(access: AnyAccess, *, is_deep: bool) -> Iterator[tuple[str, str]]:
+    """Examine a database's structure, each look on a connection of its own: what was looked at, and what is wrong."""
+    for look in _backend_for(access, may_migrate=False).looks(is_deep=is_deep):
+        database = Database(access)
         try:
-            raw.execute(statement)
-        except sqlcipher3.OperationalError as exc:
-            is_last = attempt == _BEGIN_TRIES - 1 or time.monotonic() >= deadline
-            if error_code(exc) not in {BUSY, LOCKED} or is_last:
-                raise
-            time.sleep(random.uniform(0.01, 0.1))  # noqa: S311
-        else:
-            return
+            with database.read() as connection:
+                found = list(look(connection))
+        finally:
+            database.close()
+        yield from found
 
 
-def _roll_back(connection: sa.Connection, raw: Any, *, is_damaged: bool) -> None:  # noqa: ANN401
-    """Undo; a connection that met an error below SQL is thrown away (its error state may stick)."""
-    with contextlib.suppress(sa.exc.DBAPIError, sqlcipher3.Error):
-        connection.rollback()
-    with contextlib.suppress(sqlcipher3.Error):
-        if raw.in_transaction:
-            raw.rollback()
-    if is_damaged:
-        connection.invalidate()
+def _backend_for(access: AnyAccess, *, may_migrate: bool) -> Backend:
+    if isinstance(access, Access):
+        return SqlCipher(access, may_migrate=may_migrate)
+    try:
+        from ert.storage.server_backend import Postgres  # noqa: PLC0415 - its driver loads where there is a server
+    except ImportError as exc:
+        raise StorageFailed(
+            "The rows of this site lie on a database server, and the driver for servers is not installed.",
+            hint="Install the program with its extra 'server' (package psycopg).",
+            detail=str(exc),
+        ) from exc
+    return Postgres(access, may_migrate=may_migrate)

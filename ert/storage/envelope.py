@@ -63,6 +63,7 @@ class FileKind(enum.IntEnum):
     PRESENCE = 9
     DOSE_ERRORS = 10
     SECOND_CHECK = 11
+    SERVER_PASSWORD = 12
     RUN_CHECKPOINT = 13
 
 

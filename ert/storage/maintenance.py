@@ -19,6 +19,7 @@ from ert.storage.blobs import DATA
 from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker
 from ert.storage.database import Database
+from ert.storage.dialect import schema_version
 from ert.storage.opening import DATABASE
 from ert.storage.presence import hold
 from ert.storage.records import Records, tables_version
@@ -210,7 +211,7 @@ def _opening_findings(records: Records, unlocked: Unlocked) -> Iterator[Finding]
     try:
         with records.database.read() as connection:
             expect_same_site(records.trail.read_meta(connection), unlocked.store)
-            version = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
+            version = schema_version(connection)
     except (BadTag, NotASite, AuditBroken) as exc:
         yield blocker("CHECK-META", exc.sentence, exc.detail)
         return

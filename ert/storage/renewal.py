@@ -28,6 +28,7 @@ from ert.storage.blobs import TMP
 from ert.storage.keys import Vault
 from ert.storage.presence import SITE_LOCK, exclude
 from ert.storage.renewal_database import exchange_database
+from ert.storage.server_secret import renew_secret
 from ert.storage.site_lock_note import write_note
 from ert.storage.slots import Slot
 from ert.storage.store_file import FILE_NAME
@@ -151,6 +152,8 @@ def _renew_data_keys(root: Path, unlocked: Unlocked, options: SiteOptions, progr
     if vault.generation != vault.newest:
         old = attrs.evolve(unlocked, vault=vault)
         exchange_database(root, old, attrs.evolve(unlocked, vault=renewed), options, progress)
+    if unlocked.store.database is not None:
+        renew_secret(root, renewed)
     replace_file(root / FILE_NAME, unlocked.store.to_json(renewed), tmp_folder=root / TMP)
     for slot in read_slots(root, vault.store_id):
         slot.check_code(renewed)

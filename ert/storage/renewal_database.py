@@ -1,5 +1,7 @@
 """The database under new keys: a copy is made, every cell and row code rewritten, all of it verified, then exchanged.
 
+On a server the copy is a transaction, and its commit is the exchange.
+
 Rows of the history are never written again: their cells and codes stay under the keys of their day, and the next row,
 under the new ones, continues the chain. A row whose code does not fit under the old keys stops everything: damage is
 never given a new, fitting code.
@@ -18,14 +20,17 @@ from ert.domain.identity import new_id
 from ert.domain.record import Severity
 from ert.errors import StorageFailed
 from ert.storage import schema
-from ert.storage.assembly import SiteOptions, access_to, make_records
+from ert.storage.assembly import SiteOptions, access_to, file_access, make_records
 from ert.storage.atomic import sync_folder, translated
 from ert.storage.audit import KEYS_RENEWED
 from ert.storage.blobs import TMP
 from ert.storage.check import Checked, check_site
-from ert.storage.database import Database
+from ert.storage.database import Database, SharedTransaction
+from ert.storage.dialect import without_triggers
 from ert.storage.fields import ROW_CODE_COLUMN, FieldGuard
 from ert.storage.opening import DATABASE, Access
+from ert.storage.records import Records
+from ert.storage.server_access import ServerAccess
 from ert.storage.unlock import Unlocked
 
 _CELL = "_ct"
@@ -43,11 +48,19 @@ def exchange_database(root: Path, old: Unlocked, new: Unlocked, options: SiteOpt
     BadTag, AuditBroken, StorageFailed, DiskFull, Cancelled
         The database is as it was.
     """
+    on_server = access_to(root, old, options)
+    if isinstance(on_server, ServerAccess):
+        database = Database(attrs.evolve(on_server, is_alone=True))
+        try:
+            _rewrite_on_server(root, database, old, new, progress)
+        finally:
+            database.close()
+        return
     copy = root / TMP / f"{new_id()}.db"
-    access = attrs.evolve(access_to(root, new, options), path=copy)
+    access = attrs.evolve(file_access(root, new, options), path=copy)
     try:
         progress(0.05, "Copying the database")
-        source = Database(access_to(root, old, options))
+        source = Database(on_server)
         try:
             source.copy_into(copy, key_literal=new.vault.database_key_literal)
         finally:
@@ -63,6 +76,14 @@ def exchange_database(root: Path, old: Unlocked, new: Unlocked, options: SiteOpt
                 path.unlink(missing_ok=True)
 
 
+def _rewrite_on_server(root: Path, database: Database, old: Unlocked, new: Unlocked, progress: Progress) -> None:
+    """Rewrite every row in one transaction and verify it before it is committed: that is the exchange."""
+    with database.write() as connection:
+        records = make_records(root, new, SiteOptions(), SharedTransaction(connection))
+        _rewrite_all(connection, records, old, new, progress)
+        _expect_sound(Checked(root=root, access=None, vault=new.vault, records=records, is_site=False), progress)
+
+
 def _rewrite(access: Access, old: Unlocked, new: Unlocked, options: SiteOptions, progress: Progress) -> None:
     database = Database(access, may_migrate=True)
     try:
@@ -70,16 +91,16 @@ def _rewrite(access: Access, old: Unlocked, new: Unlocked, options: SiteOptions,
             # Its files are not looked at, and this workstation remembers nothing of the copy.
             quiet = attrs.evolve(options, anchor_folder=None)
             records = make_records(access.path.parent, new, quiet, database)
-            triggers = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").all()
-            for name, _ in triggers:
-                connection.exec_driver_sql(f'DROP TRIGGER "{name}"')
-            _rewrite_rows(connection, FieldGuard(old.vault), records.guard, progress)
-            for _, statement in triggers:
-                connection.exec_driver_sql(statement)
-            change = {"from": old.vault.generation, "to": new.vault.generation}
-            records.trail.append(connection, KEYS_RENEWED, record=new.store.store_id, change=change)
+            _rewrite_all(connection, records, old, new, progress)
     finally:
         database.close()
+
+
+def _rewrite_all(connection: sa.Connection, records: Records, old: Unlocked, new: Unlocked, progress: Progress) -> None:
+    with without_triggers(connection):
+        _rewrite_rows(connection, FieldGuard(old.vault), records.guard, progress)
+    change = {"from": old.vault.generation, "to": new.vault.generation}
+    records.trail.append(connection, KEYS_RENEWED, record=new.store.store_id, change=change)
 
 
 def _rewrite_rows(connection: sa.Connection, old: FieldGuard, new: FieldGuard, progress: Progress) -> None:
@@ -110,17 +131,19 @@ def _key(table: sa.Table) -> sa.Column[Any]:
 
 
 def _verify(root: Path, access: Access, new: Unlocked, options: SiteOptions, progress: Progress) -> None:
-    progress(0.75, "Verifying the new database")
     database = Database(access)
     try:
         records = make_records(root, new, attrs.evolve(options, anchor_folder=None), database)
         checked = Checked(root=root, access=access, vault=new.vault, records=records, is_site=False)
-        watched = lambda _fraction, text: progress(0.85, text)  # noqa: E731 - one line said where it is used
-        findings = [
-            f for f in check_site(checked, level=_ROWS_LEVEL, progress=watched) if f.severity is Severity.BLOCKER
-        ]
+        _expect_sound(checked, progress)
     finally:
         database.close()
+
+
+def _expect_sound(checked: Checked, progress: Progress) -> None:
+    progress(0.75, "Verifying the new database")
+    watched = lambda _fraction, text: progress(0.85, text)  # noqa: E731 - one line said where it is used
+    findings = [f for f in check_site(checked, level=_ROWS_LEVEL, progress=watched) if f.severity is Severity.BLOCKER]
     if findings:
         raise StorageFailed(
             f"The database does not verify under the new keys ({findings[0].sentence}); it was not exchanged.",

@@ -20,14 +20,15 @@ from ert.errors import BadTag, DatabaseBusy, InvalidSite, NotASite, Refused, Sch
 from ert.storage import backup_format as form
 from ert.storage import schema
 from ert.storage.anchors import Anchors
-from ert.storage.assembly import SiteOptions, access_to, expect_same_site, make_records
+from ert.storage.assembly import SiteOptions, access_to, expect_same_site, file_access, make_records
 from ert.storage.atomic import make_folders, replace_file, sync_folder, translated
 from ert.storage.audit import Head, write_meta
 from ert.storage.backup import copy_verified, no_progress
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.blobs import DATA, TMP, TRASH
-from ert.storage.check import Checked, check_site, present_tables
+from ert.storage.check import Checked, check_site
 from ert.storage.database import Database
+from ert.storage.dialect import present_tables
 from ert.storage.exclusive import release_all
 from ert.storage.opening import DATABASE
 from ert.storage.presence import FolderLock, exclude
@@ -142,7 +143,7 @@ def _mark_and_check(
     building: Path, manifest: form.Manifest, unlocked: Unlocked, options: SiteOptions, progress: Progress
 ) -> tuple[Finding, ...]:
     """Raise the epoch, note where the copy comes from, and check all of it."""
-    access = access_to(building, unlocked, options, may_be_older=True)
+    access = file_access(building, unlocked, options, may_be_older=True)
     database = Database(access)
     try:
         records = make_records(building, unlocked, attrs.evolve(options, anchor_folder=None), database)

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from ert.errors import Refused
 from ert.storage import schema
+from ert.storage.share_locks import locks_refused
 
 DATABASE = "site.db"
 RESTORED = "restored from backup"
@@ -44,10 +45,13 @@ def nothing_can_be_saved() -> Refused:
     )
 
 
-def read_only_reason(root: Path) -> str:
-    """Return why nothing can be saved in a site's folder, as a sentence; "" if it can be written."""
-    if os.access(root, os.W_OK) and os.access(root / DATABASE, os.W_OK):
-        return ""
+def read_only_reason(root: Path, *, is_on_server: bool = False) -> str:
+    """Return why nothing can be saved in a site's folder, as a sentence; "" if it can be written.
+
+    A server locks by itself whatever the folder's share does; only an embedded database needs the share's locks.
+    """
+    if os.access(root, os.W_OK) and (is_on_server or os.access(root / DATABASE, os.W_OK)):
+        return "" if is_on_server else locks_refused(root)
     return (
         "This site is open READ-ONLY: its folder cannot be written (a read-only disk or share, or missing rights). "
         "Plans can be looked at; nothing can be saved, and reading them is not noted in the history."

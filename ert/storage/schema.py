@@ -1,4 +1,4 @@
-"""Tables (SQLAlchemy Core): the same definition for an embedded SQLCipher file and, later, a server.
+"""Tables (SQLAlchemy Core): the same definition for an embedded SQLCipher file and for a server.
 
 Every record has a random id, a revision and a row code. Personal data stands in encrypted cells (``*_ct``) only; what
 is indexed in clear is random ids, revisions, digests and times. Arrays and anything above 64 KiB live in encrypted
@@ -7,8 +7,9 @@ files.
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, MetaData, Table, UniqueConstraint
 
+from ert.storage.column_types import NUMBER, TEXT
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
@@ -24,17 +25,17 @@ def _record(name: str, *columns: Column[int] | Column[str] | Column[bytes] | Uni
     return Table(
         name,
         metadata,
-        Column("uuid", Text, primary_key=True),
-        Column("rev", Integer, nullable=False),
+        Column("uuid", TEXT, primary_key=True),
+        Column("rev", NUMBER, nullable=False),
         *columns,
-        Column("created_utc", Text, nullable=False),
-        Column("updated_utc", Text, nullable=False),
+        Column("created_utc", TEXT, nullable=False),
+        Column("updated_utc", TEXT, nullable=False),
         Column(ROW_CODE_COLUMN, LargeBinary, nullable=False),
     )
 
 
 def _reference(name: str, target: str, *, nullable: bool = False) -> Column[str]:
-    return Column(name, Text, ForeignKey(f"{target}.uuid"), nullable=nullable, index=True)
+    return Column(name, TEXT, ForeignKey(f"{target}.uuid"), nullable=nullable, index=True)
 
 
 def _cell(name: str) -> Column[bytes]:
@@ -44,15 +45,15 @@ def _cell(name: str) -> Column[bytes]:
 store_meta = Table(
     "store_meta",
     metadata,
-    Column("one", Integer, primary_key=True),
-    Column("store_id", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("format", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
+    Column("one", NUMBER, primary_key=True),
+    Column("store_id", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("format", NUMBER, nullable=False),
+    Column("epoch", NUMBER, nullable=False),
     Column("name_ct", LargeBinary, nullable=False),
-    Column("head_seq", Integer, nullable=False),
+    Column("head_seq", NUMBER, nullable=False),
     Column("head_h", LargeBinary, nullable=False),
-    Column("fencing_token", Integer, nullable=False),
+    Column("fencing_token", NUMBER, nullable=False),
     Column(ROW_CODE_COLUMN, LargeBinary, nullable=False),
 )
 
@@ -66,13 +67,13 @@ identity_provider = _record("identity_provider", _cell("document_ct"))
 # Which person at the provider is which user; a link that was taken away has an index no person has.
 identity_link = _record(
     "identity_link",
-    Column("user", Text, ForeignKey("user.uuid"), nullable=False, unique=True),
+    Column("user", TEXT, ForeignKey("user.uuid"), nullable=False, unique=True),
     Column("subject_bi", LargeBinary, nullable=False, unique=True),
     _cell("document_ct"),
 )
 
 # Workstations whose key store opens the site; the row's id is that of its slot file.
-workstation = _record("workstation", Column("state", Text, nullable=False), _cell("document_ct"))
+workstation = _record("workstation", Column("state", TEXT, nullable=False), _cell("document_ct"))
 
 patient = _record(
     "patient",
@@ -85,7 +86,7 @@ image = _record(
     "image",
     _reference("patient", "patient"),
     Column("series_bi", LargeBinary, nullable=False, index=True),
-    Column("digest", Text, nullable=False),
+    Column("digest", TEXT, nullable=False),
     _cell("document_ct"),
 )
 
@@ -98,7 +99,7 @@ structure_set = _record(
 structure_set_revision = _record(
     "structure_set_revision",
     _reference("structure_set", "structure_set"),
-    Column("saved_by", Text, nullable=False),
+    Column("saved_by", TEXT, nullable=False),
     Column("document_ct", LargeBinary, nullable=True),
     UniqueConstraint("structure_set", "rev"),
 )
@@ -114,29 +115,29 @@ course = _record(
 plan = _record(
     "plan",
     _reference("course", "course"),
-    Column("state", Text, nullable=False),
-    Column("saved_by", Text, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("saved_by", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
     _cell("name_ct"),
 )
 
 plan_revision = _record(
     "plan_revision",
     _reference("plan", "plan"),
-    Column("state", Text, nullable=False),
-    Column("saved_by", Text, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("saved_by", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
     Column("document_ct", LargeBinary, nullable=True),
     UniqueConstraint("plan", "rev"),
 )
 
-machine = _record("machine", Column("digest", Text, nullable=False, unique=True), _cell("document_ct"))
+machine = _record("machine", Column("digest", TEXT, nullable=False, unique=True), _cell("document_ct"))
 
 dose = _record(
     "dose",
     _reference("plan", "plan"),
-    Column("request_digest", Text, nullable=False),
-    Column("content_digest", Text, nullable=False),
+    Column("request_digest", TEXT, nullable=False),
+    Column("content_digest", TEXT, nullable=False),
     _cell("document_ct"),
     UniqueConstraint("plan", "request_digest"),
 )
@@ -147,16 +148,16 @@ def _library(name: str) -> tuple[Table, Table]:
     head = _record(
         name,
         Column("name_bi", LargeBinary, nullable=False, unique=True),
-        Column("state", Text, nullable=False),
-        Column("saved_by", Text, nullable=False),
-        Column("digest", Text, nullable=False),
+        Column("state", TEXT, nullable=False),
+        Column("saved_by", TEXT, nullable=False),
+        Column("digest", TEXT, nullable=False),
     )
     revisions = _record(
         f"{name}_revision",
         _reference(name, name),
-        Column("state", Text, nullable=False),
-        Column("saved_by", Text, nullable=False),
-        Column("digest", Text, nullable=False),
+        Column("state", TEXT, nullable=False),
+        Column("saved_by", TEXT, nullable=False),
+        Column("digest", TEXT, nullable=False),
         _cell("document_ct"),
         UniqueConstraint(name, "rev"),
     )
@@ -170,45 +171,45 @@ check_tolerance, check_tolerance_revision = _library("check_tolerance")
 
 exclusive_lock = _record(
     "exclusive_lock",
-    Column("scope", Text, nullable=False, unique=True),
-    Column("token", Integer, nullable=False),
-    Column("is_held", Integer, nullable=False),
+    Column("scope", TEXT, nullable=False, unique=True),
+    Column("token", NUMBER, nullable=False),
+    Column("is_held", NUMBER, nullable=False),
     _cell("document_ct"),
 )
 
-site_setting = _record("site_setting", Column("name", Text, nullable=False, unique=True), _cell("document_ct"))
+site_setting = _record("site_setting", Column("name", TEXT, nullable=False, unique=True), _cell("document_ct"))
 
 file = _record(
     "file",
-    Column("owner_table", Text, nullable=False),
-    Column("owner", Text, nullable=False),
-    Column("owner_rev", Integer, nullable=False),
-    Column("ordinal", Integer, nullable=False),
-    Column("kind", Integer, nullable=False),
-    Column("path", Text, nullable=False, unique=True),
-    Column("size", Integer, nullable=False),
-    Column("length", Integer, nullable=False),
-    Column("crc32_plain", Integer, nullable=False),
+    Column("owner_table", TEXT, nullable=False),
+    Column("owner", TEXT, nullable=False),
+    Column("owner_rev", NUMBER, nullable=False),
+    Column("ordinal", NUMBER, nullable=False),
+    Column("kind", NUMBER, nullable=False),
+    Column("path", TEXT, nullable=False, unique=True),
+    Column("size", NUMBER, nullable=False),
+    Column("length", NUMBER, nullable=False),
+    Column("crc32_plain", NUMBER, nullable=False),
     Column("sha256_cipher", LargeBinary, nullable=False),
     Column("content_hash", LargeBinary, nullable=False),
-    Column("key_gen", Integer, nullable=False),
+    Column("key_gen", NUMBER, nullable=False),
     UniqueConstraint("owner_table", "owner", "owner_rev", "kind", "ordinal"),
 )
 
 history = Table(
     "history",
     metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("utc", Text, nullable=False),
-    Column("monotonic_ns", Integer, nullable=False),
-    Column("epoch", Integer, nullable=False),
-    Column("actor", Text, nullable=False),
+    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("utc", TEXT, nullable=False),
+    Column("monotonic_ns", NUMBER, nullable=False),
+    Column("epoch", NUMBER, nullable=False),
+    Column("actor", TEXT, nullable=False),
     Column("host_ct", LargeBinary, nullable=False),
-    Column("app_version", Text, nullable=False),
-    Column("record_table", Text, nullable=False),
-    Column("record", Text, nullable=False),
-    Column("record_rev", Integer, nullable=True),
-    Column("event", Text, nullable=False),
+    Column("app_version", TEXT, nullable=False),
+    Column("record_table", TEXT, nullable=False),
+    Column("record", TEXT, nullable=False),
+    Column("record_rev", NUMBER, nullable=True),
+    Column("event", TEXT, nullable=False),
     Column("change_ct", LargeBinary, nullable=False),
     Column("prev", LargeBinary, nullable=False),
     Column("h", LargeBinary, nullable=False, unique=True),

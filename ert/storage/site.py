@@ -48,7 +48,6 @@ from ert.storage.presence import hold
 from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
 from ert.storage.run_shelf import RunShelf
-from ert.storage.share_locks import locks_refused
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import login_tag
 from ert.storage.sweep import is_sweep_due, sweep
@@ -105,7 +104,7 @@ class Site:
             self._identities = IdentityRepository(self._records, options.clock)
             self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
             self._name = self._check_meta(accept_restore_reason)
-            self._records.read_only_reason = read_only_reason(root) or locks_refused(root)
+            self._records.read_only_reason = read_only_reason(root, is_on_server=self._store.database is not None)
             if unlocked.workstation_id:
                 self._workstations.expect_enrolled()
             self._account = self._accounts.admit() if unlocked.user_id else NOBODY
@@ -149,6 +148,12 @@ class Site:
     def path(self) -> Path:
         """Its folder."""
         return self._root
+
+    @property
+    def database_place(self) -> str:
+        """Where its rows lie, for people to read."""
+        place = self._store.database
+        return "in the site's folder" if place is None else f"on the server {place.address.words}"
 
     @property
     def user_name(self) -> str:
@@ -214,7 +219,8 @@ class Site:
         return self._records.read_only_reason
 
     def _stop_saving(self, reason: str) -> None:
-        self._records.read_only_reason = reason
+        if self._store.database is None:
+            self._records.read_only_reason = reason
 
     @property
     def patients(self) -> PatientRepository:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import evolve
 
 from ert.domain.backup import Progress
+from ert.domain.database_server import ServerLogin
 from ert.domain.provider import Identity, WayIn
 from ert.errors import IdentityRefused, Refused, SchemaTooOld
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import Attempts
 from ert.storage.caches import SiteCacheFolders
 from ert.storage.creation import PendingSite, prepare_site
+from ert.storage.moving import move_to_folder, move_to_server, reconnect
 from ert.storage.passwords import KDF_FLOOR, KdfParameters
 from ert.storage.renewal import renew_data_keys
 from ert.storage.site import Site
@@ -56,8 +60,10 @@ class Sites:
         store, _ = read_store_file(path)
         return SiteCacheFolders(store.store_id, self._options.cache_settings())
 
-    def prepare(self, path: Path, *, site_name: str, admin_name: str, password: str) -> PendingSite:
-        """Begin a new site in a folder that does not exist or is empty (`prepare_site`)."""
+    def prepare(
+        self, path: Path, *, site_name: str, admin_name: str, password: str, server: ServerLogin | None = None
+    ) -> PendingSite:
+        """Begin a new site in a folder that does not exist or is empty, with its rows or without (`prepare_site`)."""
         return prepare_site(
             path,
             site_name=site_name,
@@ -66,6 +72,7 @@ class Sites:
             options=self._options,
             kind=self._kind,
             kdf=self._kdf,
+            server=server,
         )
 
     def open(self, path: Path, *, user_name: str, password: str, accept_restore_reason: str = "") -> Site:
@@ -203,14 +210,41 @@ class Sites:
         DatabaseBusy, BadTag, AuditBroken, StorageFailed, DiskFull
             The site opens as before.
         """
+        with self._for_administrator(path, user_name, password, "Renewing the data keys") as unlocked:
+            renew_data_keys(path, unlocked, self._options, progress)
+
+    def move_to_server(
+        self, path: Path, *, user_name: str, password: str, server: ServerLogin, progress: Progress
+    ) -> int:
+        """Move the rows of a site to a server while nobody has it open; how many there are (`move_to_server`)."""
+        with self._for_administrator(path, user_name, password, "Moving the database") as unlocked:
+            return move_to_server(path, unlocked, server, self._options, progress)
+
+    def move_to_folder(self, path: Path, *, user_name: str, password: str, progress: Progress) -> str:
+        """Move the rows of a site from its server into its folder; what the server keeps (`move_to_folder`)."""
+        with self._for_administrator(path, user_name, password, "Moving the database") as unlocked:
+            return move_to_folder(path, unlocked, self._options, progress)
+
+    def reconnect(self, path: Path, *, user_name: str, password: str, server: ServerLogin) -> None:
+        """Give a site another address or password of its server, which need not answer at the old one (`reconnect`)."""
+        attempts = Attempts(path, self._options.anchor_folder, self._options.clock)
+        unlocked = unlock_with_password(path, login=user_name, password=password, attempts=attempts)
+        try:
+            reconnect(path, unlocked, server, self._options)
+        finally:
+            unlocked.vault.close()
+
+    @contextlib.contextmanager
+    def _for_administrator(self, path: Path, user_name: str, password: str, doing: str) -> Iterator[Unlocked]:
+        """Sign in once to see that the account may, then give the keys of a site that is not open."""
         site = self.open(path, user_name=user_name, password=password)
         try:
-            site.expect_administrator("Renewing the data keys")
+            site.expect_administrator(doing)
         finally:
             site.close()
         unlocked = unlock_with_password(path, login=user_name, password=password)
         try:
-            renew_data_keys(path, unlocked, self._options, progress)
+            yield unlocked
         finally:
             unlocked.vault.close()
 

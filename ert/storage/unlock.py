@@ -293,8 +293,9 @@ def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: byt
                 "The key ring of this site is missing.", hint="Restore the folder keys/ from a backup.", detail="ring"
             )
         ring = _read(path)
-    vault = _settled(root, unwrap_ring(ring, store_id=store.store_id, ring=slot.generation, master_key=master))
+    vault = unwrap_ring(ring, store_id=store.store_id, ring=slot.generation, master_key=master)
     check_store_file(store, code, vault)
+    vault = _settled(root, store, vault)
     slot.check_code(vault)
     return Unlocked(
         store=store,
@@ -306,15 +307,23 @@ def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: byt
     )
 
 
-def _settled(root: Path, vault: Vault) -> Vault:
+def _settled(root: Path, store: StoreFile, vault: Vault) -> Vault:
     """While data keys are renewed the database opens under the old ones or, once it was exchanged, under the new."""
     if not vault.is_renewing:
         return vault
     renewed = vault.of_generation(vault.newest)
-    is_exchanged = opens(root / DATABASE, renewed.database_key_literal())
+    is_exchanged = _is_under(root, store, renewed)
     unused = vault if is_exchanged else renewed
     unused.close()
     return renewed if is_exchanged else vault
+
+
+def _is_under(root: Path, store: StoreFile, vault: Vault) -> bool:
+    if store.database is None:
+        return opens(root / DATABASE, vault.database_key_literal())
+    from ert.storage.server_keys import vouches_for_server  # noqa: PLC0415 - the driver loads where there is a server
+
+    return vouches_for_server(root, store, store.database, vault)
 
 
 def _read(path: Path) -> bytes:

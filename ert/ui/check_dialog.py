@@ -27,7 +27,7 @@ class CheckDialog(QDialog):
 
     wanted = Signal(int)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, *, database_place: str = "") -> None:
         super().__init__(parent)
         self.setWindowTitle("Verify the site")
         self.levels = [QRadioButton(f"{number}  {text}") for number, text in enumerate(LEVELS)]
@@ -35,6 +35,8 @@ class CheckDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(20, 16, 20, 12)
         layout.addWidget(dim_label("Nothing is changed. Each level includes those above it."))
+        if database_place:
+            layout.addWidget(dim_label(f"The records of this site lie {database_place}."))
         for button in self.levels:
             layout.addWidget(button)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)

@@ -11,8 +11,10 @@ from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QStac
 from ert.app.jobs import Jobs, Lane
 from ert.app.ports import PendingSite, SiteGateway
 from ert.domain.password import DEFAULT_RULE
+from ert.errors import InvalidSite
 from ert.ui.failures import sentence_of
 from ert.ui.new_password import NewPassword
+from ert.ui.server_fields import ServerFields
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
 
@@ -36,6 +38,7 @@ class CreateSiteForm(QFrame):
         self._pending: PendingSite | None = None
         self.folder, self.name, self.admin = QLineEdit(), QLineEdit(), QLineEdit()
         self.new_password = NewPassword()
+        self.server = ServerFields(self)
         self.password, self.again = self.new_password.password, self.new_password.again
         self.code, self.typed = text_label(), QLineEdit()
         self.message = MessageStrip()
@@ -77,6 +80,7 @@ class CreateSiteForm(QFrame):
         form.addRow("Name", self.name)
         form.addRow("Administrator", self.admin)
         self.new_password.add_rows(form)
+        self.server.add_rows(form)
         layout = QVBoxLayout(page)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(title)
@@ -142,6 +146,7 @@ class CreateSiteForm(QFrame):
         self.message.clear()
         for line in (self.password, self.again, self.typed):
             line.clear()
+        self.server.clear()
         self._steps.setCurrentIndex(0)
         self.folder.setFocus()
 
@@ -159,11 +164,18 @@ class CreateSiteForm(QFrame):
             self.message.show_error("Enter folder, site name and administrator.")
             return
         self.message.clear()
+        try:
+            server = self.server.login()
+        except InvalidSite as error:
+            self.message.show_error(sentence_of(error))
+            return
         self.next.setEnabled(False)
         password = self.password.text()
         self._jobs.submit(
             Lane.DB,
-            lambda _ctx: self._gateway.prepare(Path(folder), site_name=name, admin_name=admin, password=password),
+            lambda _ctx: self._gateway.prepare(
+                Path(folder), site_name=name, admin_name=admin, password=password, server=server
+            ),
             title="Preparing the site",
             can_stop=False,
             on_done=self._prepared,
@@ -200,6 +212,7 @@ class CreateSiteForm(QFrame):
         self.made.emit(Path(self.folder.text().strip()), self.admin.text().strip(), self.password.text())
         self.password.clear()
         self.again.clear()
+        self.server.clear()
 
     def _failed(self, error: BaseException) -> None:
         self.finish.setEnabled(True)

@@ -83,7 +83,7 @@ class SiteCare:
         """Ask how thoroughly, then verify."""
         if self._session is None:
             return
-        dialog = CheckDialog(self._window)
+        dialog = CheckDialog(self._window, database_place=self._session.store.database_place)
         dialog.wanted.connect(self.check)
         dialog.open()
 

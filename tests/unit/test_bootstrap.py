@@ -125,6 +125,35 @@ def test_a_user_without_root_is_asked_only_for_what_the_verb_needs(
     assert asked == [{"with_window": expected[0], "with_xvfb": expected[1]}]
 
 
+@pytest.mark.parametrize(
+    "case",
+    [(0, False, 0, True, "installing"), (0, False, 1, True, "skipped"), (1000, False, 0, False, "skipped"),
+     (0, True, 0, False, "")],
+)  # fmt: skip
+def test_a_database_server_is_installed_for_tests_where_it_can_be_and_never_demanded(
+    bootstrap: ModuleType,
+    commands: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    case: tuple[int, bool, int, bool, str],
+):
+    user_id, is_there, code, installs, says = case
+    programs = bootstrap.ROOT / "postgresql"
+    monkeypatch.setattr(bootstrap, "SERVER_PROGRAMS", (programs, "*/bin/initdb", "postgresql"))
+    if is_there:
+        (programs / "15" / "bin").mkdir(parents=True)
+        (programs / "15" / "bin" / "initdb").touch()
+    record = bootstrap.subprocess.run
+    monkeypatch.setattr(
+        bootstrap.subprocess, "run", lambda *a, **k: record(*a, **k) and SimpleNamespace(returncode=code)
+    )
+    monkeypatch.setattr(bootstrap.os, "geteuid", lambda: user_id)
+    monkeypatch.setattr(bootstrap.shutil, "which", lambda _: "/usr/bin/apt-get")
+    bootstrap.offer_database_server()
+    assert [c[-1] for c in commands] == (["update", "postgresql"] if installs else [])
+    assert says in capsys.readouterr().out
+
+
 def test_packages_come_from_the_lock_with_hashes_and_only_once(bootstrap: ModuleType, commands: list[list[str]]):
     bootstrap.ensure_environment()
     locked = next(command for command in commands if str(bootstrap.LOCK) in command)
@@ -176,6 +205,7 @@ def test_the_exit_code_of_the_program_is_passed_on(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, verb: str, code: int
 ):
     monkeypatch.setattr(bootstrap, "ensure_system_packages", lambda _: None)
+    monkeypatch.setattr(bootstrap, "offer_database_server", lambda: None)
     monkeypatch.setattr(bootstrap, "ensure_environment", lambda: None)
     program(bootstrap, "ert", f'echo "$@" > arguments; exit {code}')
     assert bootstrap.main([verb, "--out", "here"]) == code
@@ -187,6 +217,7 @@ def test_all_checks_run_and_pytest_speaks_last(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, mypy: int, pytest_: int, expected: int
 ):
     monkeypatch.setattr(bootstrap, "ensure_system_packages", lambda _: None)
+    monkeypatch.setattr(bootstrap, "offer_database_server", lambda: None)
     monkeypatch.setattr(bootstrap, "ensure_environment", lambda: None)
     codes = {"ruff": 0, "mypy": mypy, "lint-imports": 0, "pytest": pytest_}
     for name, code in codes.items():

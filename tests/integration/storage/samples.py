@@ -26,7 +26,9 @@ from ert.storage.passwords import KdfParameters
 from ert.storage.records import Records
 from ert.storage.site import Site
 from ert.storage.sites import Sites
-from ert.storage.store_file import SANDBOX
+from ert.storage.store_file import FILE_NAME, SANDBOX
+from ert.storage.unlock import unlock_with_password
+from tests.integration.storage.postgres import PostgresServer
 
 LOGIN, PASSWORD = "Dr. Marie Curie", "Radium-226!"
 FAST = KdfParameters(memory_kib=8 * 1, iterations=1, lanes=1)
@@ -40,9 +42,18 @@ def sites(*, anchors: Path | None = None, drafts: Path | None = None, busy_timeo
     return Sites(options, kind=SANDBOX, kdf=FAST)
 
 
+class OnServer:
+    """Where sites are made while a test runs: on this server, or in their folders (conftest.py)."""
+
+    server: PostgresServer | None = None
+
+
 def make_site(root: Path, *, anchors: Path | None = None) -> str:
     """Create a site and return its recovery code."""
-    pending = sites(anchors=anchors).prepare(root, site_name="Clinic", admin_name=LOGIN, password=PASSWORD)
+    login = None if OnServer.server is None else OnServer.server.new_database()
+    pending = sites(anchors=anchors).prepare(
+        root, site_name="Clinic", admin_name=LOGIN, password=PASSWORD, server=login
+    )
     code = pending.recovery_code
     pending.confirm(code)
     return code
@@ -68,16 +79,37 @@ def as_first_version(patch) -> None:
     patch.setattr(backup, "_keep_files", lambda _: None)
 
 
-_TEMPLATE: list[Path] = []
+_TEMPLATES: dict[str, Path] = {}
 
 
 def copied_site(root: Path) -> Path:
-    """A copy of one site made once a run."""
-    if not _TEMPLATE:
-        _TEMPLATE.append(Path(tempfile.mkdtemp(prefix="ert-site-")) / "site")
-        make_site(_TEMPLATE[0])
-    shutil.copytree(_TEMPLATE[0], root)
-    return root
+    """A copy of one site made once a run; on a server, of its database too."""
+    server = OnServer.server
+    name = "" if server is None else str(server.folder)
+    if name not in _TEMPLATES:
+        _TEMPLATES[name] = Path(tempfile.mkdtemp(prefix="ert-site-")) / "site"
+        make_site(_TEMPLATES[name])
+        if server is not None:
+            server.keep()
+    return copied(_TEMPLATES[name], root)
+
+
+def copied(source: Path, target: Path) -> Path:
+    """A copy of a site nobody has open; on a server, of its database too."""
+    shutil.copytree(source, target)
+    separate(target)
+    return target
+
+
+def separate(root: Path) -> None:
+    """Give a copied folder a copy of its database, if that lies on the server."""
+    if OnServer.server is None:
+        return
+    unlocked = unlock_with_password(root, login=LOGIN, password=PASSWORD)
+    place = unlocked.store.database
+    copy = OnServer.server.new_database(template=place.database).address.database
+    store = unlocked.store.on_server(attrs.evolve(place, database=copy))
+    (root / FILE_NAME).write_bytes(store.to_json(unlocked.vault))
 
 
 def patient(number: str = "4711") -> Patient:

@@ -192,6 +192,7 @@ def test_a_replaced_slot_put_back_opens_nothing(gateway, root, site):
         signed_in(gateway, root)
 
 
+@pytest.mark.folder_only
 def test_a_crash_between_slot_and_row_leaves_the_new_password_and_is_put_in_order(gateway, root, site, tmp_path):
     account = with_anna(gateway, root, site)
     before = tmp_path / "before.db"
@@ -424,6 +425,7 @@ def test_damaged_counts_are_failures_not_freedom(tmp_path, clock):
         attempts.begin("id", "tag", "mark")
 
 
+@pytest.mark.folder_only
 def test_only_an_administrator_accepts_an_older_state(gateway, root, site, tmp_path):
     with_anna(gateway, root, site)
     old = tmp_path / "old.db"
@@ -474,6 +476,7 @@ def test_two_administrators_cannot_remove_each_other_at_once(gateway, root, site
     assert sum(a.grant.is_administrator for a in site.accounts.accounts()) == 1
 
 
+@pytest.mark.folder_only
 def test_neither_names_nor_passwords_lie_in_the_folder_or_the_profile(gateway, root, site, clock, caplog):
     anna = with_anna(gateway, root, site)
     site.accounts.reset_password(anna.id, FIRST)

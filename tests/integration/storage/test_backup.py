@@ -6,7 +6,6 @@ import datetime as dt
 import errno
 import json
 import os
-import shutil
 
 import pytest
 
@@ -27,7 +26,7 @@ def quiet(_fraction, _text):
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
+def template(tmp_path_factory, rows_lie):
     """A site with a patient, a plan with a dose, a machine."""
     root = samples.copied_site(tmp_path_factory.mktemp("backup") / "site")
     site = samples.open_site(root)
@@ -41,7 +40,7 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def root(template, tmp_path):
-    return shutil.copytree(template[0], tmp_path / "site")
+    return samples.copied(template[0], tmp_path / "site")
 
 
 @pytest.fixture

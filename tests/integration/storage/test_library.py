@@ -124,6 +124,7 @@ def test_a_head_set_to_withdrawn_from_outside_is_refused(site):
     assert [f.code for f in site.check()] == ["CHECK-ROW"]
 
 
+@pytest.mark.folder_only
 def test_a_lost_revision_is_noticed(site):
     saved = curve()
     site.ct_curves.save(saved, base_revision=0)

@@ -77,6 +77,7 @@ def beat(colleague):
     assert colleague.stdout.readline() == b"beat\n"
 
 
+@pytest.mark.folder_only
 @pytest.mark.parametrize(("colleague", "is_refused"), [("broken", True), ("honest", False)], indirect=["colleague"])
 def test_a_share_that_does_not_lock_is_noticed_and_not_written_any_more(site, colleague, is_refused):
     course = samples.import_one(site)

@@ -34,7 +34,7 @@ def renew_data_keys(root):
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
+def filled(tmp_path_factory, rows_lie):
     """A site with one of everything, its recovery code, and the id of its plan."""
     root = tmp_path_factory.mktemp("filled") / "site"
     code = samples.make_site(root)
@@ -48,7 +48,7 @@ def filled(tmp_path_factory):
 
 @pytest.fixture
 def root(filled, tmp_path):
-    return shutil.copytree(filled[0], tmp_path / "site")
+    return samples.copied(filled[0], tmp_path / "site")
 
 
 def expect_whole(root, plan, password=samples.PASSWORD):
@@ -119,6 +119,7 @@ def test_a_slot_put_in_without_the_keys_never_gets_the_new_master_key(root):
     assert [p.name for p in (root / "keys").glob("ring*")] == ["ring-1.bin"]
 
 
+@pytest.mark.folder_only
 def test_new_data_keys_rewrite_the_database_and_then_the_files(root, filled):
     old = keys_of(root)
     former = shutil.copy(root / DATABASE, root.parent / "former.db")
@@ -262,7 +263,7 @@ def test_a_kill_at_any_step_leaves_a_site_that_opens_and_goes_on(filled, tmp_pat
     renew = renew_data_keys if what == "data" else master
     steps = 0
     while True:
-        root = shutil.copytree(filled[0], tmp_path / f"site-{steps}")
+        root = samples.copied(filled[0], tmp_path / f"site-{steps}")
         if not killed_at(steps + 1, lambda root=root: renew(root)):
             break
         steps += 1
@@ -276,6 +277,7 @@ def test_a_kill_at_any_step_leaves_a_site_that_opens_and_goes_on(filled, tmp_pat
     assert steps >= (8 if what == "data" else 4)
 
 
+@pytest.mark.folder_only
 def test_the_database_file_is_not_plain_in_between(root):
     """The copy under way never is a readable SQLite file."""
     seen = []

@@ -24,7 +24,7 @@ def quiet(_fraction, _text):
 
 
 @pytest.fixture(scope="module")
-def template(tmp_path_factory):
+def template(tmp_path_factory, rows_lie):
     """A site, a backup of its first revision, and a second revision after it; what the workstation remembers."""
     folder = tmp_path_factory.mktemp("restore")
     samples.copied_site(folder / "site")
@@ -40,7 +40,9 @@ def template(tmp_path_factory):
 
 @pytest.fixture
 def folder(template, tmp_path):
-    return shutil.copytree(template[0], tmp_path / "clinic")
+    shutil.copytree(template[0], tmp_path / "clinic")
+    samples.separate(tmp_path / "clinic" / "site")
+    return tmp_path / "clinic"
 
 
 @pytest.fixture

@@ -6,6 +6,10 @@ import json
 import subprocess
 import sys
 
+import pytest
+
+from tests.integration.storage.postgres import binaries
+
 
 def several(repository, *arguments):
     command = [sys.executable, "benchmarks/several_people.py", *arguments]
@@ -14,8 +18,11 @@ def several(repository, *arguments):
     return done.returncode, json.loads(done.stdout)
 
 
-def test_no_edit_is_lost_doubled_or_overwritten(repository):
-    code, found = several(repository, "--people", "3", "--edits", "6")
+@pytest.mark.parametrize("where", [(), ("--server",)], ids=["folder", "server"])
+def test_no_edit_is_lost_doubled_or_overwritten(repository, where):
+    if where and binaries() is None:
+        pytest.skip("needs the server programs of PostgreSQL (Debian: postgresql)")
+    code, found = several(repository, "--people", "3", "--edits", "6", *where)
     assert (found["acknowledged"], found["revisions"]) == (18, 19)
     assert (found["lost"], found["doubled"], found["gaps"], found["damaged"]) == (0, 0, 0, 0)
     assert found["conflicts"] > 0

@@ -171,12 +171,17 @@ def test_store_json_is_authenticated(tmp_path):
         samples.open_site(root)
 
 
+PLACE = {"host": "h", "port": 1, "database": "d", "role": "r", "schema": "s", "authority_sha256": ""}
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [
-        ({"format": 2}, SchemaTooNew), ({"suite": 2}, SchemaTooNew), ({"kind": "x"}, NotASite),
+        ({"format": 2}, SchemaTooNew), ({"suite": 3}, SchemaTooNew), ({"kind": "x"}, NotASite),
         ({"store_id": "other"}, WrongKey), ({"epoch": 2}, BadTag), ({"created_utc": ""}, BadTag),
-        ({"extra": 1}, NotASite), ({"format": "1"}, NotASite),
+        ({"extra": 1}, NotASite), ({"format": "1"}, NotASite), ({"suite": 2}, NotASite),
+        ({"database": PLACE}, NotASite), ({"suite": 2, "database": PLACE}, BadTag),
+        ({"suite": 2, "database": {"host": "h"}}, NotASite),
     ],
 )  # fmt: skip
 def test_a_changed_store_json_is_refused(tmp_path, change, error):

@@ -11,6 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from ert.storage.column_types import NUMBER, TEXT
+from ert.storage.migrations.append_only import forbid
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -31,18 +34,15 @@ def upgrade() -> None:
     forbidden = [(table, verb) for table in _APPEND_ONLY for verb in ("UPDATE", "DELETE")]
     forbidden += [(table, "UPDATE") for table in _WRITE_ONCE] + [(table, "DELETE") for table in _NEVER_DELETED]
     for table, verb in forbidden:
-        op.execute(
-            f'CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON "{table}" '
-            f"BEGIN SELECT RAISE(ABORT, '{table} may not be changed so'); END"
-        )
+        forbid(table, verb)
 
 
 def _text(name: str) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, nullable=False)
+    return sa.Column(name, TEXT, nullable=False)
 
 
 def _integer(name: str) -> sa.Column[int]:
-    return sa.Column(name, sa.Integer, nullable=False)
+    return sa.Column(name, NUMBER, nullable=False)
 
 
 def _blob(name: str, *, nullable: bool = False, unique: bool = False) -> sa.Column[bytes]:
@@ -50,13 +50,13 @@ def _blob(name: str, *, nullable: bool = False, unique: bool = False) -> sa.Colu
 
 
 def _reference(name: str, target: str, *, nullable: bool = False) -> sa.Column[str]:
-    return sa.Column(name, sa.Text, sa.ForeignKey(f"{target}.uuid"), nullable=nullable, index=True)
+    return sa.Column(name, TEXT, sa.ForeignKey(f"{target}.uuid"), nullable=nullable, index=True)
 
 
 def _record(name: str, *columns: sa.Column[Any] | sa.UniqueConstraint) -> None:
     op.create_table(
         name,
-        sa.Column("uuid", sa.Text, primary_key=True),
+        sa.Column("uuid", TEXT, primary_key=True),
         _integer("rev"),
         *columns,
         _text("created_utc"),
@@ -68,7 +68,7 @@ def _record(name: str, *columns: sa.Column[Any] | sa.UniqueConstraint) -> None:
 def _create_store_meta() -> None:
     op.create_table(
         "store_meta",
-        sa.Column("one", sa.Integer, primary_key=True),
+        sa.Column("one", NUMBER, primary_key=True),
         _text("store_id"),
         _text("kind"),
         _integer("format"),
@@ -84,7 +84,7 @@ def _create_store_meta() -> None:
 def _create_history() -> None:
     op.create_table(
         "history",
-        sa.Column("seq", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("seq", NUMBER, primary_key=True, autoincrement=False),
         _text("utc"),
         _integer("monotonic_ns"),
         _integer("epoch"),
@@ -93,7 +93,7 @@ def _create_history() -> None:
         _text("app_version"),
         _text("record_table"),
         _text("record"),
-        sa.Column("record_rev", sa.Integer, nullable=True),
+        sa.Column("record_rev", NUMBER, nullable=True),
         _text("event"),
         _blob("change_ct"),
         _blob("prev"),
@@ -110,7 +110,7 @@ def _create_file() -> None:
         _integer("owner_rev"),
         _integer("ordinal"),
         _integer("kind"),
-        sa.Column("path", sa.Text, nullable=False, unique=True),
+        sa.Column("path", TEXT, nullable=False, unique=True),
         _integer("size"),
         _integer("length"),
         _integer("crc32_plain"),
@@ -175,7 +175,7 @@ def _create_plan_tables() -> None:
         _blob("document_ct", nullable=True),
         sa.UniqueConstraint("plan", "rev"),
     )
-    _record("machine", sa.Column("digest", sa.Text, nullable=False, unique=True), _blob("document_ct"))
+    _record("machine", sa.Column("digest", TEXT, nullable=False, unique=True), _blob("document_ct"))
     _record(
         "dose",
         _reference("plan", "plan"),

@@ -9,6 +9,9 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from ert.storage.column_types import NUMBER, TEXT
+from ert.storage.migrations.append_only import forbid
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -27,37 +30,30 @@ def create_library(name: str) -> None:
     """Head and revision table of one kind of entries; revisions can only be added."""
     op.create_table(
         name,
-        sa.Column("uuid", sa.Text, primary_key=True),
-        sa.Column("rev", sa.Integer, nullable=False),
+        sa.Column("uuid", TEXT, primary_key=True),
+        sa.Column("rev", NUMBER, nullable=False),
         sa.Column("name_bi", sa.LargeBinary, nullable=False, unique=True),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("saved_by", sa.Text, nullable=False),
-        sa.Column("digest", sa.Text, nullable=False),
-        sa.Column("created_utc", sa.Text, nullable=False),
-        sa.Column("updated_utc", sa.Text, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("saved_by", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
+        sa.Column("created_utc", TEXT, nullable=False),
+        sa.Column("updated_utc", TEXT, nullable=False),
         sa.Column("row_mac", sa.LargeBinary, nullable=False),
     )
     op.create_table(
         f"{name}_revision",
-        sa.Column("uuid", sa.Text, primary_key=True),
-        sa.Column("rev", sa.Integer, nullable=False),
-        sa.Column(name, sa.Text, sa.ForeignKey(f"{name}.uuid"), nullable=False, index=True),
-        sa.Column("state", sa.Text, nullable=False),
-        sa.Column("saved_by", sa.Text, nullable=False),
-        sa.Column("digest", sa.Text, nullable=False),
+        sa.Column("uuid", TEXT, primary_key=True),
+        sa.Column("rev", NUMBER, nullable=False),
+        sa.Column(name, TEXT, sa.ForeignKey(f"{name}.uuid"), nullable=False, index=True),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("saved_by", TEXT, nullable=False),
+        sa.Column("digest", TEXT, nullable=False),
         sa.Column("document_ct", sa.LargeBinary, nullable=False),
-        sa.Column("created_utc", sa.Text, nullable=False),
-        sa.Column("updated_utc", sa.Text, nullable=False),
+        sa.Column("created_utc", TEXT, nullable=False),
+        sa.Column("updated_utc", TEXT, nullable=False),
         sa.Column("row_mac", sa.LargeBinary, nullable=False),
         sa.UniqueConstraint(name, "rev"),
     )
-    _forbid(name, "DELETE")
-    _forbid(f"{name}_revision", "UPDATE")
-    _forbid(f"{name}_revision", "DELETE")
-
-
-def _forbid(table: str, verb: str) -> None:
-    op.execute(
-        f'CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON "{table}" '
-        f"BEGIN SELECT RAISE(ABORT, '{table} may not be changed so'); END"
-    )
+    forbid(name, "DELETE")
+    forbid(f"{name}_revision", "UPDATE")
+    forbid(f"{name}_revision", "DELETE")

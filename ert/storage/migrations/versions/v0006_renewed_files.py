@@ -6,7 +6,7 @@ Revises: 0004
 
 from __future__ import annotations
 
-from alembic import op
+from ert.storage.migrations.append_only import forbid_changing
 
 revision = "0006"
 down_revision = "0004"
@@ -20,9 +20,4 @@ _FIXED = (
 
 def upgrade() -> None:
     """Let the trigger guard the columns that say whose file it is and what it holds."""
-    op.execute("DROP TRIGGER file_no_update")
-    op.execute(
-        f"CREATE TRIGGER file_no_update BEFORE UPDATE OF {', '.join(_FIXED)} ON file "
-        "WHEN " + " OR ".join(f"OLD.{name} IS NOT NEW.{name}" for name in _FIXED) + " "
-        "BEGIN SELECT RAISE(ABORT, 'file may not be changed so'); END"
-    )
+    forbid_changing("file", _FIXED)
