@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ert.domain.account import Account, Grant
+from ert.domain.account import Account, Grant, PasswordHolders
 from ert.domain.provider import IdentityLink, ProviderSettings, SignedIn, WayIn, Workstation
 
 
@@ -33,8 +33,8 @@ class AccountStore(Protocol):
     def slot_mark(self) -> str:
         """Tells the present password of who is signed in from a later one; "" if there is none."""
 
-    def have_password(self) -> frozenset[str]:
-        """The ids of the users a password opens the site for."""
+    def have_password(self) -> PasswordHolders:
+        """Whom a password opens the site for, and which key slots cannot be read."""
 
     def change_own_password(self, current: str, new: str) -> Account:
         """Change the password of who is signed in."""

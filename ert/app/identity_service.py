@@ -7,7 +7,7 @@ from collections.abc import Callable
 from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
-from ert.domain.account import Account, Grant
+from ert.domain.account import Account, Grant, PasswordHolders
 from ert.domain.provider import IdentityLink, ProviderSettings, Workstation
 
 
@@ -50,8 +50,8 @@ class IdentityService:
         self._confirm()
         return self._run(lambda: self._store.identities.add_account(name, grant=grant, subject=subject))
 
-    def have_password(self) -> frozenset[str]:
-        """The ids of the users a password opens the site for."""
+    def have_password(self) -> PasswordHolders:
+        """Whom a password opens the site for, and which key slots cannot be read."""
         return self._run(self._store.accounts.have_password)
 
     def workstations(self) -> tuple[Workstation, ...]:

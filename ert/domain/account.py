@@ -133,6 +133,20 @@ NOBODY = Account(id="", name="", is_disabled=True)
 FIRST_GRANT = Grant(level=Level.ELEVATED, features=frozenset(Feature), is_administrator=True)
 
 
+@frozen(kw_only=True)
+class PasswordHolders:
+    """Whom a password opens a site for.
+
+    Attributes
+    ----------
+    user_ids : of the users whose key slot is there.
+    unreadable : names of the files in the folder of key slots that cannot be read; whose they are, nobody can tell.
+    """
+
+    user_ids: frozenset[str] = frozenset()
+    unreadable: tuple[str, ...] = ()
+
+
 def source_of(right: Right) -> str:
     """What gives a right, in words; "" for the one that comes with signing in."""
     return _SOURCES.get(right, "")

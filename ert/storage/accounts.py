@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from attrs import evolve
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from ert.domain.account import Account, Grant, checked_name
+from ert.domain.account import Account, Grant, PasswordHolders, checked_name
 from ert.domain.identity import new_id
 from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
@@ -29,7 +29,17 @@ from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL
-from ert.storage.unlock import SLOTS, Unlocked, created_of, open_slot, read_slots, slot_path, wrong_password
+from ert.storage.unlock import (
+    SLOTS,
+    Unlocked,
+    created_of,
+    look_at_slots,
+    open_slot,
+    own_slot,
+    read_slots,
+    slot_path,
+    wrong_password,
+)
 from ert.storage.users import User, add_user, find_user, read_user, read_users, refuse_taken_name, save_user
 
 _STEP = dt.timedelta(microseconds=1)
@@ -190,14 +200,15 @@ class AccountRepository:
             user_id, new, event="password changed", must_change_password=False, signing=signing
         )
 
-    def have_password(self) -> frozenset[str]:
-        """Return the ids of the users a password opens the site for."""
-        found = read_slots(self._root, self._unlocked.store.store_id)
-        return frozenset(slot.user_id for slot in found if slot.kind == slots.PASSWORD)
+    def have_password(self) -> PasswordHolders:
+        """Return whom a password opens the site for, as far as the slots can be read."""
+        found, unreadable = look_at_slots(self._root, self._unlocked.store.store_id)
+        holders = frozenset(slot.user_id for slot in found if slot.kind == slots.PASSWORD)
+        return PasswordHolders(user_ids=holders, unreadable=unreadable)
 
     def slot_mark(self) -> str:
         """Return the mark of the slot of who is signed in; "" if it is gone."""
-        slot = self._slot_of(self._unlocked.user_id)
+        slot = self._own_slot()
         return "" if slot is None else slot.mark
 
     def confirm(self, password: str) -> None:
@@ -210,7 +221,7 @@ class AccountRepository:
         Refused
             Who signed in through a provider has no password here.
         """
-        slot = self._slot_of(self._unlocked.user_id)
+        slot = self._own_slot()
         if slot is None:
             raise self._no_password()
         is_old = created_of(slot) < self._slots_since
@@ -334,7 +345,11 @@ class AccountRepository:
             detail="no slot",
         )
 
+    def _own_slot(self) -> Slot | None:
+        return own_slot(self._root, self._unlocked.store.store_id, self._unlocked.user_id)
+
     def _slot_of(self, user_id: str) -> Slot | None:
+        """For whoever changes it."""
         found = (
             s
             for s in read_slots(self._root, self._unlocked.store.store_id)

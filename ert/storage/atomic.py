@@ -149,7 +149,7 @@ def remove_unfinished(tmp: Path) -> None:
 
 
 def remove_left_unfinished(folder: Path) -> None:
-    """Remove what writers killed a day ago left in a folder of this workstation; what cannot be removed stays."""
+    """Remove what writers killed a day ago left in a folder of such files; what cannot be removed stays."""
     with contextlib.suppress(OSError):
         for path in folder.glob(f"*{UNFINISHED}"):
             if time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:

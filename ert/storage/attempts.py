@@ -7,20 +7,25 @@ administrator's, or the recovery code's): failures count for the slot they were 
 There are two counts, one in the site's folder and one in this user's profile, and the higher one holds. Neither can be
 sealed, because nobody has keys before signing in: who can write to both can set them back, and who has a copy of the
 slot can try where nothing counts. Argon2id is what stands in the way there.
+
+One at a time tries as a user: who signs in at the same moment elsewhere waits for the answer, because an attempt that
+is not decided yet stands in the count like one that failed. Where that queue cannot be had, it counts.
 """
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from attrs import frozen
 
 from ert.errors import DiskFull, SignInLocked, StorageFailed
 from ert.storage.atomic import translated, write_all
+from ert.storage.turns import Turns
 
 FOLDER = "keys/attempts"
 FREE_FAILURES = 3
@@ -52,6 +57,16 @@ class Attempts:
 
     def __init__(self, root: Path, profile: Path | None, clock: Callable[[], dt.datetime]) -> None:
         self._root, self._profile, self._clock = root, profile, clock
+
+    @contextlib.contextmanager
+    def turn(self, tag: str) -> Iterator[None]:
+        """Wait until nobody else tries as this user, and keep it so until the attempt is decided."""
+        folder = self._root / FOLDER
+        with contextlib.suppress(OSError):  # read-only: no queue, no more than that
+            folder.mkdir(mode=0o700, exist_ok=True, parents=True)
+        # One file for each first digit, not for each name: unknown names must not fill the folder.
+        with Turns(folder, name=f"{tag[:1]}.turn").mine():
+            yield
 
     def begin(self, store_id: str, tag: str, mark: str) -> int:
         """Write an attempt down; return how many failed before it.

@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -351,22 +351,39 @@ def copy_verified(source: Path, target: Path, part: Part, *, tmp_folder: Path) -
     digest = hashlib.sha256()
 
     def write(out: BinaryIO) -> None:
-        for block in _blocks(source):
-            digest.update(block)
-            write_all(out, block)
+        with _source(source) as read:
+            while block := read():
+                digest.update(block)
+                write_all(out, block)
         if digest.hexdigest() != part.sha256:
             raise form.damaged_file(part.path, "size or SHA-256")
 
     write_new_file(target, write, tmp_folder=tmp_folder, mode=0o400)
 
 
-def _blocks(source: Path) -> Iterator[bytes]:
+@contextlib.contextmanager
+def _source(path: Path) -> Iterator[Callable[[], bytes]]:
+    """Give a function that reads the next block of a file; `OSError` of reading is damage, that of writing is not."""
+
+    def read() -> bytes:
+        with _as_damage(path):
+            return stream.read(_BLOCK)
+
+    with _as_damage(path):
+        stream = path.open("rb", buffering=0)
     try:
-        with source.open("rb", buffering=0) as stream:
-            while block := stream.read(_BLOCK):
-                yield block
+        yield read
+    finally:
+        with contextlib.suppress(OSError):  # what was read is compared with its digest, whatever closing says
+            stream.close()
+
+
+@contextlib.contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as exc:
-        raise form.damaged_file(source.name, f"{type(exc).__name__} errno={exc.errno}") from exc
+        raise form.damaged_file(path.name, f"{type(exc).__name__} errno={exc.errno}") from exc
 
 
 def _parts(building: Path) -> Iterator[Part]:

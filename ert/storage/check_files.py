@@ -33,7 +33,8 @@ _NEEDED_FILES = (
 _SKIPPED = frozenset({DATA, TMP, TRASH, QUARANTINE, SESSIONS, "backup"})
 _KNOWN = frozenset({FILE_NAME, SITE_LOCK, TURN_LOCK, KEYS_LOCK, "site.db", "site.db-journal"})
 _KEY_FILE = re.compile(
-    r"keys/(server\.bin|server-ca\.pem|ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|attempts/[0-9a-f]{32}\.log)"
+    r"keys/(server\.bin|server-ca\.pem|ring-\d+\.bin|slots/[0-9a-f-]{36}\.json|"
+    r"attempts/([0-9a-f]{32}\.log|[0-9a-f]\.turn))"
 )
 
 

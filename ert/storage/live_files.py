@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ert.domain.identity import new_id
-from ert.storage.atomic import make_folders_to, swap_in
+from ert.storage.atomic import make_folders_to, remove_left_unfinished, swap_in
 from ert.storage.envelope import FileContext, FileKind, Header, seal, unseal
 from ert.storage.keys import Vault
 from ert.storage.presence import FolderLock, lock_file
@@ -78,8 +78,9 @@ class LiveShelf:
         return self.folder / f"{live_id}{self._suffix}"
 
     def begin(self) -> LiveFile:
-        """Give a new file, locked, without content yet. Raises `OSError`."""
+        """Give a new file, locked, without content yet; what killed writers left a day ago goes. Raises `OSError`."""
         make_folders_to(self.folder)
+        remove_left_unfinished(self.folder)
         live_id = new_id()
         return LiveFile(self, live_id, lock_file(self.folder / f"{live_id}{_LOCK}", fcntl.LOCK_EX))
 

@@ -204,9 +204,10 @@ class Site:
             Too many attempts failed.
         """
         store_id, tag = self.site_id, login_tag(self.site_id, self._account.name)
-        self._attempts.begin(store_id, tag, self._accounts.slot_mark())
-        self._accounts.confirm(password)
-        self._attempts.succeeded(store_id, tag)
+        with self._attempts.turn(tag):
+            self._attempts.begin(store_id, tag, self._accounts.slot_mark())
+            self._accounts.confirm(password)
+            self._attempts.succeeded(store_id, tag)
 
     @property
     def is_restored_copy(self) -> bool:

@@ -31,12 +31,14 @@ class Turns:
     ----------
     folder : Path
         The site's folder.
+    name : str
+        Of the file in it that is queued for.
     patience_s : float
         How long to queue before going on without a turn: somebody's computer may have stopped in the middle of a save.
     """
 
-    def __init__(self, folder: Path, *, patience_s: float = _PATIENCE_S) -> None:
-        self._path = folder / TURN_LOCK
+    def __init__(self, folder: Path, *, name: str = TURN_LOCK, patience_s: float = _PATIENCE_S) -> None:
+        self._path = folder / name
         self._patience_s = patience_s
 
     @contextlib.contextmanager
@@ -85,12 +87,15 @@ class _Wait:
             self._is_granted = True
         with self._lock:
             if self._has_left:
-                os.close(self._handle)  # nobody waits any more: the next one's turn
+                self._close()  # nobody waits any more: the next one's turn
             self._answered.set()
 
     def end(self) -> None:
         """Let the next one write."""
         if self._handle >= 0 and not self._has_left:
-            with contextlib.suppress(OSError):  # nothing was written through it, and the lock is gone whatever is said
-                os.close(self._handle)
+            self._close()
             self._handle = -1
+
+    def _close(self) -> None:
+        with contextlib.suppress(OSError):  # nothing was written through it, and the lock is gone whatever is said
+            os.close(self._handle)

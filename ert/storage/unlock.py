@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import logging
 import secrets
@@ -100,6 +101,14 @@ def unlock_with_password(root: Path, *, login: str, password: str, attempts: Att
 def _with_password(root: Path, login: str, password: str, attempts: Attempts | None) -> Unlocked:
     store, code = read_store_file(root)
     tag = slots.login_tag(store.store_id, login)
+    with contextlib.nullcontext() if attempts is None else attempts.turn(tag):
+        return _tried(root, (store, code), tag, password, attempts)
+
+
+def _tried(
+    root: Path, store_file: tuple[StoreFile, bytes], tag: str, password: str, attempts: Attempts | None
+) -> Unlocked:
+    store, code = store_file
     found, unreadable = look_at_slots(root, store.store_id)
     slot = next((s for s in found if s.kind == slots.PASSWORD and s.login_tag == tag), None)
     failed = 0
@@ -249,6 +258,23 @@ def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
     return tuple(slot for _, slot in found)
 
 
+def own_slot(root: Path, store_id: str, user_id: str) -> Slot | None:
+    """Return a user's newest password slot, for whoever only looks; None if there is none.
+
+    Raises
+    ------
+    StorageFailed
+        Another one could not be read and this user's was not found: it may be that one. One that belongs to somebody
+        else keeps nobody out.
+    """
+    found, _, unread = _slots_in(root, store_id)
+    own = (slot for _, slot in found if slot.kind == slots.PASSWORD and slot.user_id == user_id)
+    newest = max(own, key=created_of, default=None)
+    if newest is None and unread:
+        raise unread[0]
+    return newest
+
+
 def is_in_place(path: Path, slot: Slot) -> bool:
     """Whether a slot's file has its name."""
     return path.stem == slot.slot_id
@@ -274,7 +300,7 @@ def _slots_in(root: Path, store_id: str) -> tuple[tuple[tuple[Path, Slot], ...],
         paths = sorted((root / SLOTS).glob("*.json"))[:_MAXIMUM_SLOTS]
     for path in paths:
         try:
-            with translated("reading a key slot"):
+            with translated(f"reading a key slot ({path.name})"):
                 data = _read(path)
             found.append((path, slots.read_slot(data)))
         except ErtError as error:

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 from ert.app.account_service import one_time_password
 from ert.app.jobs import Lane
 from ert.app.session import SiteSession
-from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, Account, Feature, Grant, Right
+from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, Account, Feature, Grant, PasswordHolders, Right
 from ert.ui.confirm_password import ConfirmPasswordDialog
 from ert.ui.failures import sentence_of
 from ert.ui.password_rule_dialog import PasswordRuleDialog
@@ -41,7 +41,7 @@ class People:
 
     provider: str = ""
     subjects: Mapping[str, str] = attrs.field(factory=dict)
-    with_password: frozenset[str] = frozenset()
+    passwords: PasswordHolders = PasswordHolders()
 
 
 class UsersDialog(QDialog):
@@ -59,7 +59,7 @@ class UsersDialog(QDialog):
         self.table = QTableWidget(0, len(_COLUMNS))
         self.head, self.state = text_label(), dim_label()
         self.form = UserForm()
-        self.message = MessageStrip()
+        self.message, self.slots = MessageStrip(), MessageStrip()
         self.secret, self.secret_of = text_label(), text_label()
         self.new = push_button("New user…", "add", "Add an account with a one-time password")
         self.save = push_button("Save", "save", "Keep what was changed")
@@ -117,6 +117,7 @@ class UsersDialog(QDialog):
         for button in (self.new, self.rule, self.save, self.reset, self.switch, self.close_button):
             button.setAutoDefault(False)
         layout = QVBoxLayout(self)
+        layout.addWidget(self.slots)
         layout.addLayout(middle, 1)
         layout.addLayout(below)
 
@@ -165,12 +166,13 @@ class UsersDialog(QDialog):
             links = {link.user_id: link.subject for link in identity.links()}
             settings = identity.settings()
             name = "" if settings is None else settings.name
-            return service.accounts(), People(provider=name, subjects=links, with_password=identity.have_password())
+            return service.accounts(), People(provider=name, subjects=links, passwords=identity.have_password())
 
         self._run("Reading users", read, lambda found: self._show(*found, choose))
 
     def _show(self, accounts: tuple[Account, ...], people: People, choose: str) -> None:
         self._accounts, self._people = accounts, people
+        self._name_unreadable(people.passwords.unreadable)
         self.form.offer_provider(people.provider)
         self.table.blockSignals(True)
         self.table.setRowCount(len(accounts))
@@ -186,6 +188,16 @@ class UsersDialog(QDialog):
         self.table.setCurrentCell(row, 0)
         self.table.setFocus()
         self._choose(row)
+
+    def _name_unreadable(self, names: tuple[str, ...]) -> None:
+        if names:
+            what = "1 key slot" if len(names) == 1 else f"{len(names)} key slots"
+            self.slots.show_warning(
+                f"{what} of this site cannot be read: {', '.join(names)}. Whose password opened it cannot be told. "
+                "Restore the folder keys/slots/ from a backup, or reset the password of who cannot sign in any more."
+            )
+        else:
+            self.slots.clear()
 
     def _choose(self, row: int) -> None:
         if not 0 <= row < len(self._accounts):
@@ -366,8 +378,11 @@ def _state(account: Account, people: People) -> str:
     if account.must_change_password:
         return "One-time password: to be changed at the next sign-in"
     if account.id in people.subjects:
-        way = "or with a password" if account.id in people.with_password else "no password here"
+        way = "or with a password" if account.id in people.passwords.user_ids else "no password here"
         return f"Enabled, {people.provider}: {way}"
-    if account.id not in people.with_password and people.with_password:
+    holders = people.passwords
+    if account.id not in holders.user_ids and holders.unreadable:
+        return "No key slot of this account was found; it may be one that cannot be read"
+    if account.id not in holders.user_ids and holders.user_ids:
         return "No way to sign in: give a subject, or reset the password"
     return "Enabled"

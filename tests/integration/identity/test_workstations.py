@@ -215,7 +215,7 @@ def test_a_provider_that_was_exchanged_knows_nobody_of_the_former_one(enrolled, 
 def test_an_account_without_a_password_gets_one_by_a_reset(enrolled, administer, path, store):
     def reset(site):
         (anna,) = (a for a in site.accounts.accounts() if a.name == "anna")
-        assert site.accounts.have_password() == {site.account.id}
+        assert site.accounts.have_password().user_ids == {site.account.id}
         site.accounts.reset_password(anna.id, "One-Time-Pw-1!")
 
     administer(reset)

@@ -17,6 +17,13 @@ from ert.domain.database_server import ServerAddress, ServerLogin
 
 HOST, ROLE, ROLE_PASSWORD, SUPERUSER_PASSWORD = "127.0.0.1", "ert", "Bq-9917-role", "Bq-9917-super"
 _MANY = 60  # each takes 8 MB
+# Waits for the test process to be gone, however it ended; then ends the server at once and removes its folder. It reads
+# the server's pid itself: the server may have been started again.
+_WATCH = """
+while kill -0 "$1" 2>/dev/null; do sleep 1; done
+[ -f "$2/data/postmaster.pid" ] && kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
+rm -rf "$2"
+"""
 _DEBIAN = Path("/usr/lib/postgresql")
 # Nothing here outlives the run, so nothing is flushed; a clinical site refuses such a server.
 _SETTINGS = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "max_connections": "60"}
@@ -37,11 +44,13 @@ class PostgresServer:
     folder : of its data, log and socket.
     port : on the loopback address.
     programs : folder of its binaries.
+    watch : the process that ends the server when this one is killed.
     """
 
     folder: Path
     port: int
     programs: Path
+    watch: subprocess.Popen[bytes]
     databases: int = 0
     open_databases: list[str] = attrs.Factory(list)
 
@@ -49,6 +58,10 @@ class PostgresServer:
     def start(cls, programs: Path, *, settings: dict[str, str] | None = None, access: str = "") -> PostgresServer:
         """Make a cluster and start it; `access` stands before the rules of who may connect how."""
         folder = Path(tempfile.mkdtemp(prefix="ert-pg-"))
+        command = ["sh", "-c", _WATCH, "watch", str(os.getpid()), str(folder)]
+        # A session of its own: what ends a whole group of processes must not end this one.
+        nowhere = subprocess.DEVNULL
+        watch = subprocess.Popen(command, start_new_session=True, stdin=nowhere, stdout=nowhere, stderr=nowhere)
         secret = folder / "password"
         secret.write_text(SUPERUSER_PASSWORD, encoding="utf-8")
         if os.geteuid() == 0:  # the server refuses to run as root
@@ -57,7 +70,7 @@ class PostgresServer:
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             port = probe.getsockname()[1]
-        server = cls(folder=folder, port=port, programs=programs)
+        server = cls(folder=folder, port=port, programs=programs, watch=watch)
         server._run("initdb", "-U", "postgres", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8",
                     "--locale=C.UTF-8", "--no-sync")  # fmt: skip
         if access:
@@ -79,6 +92,8 @@ class PostgresServer:
 
     def remove(self) -> None:
         """Stop it and remove its data."""
+        self.watch.kill()
+        self.watch.wait()
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 

@@ -12,7 +12,7 @@ import pytest
 
 from ert.domain.account import FIRST_GRANT, Feature, Grant, Level
 from ert.domain.password import PasswordPolicy, PasswordRule
-from ert.errors import InvalidSite, NotPermitted, Refused, SignInLocked, WrongKey
+from ert.errors import ErtError, InvalidSite, NotPermitted, Refused, SignInLocked, WrongKey
 from ert.storage import documents, schema, slots, unlock, users
 from ert.storage.assembly import SiteOptions
 from ert.storage.attempts import FOLDER, Attempts, Failures, wait_before_next_s
@@ -21,7 +21,7 @@ from ert.storage.sites import Sites
 from ert.storage.slots import PASSWORD as PASSWORD_KIND
 from ert.storage.slots import login_tag
 from ert.storage.store_file import SANDBOX, read_store_file
-from ert.storage.unlock import SLOTS, decoy_cost, read_slots
+from ert.storage.unlock import SLOTS, decoy_cost, read_slots, unlock_with_password
 from tests.integration.storage import samples
 
 ANNA, FIRST, OWN = "Anna Bauer", "One-Time-Pw-1!", "Annas-Own-Pw-2@"
@@ -405,6 +405,57 @@ def test_unlocking_counts_like_signing_in(gateway, root, site, clock):
     clock.pass_s(9)
     hers.confirm_password(OWN)
     hers.close()
+
+
+def at_once(gateway, root, password, *, people):
+    """Sign in so many times to one account at the same moment; give what came of each."""
+    together, said = threading.Barrier(people), []
+
+    def sign_in():
+        together.wait(60)
+        try:
+            unlock_with_password(root, login=ANNA, password=password, attempts=gateway(root)).vault.close()
+        except ErtError as error:
+            said.append(type(error))
+        else:
+            said.append(None)
+
+    crowd = [threading.Thread(target=sign_in) for _ in range(people)]
+    for one in crowd:
+        one.start()
+    for one in crowd:
+        one.join(timeout=60)
+    return said
+
+
+def test_right_passwords_at_the_same_moment_are_no_failures(gateway, root, site, tmp_path):
+    """Eight at once: each stands in the count while it is tried, and only one is tried at a time."""
+    with_anna(gateway, root, site)
+
+    def counting(place):
+        return Attempts(place, tmp_path / "profile", lambda: NOON)
+
+    assert at_once(counting, root, OWN, people=8) == [None] * 8
+    assert list((root / FOLDER).glob("*.log")) == []
+
+
+def test_wrong_passwords_at_the_same_moment_are_counted_each(gateway, root, site, tmp_path):
+    """Asking many times at once buys no free attempts: three are tried, five are told to wait."""
+    with_anna(gateway, root, site)
+
+    def counting(place):
+        return Attempts(place, tmp_path / "profile", lambda: NOON)
+
+    said = at_once(counting, root, "Wrong-Pw-0!", people=8)
+    assert sorted(error.__name__ for error in said) == ["SignInLocked"] * 5 + ["WrongKey"] * 3
+
+
+def test_without_turns_attempts_that_are_not_decided_lock_the_account(tmp_path):
+    """The control: begun together, the fourth is told to wait though none has failed."""
+    attempts = Attempts(tmp_path, None, lambda: NOON)
+    assert [attempts.begin("id", "ab", "mark") for _ in range(3)] == [0, 1, 2]
+    with pytest.raises(SignInLocked):
+        attempts.begin("id", "ab", "mark")
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 import pytest
 
-from ert.errors import BadTag, StorageFailed
+from ert.errors import BadTag, StorageFailed, WrongKey
 from ert.storage.unlock import SLOTS, unlock_with_recovery_code
 from tests.integration.storage import samples
 
@@ -70,6 +71,33 @@ def test_keys_are_not_renewed_while_a_slot_cannot_be_read(made, kind):
     site.close()
     samples.open_site(root).close()
     unlock_with_recovery_code(root, typed_code=code).vault.close()
+
+
+def test_a_slot_of_somebody_else_that_cannot_be_read_keeps_nobody_out(made):
+    root, _ = made
+    site = samples.open_site(root)
+    back = hidden(root, "recovery")
+    (name,) = (p.name for p in (root / SLOTS).iterdir() if p.is_dir())
+    site.confirm_password(samples.PASSWORD)
+    holders = site.accounts.have_password()
+    assert (holders.user_ids, holders.unreadable) == ({site.account.id}, (name,))
+    with pytest.raises(WrongKey):
+        site.confirm_password("Wrong-Pw-0!")
+    site.close()
+    samples.open_site(root).close()
+    back()
+
+
+def test_ones_own_slot_that_cannot_be_read_is_named_and_not_taken_for_a_wrong_password(made):
+    root, _ = made
+    site = samples.open_site(root)
+    back = hidden(root, "password")
+    (name,) = (p.name for p in (root / SLOTS).iterdir() if p.is_dir())
+    with pytest.raises(StorageFailed, match=re.escape(name)):
+        site.confirm_password(samples.PASSWORD)
+    back()
+    site.confirm_password(samples.PASSWORD)
+    site.close()
 
 
 def test_slots_that_trade_places_are_found_and_no_key_is_changed_over_them(made):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import threading
@@ -59,3 +61,22 @@ def test_where_no_queue_can_be_had_writing_goes_on_without(tmp_path):
     (tmp_path / TURN_LOCK).mkdir()
     with Turns(tmp_path).mine() as is_mine:
         assert not is_mine
+
+
+def test_an_error_of_closing_is_no_error_of_the_queue(tmp_path, monkeypatch):
+    """A share that went away says so when the handle is given back: what was written then is decided elsewhere."""
+    came, real = [], os.close
+
+    def failing(handle):
+        real(handle)
+        came.append(handle)
+        raise OSError(errno.EIO, "gone")
+
+    turns = Turns(tmp_path, patience_s=0.0)
+    with turns.mine() as is_first:
+        with turns.mine() as is_second:  # queues on a thread, which is left behind
+            assert (is_first, is_second) == (True, False)
+        (left,) = (t for t in threading.enumerate() if t.name == "turn at writing")
+        monkeypatch.setattr("ert.storage.turns.os.close", failing)
+    left.join(30)
+    assert len(came) == 2
