@@ -71,13 +71,9 @@ class Task:
     is_sabotaged: bool
 
 
-def work(task: Task, door: Any, start: Any, out: Any) -> None:  # noqa: ANN401 - multiprocessing's lock, barrier, queue
-    """One person: edit after edit; reports what was acknowledged and how long saves and conflicts took.
-
-    They sign in one behind the other: attempts of one account at the same moment count as guesses until one succeeds.
-    """
-    with door:
-        site = samples.open_site(task.root)
+def work(task: Task, start: Any, out: Any) -> None:  # noqa: ANN401 - multiprocessing's barrier and queue
+    """One person: edit after edit; reports what was acknowledged and how long saves and conflicts took."""
+    site = samples.open_site(task.root)
     plan_id, person, is_sabotaged = task.plan_id, task.person, task.is_sabotaged
     history = PlanHistory(site, directly)
     saves_s: list[float] = []
@@ -145,9 +141,9 @@ def run(people: int, edits: int, root: Path, *, pause_ms: float = 0.0, is_sabota
     """Let people edit, judge the site, return the figures."""
     plan_id = prepare(root)
     spawn = multiprocessing.get_context("spawn")
-    door, start, out = spawn.Lock(), spawn.Barrier(people + 1), spawn.Queue()
+    start, out = spawn.Barrier(people + 1), spawn.Queue()
     crowd = [
-        spawn.Process(target=work, args=(Task(root, plan_id, person, edits, pause_ms, is_sabotaged), door, start, out))
+        spawn.Process(target=work, args=(Task(root, plan_id, person, edits, pause_ms, is_sabotaged), start, out))
         for person in range(people)
     ]
     for process in crowd:

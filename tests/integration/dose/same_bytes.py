@@ -1,13 +1,18 @@
 """The same plan gives the same bytes: for one and two threads, and for code made for any processor and for this one.
 
-    python -m tests.integration.dose.same_bytes [--cpus host generic] [--plans "PBRA body"] [--keep FOLDER]
+    python -m tests.integration.dose.same_bytes [--kinds host generic] [--plans "PBRA body"] [--keep FOLDER]
 
 Six plans: pencil beam, PBRA and Monte Carlo, in water and in a body of soft tissue, lung, bone and air. Each kind of
-processor is a process of its own with an empty cache of compiled code (`NUMBA_CPU_NAME`, `NUMBA_CACHE_DIR`), so that
-nothing compiled for another one is used; each plan is computed there with one thread and with two. A kind may name
-features as well ("host-fma" is this processor without fused multiply-add), to find what makes a difference.
+processor is a process of its own with a cache of compiled code of its own (`NUMBA_CPU_NAME`, `NUMBA_CACHE_DIR`), so
+that nothing compiled for another one is used; each plan is computed there with one thread and with two. What a kind is
+made of:
 
-Prints the digests and how far doses differ as JSON; exits with 1 if any byte does.
+- host, generic: what the program's own code is compiled for; "host-fma": this processor without fused multiply-add
+- +libm: the C library's functions as on processors without AVX2 and FMA (`GLIBC_TUNABLES`)
+- +numpy256, +numpy: NumPy as on processors without 512-bit vectors, or with its least code only
+
+"generic+libm+numpy" is the oldest processor there is. Prints the digests and how far doses differ as JSON; exits with 1
+if any byte does.
 """
 
 from __future__ import annotations
@@ -26,6 +31,7 @@ import numpy as np
 PLANS = tuple(f"{engine} {where}" for engine in ("pencil beam", "PBRA", "Monte Carlo") for where in ("water", "body"))
 THREADS = (1, 2)
 ENERGY_MEV = 12.0
+_LIBM = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX2,-FMA,-FMA4"}
 
 
 def dose(plan: str, threads: int):
@@ -112,20 +118,56 @@ def compute(plans: list[str], folder: Path) -> dict[str, str]:
     return found
 
 
-def elsewhere(cpu: str, plans: list[str], folder: Path) -> dict[str, str]:
-    """Do `compute` in a process whose code is made for `cpu`, from nothing."""
-    folder.mkdir(parents=True)
-    name, *without = cpu.split("-")
-    environment = {**os.environ, "NUMBA_NUM_THREADS": str(max(THREADS)), "NUMBA_CACHE_DIR": str(folder / "code")}
+def elsewhere(kind: str, plans: list[str], folder: Path) -> dict[str, object]:
+    """Do `compute` in a process that is of this kind."""
+    (folder / kind).mkdir(parents=True)
+    cpu, *libraries = kind.split("+")
+    environment = {**os.environ, "NUMBA_NUM_THREADS": str(max(THREADS)), "NUMBA_CACHE_DIR": str(folder / f"code {cpu}")}
     environment |= {"NUMBA_THREADING_LAYER": "workqueue"}
-    if name != "host" or without:
-        environment["NUMBA_CPU_NAME"] = _own_name() if name == "host" else name
-        environment["NUMBA_CPU_FEATURES"] = ",".join(_features(without)) if name == "host" else ""
-    command = [sys.executable, "-m", "tests.integration.dose.same_bytes", "--here", str(folder), "--plans", *plans]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    name, *without = cpu.split("-")
+    if name != "host":
+        environment |= {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": ""}
+    elif without:
+        environment |= {"NUMBA_CPU_NAME": _own_name(), "NUMBA_CPU_FEATURES": ",".join(_features(without))}
+    for library in libraries:
+        environment |= _LIBM if library == "libm" else _numpy_without(library)
+    command = [sys.executable, "-m", "tests.integration.dose.same_bytes", "--here", str(folder / kind), "--plans"]
+    done = subprocess.run([*command, *plans], env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise RuntimeError(f"{cpu}: {done.stderr[-2000:]}")
+        raise RuntimeError(f"{kind}: {done.stderr[-2000:]}")
     return json.loads(done.stdout)
+
+
+def _numpy_without(library: str) -> dict[str, str]:
+    """What makes NumPy leave out code of this processor that others have not."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__ as offered
+    from numpy._core._multiarray_umath import __cpu_features__ as present
+
+    narrow = {"numpy": (), "numpy256": ("X86_V3",)}[library]
+    left_out = [name for name in offered if present[name] and name not in narrow]
+    return {"NPY_DISABLE_CPU_FEATURES": " ".join(left_out)} if left_out else {}
+
+
+def marks() -> dict[str, str]:
+    """What this process computes with: of the program's code what it is compiled for, of libraries a few bytes."""
+    import math
+
+    import numba
+
+    @numba.njit
+    def scaled(values, factor, out):
+        for i in range(values.size):
+            out[i] = values[i] * factor + 1.0
+
+    values = np.linspace(-9.0, 9.0, 20_001)
+    scaled(values, 2.0, np.empty_like(values))
+    (assembly,) = scaled.inspect_asm().values()
+    libm = np.array([math.exp(value) for value in values])
+    return {
+        "vectors": next((name for name in ("zmm", "ymm", "xmm") if name in assembly), "none"),
+        "libm": hashlib.sha256(libm.tobytes()).hexdigest()[:12],
+        "numpy": hashlib.sha256(np.exp(values).tobytes()).hexdigest()[:12],
+    }
 
 
 def _own_name() -> str:
@@ -144,39 +186,45 @@ def _features(without: list[str]) -> list[str]:
     return [f"{'+' if has and name not in without else '-'}{name}" for name, has in sorted(own.items())]
 
 
-def compare(cpus: list[str], plans: list[str], folder: Path) -> dict[str, object]:
-    """Digests of every kind of processor, and what differs from the first kind with one thread."""
-    digests = {cpu: elsewhere(cpu, plans, folder / cpu) for cpu in cpus}
-    differences = []
+def compare(kinds: list[str], plans: list[str], folder: Path) -> dict[str, object]:
+    """Digests and marks of every kind, and what differs from the first kind with one thread."""
+    found = {kind: elsewhere(kind, plans, folder) for kind in kinds}
+    return {
+        "marks": {kind: found[kind]["marks"] for kind in kinds},
+        "digests": {kind: found[kind]["digests"] for kind in kinds},
+        "differences": differences(kinds, plans, folder),
+    }
+
+
+def differences(kinds: list[str], plans: list[str], folder: Path) -> list[dict[str, object]]:
+    """Doses in the folder that are not those of the first kind with one thread, byte by byte."""
+    apart = []
     for plan in plans:
-        first = f"{plan}, {THREADS[0]} threads"
-        for cpu in cpus:
+        one = np.load(folder / kinds[0] / f"{plan}, {THREADS[0]} threads.npy")
+        for kind in kinds:
             for threads in THREADS:
-                name = f"{plan}, {threads} threads"
-                if digests[cpu][name] != digests[cpus[0]][first]:
-                    one, other = np.load(folder / cpus[0] / f"{first}.npy"), np.load(folder / cpu / f"{name}.npy")
-                    apart = np.abs(one.astype(np.float64) - other)
-                    differences.append(
-                        {
-                            "cpu": cpu, "plan": name, "voxels": int(np.count_nonzero(apart)), "of": one.size,
-                            "largest_of_maximum": float(apart.max() / one.max()),
-                        }
-                    )  # fmt: skip
-    return {"digests": digests, "differences": differences}
+                other = np.load(folder / kind / f"{plan}, {threads} threads.npy")
+                if one.tobytes() != other.tobytes():
+                    far = np.abs(one.astype(np.float64) - other)
+                    apart.append({
+                        "kind": kind, "plan": plan, "threads": threads, "voxels": int(np.count_nonzero(far)),
+                        "of": int(np.count_nonzero(one)), "largest_of_maximum": float(far.max() / one.max()),
+                    })  # fmt: skip
+    return apart
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cpus", nargs="+", default=["host", "generic"])
+    parser.add_argument("--kinds", nargs="+", default=["host", "generic"])
     parser.add_argument("--plans", nargs="+", default=list(PLANS), choices=PLANS)
     parser.add_argument("--keep", type=Path, help="an empty folder for the doses and the compiled code")
     parser.add_argument("--here", type=Path, help="used for the processes of the kinds of processor")
     arguments = parser.parse_args()
     if arguments.here is not None:
-        print(json.dumps(compute(arguments.plans, arguments.here)))
+        print(json.dumps({"marks": marks(), "digests": compute(arguments.plans, arguments.here)}))
         return 0
     with tempfile.TemporaryDirectory() as temporary:
-        found = compare(arguments.cpus, arguments.plans, arguments.keep or Path(temporary))
+        found = compare(arguments.kinds, arguments.plans, arguments.keep or Path(temporary))
     print(json.dumps(found, indent=1))
     return 1 if found["differences"] else 0
 
