@@ -73,6 +73,21 @@ def test_the_last_administrator_stays(window, dialog, qtbot):
     dialog.reject()
 
 
+def test_a_key_slot_that_cannot_be_read_is_named_and_hides_nobody(window, dialog, qtbot, tmp_path):
+    assert dialog.slots.isHidden()
+    (slots,) = tmp_path.glob("**/keys/slots")
+    bad = slots / "00000000-0000-4000-8000-000000000000.json"
+    bad.mkdir()  # reading it fails as a bad sector would
+    dialog.refresh()
+    qtbot.waitUntil(lambda: bad.name in dialog.slots.text, timeout=20_000)
+    assert dialog.table.item(0, 4).text() == "Enabled"
+    bad.rmdir()
+    dialog.refresh()
+    qtbot.waitUntil(lambda: dialog.slots.isHidden(), timeout=20_000)
+    idle(dialog, qtbot)
+    dialog.reject()
+
+
 def test_after_five_minutes_the_password_is_asked_for_again(window, dialog, qtbot):
     window.session.accounts._confirmed_s -= 301.0
     dialog.new.click()

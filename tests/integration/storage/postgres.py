@@ -21,7 +21,11 @@ _MANY = 60  # each takes 8 MB
 # the server's pid itself: the server may have been started again.
 _WATCH = """
 while kill -0 "$1" 2>/dev/null; do sleep 1; done
-[ -f "$2/data/postmaster.pid" ] && kill -QUIT "$(head -n 1 "$2/data/postmaster.pid")"
+if [ -f "$2/data/postmaster.pid" ]; then
+    server=$(head -n 1 "$2/data/postmaster.pid")
+    kill -QUIT "$server"
+    while kill -0 "$server" 2>/dev/null; do sleep 1; done
+fi
 rm -rf "$2"
 """
 _DEBIAN = Path("/usr/lib/postgresql")

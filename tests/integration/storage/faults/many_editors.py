@@ -94,7 +94,7 @@ class Person:
     process: subprocess.Popen | None = None
 
     def start(self) -> None:
-        """Come, or come back; signed in when this returns: sign-ins under one name at once are taken for attempts."""
+        """Come, or come back; signed in when this returns, so that all begin together."""
         before = self.told.count(READY) if self.out.exists() else 0
         with self.out.open("ab") as out:
             self.process = subprocess.Popen(self.command, cwd=shim.ROOT, env=self.environment, stdout=out)
