@@ -13,7 +13,7 @@ import datetime as dt
 import hashlib
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -49,7 +49,6 @@ DATABASE_LEVEL = 2
 FILES_LEVEL = 3
 FULL_LEVEL = 4
 _KEY_TRIES = 5
-_BLOCK = 1024 * 1024
 
 
 def no_progress(_done_frac: float, _text: str) -> None:
@@ -351,7 +350,7 @@ def copy_verified(source: Path, target: Path, part: Part, *, tmp_folder: Path) -
     digest = hashlib.sha256()
 
     def write(out: BinaryIO) -> None:
-        with _source(source) as read:
+        with form.reading(source) as read:
             while block := read():
                 digest.update(block)
                 write_all(out, block)
@@ -359,31 +358,6 @@ def copy_verified(source: Path, target: Path, part: Part, *, tmp_folder: Path) -
             raise form.damaged_file(part.path, "size or SHA-256")
 
     write_new_file(target, write, tmp_folder=tmp_folder, mode=0o400)
-
-
-@contextlib.contextmanager
-def _source(path: Path) -> Iterator[Callable[[], bytes]]:
-    """Give a function that reads the next block of a file; `OSError` of reading is damage, that of writing is not."""
-
-    def read() -> bytes:
-        with _as_damage(path):
-            return stream.read(_BLOCK)
-
-    with _as_damage(path):
-        stream = path.open("rb", buffering=0)
-    try:
-        yield read
-    finally:
-        with contextlib.suppress(OSError):  # what was read is compared with its digest, whatever closing says
-            stream.close()
-
-
-@contextlib.contextmanager
-def _as_damage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        raise form.damaged_file(path.name, f"{type(exc).__name__} errno={exc.errno}") from exc
 
 
 def _parts(building: Path) -> Iterator[Part]:

@@ -16,10 +16,12 @@ history, and an HMAC-SHA-256 under the site's audit key (purpose ``backup/1``).
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import hashlib
 import os
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -41,6 +43,7 @@ DAMAGED = "damaged"
 MANIFEST = "manifest.json"
 UNFINISHED = ".unfinished"
 FORMAT = 1
+_BLOCK = 1024 * 1024
 _DOMAIN = "backup/1"
 _FOLDER_DOMAIN = "backup-folder/1"
 _ID = re.compile(r"\d{8}T\d{6}-\d{6}Z")
@@ -209,6 +212,31 @@ def sha256_of(path: Path) -> str:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(source.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return hashlib.file_digest(source, "sha256").hexdigest()
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[Callable[[], bytes]]:
+    """Give a function that reads the next block of a file; `OSError` of reading is damage, that of writing is not."""
+
+    def read() -> bytes:
+        with _as_damage(path):
+            return stream.read(_BLOCK)
+
+    with _as_damage(path):
+        stream = path.open("rb", buffering=0)
+    try:
+        yield read
+    finally:
+        with contextlib.suppress(OSError):  # what was read is compared with its digest, whatever closing says
+            stream.close()
+
+
+@contextlib.contextmanager
+def _as_damage(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise damaged_file(path.name, f"{type(exc).__name__} errno={exc.errno}") from exc
 
 
 def is_whole(path: Path, part: Part) -> bool:

@@ -83,7 +83,7 @@ def test_a_key_slot_that_cannot_be_read_is_named_and_hides_nobody(window, dialog
     assert dialog.table.item(0, 4).text() == "Enabled"
     bad.rmdir()
     dialog.refresh()
-    qtbot.waitUntil(lambda: dialog.slots.isHidden(), timeout=20_000)
+    qtbot.waitUntil(dialog.slots.isHidden, timeout=20_000)
     idle(dialog, qtbot)
     dialog.reject()
 
