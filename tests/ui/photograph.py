@@ -82,6 +82,14 @@ class Photographer:
         form.password.setText("Radium-18")
         yield (lambda: True), 0.4
         self.shoot("02_new_site")
+        form.server.is_wanted.setChecked(True)
+        form.server.address.setText("mysql://db.clinic.example/ert")
+        form.password.setText("Radium-1898!")
+        form.again.setText("Radium-1898!")
+        form.next.click()
+        yield (lambda: bool(form.message.text)), 0.4
+        self.shoot("02_new_site_on_server")
+        form.server.is_wanted.setChecked(False)
         form.password.setText("Radium-1898!")
         form.again.setText("Radium-1898!")
         form.next.click()
@@ -95,7 +103,7 @@ class Photographer:
         sign_in.submit()
         yield (lambda: bool(sign_in.message.text)), 0.4
         self.shoot("04_wrong_password")
-        sign_in.password.setText("Demo-Only-1!")
+        sign_in.password.setText("Try-It-Out-42!")
         sign_in.submit()
         yield (lambda: window.patient_page is not None and window.patient_page.tree.model().rowCount() > 0), 0.6
         self.shoot("05_patients")
@@ -143,9 +151,9 @@ class Photographer:
         self.shoot("05_locked")
         control.screen.password.setText("wrong")
         control.screen.submit()
-        yield (lambda: bool(control.screen.message.text)), 0.4
+        yield (lambda: "wrong" in control.screen.message.text.lower()), 0.4
         self.shoot("05_locked_refused")
-        control.screen.password.setText("Demo-Only-1!")
+        control.screen.password.setText("Try-It-Out-42!")
         control.screen.submit()
         yield (lambda: not control.is_locked), 0.4
 

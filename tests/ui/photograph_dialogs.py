@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.ui.photograph import Photographer
 
-PASSWORD = "Demo-Only-1!"
+PASSWORD = "Try-It-Out-42!"
 STATEMENT = "Checked against tank scans of 2026-02; oblique fields were not measured and are not to be planned."
 
 

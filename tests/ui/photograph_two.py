@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-FIRST, SECOND = ("demo", "Demo-Only-1!"), ("Lise Meitner", "Protactinium-91!")
+FIRST, SECOND = ("demo", "Try-It-Out-42!"), ("Lise Meitner", "Protactinium-91!")
 
 
 def add_second_user(site: Path) -> None:
