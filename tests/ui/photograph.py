@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -364,12 +365,13 @@ def main() -> int:
 
     prepare_environment()
     gateway = Program().gateway()
-    demo = chosen.demo
-    if demo is None:
+    demo = scratch / "demo"
+    if chosen.demo is None:
         from ert.app.demo import run_demo
 
-        demo = scratch / "demo"
         run_demo(gateway, demo)
+    else:
+        shutil.copytree(chosen.demo, demo)
     width, height = map(int, chosen.size.split("x"))
     from ert.ui.application import start
 
