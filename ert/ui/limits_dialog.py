@@ -85,7 +85,9 @@ class LimitsDialog(QDialog):
         self.defaults.setAutoDefault(False)
         self.history.setHorizontalHeaderLabels(list(_COLUMNS))
         self.table.setWordWrap(True)  # reason and limits are sentences
-        self.table.horizontalHeader().setSectionResizeMode(_REASON, QHeaderView.ResizeMode.Stretch)
+        head = self.table.horizontalHeader()
+        head.setSectionResizeMode(_REASON, QHeaderView.ResizeMode.Stretch)
+        head.sectionResized.connect(lambda *_: self.table.resizeRowsToContents())
         layout = QVBoxLayout(self)
         about = dim_label(_ABOUT)
         about.setWordWrap(True)
@@ -121,7 +123,7 @@ class LimitsDialog(QDialog):
                 item.setEditable(False)
                 item.setToolTip(item.text())
             self.history.appendRow(items)
-        self.table.resizeColumnsToContents()
+        self.history.layoutChanged.emit()  # columns as wide as what they hold now
         self.table.resizeRowsToContents()
 
     def _fill(self, tolerances: CheckTolerances) -> None:
