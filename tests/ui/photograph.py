@@ -222,6 +222,11 @@ class Photographer:
 
         yield is_computed, 2.5
         self.shoot("10_plan")
+        for menu in (m for m in window.menuBar().actions() if m.text() in ("&Site", "&Plan", "&Edit", "&View")):
+            menu.menu().popup(window.menuBar().mapToGlobal(window.menuBar().actionGeometry(menu).bottomLeft()))
+            yield (lambda: True), 0.4
+            self.shoot(f"10_menu_{menu.text()[1:].lower()}")
+            menu.menu().close()
         plan = window.plan_page
         for number, name in ((1, "structures"), (2, "materials"), (3, "isodoses"), (4, "prescription")):
             plan.show_tab(number)
