@@ -365,7 +365,8 @@ def main() -> int:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="ert-photos-"))
-    os.environ["XDG_CONFIG_HOME"] = str(scratch / "config")
+    for kind in ("CONFIG", "STATE"):  # what this workstation knows of an earlier copy of the site would refuse this one
+        os.environ[f"XDG_{kind}_HOME"] = str(scratch / kind.lower())
     from ert.main import Program, prepare_environment
 
     prepare_environment()

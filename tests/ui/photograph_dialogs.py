@@ -205,7 +205,7 @@ class DialogPhotographer(Photographer):
         self.shoot("48_check")
         strip = window.statusBar().findChild(JobStrip)._cancel
         self.dialog().submit()
-        yield (lambda: strip.isVisible()), 0.1
+        yield strip.isVisible, 0.1
         self.shoot("48_checking")
         yield self.is_open, 0.6
         self.shoot("48_checked")
@@ -245,7 +245,7 @@ class DialogPhotographer(Photographer):
         yield (lambda: bool(studio.progress_text.text())), 1.0
         self.shoot("52_studio_fitting")
         studio.stop_button.click()
-        yield (lambda: not self.window.session.jobs.active()), 0.6
+        yield (lambda: bool(studio.message.text)), 0.6
         self.shoot("53_studio_stopped")
         studio.close()
         yield (lambda: True), 0.3
