@@ -238,6 +238,7 @@ def main() -> int:
         return play(chosen.role, chosen.demo, chosen.scratch, chosen.out, (width, height))
     chosen.out.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="ert-two-"))
+    os.environ["XDG_STATE_HOME"] = str(scratch / "state")  # what is known here of an earlier copy would refuse this one
     site = scratch / "demo" / "site"
     if chosen.demo is None:
         from ert.main import Program, prepare_environment
