@@ -150,7 +150,7 @@ class PlanPage(QWidget):
         for place, weight in places:
             self._bottom.addWidget(place)
             self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
-        self._bottom.setSizes([235, 435, 326])
+        self._bottom.setSizes([228, 432, 338])
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.views)
         left.addWidget(self._bottom)

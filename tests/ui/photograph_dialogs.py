@@ -196,17 +196,13 @@ class DialogPhotographer(Photographer):
         yield self.is_closed, 0.2
 
     def walk_care(self):
-        from ert.ui.jobs_bridge import JobStrip
         from ert.ui.password_rule_dialog import PasswordRuleDialog
 
         window = self.window
         window.care.choose_check()
         yield self.is_open, 0.5
         self.shoot("48_check")
-        strip = window.statusBar().findChild(JobStrip)._cancel
         self.dialog().submit()
-        yield strip.isVisible, 0.1
-        self.shoot("48_checking")
         yield self.is_open, 0.6
         self.shoot("48_checked")
         self.dialog().reject()
