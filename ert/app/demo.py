@@ -26,8 +26,8 @@ from ert.domain.plan import Prescription, with_beam
 from ert.errors import Refused
 from ert.settings import resources_dir
 
-USER = "demo"
-PASSWORD = "Demo-Only-1!"  # noqa: S105 - of a site that holds nothing but the synthetic demo patient; printed
+SITE_NAME, USER = "Demo site", "demo"
+PASSWORD = "Try-It-Out-42!"  # noqa: S105 - of a site that holds nothing but the synthetic demo patient; printed
 _MARKER = "ert-demo.json"
 _WAIT_S = 120.0
 
@@ -103,7 +103,7 @@ def _prepare(out: Path) -> None:
 
 def _make_site(gateway: SiteGateway, jobs: Jobs, path: Path) -> SiteSession:
     _say("1/6 Making an encrypted site …")
-    pending = gateway.prepare(path, site_name="Demo site", admin_name=USER, password=PASSWORD)
+    pending = gateway.prepare(path, site_name=SITE_NAME, admin_name=USER, password=PASSWORD)
     pending.confirm(pending.recovery_code)
     session = SiteSession.open(gateway, jobs, path, user_name=USER, password=PASSWORD)
     package = session.add_machine(resources_dir() / "demo_machine" / "package")

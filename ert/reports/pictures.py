@@ -80,7 +80,7 @@ def plan_pictures(report: PlanReport) -> dict[str, bytes]:
         ]
         plot = LinePlot(
             curves, width_pt=width_pt, height_pt=_HEIGHT - 2.4 * cm,
-            x_label=f"{report.plan.dose_to.phrase} (Gy)", y_label="volume (%)", y_range=(0, 102),
+            x_label=f"{report.plan.dose_to.phrase} (Gy)", y_label="volume (%)", y_range=(0, 102), legend="beside",
         )  # fmt: skip
         pictures["dvh.png"] = _render([plot], report, "dose\N{EN DASH}volume histogram")
     return pictures

@@ -219,7 +219,7 @@ def _evaluation(report: PlanReport) -> list[Flowable]:
         ]
         plot = LinePlot(
             [*curves, *bands], width_pt=TEXT_WIDTH, height_pt=8.5 * cm, x_label=f"{phrase} (Gy)", y_label="volume (%)",
-            title="Cumulative dose\N{EN DASH}volume histogram", y_range=(0.0, 102.0),
+            title="Cumulative dose\N{EN DASH}volume histogram", y_range=(0.0, 102.0), legend="beside",
         )  # fmt: skip
         story += [Spacer(1, 6), KeepTogether([plot, *([paragraph(_BANDS)] if bands else [])])]
     return story

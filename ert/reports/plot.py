@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from reportlab.lib.colors import Color, black, lightgrey, white
+from reportlab.pdfbase.pdfmetrics import stringWidth
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
@@ -17,7 +18,8 @@ from ert.reports.page import BOLD, FONT, printable
 
 Rgb = tuple[int, int, int]
 _LEFT, _BOTTOM, _TOP, _RIGHT = 32.0, 24.0, 14.0, 6.0
-_LEGEND_ROW = 7.5
+_LEGEND_ROW, _SAMPLE = 7.5, 15.0
+_SMALL = 5.5
 _DOT = 1.3
 _LIGHTEST = 0.6
 
@@ -64,7 +66,10 @@ def ticks(low: float, high: float, count: int = 6) -> list[float]:
 
 
 class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
-    """A plot with axes, grid, title and a legend of its series; sizes in points."""
+    """A plot with axes, grid, title and a legend of its series; sizes in points.
+
+    A legend "inside" lies in the upper right of the plot; "below" and "beside" it covers no curve.
+    """
 
     def __init__(
         self,
@@ -77,7 +82,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         title: str = "",
         x_range: tuple[float, float] | None = None,
         y_range: tuple[float, float] | None = None,
-        legend: Literal["inside", "below"] = "inside",
+        legend: Literal["inside", "below", "beside"] = "inside",
     ) -> None:
         super().__init__()
         self.series = [s for s in series if len(s.x)]
@@ -89,6 +94,8 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         self.legend = legend
         self.named = [s for s in self.series if s.name]
         self.bottom = _BOTTOM + (_LEGEND_ROW * len(self.named) if legend == "below" else 0.0)
+        widest = max((stringWidth(printable(s.name), FONT, _SMALL) for s in self.named), default=0.0)
+        self.right = self.width - _RIGHT - (widest + _SAMPLE + 14 if legend == "beside" else 0.0)
 
     @staticmethod
     def _extent(arrays: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
@@ -103,7 +110,7 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
 
     def _place(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         (x0, x1), (y0, y1) = self.x_range, self.y_range
-        across = _LEFT + (x - x0) / (x1 - x0) * (self.width - _LEFT - _RIGHT)
+        across = _LEFT + (x - x0) / (x1 - x0) * (self.right - _LEFT)
         up = self.bottom + (y - y0) / (y1 - y0) * (self.height - self.bottom - _TOP)
         return across, up
 
@@ -113,19 +120,19 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         self._draw_axes(canvas)
         canvas.saveState()
         frame = canvas.beginPath()
-        frame.rect(_LEFT, self.bottom, self.width - _LEFT - _RIGHT, self.height - self.bottom - _TOP)
+        frame.rect(_LEFT, self.bottom, self.right - _LEFT, self.height - self.bottom - _TOP)
         canvas.clipPath(frame, stroke=0)
         for series in self.series:
             self._draw_series(canvas, series)
         canvas.restoreState()
-        if self.legend == "inside":
-            self._draw_legend(canvas, self.height - _TOP - 14, has_box=True)
+        if self.legend in ("inside", "beside"):
+            self._draw_legend(canvas, self.height - _TOP - 14, has_box=self.legend == "inside")
         else:
             self._draw_legend(canvas, _LEGEND_ROW * (len(self.named) - 1) + 2, has_box=False)
 
     def _draw_axes(self, canvas: Canvas) -> None:
-        right, top = self.width - _RIGHT, self.height - _TOP
-        canvas.setFont(FONT, 5.5)
+        right, top = self.right, self.height - _TOP
+        canvas.setFont(FONT, _SMALL)
         canvas.setLineWidth(0.25)
         for value in ticks(*self.x_range):
             x, _ = self._place(np.array(value), np.array(0.0))
@@ -169,8 +176,8 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
     def _draw_legend(self, canvas: Canvas, first: float, *, has_box: bool) -> None:
         if not self.named:
             return
-        canvas.setFont(FONT, 5.5)
-        widest = max(canvas.stringWidth(printable(s.name), FONT, 5.5) for s in self.named)
+        canvas.setFont(FONT, _SMALL)
+        widest = max(canvas.stringWidth(printable(s.name), FONT, _SMALL) for s in self.named)
         x = self.width - _RIGHT - 7
         if has_box:
             canvas.setFillColor(white)
@@ -181,8 +188,8 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
         for row, series in enumerate(self.named):
             y = first - _LEGEND_ROW * row
             canvas.setFillColor(black)
-            canvas.drawRightString(x, y, printable(series.name))
-            self._draw_sample(canvas, series, x - canvas.stringWidth(printable(series.name), FONT, 5.5), y + 2)
+            canvas.drawString(x - widest, y, printable(series.name))
+            self._draw_sample(canvas, series, x - widest, y + 2)
         canvas.setFillColor(black)
 
     @staticmethod
@@ -194,5 +201,5 @@ class LinePlot(Flowable):  # type: ignore[misc]  # reportlab has no types
             return
         canvas.setLineWidth(1.2)
         canvas.setDash(*((3, 2) if series.style == "dashed" else ([],)))
-        canvas.line(x - 15, y, x - 3, y)
+        canvas.line(x - _SAMPLE, y, x - 3, y)
         canvas.setDash([])

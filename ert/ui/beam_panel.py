@@ -79,7 +79,8 @@ class BeamPanel(QWidget):
             | QAbstractItemView.EditTrigger.AnyKeyPressed
         )
         table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        table.verticalHeader().setDefaultSectionSize(22)
+        table.verticalHeader().setDefaultSectionSize(21)
+        table.verticalHeader().setStyleSheet("QHeaderView::section { padding: 0 6px; }")  # or descenders are cut
         table.horizontalHeader().setMinimumSectionSize(92)
         table.horizontalHeader().setStretchLastSection(True)
         table.selectionModel().currentChanged.connect(self._current_changed)

@@ -249,12 +249,12 @@ ROWS: tuple[BeamRow, ...] = (
         name="Height Y", unit="cm", field="height_cm", change=_set_height, is_open=_is_sized, step=0.1,
         text=lambda _ws, b: format_number(b.aperture.bounds_cm[3] - b.aperture.bounds_cm[2], 2),
     ),
+    BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
     BeamRow(
         name="Algorithm", field="algorithm", text=beam_edits.algorithm_text, shown=beam_edits.algorithm_shown,
         change=beam_edits.with_algorithm_named,
         choices=beam_edits.algorithm_choices,
     ),
-    BeamRow(name="Area", unit="cm²", field="area", text=lambda _ws, b: format_number(b.aperture.area_cm2, 1)),
     BeamRow(name="Weight", field="weight", text=lambda _ws, b: format_number(b.weight, 3), change=_set_weight),
     BeamRow(
         name="MU / fraction", unit="", field="mu", change=_set_mu, is_open=lambda _b: True,

@@ -174,7 +174,8 @@ class WrappedDelegate(QStyledItemDelegate):
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         """The view's width, and the height of the wrapped text."""
         view = option.widget
-        width = view.viewport().width() if isinstance(view, QAbstractItemView) else option.rect.width()
+        # Of the view, not of its viewport: that is narrower once the bar is there, which is kept free already.
+        width = view.width() - 2 * view.frameWidth() if isinstance(view, QAbstractItemView) else option.rect.width()
         room = QRect(0, 0, max(width - _ICON_PX - 3 * _PAD_PX - _SCROLL_BAR_PX, 40), 10_000)
         lines = option.fontMetrics.boundingRect(room, _WRAPPED, str(index.data(Qt.ItemDataRole.DisplayRole)))
         return QSize(width - _SCROLL_BAR_PX, max(lines.height(), _ICON_PX) + 2 * _PAD_PX)

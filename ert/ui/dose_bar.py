@@ -78,11 +78,15 @@ class DoseBar(QWidget):
         layout.setSpacing(6)
         layout.addWidget(self.percent_button)
         layout.addWidget(self.gy_button)
-        layout.addLayout(_stacked(self.reference, self.maximum), 2)
-        layout.addWidget(self.medium)
+        self.medium.setObjectName("dim")
+        below = QHBoxLayout()
+        below.setSpacing(8)
+        below.addWidget(self.maximum)
+        below.addWidget(self.medium, 1)
+        layout.addLayout(_stacked(self.reference, below), 1)
         layout.addSpacing(8)
         layout.addWidget(self.status_icon)
-        layout.addLayout(_stacked(self.status, self.algorithm), 3)
+        layout.addLayout(_stacked(self.status, self.algorithm), 1)
         layout.addWidget(self.progress)
         layout.addWidget(self.cancel)
         layout.addWidget(self.compute)
@@ -159,9 +163,12 @@ class DoseBar(QWidget):
         self.maximum.setText(f"max {format_quantity(dose.max_gy, 2, 'Gy')} ({format_quantity(percent, 1, '%')})")
 
 
-def _stacked(above: QWidget, below: QWidget) -> QVBoxLayout:
+def _stacked(above: QWidget, below: QWidget | QHBoxLayout) -> QVBoxLayout:
     column = QVBoxLayout()
     column.setSpacing(0)
     column.addWidget(above)
-    column.addWidget(below)
+    if isinstance(below, QWidget):
+        column.addWidget(below)
+    else:
+        column.addLayout(below)
     return column

@@ -16,7 +16,7 @@ from ert.ui.goal_dialog import GoalDialog
 from ert.ui.numbers import format_number
 from ert.ui.tables import result_table
 from ert.ui.theme import BAD, GOOD, TEXT_DIM
-from ert.ui.widgets import MessageStrip, plain_tip, push_button, section_title
+from ert.ui.widgets import MessageStrip, plain_tip, push_button, section_title, tool_button
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -86,7 +86,7 @@ class GoalPanel(QWidget):
         self.table.verticalHeader().setDefaultSectionSize(20)
         self.table.horizontalHeader().hide()  # rows read as sentences, and room is short
         add = push_button("Add goal", "add", "Write a clinical goal")
-        remove = push_button("Remove", "remove", "Remove the chosen goal")
+        remove = tool_button("remove", "Remove the chosen goal")  # words for both take room the metrics need
         add.clicked.connect(self._add)
         remove.clicked.connect(self._remove)
         heads = QHBoxLayout()

@@ -5,7 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QGridLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QGridLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from ert.app.check_rules import CheckRules
 from ert.app.jobs import Lane
@@ -36,6 +45,7 @@ _ABOUT = (
     "all counts. The gamma limits the program comes with are those of AAPM TG-218."
 )
 _COLUMNS = ("Rev.", "Set", "By", "Reason", "Limits")
+_REASON = 3
 
 
 class LimitsDialog(QDialog):
@@ -74,6 +84,10 @@ class LimitsDialog(QDialog):
         self.reason.setPlaceholderText("Whose limits they are, and why; it goes into the record")
         self.defaults.setAutoDefault(False)
         self.history.setHorizontalHeaderLabels(list(_COLUMNS))
+        self.table.setWordWrap(True)  # reason and limits are sentences
+        head = self.table.horizontalHeader()
+        head.setSectionResizeMode(_REASON, QHeaderView.ResizeMode.Stretch)
+        head.sectionResized.connect(lambda *_: self.table.resizeRowsToContents())
         layout = QVBoxLayout(self)
         about = dim_label(_ABOUT)
         about.setWordWrap(True)
@@ -109,6 +123,8 @@ class LimitsDialog(QDialog):
                 item.setEditable(False)
                 item.setToolTip(item.text())
             self.history.appendRow(items)
+        self.history.layoutChanged.emit()  # columns as wide as what they hold now
+        self.table.resizeRowsToContents()
 
     def _fill(self, tolerances: CheckTolerances) -> None:
         for name, _what, _unit, _decimals, scale in _FIELDS:

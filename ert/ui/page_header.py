@@ -1,4 +1,4 @@
-"""The head of every page: whose data this is, at which site, by whom; and what must not be forgotten."""
+"""The head of every page: whose data this is; below, what must not be forgotten, at which site, by whom."""
 
 from __future__ import annotations
 
@@ -54,11 +54,11 @@ class ElidedLabel(QLabel):
 
 
 class PageHeader(QWidget):
-    """Patient, id and birth date large at the left; site and user at the right; a banner below.
+    """Patient, id and birth date large, the plan and how its review stands; below a banner with site and user.
 
     Parameters
     ----------
-    site_text, user_name : shown at the right.
+    site_text, user_name : shown in the banner, so that the plan's name has room on a small screen.
     is_demo : whether a demo machine can be used here.
     """
 
@@ -82,8 +82,6 @@ class PageHeader(QWidget):
         self.review.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Preferred)
         self.review.hide()
         self._row.addWidget(self.review)
-        self._row.addLayout(_pair("Site", text_label(site_text)))
-        self._row.addLayout(_pair("User", text_label(user_name)))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
@@ -93,12 +91,29 @@ class PageHeader(QWidget):
         self.demo = text_label(DEMO_BANNER)
         self.demo.setObjectName("demoBanner")
         self.demo.setVisible(is_demo)
-        cleared = text_label(NOT_CLEARED)
-        cleared.setObjectName("notClearedBanner")
-        cleared.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        banner.addWidget(self.demo, 2)
-        banner.addWidget(cleared, 1)
+        banner.addWidget(self.demo, 1)
+        banner.addWidget(self._where(site_text, user_name))
         layout.addLayout(banner)
+
+    def _where(self, site_text: str, user_name: str) -> QFrame:
+        """Site, user, and that nobody has cleared this program."""
+        frame = QFrame()
+        frame.setObjectName("notClearedBanner")
+        row = QHBoxLayout(frame)
+        row.setContentsMargins(10, 2, 12, 2)
+        row.setSpacing(18)
+        row.addStretch(1)
+        self._who = QWidget()
+        pairs = QHBoxLayout(self._who)
+        pairs.setContentsMargins(0, 0, 0, 0)
+        pairs.setSpacing(18)
+        pairs.addLayout(_pair("Site", text_label(site_text)))
+        pairs.addLayout(_pair("User", text_label(user_name)))
+        cleared = text_label(NOT_CLEARED)
+        cleared.setObjectName("dim")
+        row.addWidget(self._who)
+        row.addWidget(cleared)
+        return frame
 
     def show_patient(self, patient: Patient | None, context: str = "", review: Review | None = None) -> None:
         """Name whose data the page shows; of a plan also how its review stands, with the second check's light."""
@@ -121,6 +136,7 @@ class PageHeader(QWidget):
     def hide_patient(self) -> None:
         """Nobody has signed in: there is no patient, site or user to name."""
         self._bar.hide()
+        self._who.hide()
 
     def set_demo(self, *, is_demo: bool) -> None:
         """Show or hide the demo machine's banner."""

@@ -43,6 +43,7 @@ class PasswordRuleDialog(QDialog):
         self.hours = QSpinBox()
         self.hours.setRange(1, LONGEST_ONE_TIME_HOURS)
         self.hours.setSuffix(" hours")
+        self.hours.setMaximumWidth(110)
         self.hours.setAccessibleName("One-time passwords are good for")
         self.message = MessageStrip()
         self.save = push_button("Save", "save", "Have the rule count from now on", is_default=True)

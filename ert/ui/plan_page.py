@@ -143,14 +143,14 @@ class PlanPage(QWidget):
         judged.addWidget(self.goals)
         judged.setSizes([100, 100])
         places: tuple[tuple[QWidget, int], ...] = (
-            (self._dvh_place, 26),
-            (self.judgement, 41),
-            (judged, 33),
+            (self._dvh_place, 25),
+            (self.judgement, 44),
+            (judged, 31),
         )
         for place, weight in places:
             self._bottom.addWidget(place)
             self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
-        self._bottom.setSizes([250, 410, 330])
+        self._bottom.setSizes([228, 432, 338])
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.views)
         left.addWidget(self._bottom)

@@ -34,12 +34,12 @@ from ert.errors import ErtError
 from ert.ui.number_edit import NumberEdit
 from ert.ui.numbers import format_number, format_quantity
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
+from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
-_PERCENT_OF = {Normalisation.ISODOSE: "Percent of given dose", Normalisation.MAXIMUM: "Percent of maximum"}
+_WITH_PERCENT = frozenset({Normalisation.ISODOSE, Normalisation.MAXIMUM})
 _NO_POINT = (
     "The plan has no reference point. Put the crosshair where the dose is wanted and press “Point at crosshair”; "
     "then choose this normalisation."
@@ -72,7 +72,7 @@ class PrescriptionPanel(QWidget):
         self.fractions = NumberEdit("The number of fractions", "", decimals=0, minimum=1, maximum=MAX_FRACTIONS)
         self.per_fraction = text_label()
         self.normalisation = combo("Normalisation", list(NORMALISATION_NAMES.items()))
-        self.percent_name = text_label()
+        self.percent_name = text_label("Percent")  # of what, the choice above says
         self.percent = NumberEdit("The prescription percentage", "%", decimals=1, minimum=50, maximum=110)
         self.point = combo("Reference point", [])
         self.new_point = push_button(
@@ -122,7 +122,7 @@ class PrescriptionPanel(QWidget):
         layout.setSpacing(3)
         for box_form in (form, norm_form, computing_form):  # everything has to fit 768 lines
             box_form.setVerticalSpacing(3)
-            box_form.setContentsMargins(9, 3, 9, 3)
+            box_form.setContentsMargins(4, 3, 4, 3)
         layout.addWidget(self.message)
         for box in (ordered, norm, computing):
             layout.addWidget(box)
@@ -168,8 +168,7 @@ class PrescriptionPanel(QWidget):
             x, y, z = (format_number(v, 2) for v in point.position_cm)
             self.point.addItem(f"{point.name}  ({x}, {y}, {z}) cm", point.id)
         self.point.setCurrentIndex(self.point.findData(given.point_id))
-        self.percent_name.setText(_PERCENT_OF.get(given.normalisation, ""))
-        self._norm_form.setRowVisible(self.percent, given.normalisation in _PERCENT_OF)
+        self._norm_form.setRowVisible(self.percent, given.normalisation in _WITH_PERCENT)
         self._norm_form.setRowVisible(self.point, bool(plan.points))
         self.rule.setText(normalisation_sentence(plan, self._workspace.structures))
         self.engine.setCurrentIndex(self.engine.findData(plan.algorithm))
@@ -193,6 +192,7 @@ class PrescriptionPanel(QWidget):
         for text, curve in known:
             self.curve.addItem(text, curve)
         self.curve.setCurrentIndex(next(n for n, (_, curve) in enumerate(known) if curve == kept))
+        self.curve.setToolTip(plain_tip(self.curve.currentText()))  # a clinic's names may be longer than the field
         self.curve_state.setText(f"{_about(standing)} Digest {kept.digest[:8]}.")
 
     # ---- edits ---------------------------------------------------------------------------------------------------

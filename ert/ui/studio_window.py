@@ -93,7 +93,7 @@ class StudioWindow(QDialog):
         running.addWidget(self.progress)
         running.addWidget(self.progress_text)
         running.addStretch(1)
-        self.progress.setRange(0, 1000)
+        self.progress.setRange(0, 0)  # a fit cannot say how far it is
         self.progress.setFixedWidth(220)
         self.curves.setHeaderLabels(["Measured curve", "γ 3/3", "γ 2/2"])
         self.curves.setAccessibleName("Measured curves")
@@ -132,7 +132,7 @@ class StudioWindow(QDialog):
         self.open_button.clicked.connect(self._choose_folder)
         self.scans_button.clicked.connect(self.open_scans)
         self.fit_button.clicked.connect(self.start_fit)
-        self.stop_button.clicked.connect(self.studio.cancel)
+        self.stop_button.clicked.connect(self.stop_fit)
         self.report_button.clicked.connect(self._choose_report)
         self.save_button.clicked.connect(lambda: self._choose_package(is_for_site=False))
         self.take_button.clicked.connect(lambda: self._choose_package(is_for_site=True))
@@ -207,12 +207,16 @@ class StudioWindow(QDialog):
             self.message.show_error(str(error))
         self._refresh()
 
+    def stop_fit(self) -> None:
+        """Stop it at its next step; until then the button says so."""
+        self.stop_button.setEnabled(False)
+        self.stop_button.setText("Stopping…")
+        self.studio.cancel()
+
     def _stepped(self) -> None:
         step = self.studio.step
         if step is None:
             return
-        number = list(self.energies).index(step.energy_mev)
-        self.progress.setValue(round(1000 * number / max(len(self.energies), 1)))
         self.progress_text.setText(
             f"{step.energy_mev:g} MeV: {step.evaluations} evaluations, χ² per point {step.cost_per_point:.2f}"
         )
@@ -298,8 +302,9 @@ class StudioWindow(QDialog):
         self.progress.setVisible(is_busy)
         self.progress_text.setVisible(is_busy)
         if not is_busy:
-            self.progress.setValue(0)
             self.progress_text.clear()
+            self.stop_button.setEnabled(True)
+            self.stop_button.setText("Stop")
         for button in (self.report_button, self.save_button, self.take_button):
             button.setEnabled(has_result and not is_busy)
         self._show_curve()

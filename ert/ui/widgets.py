@@ -110,6 +110,7 @@ class MessageStrip(QFrame):
         close.setToolTip("Dismiss")
         close.setAccessibleName("Dismiss message")
         close.clicked.connect(self.clear)
+        self._icon.setMinimumHeight(close.sizeHint().height())  # beside the middle of a single line
         layout = QHBoxLayout(self)
         layout.setContentsMargins(6, 3, 2, 3)
         layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)

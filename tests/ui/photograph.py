@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import sys
 import tempfile
 import time
@@ -82,6 +83,14 @@ class Photographer:
         form.password.setText("Radium-18")
         yield (lambda: True), 0.4
         self.shoot("02_new_site")
+        form.server.is_wanted.setChecked(True)
+        form.server.address.setText("mysql://db.clinic.example/ert")
+        form.password.setText("Radium-1898!")
+        form.again.setText("Radium-1898!")
+        form.next.click()
+        yield (lambda: bool(form.message.text)), 0.4
+        self.shoot("02_new_site_on_server")
+        form.server.is_wanted.setChecked(False)
         form.password.setText("Radium-1898!")
         form.again.setText("Radium-1898!")
         form.next.click()
@@ -95,7 +104,7 @@ class Photographer:
         sign_in.submit()
         yield (lambda: bool(sign_in.message.text)), 0.4
         self.shoot("04_wrong_password")
-        sign_in.password.setText("Demo-Only-1!")
+        sign_in.password.setText("Try-It-Out-42!")
         sign_in.submit()
         yield (lambda: window.patient_page is not None and window.patient_page.tree.model().rowCount() > 0), 0.6
         self.shoot("05_patients")
@@ -143,9 +152,9 @@ class Photographer:
         self.shoot("05_locked")
         control.screen.password.setText("wrong")
         control.screen.submit()
-        yield (lambda: bool(control.screen.message.text)), 0.4
+        yield (lambda: "wrong" in control.screen.message.text.lower()), 0.4
         self.shoot("05_locked_refused")
-        control.screen.password.setText("Demo-Only-1!")
+        control.screen.password.setText("Try-It-Out-42!")
         control.screen.submit()
         yield (lambda: not control.is_locked), 0.4
 
@@ -213,6 +222,11 @@ class Photographer:
 
         yield is_computed, 2.5
         self.shoot("10_plan")
+        for menu in (m for m in window.menuBar().actions() if m.text() in ("&Site", "&Plan", "&Edit", "&View")):
+            menu.menu().popup(window.menuBar().mapToGlobal(window.menuBar().actionGeometry(menu).bottomLeft()))
+            yield (lambda: True), 0.4
+            self.shoot(f"10_menu_{menu.text()[1:].lower()}")
+            menu.menu().close()
         plan = window.plan_page
         for number, name in ((1, "structures"), (2, "materials"), (3, "isodoses"), (4, "prescription")):
             plan.show_tab(number)
@@ -351,17 +365,19 @@ def main() -> int:
     chosen = parser.parse_args()
     chosen.out.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="ert-photos-"))
-    os.environ["XDG_CONFIG_HOME"] = str(scratch / "config")
+    for kind in ("CONFIG", "STATE"):  # what this workstation knows of an earlier copy of the site would refuse this one
+        os.environ[f"XDG_{kind}_HOME"] = str(scratch / kind.lower())
     from ert.main import Program, prepare_environment
 
     prepare_environment()
     gateway = Program().gateway()
-    demo = chosen.demo
-    if demo is None:
+    demo = scratch / "demo"
+    if chosen.demo is None:
         from ert.app.demo import run_demo
 
-        demo = scratch / "demo"
         run_demo(gateway, demo)
+    else:
+        shutil.copytree(chosen.demo, demo)
     width, height = map(int, chosen.size.split("x"))
     from ert.ui.application import start
 

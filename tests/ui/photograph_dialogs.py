@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tests.ui.photograph import Photographer
 
-PASSWORD = "Demo-Only-1!"
+PASSWORD = "Try-It-Out-42!"
 STATEMENT = "Checked against tank scans of 2026-02; oblique fields were not measured and are not to be planned."
 
 
@@ -196,6 +196,8 @@ class DialogPhotographer(Photographer):
         yield self.is_closed, 0.2
 
     def walk_care(self):
+        from ert.ui.password_rule_dialog import PasswordRuleDialog
+
         window = self.window
         window.care.choose_check()
         yield self.is_open, 0.5
@@ -209,6 +211,12 @@ class DialogPhotographer(Photographer):
             action.trigger()
             yield self.is_open, 0.8
             self.shoot(f"49_{name}")
+            if name == "users":
+                self.dialog().rule.click()
+                yield (lambda: isinstance(self.dialog(), PasswordRuleDialog)), 0.6
+                self.shoot("49_password_rule")
+                self.dialog().reject()
+                yield (lambda: not isinstance(self.dialog(), PasswordRuleDialog)), 0.3
             self.dialog().reject()
             yield self.is_closed, 0.2
         window.machines_action.trigger()
@@ -227,6 +235,14 @@ class DialogPhotographer(Photographer):
         studio.open_folder(resources_dir() / "demo_machine" / "beam_data")
         yield (lambda: bool(studio.energies)), 0.8
         self.shoot("51_studio_measured")
+        for tick in (studio._ticks.itemAt(n).widget() for n in range(1, len(studio.energies))):
+            tick.setChecked(False)
+        studio.start_fit()
+        yield (lambda: bool(studio.progress_text.text())), 1.0
+        self.shoot("52_studio_fitting")
+        studio.stop_button.click()
+        yield (lambda: bool(studio.message.text)), 0.6
+        self.shoot("53_studio_stopped")
         studio.close()
         yield (lambda: True), 0.3
 

@@ -20,7 +20,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-FIRST, SECOND = ("demo", "Demo-Only-1!"), ("Lise Meitner", "Protactinium-91!")
+FIRST, SECOND = ("demo", "Try-It-Out-42!"), ("Lise Meitner", "Protactinium-91!")
 
 
 def add_second_user(site: Path) -> None:
@@ -238,6 +238,7 @@ def main() -> int:
         return play(chosen.role, chosen.demo, chosen.scratch, chosen.out, (width, height))
     chosen.out.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix="ert-two-"))
+    os.environ["XDG_STATE_HOME"] = str(scratch / "state")  # what is known here of an earlier copy would refuse this one
     site = scratch / "demo" / "site"
     if chosen.demo is None:
         from ert.main import Program, prepare_environment

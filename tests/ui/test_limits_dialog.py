@@ -26,6 +26,11 @@ def test_limits_are_set_with_a_reason_and_listed(qtbot, tmp_path):
         row = [dialog.history.item(0, column).text() for column in range(5)]
         assert (row[0], row[3]) == ("1", "our audit")
         assert "gamma 3 % / 1.5 mm" in row[4]
+        dialog.show()
+        head = dialog.table.horizontalHeader()
+        room = dialog.table.fontMetrics().horizontalAdvance(row[1])
+        qtbot.waitUntil(lambda: head.sectionSize(1) >= room)  # when they were set is to be read, all beside each other
+        assert head.length() <= dialog.table.viewport().width()
         dialog.fields["green_pass_pct"].setText("80")
         dialog.reason.setText("lower")
         dialog.save()

@@ -27,3 +27,14 @@ def test_the_light_has_words_and_a_colour(qtbot, review, colour):
     assert header.review.isVisible()
     header.show_patient(None)
     assert not header.review.isVisible()
+
+
+def test_the_plan_is_named_in_full_beside_a_long_review_on_a_small_screen(qtbot):
+    header = PageHeader(site_text="Radiotherapy, City Hospital", user_name="Dr. Lise Meitner", is_demo=True)
+    qtbot.addWidget(header)
+    header.resize(1366, 60)
+    header.show()
+    context = "Course 1  ·  Chest wall L  ·  Saved r6 00:48:23"
+    text = "Ready for review · second check outside tolerance"
+    header.show_patient(None, context, Review(stage=Stage.CHECKED, text=text, light=Light.AMBER))
+    qtbot.waitUntil(lambda: header.context.text() == context)

@@ -53,3 +53,12 @@ def test_rows_lie_below_each_other_and_equal_plots_give_equal_bytes():
     placed = [m for m in re.findall(r"translate\(([-\d.]+) ([-\d.]+)\)", drawing(rows)) if float(m[1]) in {-106.0, 0.0}]
     assert placed == [("0", "-106"), ("144", "-106"), ("0", "0")]
     assert drawing(rows) == drawing(rows)
+
+
+def test_a_legend_beside_the_plot_covers_no_curve():
+    beside = plot(legend="beside")
+    text = drawing([[beside]])
+    assert paths(text, stroke="#c80000", stroke_width="0.9") == [f"M32 -24L{beside.right:.2f} -124"]
+    words = [t for t in ET.fromstring(text).iter(f"{NAMESPACE}text") if t.text in {"a < b", "dots", "dashes"}]
+    assert len(words) == 3
+    assert min(float(t.get("x")) for t in words) > beside.right + 15  # and a sample of the curve before each

@@ -7,6 +7,7 @@ import itertools
 import pytest
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from ert.app import demo
 from ert.domain.password import PasswordPolicy, PasswordRule, common_words, is_good_password, password_parts
 from ert.errors import InvalidSite, NotASite, Refused, WrongKey
 from ert.storage import passwords, recovery
@@ -16,6 +17,10 @@ from ert.storage.passwords import KDF_FLOOR, KdfParameters
 @pytest.mark.parametrize("password", ["Radium-226!", "aB3$kwmpzt", "ÄÖÜäöü123*", "Kw3!" + "mpzt" * 31])
 def test_good_passwords_pass(password):
     passwords.check_password(password)
+
+
+def test_the_demonstration_can_make_its_site():
+    passwords.check_password(demo.PASSWORD, names=(demo.SITE_NAME, demo.USER))
 
 
 @pytest.mark.parametrize(
