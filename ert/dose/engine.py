@@ -25,6 +25,7 @@ from ert.dose.output import output_correction
 from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scattered
 from ert.dose.redefinition_fan import Field, Material, redefinition_of
 from ert.dose.redefinition_fan import fan_dose as redefined_fan_dose
+from ert.dose.remembered import TracedFan
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
 from ert.dose.water import given_dose_gy_per_mu, given_point_cm
@@ -37,6 +38,7 @@ _NODES_PER_RANGE = 28
 _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
+_VOXELS_BEHIND = 3.0
 _EVERYWHERE = np.empty((0, 0, 0), dtype=np.bool_)
 
 
@@ -57,6 +59,7 @@ class _Job:
 class _Traced:
     rays: Rays
     ends: Float32
+    fan: TracedFan
 
 
 def compute_beam_dose(
@@ -188,27 +191,56 @@ def _nodes(job: _Job) -> Float:
     return np.asarray(begin + spacing * np.arange(count), dtype=np.float64)
 
 
+def _plane_count(job: _Job, nodes: Float) -> int:
+    """Planes up to one behind the farthest tissue: no dose is wanted farther away. Redefinition walks to the end."""
+    rim = job.tissue.rim_xyz
+    if job.algorithm is not Algorithm.PENCIL_BEAM or len(rim) == 0:
+        return len(nodes)
+    to_bev, origin = index_to_bev(job.geometry.frame, job.tissue.grid)
+    farthest_cm = job.geometry.frame.sad_cm - float((rim @ to_bev[2]).min() + origin[2])
+    margin_cm = _VOXELS_BEHIND * max(job.tissue.grid.spacing_cm)
+    return min(len(nodes), max(2, int((farthest_cm + margin_cm - nodes[0]) / (nodes[1] - nodes[0])) + 3))
+
+
 def _trace(job: _Job) -> _Traced:
-    frame, fluence = job.geometry.frame, job.fluence
+    frame, fluence, tables = job.geometry.frame, job.fluence, job.tables
     to_index, offset = bev_to_index(frame, job.tissue.grid)
     nodes = _nodes(job)
+    count = _plane_count(job, nodes)
     is_pencil = np.zeros((len(fluence.y_cm), len(fluence.x_cm)), dtype=np.bool_)
     if job.algorithm is Algorithm.PENCIL_BEAM:
         is_pencil[fluence.rows, fluence.columns] = True
     steps = 1 if nodes[1] - nodes[0] <= _WIDEST_STEP_CM else 2
-    shape = (len(nodes), len(fluence.y_cm), len(fluence.x_cm))
-    depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
-    trace_fan(
-        job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, fluence.x_cm, fluence.y_cm,
-        is_pencil, scattered(0, len(fluence.y_cm)), nodes, steps, frame.sad_cm, job.model.source.virtual_sad_cm,
-        job.model.practical_range_cm, job.tables.power, job.tables.scale, job.tables.angle,
-        depth, variance, ends,
-    )  # fmt: skip
-    hit = ends[0][ends[0] > 0]
-    entry = float(hit.min()) if len(hit) else float(nodes[-1])
+    numbers = np.array([frame.sad_cm, job.model.source.virtual_sad_cm, job.model.practical_range_cm])
+    lattice = (fluence.x_cm, fluence.y_cm)
+    fan = _fan_to_trace(
+        job, (to_index, offset, *lattice, nodes[:count], numbers, tables.power, tables.scale, tables.angle)
+    )
+    is_stale = np.ones_like(is_pencil) if fan.is_pencil is None else fan.is_pencil != is_pencil
+    if is_stale.any():
+        trace_fan(
+            job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, *lattice, is_pencil,
+            is_stale, scattered(0, len(fluence.y_cm)), nodes[:count], steps, numbers[0],
+            numbers[1], numbers[2], tables.power, tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
+        )  # fmt: skip
+        fan.is_pencil = is_pencil
+    hit = fan.ends[0][fan.ends[0] > 0]
+    entry = float(hit.min()) if len(hit) else float(nodes[count - 1])
     first = max(0, int((entry - nodes[0]) / (nodes[1] - nodes[0])) - 1)
-    rays = Rays(nodes_cm=nodes, depth_cm=depth, variance_cm2=variance, entry_cm=ends[0], first=first)
-    return _Traced(rays=rays, ends=ends)
+    rays = Rays(nodes_cm=nodes, depth_cm=fan.depth, variance_cm2=fan.variance, entry_cm=fan.ends[0], first=first)
+    return _Traced(rays=rays, ends=fan.ends, fan=fan)
+
+
+def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
+    """The fan traced before with the very same inputs, or a new one; the third to fifth are its lattice and planes."""
+    key = b"".join(array.tobytes() for array in inputs)
+    kept = job.tissue.fans.take(key) if job.algorithm is Algorithm.PENCIL_BEAM else None
+    if kept is not None:
+        return kept
+    _, _, x_cm, y_cm, nodes, *_ = inputs
+    shape = (len(nodes), len(y_cm), len(x_cm))
+    depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
+    return TracedFan(key=key, depth=depth, variance=variance, ends=ends)
 
 
 def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Float32:
@@ -273,11 +305,13 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
         fluence.x_cm[0], fluence.y_cm[0], fluence.pitch_cm, nodes[0], nodes[1] - nodes[0], job.geometry.frame.sad_cm,
         job.model.source.virtual_sad_cm,
     ])  # fmt: skip
-    box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[-1]))
+    box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
     dose = np.zeros(job.dose_grid.shape_zyx, dtype=np.float32)
     resample_to_grid(
         fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping,
         _EVERYWHERE if tissue.is_patient is None else tissue.is_patient, _index_chain(job), box,
         numbers, is_to_medium, dose,
     )  # fmt: skip
+    if job.algorithm is Algorithm.PENCIL_BEAM:
+        tissue.fans.keep(traced.fan)  # nothing reads the rays any more; a dose that is cancelled lets its fan go
     return dose

@@ -21,6 +21,7 @@ from ert.dose.physics import (
     harder_energy_mev,
     scattering_power_water,
 )
+from ert.dose.remembered import Remembered
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -58,6 +59,9 @@ class ModelTables:
     air_rad2_per_cm: float
 
 
+_tables: Remembered[ModelTables] = Remembered(8)
+
+
 def depth_dose_gy_per_mu(model: BeamModel, ssd_cm: float) -> Float:
     """g(z) at this SSD, Gy/MU, in steps of `depth_step_cm` (equation (11c)): the model's own at the reference SSD."""
     g = model.electron_gy_per_mu
@@ -70,6 +74,10 @@ def depth_dose_gy_per_mu(model: BeamModel, ssd_cm: float) -> Float:
 
 def model_tables(model: BeamModel, ssd_cm: float) -> ModelTables:
     """Tables of a model for a beam of this SSD."""
+    return _tables.get(model, ssd_cm, lambda: _make_tables(model, ssd_cm))
+
+
+def _make_tables(model: BeamModel, ssd_cm: float) -> ModelTables:
     u = np.arange(0.0, _TABLE_END + TABLE_STEP / 2, TABLE_STEP)
     middle = harder_energy_mev(model.surface_energy_mev, u[:-1] + TABLE_STEP / 2)
     shape = np.array(model.wide_shape or (1.0,) * len(model.depth_frac))
@@ -98,7 +106,7 @@ class Rays:
     depth_cm : float32 [node, y, x] water-equivalent depth.
     variance_cm2 : float32 [node, y, x] f² A2, scattering since the surface.
     entry_cm : float32 [y, x] where tissue begins on the ray, from the nominal source; negative for never.
-    first : planes before this one are not needed.
+    first : planes before this one are not needed, nor are those behind the arrays' last: `nodes_cm` may go on.
     """
 
     nodes_cm: Float
@@ -116,7 +124,7 @@ def scattered(first: int, end: int) -> NDArray[np.int64]:
 
 def plane_order(rays: Rays) -> NDArray[np.int64]:
     """The planes that are needed, neighbours far apart."""
-    return scattered(rays.first, len(rays.nodes_cm))
+    return scattered(rays.first, len(rays.depth_cm))
 
 
 def fan_dose(

@@ -8,6 +8,7 @@ fraction of the voxel that its structure fills, so that a bolus keeps its thickn
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 
 import attrs
 import numpy as np
@@ -19,7 +20,8 @@ from ert.domain.image import CtCurve, CtImage, DensityOverride
 from ert.domain.materials import AIR
 from ert.domain.structure import Structure, StructureSet
 from ert.domain.tissue import metal_sentence
-from ert.dose.kernels.convert import blend, convert_hu, count_above
+from ert.dose.kernels.convert import blend, convert_hu, count_above, row_ends
+from ert.dose.remembered import TracedFans
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.raster import Box, crop, structure_box, structure_mask, structure_occupancy, union_box
@@ -41,6 +43,7 @@ class TissueGrid:
     is_patient : bool [z, y, x], inside EXTERNAL or an overridden structure: where dose is wanted; None where only the
         arrays are known (phantoms), then all tissue and the air between tissue is.
     warnings : sentences for the user.
+    fans : the rays that were traced last; they go with the patient.
     """
 
     grid: VoxelGrid
@@ -49,11 +52,22 @@ class TissueGrid:
     density_g_cm3: F32 = attrs.field(converter=read_only, repr=False)
     is_patient: NDArray[np.bool_] | None = attrs.field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    fans: TracedFans = attrs.field(init=False, factory=TracedFans, repr=False)
 
     def __attrs_post_init__(self) -> None:
         for values in (self.relative_stopping, self.relative_scattering, self.density_g_cm3):
             if values.dtype != np.float32 or values.shape != self.grid.shape_zyx:
                 raise Refused("Tissue arrays must be 32-bit floats of the shape of their grid.")
+
+    @cached_property
+    def rim_xyz(self) -> NDArray[np.float64]:
+        """First and last voxel (x, y, z) of every row that is no air: float64 [n, 3]. Beyond them no dose is wanted."""
+        nowhere = np.empty((0, 0, 0), dtype=np.bool_)
+        mask = nowhere if self.is_patient is None else self.is_patient
+        ends = row_ends(self.density_g_cm3, self.relative_stopping, mask)
+        z, y = np.nonzero(ends[0] >= 0)
+        rows = [np.stack([x[z, y], y, z], axis=1) for x in ends]
+        return read_only(np.concatenate(rows).astype(np.float64))
 
 
 def curve_table(curve: CtCurve) -> F32:

@@ -20,11 +20,13 @@ from ert.dose.pencil_beam import (
     model_tables,
     water_variance_cm2,
 )
+from ert.dose.remembered import Remembered
 from ert.geometry.opening import largest_circle, signed_distance_cm
 
 Float = NDArray[np.float64]
 _DEPTHS = 24
 _WELL_INSIDE_CM, _WELL_INSIDE_FRAC = 1.0, 0.7
+_given: Remembered[tuple[float, float]] = Remembered(16)
 _MAPS = np.array([2, 2, 0, 1, 2, 3])
 
 
@@ -142,7 +144,15 @@ def given_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, ssd_cm: float
 
 
 def given_dose_and_depth(model: BeamModel, geometry: BeamGeometry, ssd_cm: float) -> tuple[float, float]:
-    """Given dose, Gy/MU, and its depth, cm."""
+    """Given dose, Gy/MU, and its depth, cm: nothing of the patient but the SSD enters."""
+    return _given.get(
+        model,
+        (geometry.outline_cm, geometry.applicator, geometry.frame.sad_cm, geometry.insert_distance_cm, ssd_cm),
+        lambda: _given_dose_and_depth(model, geometry, ssd_cm),
+    )
+
+
+def _given_dose_and_depth(model: BeamModel, geometry: BeamGeometry, ssd_cm: float) -> tuple[float, float]:
     depths = np.linspace(0.05, 0.85 * model.practical_range_cm, _DEPTHS)
     depth, dose = maximum_of(depths, axis_depth_dose_gy_per_mu(model, geometry, ssd_cm=ssd_cm, depths_cm=depths))
     return dose, depth

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 F32 = NDArray[np.float32]
@@ -59,3 +59,38 @@ def count_above(hu: NDArray[np.int16], inside: NDArray[np.bool_], limit_hu: int)
                 if inside[k, j, i] and hu[k, j, i] > limit_hu:
                     count += 1
     return count
+
+
+AIR_BELOW_G_CM3 = 0.05
+"""Density, and relative stopping power, below which a voxel is air (lung holds 0.26)."""
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_air(density: F32, stopping: F32, is_patient: NDArray[np.bool_], k: int, j: int, i: int) -> bool:
+    is_thin = density[k, j, i] < AIR_BELOW_G_CM3 and stopping[k, j, i] <= AIR_BELOW_G_CM3
+    return bool(is_thin and (is_patient.size == 0 or not is_patient[k, j, i]))
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def row_ends(density: F32, stopping: F32, is_patient: NDArray[np.bool_]) -> NDArray[np.int32]:
+    """First and last voxel of each row that is tissue, or in the patient.
+
+    Parameters
+    ----------
+    density, stopping : float32 [z, y, x]; is_patient : bool of the same shape, or of size 0 for none.
+
+    Returns
+    -------
+    int32 [2, z, y], −1 in rows of air.
+    """
+    nz, ny, nx = density.shape
+    out = np.empty((2, nz, ny), dtype=np.int32)
+    for k in prange(nz):
+        for j in range(ny):
+            first, last = 0, nx - 1
+            while first < nx and _is_air(density, stopping, is_patient, k, j, first):
+                first += 1
+            while last > first and _is_air(density, stopping, is_patient, k, j, last):
+                last -= 1
+            out[0, k, j], out[1, k, j] = (first, last) if first < nx else (-1, -1)
+    return out

@@ -146,10 +146,45 @@ def _clear_air(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _is_clear(voxel: int, ends: Float32, row: Float, lens: Float) -> bool:
+    """True before the first or behind the last tissue of the nearest ray: one voxel as `_place` and `_clear_air` do."""
+    i = float(voxel)
+    zb = row[5] * i + row[2]
+    scale = lens[4] / (lens[3] - zb)
+    at_u, at_v = (row[3] * i + row[0]) * scale - lens[5], (row[4] * i + row[1]) * scale - lens[6]
+    iu, iv = min(int(at_u), ends.shape[2] - 2), min(int(at_v), ends.shape[1] - 2)
+    return bool(_is_beside(ends, int(iv + (at_v - iv) + 0.5), int(iu + (at_u - iu) + 0.5), lens[0] - zb))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _keep_patient(value: Float32, body: NDArray[np.uint32], is_patient: NDArray[np.bool_]) -> None:
     """No dose outside the patient."""
     for m in range(value.shape[0]):
         value[m] = value[m] if is_patient[body[m]] else np.float32(0.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_patient(begin: int, body: NDArray[np.uint32], is_patient: NDArray[np.bool_]) -> tuple[int, int]:
+    """First and one past the last voxel of a row in the patient; the row begins at `begin`."""
+    low, high = 0, int(body.shape[0])
+    while low < high and not is_patient[body[low]]:
+        low += 1
+    while high > low and not is_patient[body[high - 1]]:
+        high -= 1
+    return begin + low, begin + high
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _in_tissue(
+    begin: int, body: NDArray[np.uint32], density: Float32, ends: Float32, row: Float, lens: Float
+) -> tuple[int, int]:
+    """First and one past the last voxel of a row that `_clear_air` leaves its dose; the row begins at `begin`."""
+    low, high = 0, int(body.shape[0])
+    while low < high and density[body[low]] < _AIR_G_CM3 and _is_clear(begin + low, ends, row, lens):
+        low += 1
+    while high > low and density[body[high - 1]] < _AIR_G_CM3 and _is_clear(begin + high - 1, ends, row, lens):
+        high -= 1
+    return begin + low, begin + high
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -210,15 +245,22 @@ def resample_to_grid(
         for j in range(box[1], box[4]):
             _start_row(chain, j, k, row)
             begin, end = _range(box[0], box[3], begin, end, row, lens, last, voxels)
-            count = end - begin
-            cell, body, u, v, n = cells[:count], bodies[:count], columns[:count], rows[:count], nodes[:count]
-            value = out[k, j, begin:end]
+            start, stop, body = begin, end, bodies[: end - begin]
             _bodies(begin, row, line, slice_, body)
-            _place(begin, row, lens, fan.shape, cell, u, v, n)
+            if mask.size > 0:
+                start, stop = _in_patient(begin, body, mask)
+            else:
+                start, stop = _in_tissue(begin, body, rho, ends, row, lens)
+            count = stop - start
+            cell, body, u, v, n = cells[:count], bodies[:count], columns[:count], rows[:count], nodes[:count]
+            value = out[k, j, start:stop]
+            if start > begin:
+                _bodies(start, row, line, slice_, body)
+            _place(start, row, lens, fan.shape, cell, u, v, n)
             _sample_row(flat, fan.shape, cell, u, v, n, value)
             if mask.size > 0:
                 _keep_patient(value, body, mask)
             else:
-                _clear_air(value, body, rho, ends, cell, u, v, begin, row, lens[0])
+                _clear_air(value, body, rho, ends, cell, u, v, start, row, lens[0])
             if is_to_medium:
                 _to_medium(value, body, power, rho)

@@ -138,15 +138,15 @@ def _inner(i: int, count: int) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _between(is_pencil: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels whose rays are not traced, and those of the traced rays of their blocks of 2 × 2, flat."""
+def _between(is_pencil: NDArray[np.bool_], is_stale: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pixels that take over what another ray found, if either is stale, and the traced rays of their blocks, flat."""
     ny, nx = is_pencil.shape
     to, of = np.empty(ny * nx, dtype=np.int64), np.empty(ny * nx, dtype=np.int64)
     count = 0
     for j in range(ny):
         for i in range(nx):
             b, a = _inner(j, ny), _inner(i, nx)
-            if not is_pencil[j, i] and (b != j or a != i):
+            if not is_pencil[j, i] and (b != j or a != i) and (is_stale[j, i] or is_stale[b, a]):
                 to[count], of[count] = j * nx + i, b * nx + a
                 count += 1
     return to[:count], of[:count]
@@ -165,9 +165,9 @@ def _fill_between(to: NDArray[np.int64], of: NDArray[np.int64], depth: Float32, 
 @njit(cache=True, nogil=True, parallel=True)
 def trace_fan(
     stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
-    is_pencil: NDArray[np.bool_], order: NDArray[np.int64], nodes: Float, steps_per_node: int, sad_cm: float,
-    virtual_cm: float, range_cm: float, power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32,
-    ends: Float32,
+    is_pencil: NDArray[np.bool_], is_stale: NDArray[np.bool_], order: NDArray[np.int64], nodes: Float,
+    steps_per_node: int, sad_cm: float, virtual_cm: float, range_cm: float, power: Float, scale: Float,
+    angle: Float, depth: Float32, variance: Float32, ends: Float32,
 ) -> None:  # fmt: skip
     """Trace every ray of the fan (equations (4) and (5) of docs/physics/pencil_beam.md).
 
@@ -178,6 +178,7 @@ def trace_fan(
     x_cm, y_cm : fan coordinates on the isocentre plane, seen from the virtual source.
     is_pencil : [ny, nx]; rays that carry electrons (scattering is followed only for them). Of the others, which only
         the smooth background needs, one in 2 × 2 is traced.
+    is_stale : [ny, nx]; rays to trace. Of the others the arrays hold what they found before.
     order : every row once, in an order that gives each thread its share of long rows.
     nodes : distances from the nominal source, evenly spaced; steps_per_node : samples between two of a pencil.
     sad_cm, virtual_cm : isocentre to nominal and to virtual source.
@@ -194,7 +195,7 @@ def trace_fan(
         at, step, after = np.empty(3), np.empty(3), np.empty(3)
         line, spread = np.empty(nn, dtype=np.float32), np.empty(nn, dtype=np.float32)
         for i in range(nx):
-            if not is_pencil[j, i] and (_inner(j, ny) != j or _inner(i, nx) != i):
+            if not is_stale[j, i] or (not is_pencil[j, i] and (_inner(j, ny) != j or _inner(i, nx) != i)):
                 continue
             tx, ty = x_cm[i] / virtual_cm, y_cm[j] / virtual_cm
             path = math.sqrt(1.0 + tx * tx + ty * ty)
@@ -215,7 +216,7 @@ def trace_fan(
             depth[:, j, i] = line
             ends[0, j, i] = first + nodes[0] if first >= 0.0 else -1.0
             ends[1, j, i] = last + nodes[0] if last >= 0.0 else -1.0
-    to, of = _between(is_pencil)
+    to, of = _between(is_pencil, is_stale)
     _fill_between(to, of, depth, ends)
 
 

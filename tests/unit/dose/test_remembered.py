@@ -1,0 +1,99 @@
+"""What is kept for the next dose gives the bytes that are computed from nothing."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from ert.dose.engine import compute_beam_dose
+from ert.dose.kernels.convert import row_ends
+from ert.dose.output import rectangle_cm
+from ert.dose.remembered import Remembered, TracedFan, TracedFans
+from ert.errors import Cancelled
+from ert.geometry.grid import VoxelGrid
+from tests.unit.dose.beams import beam, demo, slab_phantom
+
+GRID = VoxelGrid(origin_cm=(-9.0, 0.25, -9.0), spacing_cm=(0.5, 0.5, 0.5), shape_zyx=(37, 24, 37))
+
+
+def phantom():
+    return slab_phantom([(1.5, 1.0), (1.0, 1.6), (2.0, 0.3), (4.0, 1.0)], voxel_cm=0.5)
+
+
+def dose(tissue, outline, energy=12.0, **more):
+    given = {"geometry": beam(outline, **more), "model": demo().model(energy)}
+    return compute_beam_dose(tissue=tissue, dose_grid=GRID, **given)
+
+
+def test_a_dragged_cutout_has_the_bytes_of_a_new_one():
+    """Growing, shrinking and cutting off a corner turn rays into pencils and back; the lattice stays."""
+    outlines = [
+        rectangle_cm(8.0, 8.0),
+        ((-4.0, -4.0), (4.0, -4.0), (1.2, 2.3), (-4.0, 4.0)),
+        ((-4.0, -4.0), (4.0, -4.0), (3.9, 0.4), (-2.1, 4.0)),
+        rectangle_cm(8.0, 8.0),
+        rectangle_cm(5.5, 7.0),
+    ]
+    dragged = phantom()
+    for outline in outlines:
+        warm, cold = dose(dragged, outline), dose(phantom(), outline)
+        assert warm.gy_per_mu.tobytes() == cold.gy_per_mu.tobytes()
+        assert warm.given_dose_gy_per_mu == cold.given_dose_gy_per_mu
+
+
+def test_what_a_dose_depends_on_is_told_apart():
+    """Energy, gantry and isocentre each name another fan; turning back finds the one kept."""
+    kept = phantom()
+    places = [{}, {"gantry_deg": 10.0}, {"isocentre_cm": (1.0, 0.0, 0.0)}]
+    for energy, more in [*itertools.product((6.0, 12.0), places), (6.0, {}), (12.0, places[2])]:
+        warm, cold = dose(kept, None, energy, **more), dose(phantom(), None, energy, **more)
+        assert warm.gy_per_mu.tobytes() == cold.gy_per_mu.tobytes()
+
+
+def test_a_cancelled_dose_leaves_nothing_wrong_behind():
+    tissue = phantom()
+    turns = iter(range(2))
+
+    def check():
+        if next(turns, None) is None:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        compute_beam_dose(tissue=tissue, geometry=beam(), model=demo().model(6.0), dose_grid=GRID, check=check)
+    assert dose(tissue, None, 6.0).gy_per_mu.tobytes() == dose(phantom(), None, 6.0).gy_per_mu.tobytes()
+
+
+def test_a_fan_belongs_to_who_took_it_and_only_three_are_kept():
+    fans = TracedFans()
+    empty = np.empty((0, 0, 0), dtype=np.float32)
+    for n in range(4):
+        fans.keep(TracedFan(key=bytes([n]), depth=empty, variance=empty, ends=empty))
+    assert fans.take(bytes([0])) is None
+    taken = fans.take(bytes([2]))
+    assert taken is not None
+    assert fans.take(bytes([2])) is None
+    fans.keep(taken)
+    assert fans.take(bytes([2])) is taken
+
+
+def test_values_are_found_by_identity_and_rest_and_the_oldest_goes():
+    kept = Remembered(2)
+    owner, twin = [1.0], [1.0]
+    made = [kept.get(who, rest, object) for who, rest in ((owner, 1), (twin, 1), (owner, 1))]
+    assert made[0] is made[2]
+    assert made[0] is not made[1]
+    kept.get(owner, 2, object)  # the twin's was not used for longest
+    assert kept.get(owner, 1, object) is made[0]
+    assert kept.get(twin, 1, object) is not made[1]
+
+
+def test_rows_end_at_the_first_and_last_voxel_that_is_no_air():
+    density = np.full((1, 4, 6), 0.0012, dtype=np.float32)
+    density[0, 1, 2:4] = 1.0
+    stopping = density.copy()
+    stopping[0, 2, 5] = 0.06
+    inside = np.zeros(density.shape, dtype=bool)
+    nowhere = np.empty((0, 0, 0), dtype=bool)
+    assert row_ends(density, stopping, nowhere).tolist() == [[[-1, 2, 5, -1]], [[-1, 3, 5, -1]]]
+    inside[0, 3, 1:5] = True
+    assert row_ends(density, stopping, inside).tolist() == [[[-1, 2, 5, 1]], [[-1, 3, 5, 4]]]
