@@ -143,7 +143,9 @@ def fan_dose(field: Field, rays: Rays, material: Material, check: Callable[[floa
         )
         electrons.advance(step)
         dose[n] = electrons.plane * field.scale(float(nodes[n]))
-    dose *= 1.0 - redefinition.buildup_frac * np.exp(rays.depth_cm * np.float32(-1.0 / redefinition.buildup_cm))
+    # In double precision: NumPy's exponential of single floats rounds differently from processor to processor.
+    missing = redefinition.buildup_frac * np.exp(rays.depth_cm.astype(np.float64) / -redefinition.buildup_cm)
+    dose *= (1.0 - missing).astype(np.float32)
     add_smooth_dose(
         field.model, field.fluence, rays, dose, sad_cm=field.sad_cm, insert_distance_cm=field.insert_cm, has_edge=False
     )
