@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from typing import TypeVar
 
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QDialog,
     QGroupBox,
     QHBoxLayout,
     QHeaderView,
@@ -20,16 +18,14 @@ from PySide6.QtWidgets import (
 )
 
 from ert.app.identity_ports import IdentityClient
-from ert.app.jobs import Lane
 from ert.app.session import SiteSession
 from ert.domain.provider import ProviderSettings, Workstation
 from ert.errors import Refused
 from ert.ui.confirm_password import ConfirmPasswordDialog
-from ert.ui.failures import sentence_of
 from ert.ui.provider_form import ProviderForm
-from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button
+from ert.ui.widgets import dim_label, plain_tip, push_button
+from ert.ui.working_dialog import WorkingDialog
 
-T = TypeVar("T")
 _COLUMNS = ("Workstation", "Enrolled", "By", "")
 _ABOUT = (
     "People sign in with the clinic's own accounts, in the browser. A person has to be somebody here first: an "
@@ -43,18 +39,16 @@ _TABLE_HEIGHT_PX = 92
 _NO_CLIENT = "This installation cannot talk to a provider: install ERT with its extra 'identity'."
 
 
-class ProviderDialog(QDialog):
+class ProviderDialog(WorkingDialog):
     """Settings of the provider above, enrolled workstations below."""
 
     def __init__(self, session: SiteSession, identity: IdentityClient | None, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(session, parent)
         self.setWindowTitle("Sign-in provider")
         self.setMinimumWidth(780)
-        self._session, self._identity = session, identity
+        self._identity = identity
         self._saved: ProviderSettings | None = None
         self._workstations: tuple[Workstation, ...] = ()
-        self._is_busy = False
-        self.message = MessageStrip()
         self.form = ProviderForm()
         self.save = push_button("Save", "save", "Accept sign-ins as said above")
         self.test = push_button("Test", "ok", "Ask the provider for its description and keys")
@@ -224,24 +218,6 @@ class ProviderDialog(QDialog):
             self.refresh()
 
         self._run(title, work, done)
-
-    def _run(self, title: str, work: Callable[[], T], on_done: Callable[[T], object]) -> None:
-        self._is_busy = True
-        self._enable()
-
-        def finished(value: T) -> None:
-            self._is_busy = False
-            on_done(value)
-            self._enable()
-
-        self._session.jobs.submit(
-            Lane.IO, lambda _ctx: work(), title=title, can_stop=False, on_done=finished, on_failed=self._failed
-        )
-
-    def _failed(self, error: BaseException) -> None:
-        self._is_busy = False
-        self._enable()
-        self.message.show_error(sentence_of(error))
 
 
 def _two_lines(text: str) -> QLabel:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TypeVar
 
 import attrs
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QDialog,
     QFrame,
     QHBoxLayout,
     QHeaderView,
@@ -21,16 +19,14 @@ from PySide6.QtWidgets import (
 )
 
 from ert.app.account_service import one_time_password
-from ert.app.jobs import Lane
 from ert.app.session import SiteSession
 from ert.domain.account import FEATURE_NAMES, LEVEL_NAMES, Account, Feature, Grant, PasswordHolders, Right
 from ert.ui.confirm_password import ConfirmPasswordDialog
-from ert.ui.failures import sentence_of
 from ert.ui.password_rule_dialog import PasswordRuleDialog
 from ert.ui.user_form import UserForm
 from ert.ui.widgets import MessageStrip, dim_label, plain_tip, push_button, section_title, text_label
+from ert.ui.working_dialog import WorkingDialog
 
-T = TypeVar("T")
 _COLUMNS = ("Name", "Level", "Features", "Administrator", "State")
 _NEW = "New user"
 
@@ -44,22 +40,20 @@ class People:
     passwords: PasswordHolders = PasswordHolders()
 
 
-class UsersDialog(QDialog):
+class UsersDialog(WorkingDialog):
     """A table of accounts beside the fields of the chosen one."""
 
     def __init__(self, session: SiteSession, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(session, parent)
         self.setWindowTitle("Users")
         self.resize(1200, 580)
-        self._session = session
         self._accounts: tuple[Account, ...] = ()
         self._people = People()
         self._chosen: Account | None = None
-        self._is_busy = False
         self.table = QTableWidget(0, len(_COLUMNS))
         self.head, self.state = text_label(), dim_label()
         self.form = UserForm()
-        self.message, self.slots = MessageStrip(), MessageStrip()
+        self.slots = MessageStrip()
         self.secret, self.secret_of = text_label(), text_label()
         self.new = push_button("New user…", "add", "Add an account with a one-time password")
         self.save = push_button("Save", "save", "Keep what was changed")
@@ -336,24 +330,6 @@ class UsersDialog(QDialog):
                 self.reject()  # who took the administration from himself sees no more users
 
         self._run(title, work, done)
-
-    def _run(self, title: str, work: Callable[[], T], on_done: Callable[[T], object]) -> None:
-        self._is_busy = True
-        self._enable()
-
-        def finished(value: T) -> None:
-            self._is_busy = False
-            on_done(value)
-            self._enable()
-
-        self._session.jobs.submit(
-            Lane.IO, lambda _ctx: work(), title=title, can_stop=False, on_done=finished, on_failed=self._failed
-        )
-
-    def _failed(self, error: BaseException) -> None:
-        self._is_busy = False
-        self._enable()
-        self.message.show_error(sentence_of(error))
 
     def done(self, result: int) -> None:
         """Close, and forget a password that is shown."""
