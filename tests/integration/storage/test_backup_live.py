@@ -76,15 +76,15 @@ def test_a_disk_that_takes_no_more_is_told_and_costs_no_earlier_backup(repositor
     site.plans.save(samples.plan_of(course), base_revision=0, doses=[samples.dose()])
     folder = tmp_path / "backups"
     first = site.start_backup(folder).finish()
-    site.machines.add(name="LINAC 1", digest="ef" * 32, content=random.Random(1).randbytes(400_000))
+    site.machines.add(name="LINAC 1", digest="ef" * 32, content=random.Random(1).randbytes(900_000))
     site.close()
     outcomes = {}
-    for limit in (2_000, 350_000, 10_000_000):
+    for limit in (2_000, 700_000, 10_000_000):  # within the database, within the machine's file, enough
         arguments = [sys.executable, "-c", FULL_DISK, str(root), str(folder), str(limit)]
         done = subprocess.run(arguments, cwd=repository, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         outcomes[limit] = json.loads(done.stdout)
-    assert outcomes == {2_000: "storage failed", 350_000: "disk full", 10_000_000: "finished"}
+    assert outcomes == {2_000: "storage failed", 700_000: "disk full", 10_000_000: "finished"}
     site = samples.open_site(root)
     shelf = site.backups(folder)
     assert [b.is_good for b in shelf.backups()] == [True, True]

@@ -293,7 +293,7 @@ def test_damage_at_the_end_of_a_long_cell_never_reaches_the_reader(template, roo
             reached += 1
         finally:
             site.close()
-    assert reached >= len(good) // 4096 // 8
+    assert reached >= 8  # pages that the long plan's cells fill, whatever else the database holds
 
 
 def test_an_older_copy_of_the_site_is_noticed_where_the_newer_was_seen(tmp_path, template):
