@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <time.h>
@@ -274,4 +275,13 @@ int fcntl(int fd, int command, ...) {
 int fcntl64(int fd, int command, ...) {
     va_list rest; va_start(rest, command); void *argument = va_arg(rest, void *); va_end(rest);
     return controlling(fd, command, argument);
+}
+int flock(int fd, int operation) {
+    REAL(flock);
+    set_up();
+    if (known(fd)) {
+        delay();
+        if (is_lying_about_locks) return 0;
+    }
+    return real_flock(fd, operation);
 }
