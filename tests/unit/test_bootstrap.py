@@ -12,6 +12,12 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
+# Every folder with tests: none may be forgotten when they are shared out.
+TEST_FOLDERS = [
+    p.relative_to(p.parents[1])
+    for p in Path(__file__).resolve().parents[1].iterdir()
+    if p.is_dir() and any(p.rglob("test_*.py"))
+]
 SCRIPT = Path(__file__).resolve().parents[2] / "installer/bootstrap.py"
 
 
@@ -225,6 +231,16 @@ def test_all_checks_run_and_pytest_speaks_last(
     assert bootstrap.main(["test", "-k", "water"]) == expected
     ran = (bootstrap.ROOT / "ran").read_text().splitlines()
     assert ran == ["ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo", "pytest -k water"]
+
+
+@pytest.mark.parametrize(("half", "code"), [("tests/integration", 1), ("tests/ui", 5), ("none", 0)])
+def test_all_tests_run_in_two_halves_and_a_failure_of_either_counts(
+    bootstrap: ModuleType, capfd: pytest.CaptureFixture[str], half: str, code: int
+):
+    program(bootstrap, "pytest", f'echo ran "$@"; case "$*" in *{half}*) exit {code};; esac')
+    assert bootstrap.run_tests([]) == code
+    told = capfd.readouterr().out
+    assert sorted(told.replace("ran ", "").split()) == sorted(str(p) for p in TEST_FOLDERS)
 
 
 def test_an_unknown_verb_is_wrong_usage():
