@@ -12,10 +12,11 @@ import pytest
 import sqlcipher3
 
 from ert.app.jobs import Lane
-from ert.storage import blobs, database, schema
+from ert.storage import blobs, schema
 from ert.storage.atomic import storage_error
 from ert.storage.database import Database
 from ert.storage.share_locks import NO_LOCKS
+from ert.storage.sqlcipher_backend import SqlCipher
 from tests.ui import real_site
 
 
@@ -52,13 +53,13 @@ def _no_locks(window, _plan_id):
 
 @contextlib.contextmanager
 def _busy(_window, _plan_id):
-    def refuses(_raw, _statement, _give_up):
+    def refuses(_database, _raw, *, is_writing):
         error = sqlcipher3.OperationalError("database is locked")
         error.sqlite_errorcode = sqlite3.SQLITE_BUSY
         raise error
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(database, "_begin", refuses)
+        patch.setattr(SqlCipher, "begin", refuses)
         yield
 
 

@@ -93,7 +93,7 @@ class Gateway:
     def is_site(self, path):
         return path.name == "site"
 
-    def prepare(self, path, *, site_name, admin_name, password):
+    def prepare(self, path, *, site_name, admin_name, password, server=None):
         self.asked = (path.name, site_name, admin_name, password)
         return self.pending
 
