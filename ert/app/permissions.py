@@ -63,7 +63,7 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "PlanWorkspace.close": (Right.OWN_SESSION, "close a plan"),
     "PlanWorkspace.mark_ready": (Right.PLAN, "mark a plan ready for review"),
     "Readiness.mark": (Right.PLAN, "mark a plan ready for review"),
-    "Readiness.follow": (Right.VIEW, "follow a plan"),
+    "Readiness.follow": (Right.OWN_SESSION, "follow a plan"),
     "CheckRules.history": (Right.VIEW, "look at the limits of the second check"),
     "CheckRules.in_use": (Right.VIEW, "look at the limits of the second check"),
     "CheckRules.save": (Right.CONFIGURE, "change the limits of the second check"),

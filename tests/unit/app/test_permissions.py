@@ -28,7 +28,7 @@ ANYBODY = """
 SiteSession.close SiteSession.keep_edits PlanWorkspace.close PlanWorkspace.cancel_dose CheckBook.stop
 BackupService.cancel BackupService.stop AccountService.change_own_password AccountService.confirm_password
 AccountService.revalidate AccountService.record AccountService.confirm_with_provider AccountService.end
-AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close PlanWorkspace.end_sketch
+AccountService.vouched_for_by PlanKeeping.edited PlanKeeping.close PlanWorkspace.end_sketch Readiness.follow
 Housekeeping.cancel Housekeeping.stop AccountService.password_rule
 """
 PLANNERS = """
@@ -50,7 +50,7 @@ RecordsService.records RecordsService.record RecordsService.set_active RecordsSe
 PlanKeeping.take_over PlanKeeping.save PlanKeeping.rebase
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.restore PlanHistory.activity
-PlanWorkspace.mark_ready Readiness.mark Readiness.follow CheckRules.history CheckRules.in_use
+PlanWorkspace.mark_ready Readiness.mark CheckRules.history CheckRules.in_use
 Recomputation.chosen Recomputation.run
 """
 FACILITY = """
