@@ -203,6 +203,8 @@ class PlanPage(QWidget):
         self.keeper.changed(changes)
         if changes.saved:
             self._show_save_error()
+        if self.session.account.is_disabled:
+            return  # closed meanwhile: the page is covered, and may read nothing of the site any more
         if changes.plan:
             self.beams.refresh()
             self.prescription.refresh()
