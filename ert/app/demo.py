@@ -145,7 +145,7 @@ def _finish(session: SiteSession, workspace: PlanWorkspace, owner: _Owner, out: 
     workspace.save(lambda: saved.append(True))
     _wait(owner, lambda: bool(saved) and bool(workspace.dvhs), "saving and evaluating")
     _summary(workspace)
-    (out / "dvh.csv").write_text(dvh_csv(workspace.dvhs), encoding="utf-8")
+    (out / "dvh.csv").write_text(dvh_csv(workspace.dvhs, workspace.plan.dose_to), encoding="utf-8")
     _say("6/6 Writing report, pictures and DICOM files …")
     write_report(finished_report(workspace), out / "plan_report.pdf")
     pictures = write_pictures(workspace, out / "pictures")

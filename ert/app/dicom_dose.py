@@ -73,7 +73,7 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
     summary["structures"] = [structure_summary(d) for d in dvhs]
     ctx.check()
     ctx.progress(0.9, "Writing")
-    _write(inputs, doses, summary, dvh_csv(dvhs))
+    _write(inputs, doses, summary, dvh_csv(dvhs, inputs.job.dose_to))
     if job.resume_folder is not None:
         DoseCheckpoints(job.resume_folder).clear()
     _LOG.info("dose from DICOM: %d beams, %d voxels", len(doses.results), doses.grid.size_zyx)

@@ -15,6 +15,7 @@ from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import dose_at_volume_gy
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
+from ert.domain.plan import DoseTo
 from ert.domain.structure import Structure
 from ert.errors import Refused
 from ert.geometry.frames import BeamFrame
@@ -114,12 +115,15 @@ def structure_summary(dvh: Dvh) -> dict[str, Any]:
     }
 
 
-def dvh_csv(dvhs: Sequence[Dvh]) -> str:
-    """Cumulative histograms as CSV: structure, dose_gy, volume_percent, volume_cc; the summary states the medium."""
+def dvh_csv(dvhs: Sequence[Dvh], dose_to: DoseTo) -> str:
+    """Cumulative histograms as CSV: structure, what the dose is stated to, dose_gy, volume_percent, volume_cc.
+
+    Every row names the medium, because rows get copied without their heads.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(("structure", "dose_gy", "volume_percent", "volume_cc"))
+    writer.writerow(("structure", "stated_as", "dose_gy", "volume_percent", "volume_cc"))
     for dvh in dvhs:
         for dose, percent, cc in zip(dvh.dose_gy, dvh.volume_pct, dvh.volume_at_dose_cc, strict=True):
-            writer.writerow((dvh.name, f"{dose:.4f}", f"{percent:.5f}", f"{cc:.5f}"))
+            writer.writerow((dvh.name, dose_to.phrase, f"{dose:.4f}", f"{percent:.5f}", f"{cc:.5f}"))
     return buffer.getvalue()

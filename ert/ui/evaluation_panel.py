@@ -12,6 +12,7 @@ from ert.domain.dvh import Dvh
 from ert.ui.delegates import SwatchDelegate
 from ert.ui.numbers import format_number
 from ert.ui.tables import result_table
+from ert.ui.theme import TEXT_DIM, WARN
 from ert.ui.view_state import ViewState
 from ert.ui.widgets import plain_tip
 
@@ -20,13 +21,13 @@ if TYPE_CHECKING:
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-_NAME = 1
+_NAME, _VOLUME = 1, 2
 _DOSE_METRICS = ("Min", "Mean", "Max", "D95%", "D50%", "D2%")
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
 
 
 class MetricTableModel(QAbstractTableModel):
-    """One row a structure; doses in the unit the whole page uses."""
+    """One row a structure; doses in the unit the whole page uses, those of a preview dim and below its name."""
 
     def __init__(self, workspace: ShownPlan, state: ViewState) -> None:
         super().__init__()
@@ -54,10 +55,15 @@ class MetricTableModel(QAbstractTableModel):
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Names with units."""
-        if orientation != Qt.Orientation.Horizontal or role != Qt.ItemDataRole.DisplayRole:
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.ForegroundRole and section == _NAME and self._is_preview:
+            return QColor(WARN)
+        if role != Qt.ItemDataRole.DisplayRole:
             return None
         unit = "Gy" if self._state.dose_display.is_absolute else "%"
-        return ("", "Structure", "Volume\ncm³", *(f"{name}\n{unit}" for name in _DOSE_METRICS))[section]
+        structure = "PREVIEW\nnot for reporting" if self._is_preview else "Structure"
+        return ("", structure, "Volume\ncm³", *(f"{name}\n{unit}" for name in _DOSE_METRICS))[section]
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401
         """Numbers."""
@@ -65,15 +71,20 @@ class MetricTableModel(QAbstractTableModel):
             return None
         dvh, values = self._rows[index.row()]
         column = index.column()
-        if role == Qt.ItemDataRole.DecorationRole and column == 0:
-            return QColor(*dvh.colour)
-        if role == Qt.ItemDataRole.TextAlignmentRole and column > 1:
-            return _RIGHT
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _tip(dvh)
+        looks = {
+            Qt.ItemDataRole.DecorationRole: QColor(*dvh.colour) if column == 0 else None,
+            Qt.ItemDataRole.TextAlignmentRole: _RIGHT if column > 1 else None,
+            Qt.ItemDataRole.ToolTipRole: _tip(dvh),
+            Qt.ItemDataRole.ForegroundRole: QColor(TEXT_DIM) if column > _VOLUME and self._is_preview else None,
+        }
         if role != Qt.ItemDataRole.DisplayRole or column == 0:
-            return None
+            return looks.get(Qt.ItemDataRole(role))
         return (dvh.name, format_number(dvh.volume_cc, 1), *map(self._dose_text, values))[column - 1]
+
+    @property
+    def _is_preview(self) -> bool:
+        """Whether the figures are of a dose that is not the plan's own."""
+        return bool(self._rows) and not self._workspace.dose.is_current
 
     def _dose_text(self, gy: float | None) -> str:
         if gy is None:

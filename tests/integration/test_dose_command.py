@@ -155,7 +155,8 @@ def test_the_summary_has_the_figures_promised(computed):
 def test_the_histogram_file_agrees_with_the_dose(computed):
     with (computed / "out" / "dvh.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert set(rows[0]) == {"structure", "dose_gy", "volume_percent", "volume_cc"}
+    assert set(rows[0]) == {"structure", "stated_as", "dose_gy", "volume_percent", "volume_cc"}
+    assert {row["stated_as"] for row in rows} == {"dose to medium"}
     gy = np.array([float(r["dose_gy"]) for r in rows])
     percent = np.array([float(r["volume_percent"]) for r in rows])
     assert percent[0] == 100.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QImage
 
 from ert.app.dose_state import DosePreview, DoseState, DoseStatus, FinalRun
@@ -153,6 +154,11 @@ def test_histograms_have_a_band_where_the_dose_has_errors(workspace, qtbot):
     assert plot.band_count() == 0
 
 
+def figures_head(page):
+    """What stands over the names in the table of dose-volume metrics."""
+    return page.evaluation.metrics.headerData(1, Qt.Orientation.Horizontal)
+
+
 def test_the_window_plans_by_preview_and_exports_the_final_dose_only(window, qtbot):
     """The whole way on a real site: choose Monte Carlo, see the preview, ask for the final dose, save, report."""
     (row,) = window.session.patients()
@@ -168,6 +174,7 @@ def test_the_window_plans_by_preview_and_exports_the_final_dose_only(window, qtb
     qtbot.waitUntil(lambda: workspace.dose.status is DoseStatus.PREVIEW, timeout=60_000)
     qtbot.waitUntil(lambda: bool(workspace.shown_dvhs), timeout=60_000)
     qtbot.waitUntil(page.dose_bar.final.isVisible, timeout=5_000)
+    qtbot.waitUntil(lambda: figures_head(page).startswith("PREVIEW"), timeout=5_000)
     assert not page.actions_.report.isEnabled()
     assert not page.actions_.uncertainty.isEnabled()
     page.dose_bar.final.click()
@@ -175,6 +182,7 @@ def test_the_window_plans_by_preview_and_exports_the_final_dose_only(window, qtb
     qtbot.waitUntil(lambda: bool(workspace.evaluation.bands), timeout=60_000)
     qtbot.waitUntil(lambda: page.dose_bar.algorithm.text().startswith("Monte Carlo, ±"), timeout=5_000)
     assert page.actions_.uncertainty.isEnabled()
+    assert figures_head(page) == "Structure"
     target = workspace.plan.prescription.target_number
     low, high = workspace.evaluation.bands[target]
     (middle,) = [d for d in workspace.dvhs if d.structure_number == target]
