@@ -8,80 +8,10 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.spread import coarsen, refine_add
+from ert.dose.kernels.lattice import add_blurred_map, gather, level_of, no_sums
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-
-
-@njit(cache=True, nogil=True)
-def _blur_rows(source: Float32, weights: Float32) -> Float32:
-    """Convolve every row with a symmetric kernel (weights[0] centre) and return the transpose."""
-    ny, nx = source.shape
-    reach = weights.shape[0] - 1
-    out = np.zeros((nx, ny), dtype=np.float32)
-    line = np.empty(nx + 2 * reach, dtype=np.float32)
-    blurred = np.empty(nx, dtype=np.float32)
-    for j in range(ny):
-        line[:] = 0.0
-        line[reach : reach + nx] = source[j]
-        blurred[:] = weights[0] * source[j]
-        for k in range(1, reach + 1):
-            w = weights[k]
-            for i in range(nx):
-                blurred[i] += w * (line[reach + i - k] + line[reach + i + k])
-        out[:, j] = blurred
-    return out
-
-
-@njit(cache=True, nogil=True)
-def _box_gaussian(sigma: float) -> Float32:
-    """Integrals of a Gaussian over pixels 0, 1, 2 … (pixel units), to 3.5 sigma, normalised."""
-    reach = int(3.5 * sigma + 0.5) + 1
-    q = 1.0 / (math.sqrt(2.0) * sigma)
-    weights = np.empty(reach + 1, dtype=np.float32)
-    before = -math.erf(0.5 * q)
-    for k in range(reach + 1):
-        after = math.erf((k + 0.5) * q)
-        weights[k] = 0.5 * (after - before) / math.erf((reach + 0.5) * q)
-        before = after
-    return weights
-
-
-@njit(cache=True, nogil=True)
-def _point_gaussian(variance: float) -> Float32:
-    """A Gaussian at pixels 0, 1, 2 … to 3.5 standard deviations, normalised to the sum of both sides."""
-    reach = int(3.5 * math.sqrt(variance)) + 1
-    weights = np.empty(reach + 1, dtype=np.float32)
-    total = 1.0
-    for k in range(reach + 1):
-        weights[k] = math.exp(-0.5 * k * k / variance)
-        total += 2.0 * weights[k] if k > 0 else 0.0
-    return weights / np.float32(total)
-
-
-@njit(cache=True, nogil=True)
-def _blur(fine: Float32, sigma: float) -> Float32:
-    """One map blurred; wide blurs run on a coarser lattice whose pitch stays below sigma / 2.
-
-    `coarsen` keeps moments to second order, so that position and width of every edge stay what they are.
-    """
-    level = 0
-    while level < 3 and sigma / (2 << level) >= 2.0:
-        level += 1
-    if level == 0:
-        weights = _box_gaussian(sigma)
-        return _blur_rows(_blur_rows(fine, weights), weights)
-    plane = fine
-    for _ in range(level):
-        plane = coarsen(plane)
-    weights = _point_gaussian((sigma * sigma + 1.0 / 12.0) / (1 << 2 * level))
-    plane = _blur_rows(_blur_rows(plane, weights), weights)
-    for _ in range(level):
-        wider = np.zeros((2 * plane.shape[0], 2 * plane.shape[1]), dtype=np.float32)
-        refine_add(plane, wider)
-        plane = wider
-    return plane
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -101,7 +31,10 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     out = np.empty((count, knots, ny, nx), dtype=np.float32)
     for c in prange(count * knots):
         m, q = c // knots, c % knots
-        out[m, q] = _blur(maps[m], sigmas[m, q])
+        sums = no_sums(ny, nx)
+        add_blurred_map(maps[m], sigmas[m, q], sums)
+        gather(sums, level_of(sigmas[m, q]))
+        out[m, q] = sums[0]
     return out
 
 
