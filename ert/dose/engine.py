@@ -39,7 +39,6 @@ _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
 _VOXELS_BEHIND = 3.0
-_EVERYWHERE = np.empty((0, 0, 0), dtype=np.bool_)
 
 
 @attrs.frozen(kw_only=True)
@@ -308,9 +307,8 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
     dose = np.zeros(job.dose_grid.shape_zyx, dtype=np.float32)
     resample_to_grid(
-        fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping,
-        _EVERYWHERE if tissue.is_patient is None else tissue.is_patient, _index_chain(job), box,
-        numbers, is_to_medium, dose,
+        fan, traced.ends, tissue.medium_factors, _index_chain(job), box, numbers, tissue.is_patient is None,
+        is_to_medium, dose,
     )  # fmt: skip
     if job.algorithm is Algorithm.PENCIL_BEAM:
         tissue.fans.keep(traced.fan)  # nothing reads the rays any more; a dose that is cancelled lets its fan go
