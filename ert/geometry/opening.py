@@ -126,20 +126,20 @@ def _largest_circle(outline: bytes) -> tuple[tuple[float, float], float]:
 
 def signed_distance_cm(outline_cm: ArrayLike, at_cm: ArrayLike) -> F64:
     """Distance of points (m, 2) from an outline (n, 2), positive inside."""
-    begin = np.asarray(outline_cm, dtype=np.float64)
-    end = np.roll(begin, -1, axis=0)
-    along = end - begin
-    length2 = np.maximum((along**2).sum(axis=1), 1e-30)
+    x0, y0 = np.asarray(outline_cm, dtype=np.float64).T.copy()
+    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
+    dx, dy = x1 - x0, y1 - y0
+    length2 = np.maximum(dx * dx + dy * dy, 1e-30)
+    run = dx / np.where(dy == 0.0, 1.0, dy)
     points = np.atleast_2d(np.asarray(at_cm, dtype=np.float64))
     parts = []
     for start in range(0, len(points), _CHUNK):
-        p = points[start : start + _CHUNK, None, :]
-        t = np.clip(((p - begin) * along).sum(axis=2) / length2, 0.0, 1.0)
-        distance = np.sqrt((((begin + t[..., None] * along) - p) ** 2).sum(axis=2)).min(axis=1)
-        is_between = (begin[:, 1] > p[..., 1]) != (end[:, 1] > p[..., 1])
-        rise = np.where(along[:, 1] == 0.0, 1.0, along[:, 1])
-        is_left = p[..., 0] < begin[:, 0] + (p[..., 1] - begin[:, 1]) / rise * along[:, 0]
-        parts.append(np.where((is_between & is_left).sum(axis=1) % 2 == 1, distance, -distance))
+        x, y = points[start : start + _CHUNK, :1], points[start : start + _CHUNK, 1:]
+        to_x, to_y = x - x0, y - y0
+        t = np.minimum(np.maximum((to_x * dx + to_y * dy) / length2, 0.0), 1.0)
+        distance = np.sqrt(((to_x - t * dx) ** 2 + (to_y - t * dy) ** 2).min(axis=1))
+        crossings = ((y0 > y) != (y1 > y)) & (to_x < to_y * run)
+        parts.append(np.where(np.count_nonzero(crossings, axis=1) % 2 == 1, distance, -distance))
     return np.concatenate(parts)
 
 
