@@ -239,7 +239,7 @@ def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
     _, _, x_cm, y_cm, nodes, *_ = inputs
     shape = (len(nodes), len(y_cm), len(x_cm))
     depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
-    return TracedFan(key=key, depth=depth, variance=variance, ends=ends)
+    return TracedFan(key=key, depth=depth, variance=variance, ends=ends, dose=np.empty_like(depth))
 
 
 def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Float32:
@@ -247,8 +247,9 @@ def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Fl
     frame, insert_cm = job.geometry.frame, job.geometry.insert_distance_cm
     if job.algorithm is Algorithm.PENCIL_BEAM:
         return fan_dose(
-            job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm
-        )
+            job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm,
+            out=traced.fan.dose,
+        )  # fmt: skip
     field = Field(
         model=job.model, outline_cm=job.geometry.outline_cm, applicator=job.geometry.applicator, fluence=job.fluence,
         sad_cm=frame.sad_cm, insert_cm=insert_cm,

@@ -128,9 +128,20 @@ def plane_order(rays: Rays) -> NDArray[np.int64]:
 
 
 def fan_dose(
-    model: BeamModel, tables: ModelTables, fluence: Fluence, rays: Rays, *, sad_cm: float, insert_distance_cm: float
+    model: BeamModel,
+    tables: ModelTables,
+    fluence: Fluence,
+    rays: Rays,
+    *,
+    sad_cm: float,
+    insert_distance_cm: float,
+    out: Float32 | None = None,
 ) -> Float32:
     """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+
+    Parameters
+    ----------
+    out : filled, if given: float32 of the shape of the rays.
 
     Returns
     -------
@@ -141,7 +152,8 @@ def fan_dose(
         fluence.pitch_cm, sad_cm, source.virtual_sad_cm, insert_distance_cm, source.core_angle_rad,
         source.wide_angle_rad, tables.dose_step_cm, model.practical_range_cm,
     ])  # fmt: skip
-    dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
+    dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
+    dose[: rays.first] = 0.0
     spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import add_blurred_map, gather, level_of, no_sums
+from ert.dose.kernels.lattice import add_blurred_map, gather, no_sums, occupied
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -32,8 +32,7 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     for c in prange(count * knots):
         m, q = c // knots, c % knots
         sums = no_sums(ny, nx)
-        add_blurred_map(maps[m], sigmas[m, q], sums)
-        gather(sums, level_of(sigmas[m, q]))
+        gather(sums, add_blurred_map(maps[m], occupied(maps[m]), sigmas[m, q], sums))
         out[m, q] = sums[0]
     return out
 

@@ -111,8 +111,6 @@ def add_blurred(plane: Float32, box: tuple[int, int, int, int], weights: Float32
     """
     ny, nx = plane.shape
     top, bottom, left, right = box
-    if bottom == 0:
-        return
     reach = weights.shape[0] - 1
     j0, j1, i0, i1 = max(top - reach, 0), min(bottom + reach, ny), max(left - reach, 0), min(right + reach, nx)
     wide = i1 - i0 + reach  # one gap of zeros serves the end of a row and the beginning of the next
@@ -218,18 +216,30 @@ def coarsen(fine: Float32) -> Float32:
 
 
 @njit(cache=True, nogil=True)
-def add_blurred_map(fine: Float32, sigma: float, sums: tuple[Float32, ...]) -> None:
+def add_blurred_map(
+    fine: Float32, box: tuple[int, int, int, int], sigma: float, sums: tuple[Float32, ...]
+) -> int:
     """Blur a map by one Gaussian (pixels) on the coarsest lattice that holds it, and add it to the sum of that level.
 
     Parameters
     ----------
+    box : what `occupied` finds, or a box around it.
     sums : one plane for each of the `LEVELS` pitches; `gather` brings them together.
+
+    Returns
+    -------
+    the level
     """
     level = level_of(sigma)
-    plane = fine
+    plane, (top, bottom, left, right) = fine, box
     for _ in range(level):
         plane = coarsen(plane)
-    add_blurred(plane, occupied(plane), gaussian_weights(sigma, level), sums[level])
+        ny, nx = plane.shape
+        top, bottom = max(top // 2 - _BEYOND, 0), min((bottom + 1) // 2 + _BEYOND, ny)
+        left, right = max(left // 2 - _BEYOND, 0), min((right + 1) // 2 + _BEYOND, nx)
+    if box[1] > 0:
+        add_blurred(plane, (top, bottom, left, right), gaussian_weights(sigma, level), sums[level])
+    return level
 
 
 @njit(cache=True, nogil=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import add_blurred_map, gather, level_of, no_sums
+from ert.dose.kernels.lattice import add_blurred_map, gather, no_sums
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -53,14 +53,14 @@ def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> No
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_component(
-    pixel: NDArray[np.uint32], amplitude: Float32, sigma: Float32, highest: float, plane: Float32, weights: Float32,
-    sums: tuple[Float32, ...],
+    pixel: NDArray[np.uint32], box: tuple[int, int, int, int], amplitude: Float32, sigma: Float32, highest: float,
+    plane: Float32, weights: Float32, sums: tuple[Float32, ...],
 ) -> int:  # fmt: skip
     """Add the pencils of one component to the sums of the pitches; the coarsest level used.
 
     Parameters
     ----------
-    pixel : flat index of each pencil; amplitude, sigma (pixels) : float32 [n]; sigma is changed.
+    pixel : flat index of each pencil; box : rows and columns around all of them; amplitude, sigma (pixels) : float32 [n]; sigma is changed.
     highest : what errors are a part of; plane : scratch, zero, left zero; weights : scratch [n].
     """
     count = pixel.shape[0]
@@ -85,8 +85,7 @@ def _add_component(
         _fill_weights(sigma, nodes, k, weights)
         for p in range(count):
             flat[pixel[p]] = amplitude[p] * weights[p]
-        add_blurred_map(plane, float(centre) + nodes[k], sums)
-        coarsest = max(coarsest, level_of(float(centre) + nodes[k]))
+        coarsest = max(coarsest, add_blurred_map(plane, box, float(centre) + nodes[k], sums))
     for p in range(count):
         flat[pixel[p]] = 0.0
     return coarsest
@@ -142,13 +141,13 @@ def spread_planes(
     entry_cm : float32 [y, x] where tissue begins on each ray (negative: never).
     rows, columns, weight : pixels that carry electrons and their relative fluence (open fraction × off-axis ratio).
     nodes : distances from the nominal source, cm.
-    order : the planes to compute, each once, so that neighbours fall to different threads; others are left at zero.
+    order : the planes to compute, each once, so that neighbours fall to different threads.
     numbers : pitch_cm, sad_cm, virtual_sad_cm, insert_cm, core_angle_rad, wide_angle_rad, depth step of
         `dose_table` in cm, practical range in cm.
     scatter_air_rad2_per_cm : T of air at the surface energy.
     dose_table : g(z); wide_table : b(u) and ratio_table : width of the wide component over the core's, both in steps of
         0.01 in u.
-    dose : float32 [node, y, x], sides multiples of 8, zero; added to.
+    dose : float32 [node, y, x], sides multiples of 8; filled.
     """
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
     core, wide, thin = numbers[4], numbers[5], scatter_air_rad2_per_cm / 6.0
@@ -160,6 +159,7 @@ def spread_planes(
     for k in range(shape.shape[0]):
         shape[k, 0], shape[k, 1] = wide_table[k], ratio_table[k]
     entry, highest = entry_cm.ravel(), dose_table.max()
+    box = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
     for m in prange(order.shape[0]):
         n = order[m]
         distance, gap = nodes[n] - sad + virtual, nodes[n] - insert
@@ -173,6 +173,7 @@ def spread_planes(
             depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, sigma
         )
         if top == 0.0:
+            dose[n] = 0.0
             continue
         for c in range(2):
             for p in range(count):
@@ -180,7 +181,7 @@ def spread_planes(
         sums, plane = no_sums(ny, nx), np.zeros((ny, nx), dtype=np.float32)
         weights, coarsest = np.empty(count, dtype=np.float32), 0
         for c in range(2):
-            used = _add_component(pixel, amplitude[c], sigma[c], highest, plane, weights, sums)
+            used = _add_component(pixel, box, amplitude[c], sigma[c], highest, plane, weights, sums)
             coarsest = max(coarsest, used)
         gather(sums, coarsest)
-        dose[n] += sums[0]
+        dose[n] = sums[0]
