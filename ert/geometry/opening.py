@@ -9,10 +9,11 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ert.geometry.kernels.polygon_distance import signed_distances
+
 F64 = NDArray[np.float64]
 CIRCLE_TOLERANCE_CM = 1e-3
 SECTORS = 720
-_CHUNK = 2048
 _STRAIGHT_FRAC = 0.999
 """An opening that fills this part of its smallest box is a rectangle."""
 
@@ -126,21 +127,8 @@ def _largest_circle(outline: bytes) -> tuple[tuple[float, float], float]:
 
 def signed_distance_cm(outline_cm: ArrayLike, at_cm: ArrayLike) -> F64:
     """Distance of points (m, 2) from an outline (n, 2), positive inside."""
-    x0, y0 = np.asarray(outline_cm, dtype=np.float64).T.copy()
-    x1, y1 = np.roll(x0, -1), np.roll(y0, -1)
-    dx, dy = x1 - x0, y1 - y0
-    length2 = np.maximum(dx * dx + dy * dy, 1e-30)
-    run = dx / np.where(dy == 0.0, 1.0, dy)
-    points = np.atleast_2d(np.asarray(at_cm, dtype=np.float64))
-    parts = []
-    for start in range(0, len(points), _CHUNK):
-        x, y = points[start : start + _CHUNK, :1], points[start : start + _CHUNK, 1:]
-        to_x, to_y = x - x0, y - y0
-        t = np.minimum(np.maximum((to_x * dx + to_y * dy) / length2, 0.0), 1.0)
-        distance = np.sqrt(((to_x - t * dx) ** 2 + (to_y - t * dy) ** 2).min(axis=1))
-        crossings = ((y0 > y) != (y1 > y)) & (to_x < to_y * run)
-        parts.append(np.where(np.count_nonzero(crossings, axis=1) % 2 == 1, distance, -distance))
-    return np.concatenate(parts)
+    points = np.ascontiguousarray(np.atleast_2d(np.asarray(at_cm, dtype=np.float64)))
+    return signed_distances(np.ascontiguousarray(outline_cm, dtype=np.float64), points)
 
 
 def convex_hull(points: ArrayLike) -> F64:
