@@ -122,18 +122,11 @@ def build_fluence(
     pitch_cm : pixel side at the isocentre plane.
     """
     rest = (tuple(map(tuple, outline_cm)), applicator, sad_cm, insert_distance_cm, pitch_cm)
-    return _fluences.get(model, rest, lambda: _build(model, *rest))
-
-
-def _build(
-    model: BeamModel,
-    outline_cm: Outline,
-    applicator: Applicator,
-    sad_cm: float,
-    insert_distance_cm: float,
-    pitch_cm: float,
-) -> Fluence:
     scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_distance_cm)
+    return _fluences.get(model, rest, lambda: _build(model, outline_cm, applicator, scale, pitch_cm))
+
+
+def _build(model: BeamModel, outline_cm: Outline, applicator: Applicator, scale: float, pitch_cm: float) -> Fluence:
     outline = np.asarray(outline_cm, dtype=np.float64) * scale
     margin = model.photons.irradiated_margin_cm
     irradiated = 0.5 * scale * np.array([applicator.opening_x_cm, applicator.opening_y_cm]) + margin

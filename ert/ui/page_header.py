@@ -28,7 +28,7 @@ def birth_text(patient: Patient) -> str:
 
 
 class ElidedLabel(QLabel):
-    """One line of text that ends in an ellipsis, or has a short form, where there is no room; the tip holds the whole."""
+    """One line of text; without room it ends in an ellipsis or gives way to a short form. The tip holds the whole."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

@@ -40,7 +40,7 @@ def level_of(sigma: float) -> int:
 def gaussian_weights(sigma: float, level: int) -> Float32:
     """What a pixel gives to those 0, 1, 2 … away on a lattice coarsened `level` times; sigma in pixels of the finest.
 
-    On the finest lattice a pixel is filled evenly and the Gaussian integrated; on coarser ones, where `coarsen` has kept
+    On the finest lattice a pixel is filled evenly and the Gaussian integrated; on coarser ones, where `coarsen` kept
     position and width of all it merged, the evenly filled pixel is a part of the variance.
     """
     width = sigma if level == 0 else math.sqrt(sigma * sigma + 1.0 / 12.0) / (1 << level)
@@ -62,7 +62,7 @@ def gaussian_weights(sigma: float, level: int) -> Float32:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _blur_along(source: Float32, first: int, stride: int, weights: Float32, out: Float32) -> None:
-    """Flat convolution: out[i] = Σ w[k] (source[first + i − k·stride] + source[first + i + k·stride]), two k at once."""
+    """out[i] = Σ w[k] (source[first + i − k·stride] + source[first + i + k·stride]), two k at once."""
     size, reach = out.shape[0], weights.shape[0] - 1
     centre, w = source[first : first + size], weights[0]
     for i in range(size):
@@ -216,9 +216,7 @@ def coarsen(fine: Float32) -> Float32:
 
 
 @njit(cache=True, nogil=True)
-def add_blurred_map(
-    fine: Float32, box: tuple[int, int, int, int], sigma: float, sums: tuple[Float32, ...]
-) -> int:
+def add_blurred_map(fine: Float32, box: tuple[int, int, int, int], sigma: float, sums: tuple[Float32, ...]) -> int:
     """Blur a map by one Gaussian (pixels) on the coarsest lattice that holds it, and add it to the sum of that level.
 
     Parameters

@@ -22,26 +22,26 @@ _TOLERANCE = 2e-5
 _NEGLIGIBLE = 1e-6
 """Pencils below this part of the highest g do not stretch the range of sigmas; they take the nearest in it."""
 _MOST = 14
-_LEAST_SIGMA = 0.05
+_LEAST_ROOT = 0.2
 
 
 @njit(cache=True, nogil=True)
-def _node_count(half_range: float, share: float) -> int:
-    """Sigmas needed to interpolate Gaussians over centre × (1 ± half_range) to a tolerance of `share`.
+def _node_count(half_range: float, tolerance: float) -> int:
+    """Sigmas needed to interpolate Gaussians whose roots of sigma are within ± `half_range` of their middle.
 
-    0.4 (0.6 h)^n bounds the error of a blurred edge for half ranges up to 0.6, found by trying all of them
-    (Chebyshev nodes in sigma).
+    0.3 h^n is the error of a blurred edge for half ranges up to 0.35 (sigma × 4) and more than one node, 0.55 h that of
+    one: found by trying (Chebyshev nodes in the root of sigma, in which n is least).
     """
-    count, error = 1, 0.24 * half_range
-    while error > share and count < _MOST:
+    count, error = 1, 0.55 * half_range
+    while error > tolerance and count < _MOST:
         count += 1
-        error = 0.4 * (0.6 * half_range) ** count
+        error = 0.3 * half_range**count
     return count
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> None:
-    """Lagrange weight of one of the nodes at every sigma; both are told from the centre of the range."""
+    """Lagrange weight of one of the nodes at every root of sigma; both are told from the centre of the range."""
     out[:] = np.float32(1.0)
     for m in range(nodes.shape[0]):
         if m == which:
@@ -53,14 +53,15 @@ def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> No
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_component(
-    pixel: NDArray[np.uint32], box: tuple[int, int, int, int], amplitude: Float32, sigma: Float32, highest: float,
+    pixel: NDArray[np.uint32], box: tuple[int, int, int, int], amplitude: Float32, root: Float32, highest: float,
     plane: Float32, weights: Float32, sums: tuple[Float32, ...],
 ) -> int:  # fmt: skip
     """Add the pencils of one component to the sums of the pitches; the coarsest level used.
 
     Parameters
     ----------
-    pixel : flat index of each pencil; box : rows and columns around all of them; amplitude, sigma (pixels) : float32 [n]; sigma is changed.
+    pixel : flat index of each pencil; box : rows and columns around all of them.
+    amplitude, root : float32 [n], the latter of sigma in pixels; it is changed.
     highest : what errors are a part of; plane : scratch, zero, left zero; weights : scratch [n].
     """
     count = pixel.shape[0]
@@ -68,24 +69,24 @@ def _add_component(
     least = np.float32(_NEGLIGIBLE * highest)
     for p in range(count):
         if amplitude[p] > least:
-            top, low, high = max(top, amplitude[p]), min(low, sigma[p]), max(high, sigma[p])
+            top, low, high = max(top, amplitude[p]), min(low, root[p]), max(high, root[p])
     if top == 0.0:
         return 0
-    low = max(low, np.float32(_LEAST_SIGMA))
+    low = max(low, np.float32(_LEAST_ROOT))
     high = max(high, low)
     centre = np.float32(0.5) * (low + high)
     half = float(max(high - centre, centre - low))
     for p in range(count):
-        sigma[p] = min(max(sigma[p], low), high) - centre
+        root[p] = min(max(root[p], low), high) - centre
     nodes = np.empty(_node_count(half / float(centre), _TOLERANCE * highest / float(top)))
     flat, coarsest = plane.ravel(), 0
     for k in range(nodes.shape[0]):
         nodes[k] = -half * math.cos(math.pi * (k + 0.5) / nodes.shape[0])
     for k in range(nodes.shape[0]):
-        _fill_weights(sigma, nodes, k, weights)
+        _fill_weights(root, nodes, k, weights)
         for p in range(count):
             flat[pixel[p]] = amplitude[p] * weights[p]
-        coarsest = max(coarsest, add_blurred_map(plane, box, float(centre) + nodes[k], sums))
+        coarsest = max(coarsest, add_blurred_map(plane, box, (float(centre) + nodes[k]) ** 2, sums))
     for p in range(count):
         flat[pixel[p]] = 0.0
     return coarsest
@@ -168,20 +169,20 @@ def spread_planes(
         of_plane[2], of_plane[3] = (virtual / distance) ** 2, (virtual / (distance * pitch)) ** 2
         of_plane[4], of_plane[5] = (core * gap) ** 2 + thin * gap**3 + 1e-4, thin
         of_plane[6], of_plane[7] = nodes[n], (wide * gap) ** 2
-        amplitude, sigma = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
+        amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
         top = _fill_pencils(
-            depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, sigma
+            depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, root
         )
         if top == 0.0:
             dose[n] = 0.0
             continue
         for c in range(2):
             for p in range(count):
-                sigma[c, p] = math.sqrt(sigma[c, p])
+                root[c, p] = math.sqrt(math.sqrt(root[c, p]))
         sums, plane = no_sums(ny, nx), np.zeros((ny, nx), dtype=np.float32)
         weights, coarsest = np.empty(count, dtype=np.float32), 0
         for c in range(2):
-            used = _add_component(pixel, box, amplitude[c], sigma[c], highest, plane, weights, sums)
+            used = _add_component(pixel, box, amplitude[c], root[c], highest, plane, weights, sums)
             coarsest = max(coarsest, used)
         gather(sums, coarsest)
         dose[n] = sums[0]
