@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Box = tuple[int, int, int, int]
+"""First and one past the last row, and column."""
 CUT_SIGMA = 4.0
 """Gaussians are cut at this many standard deviations and renormalised."""
 LEVELS = 4
@@ -85,7 +87,7 @@ def _blur_along(source: Float32, first: int, stride: int, weights: Float32, out:
 
 
 @njit(cache=True, nogil=True)
-def occupied(plane: Float32) -> tuple[int, int, int, int]:
+def occupied(plane: Float32) -> Box:
     """First and one past the last row, and column, that hold anything; all zero for an empty plane."""
     ny, nx = plane.shape
     top, bottom, left, right = ny, 0, nx, 0
@@ -102,7 +104,7 @@ def occupied(plane: Float32) -> tuple[int, int, int, int]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def add_blurred(plane: Float32, box: tuple[int, int, int, int], weights: Float32, out: Float32) -> None:
+def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> None:
     """Blur the part of a plane that holds anything with a symmetric kernel, both ways, and add it to another plane.
 
     Parameters
@@ -185,38 +187,66 @@ def refine_add(coarse: Float32, fine: Float32) -> None:
             row[2 * i + 1] += odd[i]
 
 
+@njit(cache=True, nogil=True)
+def _coarse_box(box: Box, shape: tuple[int, int]) -> Box:
+    """What holds something of a coarsened plane."""
+    top, bottom, left, right = box
+    ny, nx = shape[0] // 2, shape[1] // 2
+    return (
+        max(top // 2 - _BEYOND, 0), min((bottom + 1) // 2 + _BEYOND, ny),
+        max(left // 2 - _BEYOND, 0), min((right + 1) // 2 + _BEYOND, nx),
+    )  # fmt: skip
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def coarsen(fine: Float32) -> Float32:
-    """A plane of twice the pitch with the same moments to second order (adjoint of `refine_add`)."""
+def _split(fine: Float32, box: Box) -> Float32:
+    """Rows and columns of a plane by parity, [row parity, column parity, y, x], `_BEYOND` wider than a coarse box."""
+    top, bottom, left, right = box
     ny, nx = fine.shape[0] // 2, fine.shape[1] // 2
+    out = np.zeros((2, 2, bottom - top + 2 * _BEYOND, right - left + 2 * _BEYOND), dtype=np.float32)
+    first, end = max(left - _BEYOND, 0), min(right + _BEYOND, nx)
+    at = first - left + _BEYOND
+    for j in range(max(top - _BEYOND, 0), min(bottom + _BEYOND, ny)):
+        for parity in range(2):
+            row = fine[2 * j + parity, 2 * first : 2 * end]
+            even, odd = out[parity, 0, j - top + _BEYOND, at:], out[parity, 1, j - top + _BEYOND, at:]
+            for i in range(end - first):
+                even[i], odd[i] = row[2 * i], row[2 * i + 1]
+    return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def coarsen(fine: Float32, box: Box) -> tuple[Float32, Box]:
+    """A plane of twice the pitch with the same moments to second order (adjoint of `refine_add`), and its box.
+
+    box : what `occupied` finds of the finer plane, or a box around it.
+    """
+    around = _coarse_box(box, fine.shape)
+    top, bottom, left, right = around
+    split, wide = _split(fine, around), right - left
     half = _QUARTER * np.float32(0.5)
     back = half[::-1].copy()
-    split = np.zeros((2, 2, ny + 2 * _BEYOND, nx + 2 * _BEYOND), dtype=np.float32)  # [row parity, column parity]
-    for j in range(2 * ny):
-        even, odd = split[j % 2, 0, j // 2 + _BEYOND], split[j % 2, 1, j // 2 + _BEYOND]
-        row = fine[j]
-        for i in range(nx):
-            even[_BEYOND + i], odd[_BEYOND + i] = row[2 * i], row[2 * i + 1]
-    out = np.empty((ny, nx), dtype=np.float32)
-    line, more, found = (np.empty(nx + 2 * _BEYOND, dtype=np.float32), np.empty(nx + 2 * _BEYOND, dtype=np.float32),
-                         np.empty(nx, dtype=np.float32))  # fmt: skip
-    for j in range(ny):
+    out = np.zeros((fine.shape[0] // 2, fine.shape[1] // 2), dtype=np.float32)
+    line, more = np.empty(wide + 2 * _BEYOND, dtype=np.float32), np.empty(wide + 2 * _BEYOND, dtype=np.float32)
+    found = np.empty(wide, dtype=np.float32)
+    for j in range(bottom - top):
+        row = out[top + j, left:right]
         for parity in range(2):
             _six(split[0, parity], j + 1, half, line)
             _six(split[1, parity], j, back, more)
             for i in range(line.shape[0]):
                 line[i] += more[i]
             if parity == 0:
-                _six_along(line, 1, half, out[j])
+                _six_along(line, 1, half, row)
             else:
                 _six_along(line, 0, back, found)
-                for i in range(nx):
-                    out[j, i] += found[i]
-    return out
+                for i in range(wide):
+                    row[i] += found[i]
+    return out, around
 
 
 @njit(cache=True, nogil=True)
-def add_blurred_map(fine: Float32, box: tuple[int, int, int, int], sigma: float, sums: tuple[Float32, ...]) -> int:
+def add_blurred_map(fine: Float32, box: Box, sigma: float, sums: tuple[Float32, ...]) -> int:
     """Blur a map by one Gaussian (pixels) on the coarsest lattice that holds it, and add it to the sum of that level.
 
     Parameters
@@ -229,14 +259,12 @@ def add_blurred_map(fine: Float32, box: tuple[int, int, int, int], sigma: float,
     the level
     """
     level = level_of(sigma)
-    plane, (top, bottom, left, right) = fine, box
+    if box[1] == 0:
+        return level
+    plane, around = fine, box
     for _ in range(level):
-        plane = coarsen(plane)
-        ny, nx = plane.shape
-        top, bottom = max(top // 2 - _BEYOND, 0), min((bottom + 1) // 2 + _BEYOND, ny)
-        left, right = max(left // 2 - _BEYOND, 0), min((right + 1) // 2 + _BEYOND, nx)
-    if box[1] > 0:
-        add_blurred(plane, (top, bottom, left, right), gaussian_weights(sigma, level), sums[level])
+        plane, around = coarsen(plane, around)
+    add_blurred(plane, around, gaussian_weights(sigma, level), sums[level])
     return level
 
 

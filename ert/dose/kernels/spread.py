@@ -13,7 +13,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import add_blurred_map, gather, no_sums
+from ert.dose.kernels.lattice import Box, add_blurred_map, gather, no_sums
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -53,7 +53,7 @@ def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> No
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_component(
-    pixel: NDArray[np.uint32], box: tuple[int, int, int, int], amplitude: Float32, root: Float32, highest: float,
+    pixel: NDArray[np.uint32], box: Box, amplitude: Float32, root: Float32, highest: float,
     plane: Float32, weights: Float32, sums: tuple[Float32, ...],
 ) -> int:  # fmt: skip
     """Add the pencils of one component to the sums of the pitches; the coarsest level used.

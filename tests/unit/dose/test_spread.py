@@ -77,7 +77,7 @@ def test_a_blurred_square_is_a_product_of_error_functions_on_every_lattice(sigma
 def test_coarsening_keeps_sum_centroid_and_width():
     fine = np.zeros((64, 64), dtype=np.float32)
     fine[20:41, 17:30] = np.random.default_rng(3).random((21, 13), dtype=np.float32)
-    coarse = coarsen(fine)
+    coarse, _ = coarsen(fine, occupied(fine))
 
     def moments(plane, pitch):
         """Sum, centroid and second moments on the finest lattice."""
