@@ -89,7 +89,7 @@ def _add_edges(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _least(bits: NDArray[np.int32]) -> np.int32:
     """Least of the bits of numbers that are not negative; a minimum of floats does not become vectors."""
-    least = bits[0]
+    least: np.int32 = bits[0]
     for i in range(bits.shape[0]):
         least = min(least, bits[i])
     return least
