@@ -8,16 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.beam import Beam
+from ert.domain.identity import read_only
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
 from ert.domain.plan import DoseGridSpec
 from ert.domain.structure import Structure
+from ert.dose.remembered import Remembered
 from ert.errors import InvalidPlan
 from ert.geometry.grid import VoxelGrid
 
 _REACH_CM = 40.0  # how far beyond the isocentre the field's pyramid is followed: 25 MeV in lung stops before
 _BLOCK_CM = 2.0  # the grid's edges move in steps, so that small edits of a beam keep the other beams' doses
 MAX_VOXELS = 60_000_000
+_boxes: Remembered[tuple[NDArray[np.float64], NDArray[np.float64]]] = Remembered(4)
 
 
 def external_box(external: Structure, image: CtImage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -28,6 +31,10 @@ def external_box(external: Structure, image: CtImage) -> tuple[NDArray[np.float6
     InvalidPlan
         If the structure is empty.
     """
+    return _boxes.get(external, image.grid, lambda: _external_box(external, image))
+
+
+def _external_box(external: Structure, image: CtImage) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if external.is_empty:
         raise InvalidPlan(f"The external contour '{external.name}' is empty; dose needs the patient's outline.")
     spacing_cm = np.asarray(image.grid.spacing_cm)
@@ -38,7 +45,7 @@ def external_box(external: Structure, image: CtImage) -> tuple[NDArray[np.float6
     lower, upper = np.maximum(along_cm.min(0) - half, -0.5 * spacing_cm), np.minimum(along_cm.max(0) + half, top_cm)
     if np.any(upper <= lower):
         raise InvalidPlan(f"The external contour '{external.name}' does not overlap the CT image.")
-    return lower, upper
+    return read_only(lower), read_only(upper)
 
 
 def _field_corners(beam: Beam, machine: Machine, image: CtImage) -> NDArray[np.float64]:

@@ -22,7 +22,7 @@ from ert.domain.algorithm import Algorithm
 from ert.domain.dose import DoseResult
 from ert.domain.plan import Plan, with_algorithms
 from ert.domain.structure import StructureSet
-from ert.errors import ErtError
+from ert.errors import ErtError, Refused
 
 FRAME_S = 0.040
 """A preview that takes longer than this is computed on a grid of twice the spacing from then on."""
@@ -131,7 +131,10 @@ class LivePreview:
             spacing_cm = max(spacing_cm, min(_COARSER * spacing_cm, _COARSEST_CM))
         estimate = with_algorithms(plan, lambda _chosen: Algorithm.PENCIL_BEAM)  # as `LIVE_NOTE` says
         asked = attrs.evolve(estimate, dose_grid=attrs.evolve(plan.dose_grid, spacing_cm=spacing_cm))
-        results = self._service.sketch(asked, ctx, known)
+        try:
+            results = self._service.sketch(asked, ctx, known)
+        except Refused as refused:  # the hand passed a state no dose can be had of: nothing has failed
+            return _Drawn(plan=plan, state=DoseState(status=DoseStatus.FAILED, message=str(refused)), results=known)
         state = preview_state(
             with_monitor_units(asked, results, structures=self._structures), results, message=LIVE_NOTE
         )

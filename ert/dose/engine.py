@@ -39,7 +39,6 @@ _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
 _VOXELS_BEHIND = 3.0
-_EVERYWHERE = np.empty((0, 0, 0), dtype=np.bool_)
 
 
 @attrs.frozen(kw_only=True)
@@ -240,7 +239,7 @@ def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
     _, _, x_cm, y_cm, nodes, *_ = inputs
     shape = (len(nodes), len(y_cm), len(x_cm))
     depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
-    return TracedFan(key=key, depth=depth, variance=variance, ends=ends)
+    return TracedFan(key=key, depth=depth, variance=variance, ends=ends, dose=np.empty_like(depth))
 
 
 def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Float32:
@@ -248,8 +247,9 @@ def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Fl
     frame, insert_cm = job.geometry.frame, job.geometry.insert_distance_cm
     if job.algorithm is Algorithm.PENCIL_BEAM:
         return fan_dose(
-            job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm
-        )
+            job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm,
+            out=traced.fan.dose,
+        )  # fmt: skip
     field = Field(
         model=job.model, outline_cm=job.geometry.outline_cm, applicator=job.geometry.applicator, fluence=job.fluence,
         sad_cm=frame.sad_cm, insert_cm=insert_cm,
@@ -308,9 +308,8 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
     dose = np.zeros(job.dose_grid.shape_zyx, dtype=np.float32)
     resample_to_grid(
-        fan, traced.ends, tissue.density_g_cm3, tissue.relative_stopping,
-        _EVERYWHERE if tissue.is_patient is None else tissue.is_patient, _index_chain(job), box,
-        numbers, is_to_medium, dose,
+        fan, traced.ends, tissue.medium_factors, _index_chain(job), box, numbers, tissue.is_patient is None,
+        is_to_medium, dose,
     )  # fmt: skip
     if job.algorithm is Algorithm.PENCIL_BEAM:
         tissue.fans.keep(traced.fan)  # nothing reads the rays any more; a dose that is cancelled lets its fan go

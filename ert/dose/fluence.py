@@ -13,6 +13,7 @@ from ert.domain.device import Outline
 from ert.domain.identity import read_only
 from ert.domain.machine import Applicator
 from ert.dose.kernels.rasterise import rasterise_polygon
+from ert.dose.remembered import Remembered
 from ert.geometry.opening import CIRCLE_TOLERANCE_CM, largest_circle
 
 Float = NDArray[np.float64]
@@ -47,6 +48,9 @@ class Fluence:
     rows: NDArray[np.int32]
     columns: NDArray[np.int32]
     weight: Float
+
+
+_fluences: Remembered[Fluence] = Remembered(8)
 
 
 def outline_scale(virtual_sad_cm: float, sad_cm: float, insert_distance_cm: float) -> float:
@@ -117,7 +121,12 @@ def build_fluence(
     outline_cm : opening at the isocentre plane, projected from the nominal source.
     pitch_cm : pixel side at the isocentre plane.
     """
+    rest = (tuple(map(tuple, outline_cm)), applicator, sad_cm, insert_distance_cm, pitch_cm)
     scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_distance_cm)
+    return _fluences.get(model, rest, lambda: _build(model, outline_cm, applicator, scale, pitch_cm))
+
+
+def _build(model: BeamModel, outline_cm: Outline, applicator: Applicator, scale: float, pitch_cm: float) -> Fluence:
     outline = np.asarray(outline_cm, dtype=np.float64) * scale
     margin = model.photons.irradiated_margin_cm
     irradiated = 0.5 * scale * np.array([applicator.opening_x_cm, applicator.opening_y_cm]) + margin

@@ -128,9 +128,20 @@ def plane_order(rays: Rays) -> NDArray[np.int64]:
 
 
 def fan_dose(
-    model: BeamModel, tables: ModelTables, fluence: Fluence, rays: Rays, *, sad_cm: float, insert_distance_cm: float
+    model: BeamModel,
+    tables: ModelTables,
+    fluence: Fluence,
+    rays: Rays,
+    *,
+    sad_cm: float,
+    insert_distance_cm: float,
+    out: Float32 | None = None,
 ) -> Float32:
     """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+
+    Parameters
+    ----------
+    out : filled, if given: float32 of the shape of the rays.
 
     Returns
     -------
@@ -141,7 +152,8 @@ def fan_dose(
         fluence.pitch_cm, sad_cm, source.virtual_sad_cm, insert_distance_cm, source.core_angle_rad,
         source.wide_angle_rad, tables.dose_step_cm, model.practical_range_cm,
     ])  # fmt: skip
-    dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
+    dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
+    dose[: rays.first] = 0.0
     spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,
@@ -172,12 +184,23 @@ def add_smooth_dose(
     sigmas = np.clip(angles[:, None] * knots * pixels, _LEAST_BLUR_PITCHES, float(len(fluence.x_cm)))
     blurred = blur_maps(fluence.maps, sigmas)
     numbers = np.array([sad_cm, virtual, insert_distance_cm, FALL_STEP_CM])
-    falls = background_falls(model)
+    laws = np.array([
+        photons.open_gy_per_mu, photons.buildup_frac, photons.buildup_per_cm, photons.open_attenuation_per_cm,
+        photons.blocked_gy_per_mu, photons.blocked_attenuation_per_cm, _FALL_END_CM,
+    ])  # fmt: skip
+    falls = _electron_falls(model, has_edge=has_edge)
+    add_background(dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), falls, laws, numbers)
+
+
+def _electron_falls(model: BeamModel, *, has_edge: bool) -> Float32:
+    """Edge and rim of `background_falls` up to where nothing is left of them, and their rises: float32 [depth, 4]."""
+    falls = background_falls(model)[:2]
     if not has_edge:
         falls[0] = 0.0
-    add_background(
-        dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), np.ascontiguousarray(falls.T), numbers
-    )
+    beyond = np.flatnonzero(falls.any(axis=0))
+    count = (int(beyond[-1]) if len(beyond) else 0) + 2
+    kept = np.pad(falls, ((0, 0), (0, 1)))[:, : count + 1]
+    return np.ascontiguousarray(np.concatenate([kept[:, :-1], np.diff(kept)]).T)
 
 
 def background_falls(model: BeamModel) -> Float32:

@@ -21,6 +21,7 @@ from ert.domain.materials import AIR
 from ert.domain.structure import Structure, StructureSet
 from ert.domain.tissue import metal_sentence
 from ert.dose.kernels.convert import blend, convert_hu, count_above, row_ends
+from ert.dose.kernels.regrid import medium_factors
 from ert.dose.remembered import TracedFans
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
@@ -62,12 +63,20 @@ class TissueGrid:
     @cached_property
     def rim_xyz(self) -> NDArray[np.float64]:
         """First and last voxel (x, y, z) of every row that is no air: float64 [n, 3]. Beyond them no dose is wanted."""
-        nowhere = np.empty((0, 0, 0), dtype=np.bool_)
-        mask = nowhere if self.is_patient is None else self.is_patient
-        ends = row_ends(self.density_g_cm3, self.relative_stopping, mask)
+        ends = row_ends(self.density_g_cm3, self.relative_stopping, self._mask)
         z, y = np.nonzero(ends[0] >= 0)
         rows = [np.stack([x[z, y], y, z], axis=1) for x in ends]
         return read_only(np.concatenate(rows).astype(np.float64))
+
+    @cached_property
+    def medium_factors(self) -> F32:
+        """Dose to the medium over dose to water; 0 where no dose is wanted, negative in air (`medium_factors`)."""
+        return read_only(medium_factors(self.density_g_cm3, self.relative_stopping, self._mask))
+
+    @property
+    def _mask(self) -> NDArray[np.bool_]:
+        """The patient, for kernels: of size 0 where only the arrays are known."""
+        return np.empty((0, 0, 0), dtype=np.bool_) if self.is_patient is None else self.is_patient
 
 
 def curve_table(curve: CtCurve) -> F32:

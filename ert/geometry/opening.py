@@ -9,10 +9,11 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ert.geometry.kernels.polygon_distance import signed_distances
+
 F64 = NDArray[np.float64]
 CIRCLE_TOLERANCE_CM = 1e-3
 SECTORS = 720
-_CHUNK = 2048
 _STRAIGHT_FRAC = 0.999
 """An opening that fills this part of its smallest box is a rectangle."""
 
@@ -126,21 +127,8 @@ def _largest_circle(outline: bytes) -> tuple[tuple[float, float], float]:
 
 def signed_distance_cm(outline_cm: ArrayLike, at_cm: ArrayLike) -> F64:
     """Distance of points (m, 2) from an outline (n, 2), positive inside."""
-    begin = np.asarray(outline_cm, dtype=np.float64)
-    end = np.roll(begin, -1, axis=0)
-    along = end - begin
-    length2 = np.maximum((along**2).sum(axis=1), 1e-30)
-    points = np.atleast_2d(np.asarray(at_cm, dtype=np.float64))
-    parts = []
-    for start in range(0, len(points), _CHUNK):
-        p = points[start : start + _CHUNK, None, :]
-        t = np.clip(((p - begin) * along).sum(axis=2) / length2, 0.0, 1.0)
-        distance = np.sqrt((((begin + t[..., None] * along) - p) ** 2).sum(axis=2)).min(axis=1)
-        is_between = (begin[:, 1] > p[..., 1]) != (end[:, 1] > p[..., 1])
-        rise = np.where(along[:, 1] == 0.0, 1.0, along[:, 1])
-        is_left = p[..., 0] < begin[:, 0] + (p[..., 1] - begin[:, 1]) / rise * along[:, 0]
-        parts.append(np.where((is_between & is_left).sum(axis=1) % 2 == 1, distance, -distance))
-    return np.concatenate(parts)
+    points = np.ascontiguousarray(np.atleast_2d(np.asarray(at_cm, dtype=np.float64)))
+    return signed_distances(np.ascontiguousarray(outline_cm, dtype=np.float64), points)
 
 
 def convex_hull(points: ArrayLike) -> F64:

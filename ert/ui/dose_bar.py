@@ -111,7 +111,8 @@ class DoseBar(QWidget):
         name, colour, text = _LOOKS[str(dose.status)]
         self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
         self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
-        self.status.set_full_text(self._status_text(text))
+        is_waiting = dose.status == "preview" and dose.final_run is None
+        self.status.set_full_text(self._status_text(text), short=text if is_waiting else "")
         is_computing = dose.status == "computing" or dose.final_run is not None
         self.progress.setVisible(is_computing)
         self.cancel.setVisible(is_computing)

@@ -28,24 +28,25 @@ def birth_text(patient: Patient) -> str:
 
 
 class ElidedLabel(QLabel):
-    """One line of text that ends in an ellipsis where there is no room; the tip holds the whole."""
+    """One line of text; without room it ends in an ellipsis or gives way to a short form. The tip holds the whole."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._full = ""
+        self._full = self._short = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setMinimumWidth(60)
         self.set_full_text(text)
 
-    def set_full_text(self, text: str) -> None:
-        """Show a text."""
-        self._full = text
+    def set_full_text(self, text: str, *, short: str = "") -> None:
+        """Show a text; `short` stands for it where it does not fit."""
+        self._full, self._short = text, short
         self.setToolTip(plain_tip(text))
         self._elide()
 
     def _elide(self) -> None:
-        metrics = QFontMetrics(self.font())
-        self.setText(metrics.elidedText(self._full, Qt.TextElideMode.ElideRight, max(self.width() - 4, 20)))
+        metrics, room = QFontMetrics(self.font()), max(self.width() - 4, 20)
+        text = self._short if self._short and metrics.horizontalAdvance(self._full) > room else self._full
+        self.setText(metrics.elidedText(text, Qt.TextElideMode.ElideRight, room))
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Fit the new width."""

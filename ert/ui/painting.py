@@ -14,6 +14,8 @@ _MOVE, _LINE = 0, 1
 _HU_COUNT = 65536
 _PLATE_PAD = 4.5
 PLATE = QColor(0, 0, 0, 165)
+_MOST_SIZES = 1000
+_text_sizes: dict[tuple[str, str], tuple[float, float]] = {}
 
 
 def path_of(lines: Iterable[NDArray[np.float64]], *, is_closed: bool = False) -> QPainterPath:
@@ -102,12 +104,24 @@ def draw_plate(
     return rect
 
 
+def _text_size(text: str, font: QFont) -> tuple[float, float]:
+    """Width and height of a plate; measuring costs more than drawing, and the same few texts are drawn again."""
+    key = (text, font.key())
+    size = _text_sizes.get(key)
+    if size is None:
+        metrics = QFontMetricsF(font)
+        lines = text.split("\n")
+        width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * _PLATE_PAD
+        size = (width, metrics.height() * len(lines) + 3.0)
+        if len(_text_sizes) >= _MOST_SIZES:
+            _text_sizes.clear()
+        _text_sizes[key] = size
+    return size
+
+
 def plate_rect(text: str, anchor: QPointF, *, align: Qt.AlignmentFlag, font: QFont) -> QRectF:
     """Where `draw_plate` would put its plate."""
-    metrics = QFontMetricsF(font)
-    lines = text.split("\n")
-    width = max(metrics.horizontalAdvance(line) for line in lines) + 2 * _PLATE_PAD
-    height = metrics.height() * len(lines) + 3.0
+    width, height = _text_size(text, font)
     x, y = anchor.x() - width / 2, anchor.y() - height / 2
     if align & Qt.AlignmentFlag.AlignLeft:
         x = anchor.x()

@@ -212,7 +212,7 @@ class PlanPage(QWidget):
             self.isodoses.model.refresh()
             self.isodoses.refresh()
             self.views.refresh()
-        elif changes.dose:
+        elif changes.dose or (changes.picture and self.workspace.dose.picture is None):
             self.views.refresh_dose()
         elif changes.picture:
             self.views.refresh_picture()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
 
 
-_APART_MS = 60  # a slice is drawn in less on a slow computer
+_APART_MS = 100  # a slice is drawn in a part of it on a slow computer
 
 
 class ViewGrid(QWidget):
@@ -44,6 +44,10 @@ class ViewGrid(QWidget):
         self.beam_eye = BeamEyeView(workspace, state)
         self.view_3d = View3D(workspace, state) if with_3d else None
         self._maximised: QWidget | None = None
+        self._behind: list[SliceView] = []
+        self._catch_up = QTimer(self)
+        self._catch_up.setInterval(_APART_MS)
+        self._catch_up.timeout.connect(self._refresh_next)
         self._columns = QSplitter(Qt.Orientation.Horizontal)
         self._middle = QSplitter(Qt.Orientation.Vertical)
         self._right = QSplitter(Qt.Orientation.Vertical)
@@ -98,18 +102,38 @@ class ViewGrid(QWidget):
 
     def refresh(self) -> None:
         """Plan or dose changed."""
+        self._forget_behind()
         for view in self.views:
             view.refresh()
 
     def refresh_dose(self) -> None:
         """The dose changed: only slices show it."""
+        self._forget_behind()
         for view in self.slices.values():
             view.refresh()
 
     def refresh_picture(self) -> None:
-        """A running dose has a better picture: one view after the other, so that the window never waits for all."""
-        for number, view in enumerate(self.slices.values()):
-            QTimer.singleShot(number * _APART_MS, view, view.refresh)
+        """A preview has a better picture: the largest slice shows it at once, the others one after the other.
+
+        They follow however fast pictures come, and none of them is drawn more often than the hand's own view allows.
+        What each shows, dose and field edges, is of one state (ADR 0034).
+        """
+        shown = [view for view in self.slices.values() if view.isVisible()] or list(self.slices.values())
+        first, *others = shown
+        first.refresh()
+        self._behind += [view for view in others if view not in self._behind]
+        if self._behind and not self._catch_up.isActive():
+            self._catch_up.start()
+
+    def _refresh_next(self) -> None:
+        if self._behind:
+            self._behind.pop(0).refresh()
+        if not self._behind:
+            self._catch_up.stop()
+
+    def _forget_behind(self) -> None:
+        self._behind.clear()
+        self._catch_up.stop()
 
     def close_views(self) -> None:
         """The plan is being closed."""

@@ -153,6 +153,40 @@ def test_a_sketch_that_cannot_be_computed_says_why_and_shows_no_dose(page, qtbot
     assert workspace.dose.is_current
 
 
+def test_an_aperture_pulled_beyond_its_applicator_is_refused_in_words_and_no_job_fails(page, qtbot, caplog):
+    workspace = page.workspace
+
+    def far_out(plan):
+        beam = plan.beams[0]
+        outline = ((125.0, 0.0), *beam.aperture.outline_cm[1:])
+        return with_beam(plan, attrs.evolve(beam, aperture=attrs.evolve(beam.aperture, outline_cm=outline)))
+
+    workspace.sketch(far_out)
+    qtbot.waitUntil(lambda: workspace.dose.status is DoseStatus.FAILED, timeout=LONG_MS)
+    assert "125.00 cm from the axis" in workspace.dose.message
+    assert workspace.dose.picture is None
+    assert not [r for r in caplog.records if "job failed" in r.getMessage()]
+    workspace.sketch(lambda plan: moved(plan, x_cm=0.2))
+    qtbot.waitUntil(lambda: is_live(page), timeout=LONG_MS)
+    workspace.end_sketch()
+
+
+def test_one_slice_follows_at_once_the_others_in_turn_and_all_lose_a_picture_together(page, qtbot, monkeypatch):
+    drawn = []
+    for axis, view in page.views.slices.items():
+        monkeypatch.setattr(view, "refresh", lambda axis=axis: drawn.append(axis))
+    for _ in range(5):
+        page.views.refresh_picture()
+    assert drawn == [2] * 5
+    qtbot.waitUntil(lambda: len(drawn) == 7, timeout=LONG_MS)
+    assert sorted(drawn[5:]) == [0, 1], "each once, however many pictures came meanwhile"
+    page.views.refresh_picture()
+    page.views.refresh_dose()
+    assert drawn[7:] == [2, 2, 1, 0]
+    qtbot.wait(300)
+    assert len(drawn) == 11, "nothing is left to catch up with"
+
+
 def test_a_number_that_is_turned_is_followed_and_escape_takes_it_back(page, qtbot):
     table = page.beams.table
     row = next(n for n, r in enumerate(ROWS) if r.field == "gantry_deg")

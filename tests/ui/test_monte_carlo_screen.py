@@ -74,6 +74,10 @@ def test_a_preview_is_called_so_names_no_maximum_and_offers_the_final_dose(works
     assert bar.algorithm.text() == "Pencil beam (estimate)"
     assert "not the plan's dose" in bar.algorithm.toolTip()
     assert bar.maximum.text() == "max –"
+    bar.status.resize(70, 20)
+    assert bar.status.text() == "PREVIEW", "no words that end in dots: what to press stands beside it"
+    bar.status.resize(400, 20)
+    assert bar.status.text() == "PREVIEW: Press it."
     assert not bar.final.isHidden()
     assert bar.compute.isHidden()
     bar.final.click()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
@@ -34,20 +34,23 @@ def _box_shares(centres: Float, pitch: float, at: float, sigma: float, out: Floa
         before = after
 
 
-@njit(cache=True, nogil=True)
-def _blurred(field: Float32, ex: Float, ey: Float) -> float:
-    total = 0.0
+@njit(cache=True, nogil=True, error_model="numpy")
+def _blurred(field: Float, ex: Float, ey: Float, line: Float) -> float:
+    """Σ ey field ex, rows first: the inner loop is one of vectors."""
+    line[:] = 0.0
     for j in range(field.shape[0]):
         if ey[j] <= _NOTHING:
             continue
-        row = 0.0
-        for i in range(field.shape[1]):
-            row += field[j, i] * ex[i]
-        total += ey[j] * row
+        row, share = field[j], ey[j]
+        for i in range(row.shape[0]):
+            line[i] += share * row[i]
+    total = 0.0
+    for i in range(line.shape[0]):
+        total += line[i] * ex[i]
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, parallel=True)
 def sum_on_line(
     maps: Float32, which: NDArray[np.int64], centres: Float, pitch: float, at_x: float, at_y: float, sigmas: Float
 ) -> Float:
@@ -65,10 +68,11 @@ def sum_on_line(
     float64 [d, c]
     """
     out = np.empty(sigmas.shape)
-    ex, ey = np.empty(centres.shape[0]), np.empty(centres.shape[0])
-    for d in range(sigmas.shape[0]):
+    fields = maps.astype(np.float64)
+    for d in prange(sigmas.shape[0]):
+        ex, ey, line = np.empty(centres.shape[0]), np.empty(centres.shape[0]), np.empty(centres.shape[0])
         for c in range(sigmas.shape[1]):
             _box_shares(centres, pitch, at_x, sigmas[d, c], ex)
             _box_shares(centres, pitch, at_y, sigmas[d, c], ey)
-            out[d, c] = _blurred(maps[which[c]], ex, ey)
+            out[d, c] = _blurred(fields[which[c]], ex, ey, line)
     return out

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
@@ -9,6 +11,7 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 _AIR_G_CM3 = 0.05
+_INSIDE = 1e-9  # voxels within the outer faces: an index on a face would round to a voxel that is not there
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -24,93 +27,93 @@ def _row(chain: Float, axis: int, j: int, k: int) -> float:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is_inside(i: int, row: Float, lens: Float, fan: Float, voxels: Float) -> bool:
-    """True if voxel i of a row lies within the fan's nodes and within the tissue grid.
-
-    row : of `_start_row`; lens : of `_lens`; fan : last node, row and column.
-    """
-    zb = row[3 + 2] * i + row[2]
-    n = (lens[0] - zb - lens[1]) * lens[2]
-    scale = lens[4] / (lens[3] - zb)
-    u = (row[3] * i + row[0]) * scale - lens[5]
-    v = (row[4] * i + row[1]) * scale - lens[6]
-    x, y, z = row[9] * i + row[6], row[10] * i + row[7], row[11] * i + row[8]
-    is_in_fan = n >= 0.0 and n <= fan[0] and u >= 0.0 and v >= 0.0 and u <= fan[2] and v <= fan[1]
-    is_in_tissue = x >= 0.0 and y >= 0.0 and z >= 0.0 and x < voxels[2] and y < voxels[1] and z < voxels[0]
-    return bool(is_in_fan and is_in_tissue)
+def _clip(slope: float, start: float, low: float, high: float) -> tuple[float, float]:
+    """The part of low … high where slope × i + start is not negative."""
+    if slope > 0.0:
+        return max(low, -start / slope), high
+    if slope < 0.0:
+        return low, min(high, -start / slope)
+    return (low, high) if start >= 0.0 else (low, low - 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _range(
-    low: int, high: int, begin: int, end: int, row: Float, lens: Float, fan: Float, voxels: Float
-) -> tuple[int, int]:
-    """First and one past the last voxel of a row inside; what lies inside is convex. begin, end : of the row before."""
-    middle = (begin + end) // 2
-    if begin < end and _is_inside(middle, row, lens, fan, voxels):
-        if _is_inside(begin, row, lens, fan, voxels):
-            while begin > low and _is_inside(begin - 1, row, lens, fan, voxels):
-                begin -= 1
-        else:
-            while not _is_inside(begin, row, lens, fan, voxels):
-                begin += 1
-        if _is_inside(end - 1, row, lens, fan, voxels):
-            while end < high and _is_inside(end, row, lens, fan, voxels):
-                end += 1
-        else:
-            while not _is_inside(end - 1, row, lens, fan, voxels):
-                end -= 1
-        return begin, end
-    while low < high and not _is_inside(low, row, lens, fan, voxels):
-        low += 1
-    while high > low and not _is_inside(high - 1, row, lens, fan, voxels):
-        high -= 1
-    return low, high
+def _range(low: int, high: int, row: Float, lens: Float, fan: Float, voxels: Float) -> tuple[int, int]:
+    """First and one past the last voxel of a row within the fan's nodes and the tissue grid.
+
+    Every border is a straight line in the row's index, those of the fan too, once multiplied by the distance from the
+    virtual source. row : of `_start_row`; lens : of `_lens`; fan : last node, row and column.
+    """
+    begin, end = float(low), float(high - 1)
+    dz, to_node = -row[5], (lens[0] - row[2] - lens[1]) * lens[2]
+    begin, end = _clip(dz * lens[2], to_node, begin, end)
+    begin, end = _clip(-dz * lens[2], fan[0] - to_node, begin, end)
+    for c in range(2):
+        slope, start = row[3 + c] * lens[4], row[c] * lens[4]
+        near, far = lens[5 + c], lens[5 + c] + fan[2 - c]
+        begin, end = _clip(slope - near * dz, start - near * (lens[3] - row[2]), begin, end)
+        begin, end = _clip(far * dz - slope, far * (lens[3] - row[2]) - start, begin, end)
+    for axis in range(3):
+        slope, start = row[9 + axis], row[6 + axis]
+        begin, end = _clip(slope, start - _INSIDE, begin, end)
+        begin, end = _clip(-slope, voxels[2 - axis] - start - _INSIDE, begin, end)
+    first = int(math.ceil(begin))
+    return first, max(first, int(math.floor(end)) + 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _place(
-    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], cell: NDArray[np.uint32], u: Float, v: Float,
-    n: Float,
+    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: NDArray[np.int32], u: Float32,
+    v: Float32, n: Float32,
 ) -> None:  # fmt: skip
     """Lower corner in the fan, and the parts of a pixel and node beyond it, of the voxels from `begin` on.
 
-    Without a branch and without a read, so that it becomes vectors: reads at computed places keep a loop from that.
+    Without a branch and without a read at a computed place, so that it becomes vectors; single precision is exact to
+    1e-5 of a pixel. ramp : 0, 1, 2 …
     """
-    sad, node0, per_spacing, virtual, pitches = lens[0], lens[1], lens[2], lens[3], lens[4]
-    to_column, to_row = lens[5], lens[6]
-    x0, y0, z0, b0, b1, b2 = row[0], row[1], row[2], row[3], row[4], row[5]
+    z0 = row[2] + row[5] * begin
+    x0, y0 = np.float32((row[0] + row[3] * begin) * lens[4]), np.float32((row[1] + row[4] * begin) * lens[4])
+    b0, b1, b2 = np.float32(row[3] * lens[4]), np.float32(row[4] * lens[4]), np.float32(-row[5])
+    distance, to_column, to_row = np.float32(lens[3] - z0), np.float32(lens[5]), np.float32(lens[6])
+    node0, per_voxel = np.float32((lens[0] - z0 - lens[1]) * lens[2]), np.float32(-row[5] * lens[2])
     top_n, top_v, top_u = np.int32(fan[0] - 2), np.int32(fan[1] - 2), np.int32(fan[2] - 2)
     line, plane = np.int32(fan[2]), np.int32(fan[1] * fan[2])
     for m in range(cell.shape[0]):
-        i = float(begin + m)
-        zb = b2 * i + z0
-        scale = pitches / (virtual - zb)
-        at_u, at_v = (b0 * i + x0) * scale - to_column, (b1 * i + y0) * scale - to_row
-        at_n = (sad - zb - node0) * per_spacing
+        i = ramp[m]
+        scale = np.float32(1.0) / (distance + b2 * i)
+        at_u, at_v = (x0 + b0 * i) * scale - to_column, (y0 + b1 * i) * scale - to_row
+        at_n = node0 + per_voxel * i
         iu, iv, jn = min(np.int32(at_u), top_u), min(np.int32(at_v), top_v), min(np.int32(at_n), top_n)
-        u[m], v[m], n[m] = at_u - iu, at_v - iv, at_n - jn
-        cell[m] = np.uint32(jn * plane + iv * line + iu)
+        u[m], v[m], n[m] = at_u - np.float32(iu), at_v - np.float32(iv), at_n - np.float32(jn)
+        cell[m] = jn * plane + iv * line + iu
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _body(i: int, row: Float, line: int, slice_: int) -> np.uint32:
+    """Tissue voxel under voxel i of a row."""
+    place = float(i)
+    x, y, z = int(row[9] * place + row[6]), int(row[10] * place + row[7]), int(row[11] * place + row[8])
+    return np.uint32(z * slice_ + y * line + x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _bodies(begin: int, row: Float, line: np.int32, slice_: np.int32, body: NDArray[np.uint32]) -> None:
-    """Tissue voxels under the voxels from `begin` on."""
+def _gather(begin: int, row: Float, line: np.int32, slice_: np.int32, factor: Float32, out: Float32) -> None:
+    """Factors of the tissue voxels under the voxels from `begin` on."""
     tx, ty, tz, t0, t1, t2 = row[6], row[7], row[8], row[9], row[10], row[11]
-    for m in range(body.shape[0]):
+    for m in range(out.shape[0]):
         i = float(begin + m)
         x, y, z = np.int32(t0 * i + tx), np.int32(t1 * i + ty), np.int32(t2 * i + tz)
-        body[m] = np.uint32(z * slice_ + y * line + x)
+        out[m] = factor[np.uint32(z * slice_ + y * line + x)]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sample_row(
-    flat: Float32, fan: tuple[int, int, int], cell: NDArray[np.uint32], u: Float, v: Float, n: Float, out: Float32
+    flat: Float32, fan: tuple[int, int, int], cell: NDArray[np.int32], u: Float32, v: Float32, n: Float32, out: Float32
 ) -> None:
-    """Trilinear values of the fan, none below zero."""
+    """Trilinear values of the fan."""
     line, plane, one = np.uint32(fan[2]), np.uint32(fan[1] * fan[2]), np.uint32(1)
     for m in range(out.shape[0]):
-        a, b, c = np.float32(u[m]), np.float32(v[m]), np.float32(n[m])
-        at = cell[m]
+        a, b, c = u[m], v[m], n[m]
+        at = np.uint32(cell[m])
         below, deep = np.uint32(at + line), np.uint32(at + plane)
         low = np.uint32(deep + line)
         v00 = flat[at] + a * (flat[at + one] - flat[at])
@@ -118,73 +121,97 @@ def _sample_row(
         v10 = flat[deep] + a * (flat[deep + one] - flat[deep])
         v11 = flat[low] + a * (flat[low + one] - flat[low])
         v0 = v00 + b * (v01 - v00)
-        # Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
-        out[m] = max(v0 + c * (v10 + b * (v11 - v10) - v0), np.float32(0.0))
+        out[m] = v0 + c * (v10 + b * (v11 - v10) - v0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _to_medium(value: Float32, body: NDArray[np.uint32], stopping: Float32, density: Float32) -> None:
-    """Dose to water × S_r/ρ."""
-    for m in range(value.shape[0]):
-        value[m] = value[m] * (stopping[body[m]] / density[body[m]])
+def _mix_lines(flat: Float32, at: int, line: int, plane: int, b: np.float32, c: np.float32, out: Float32) -> None:
+    """One line of the fan between four: between two rows, b, and two planes, c."""
+    size = out.shape[0]
+    one, two = flat[at : at + size], flat[at + line : at + line + size]
+    three, four = flat[at + plane : at + plane + size], flat[at + plane + line : at + plane + line + size]
+    for i in range(size):
+        v0 = one[i] + b * (two[i] - one[i])
+        out[i] = v0 + c * (three[i] + b * (four[i] - three[i]) - v0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _clear_air(
-    value: Float32, body: NDArray[np.uint32], density: Float32, ends: Float32, cell: NDArray[np.uint32], u: Float,
-    v: Float, begin: int, row: Float, sad: float,
-) -> None:  # fmt: skip
-    """No dose in air before the first and behind the last tissue of its ray."""
-    ny, nx = ends.shape[1], ends.shape[2]
+def _sample_line(mixed: Float32, cell: NDArray[np.int32], u: Float32, out: Float32) -> None:
+    """Linear values along one line of the fan; cell : columns."""
+    one = np.uint32(1)
+    for m in range(out.shape[0]):
+        at = np.uint32(cell[m])
+        out[m] = mixed[at] + u[m] * (mixed[at + one] - mixed[at])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _finish(factor: Float32, is_to_medium: bool, value: Float32) -> None:
+    """No dose below zero, none where the factor is 0, and dose to the medium if asked for.
+
+    Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
+    """
+    none, one = np.float32(0.0), np.float32(1.0)
     for m in range(value.shape[0]):
-        if density[body[m]] < _AIR_G_CM3:
-            distance = sad - (row[5] * (begin + m) + row[2])
-            pixel = cell[m] % np.uint32(ny * nx)
-            j, i = int(pixel // np.uint32(nx) + v[m] + 0.5), int(pixel % np.uint32(nx) + u[m] + 0.5)
-            if _is_beside(ends, j, i, distance):
-                value[m] = 0.0
+        medium = abs(factor[m])
+        share = medium if is_to_medium else (one if medium > none else none)
+        value[m] = max(value[m], none) * share
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _is_clear(voxel: int, ends: Float32, row: Float, lens: Float) -> bool:
-    """True before the first or behind the last tissue of the nearest ray: one voxel as `_place` and `_clear_air` do."""
+    """True before the first or behind the last tissue of the ray nearest to a voxel of a row."""
     i = float(voxel)
     zb = row[5] * i + row[2]
     scale = lens[4] / (lens[3] - zb)
     at_u, at_v = (row[3] * i + row[0]) * scale - lens[5], (row[4] * i + row[1]) * scale - lens[6]
-    iu, iv = min(int(at_u), ends.shape[2] - 2), min(int(at_v), ends.shape[1] - 2)
-    return bool(_is_beside(ends, int(iv + (at_v - iv) + 0.5), int(iu + (at_u - iu) + 0.5), lens[0] - zb))
+    return _is_beside(ends, int(at_v + 0.5), int(at_u + 0.5), lens[0] - zb)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _keep_patient(value: Float32, body: NDArray[np.uint32], is_patient: NDArray[np.bool_]) -> None:
-    """No dose outside the patient."""
+def _clear_air(factor: Float32, ends: Float32, begin: int, row: Float, lens: Float, value: Float32) -> None:
+    """No dose in air before the first and behind the last tissue of its ray."""
     for m in range(value.shape[0]):
-        value[m] = value[m] if is_patient[body[m]] else np.float32(0.0)
+        if factor[m] < np.float32(0.0) and _is_clear(begin + m, ends, row, lens):
+            value[m] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _in_patient(begin: int, body: NDArray[np.uint32], is_patient: NDArray[np.bool_]) -> tuple[int, int]:
-    """First and one past the last voxel of a row in the patient; the row begins at `begin`."""
-    low, high = 0, int(body.shape[0])
-    while low < high and not is_patient[body[low]]:
-        low += 1
-    while high > low and not is_patient[body[high - 1]]:
-        high -= 1
-    return begin + low, begin + high
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _in_tissue(
-    begin: int, body: NDArray[np.uint32], density: Float32, ends: Float32, row: Float, lens: Float
+def _within(
+    begin: int, end: int, factor: Float32, line: int, slice_: int, ends: Float32, row: Float, lens: Float
 ) -> tuple[int, int]:
-    """First and one past the last voxel of a row that `_clear_air` leaves its dose; the row begins at `begin`."""
-    low, high = 0, int(body.shape[0])
-    while low < high and density[body[low]] < _AIR_G_CM3 and _is_clear(begin + low, ends, row, lens):
+    """First and one past the last voxel of a row that gets dose."""
+    low, high = begin, end
+    while low < high:
+        of = factor[_body(low, row, line, slice_)]
+        if of > np.float32(0.0) or (of < np.float32(0.0) and not _is_clear(low, ends, row, lens)):
+            break
         low += 1
-    while high > low and density[body[high - 1]] < _AIR_G_CM3 and _is_clear(begin + high - 1, ends, row, lens):
+    while high > low:
+        of = factor[_body(high - 1, row, line, slice_)]
+        if of > np.float32(0.0) or (of < np.float32(0.0) and not _is_clear(high - 1, ends, row, lens)):
+            break
         high -= 1
-    return begin + low, begin + high
+    return low, high
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def medium_factors(density: Float32, stopping: Float32, is_patient: NDArray[np.bool_]) -> Float32:
+    """Dose to the medium over dose to water, S_r/ρ, of every tissue voxel: 0 where no dose is wanted, negative in air.
+
+    Parameters
+    ----------
+    density, stopping : float32 [z, y, x].
+    is_patient : bool of the same shape; of size 0: dose is wanted everywhere but in air before the first and behind the
+        last tissue of its ray. In a patient air is not told apart.
+    """
+    out = np.empty(density.shape, dtype=np.float32)
+    ratio, rho, power, mask = out.ravel(), density.ravel(), stopping.ravel(), is_patient.ravel()
+    for i in range(ratio.shape[0]):
+        if mask.size > 0:
+            ratio[i] = power[i] / rho[i] if mask[i] else np.float32(0.0)
+        else:
+            ratio[i] = power[i] / rho[i] if rho[i] >= np.float32(_AIR_G_CM3) else -power[i] / rho[i]
+    return out
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -213,10 +240,50 @@ def _start_row(chain: Float, j: int, k: int, row: Float) -> None:
         row[6 + axis], row[9 + axis] = _row(chain[1], axis, j, k) + 0.5, chain[1, axis, 0]
 
 
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_slice(
+    k: int, flat: Float32, fan: tuple[int, int, int], ends: Float32, ratio: Float32, line: int, slice_: int,
+    chain: Float, box: NDArray[np.int64], last: Float, voxels: Float, lens: Float, ramp: Float32, has_air: bool,
+    is_to_medium: bool, out: Float32,
+) -> None:  # fmt: skip
+    """All rows of slice k of the dose grid."""
+    width = ramp.shape[0]
+    cells, mixed = np.empty(width, dtype=np.int32), np.empty(fan[2], dtype=np.float32)
+    columns, rows = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    nodes, factors = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    row = np.empty(12)
+    for j in range(box[1], box[4]):
+        _start_row(chain, j, k, row)
+        begin, end = _range(box[0], box[3], row, lens, last, voxels)
+        start, stop = _within(begin, end, ratio, line, slice_, ends, row, lens)
+        count = stop - start
+        if count == 0:
+            continue
+        cell, u, v, n = cells[:count], columns[:count], rows[:count], nodes[:count]
+        value, factor = out[j, start:stop], factors[:count]
+        if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0:
+            under = int(_body(start, row, line, slice_))
+            factor[:] = ratio[under : under + count]
+        else:
+            _gather(start, row, np.int32(line), np.int32(slice_), ratio, factor)
+        _place(start, row, lens, fan, ramp, cell, u, v, n)
+        if row[4] == 0.0 and row[5] == 0.0:  # along a line of the fan: of its eight neighbours six are always the same
+            first = int(cell[0]) // fan[2] * fan[2]
+            for m in range(count):
+                cell[m] -= np.int32(first)
+            _mix_lines(flat, first, fan[2], fan[1] * fan[2], v[0], n[0], mixed)
+            _sample_line(mixed, cell, u, value)
+        else:
+            _sample_row(flat, fan, cell, u, v, n, value)
+        _finish(factor, is_to_medium, value)
+        if has_air:
+            _clear_air(factor, ends, start, row, lens, value)
+
+
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def resample_to_grid(
-    fan: Float32, ends: Float32, density: Float32, stopping: Float32, is_patient: NDArray[np.bool_], chain: Float,
-    box: NDArray[np.int64], numbers: Float, is_to_medium: bool, out: Float32,
+    fan: Float32, ends: Float32, factor: Float32, chain: Float, box: NDArray[np.int64], numbers: Float,
+    has_air: bool, is_to_medium: bool, out: Float32,
 ) -> None:  # fmt: skip
     """Trilinear dose on the dose grid from the fan, to water or to the medium of the nearest tissue voxel.
 
@@ -226,41 +293,17 @@ def resample_to_grid(
     Parameters
     ----------
     fan : float32 [node, y, x], dose to water, Gy/MU; ends : float32 [2, y, x] of `trace_fan`.
-    density, stopping : float32 [z, y, x] of the tissue grid.
-    is_patient : bool of the same shape, where dose is wanted; of size 0: everywhere but in air before the first and
-        behind the last tissue of its ray.
+    factor : float32 [z, y, x] of `medium_factors` on the tissue grid; has_air : some of it is negative.
     chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
     out : float32 [z, y, x] of the dose grid, zero; filled inside the box.
     """
-    last, voxels, lens = _sides(fan) - 1.0, _sides(density), _lens(numbers)
-    line, slice_ = np.int32(density.shape[2]), np.int32(density.shape[1] * density.shape[2])
-    flat, rho, power, mask = fan.ravel(), density.ravel(), stopping.ravel(), is_patient.ravel()
+    last, voxels, lens = _sides(fan) - 1.0, _sides(factor), _lens(numbers)
+    line, slice_ = factor.shape[2], factor.shape[1] * factor.shape[2]
+    flat, ratio = fan.ravel(), factor.ravel()
     width = box[3] - box[0]
+    ramp = np.arange(width).astype(np.float32)
     for k in prange(box[2], box[5]):
-        cells, bodies = np.empty(width, dtype=np.uint32), np.empty(width, dtype=np.uint32)
-        columns, rows, nodes, row = np.empty(width), np.empty(width), np.empty(width), np.empty(12)
-        begin, end = box[0], box[0]
-        for j in range(box[1], box[4]):
-            _start_row(chain, j, k, row)
-            begin, end = _range(box[0], box[3], begin, end, row, lens, last, voxels)
-            start, stop, body = begin, end, bodies[: end - begin]
-            _bodies(begin, row, line, slice_, body)
-            if mask.size > 0:
-                start, stop = _in_patient(begin, body, mask)
-            else:
-                start, stop = _in_tissue(begin, body, rho, ends, row, lens)
-            count = stop - start
-            cell, body, u, v, n = cells[:count], bodies[:count], columns[:count], rows[:count], nodes[:count]
-            value = out[k, j, start:stop]
-            if start > begin:
-                _bodies(start, row, line, slice_, body)
-            _place(start, row, lens, fan.shape, cell, u, v, n)
-            _sample_row(flat, fan.shape, cell, u, v, n, value)
-            if mask.size > 0:
-                _keep_patient(value, body, mask)
-            else:
-                _clear_air(value, body, rho, ends, cell, u, v, start, row, lens[0])
-            if is_to_medium:
-                _to_medium(value, body, power, rho)
+        _fill_slice(k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
+                    is_to_medium, out[k])  # fmt: skip

@@ -1,4 +1,9 @@
-"""Sum of Gaussian pencils on the planes of the fan: one writer per plane, the same bytes for any thread count."""
+"""Sum of Gaussian pencils on the planes of the fan: one writer per plane, the same bytes for any thread count.
+
+Every pencil has its own width. In one plane the widths differ little, and a Gaussian is a smooth function of its sigma:
+it is interpolated between a few sigmas common to the plane, each of which is one blur of one map. How many it takes
+follows from how far the widths are apart.
+"""
 
 from __future__ import annotations
 
@@ -8,209 +13,127 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.narrow import CUT_SIGMA, add_narrow
-from ert.dose.kernels.sampling import lookup
+from ert.dose.kernels.lattice import Box, add_blurred_map, gather, no_sums
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
-
-_PITCHES_PER_SIGMA = 1.2
-_QUARTER = np.array(
-    [0.0093994140625, -0.0845947265625, 0.845947265625, 0.281982421875, -0.0604248046875, 0.0076904296875],
-    dtype=np.float32,
-)
-"""Lagrange weights of the points −2 … 3 at 1/4."""
-_LEVELS = 4
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _add_scaled(row: Float32, strip: Float32, factor: np.float32) -> None:
-    """Add a multiple of one contiguous row to another: slices that start at zero let the compiler vectorise."""
-    for k in range(row.shape[0]):
-        row[k] += factor * strip[k]
+_TOLERANCE = 2e-5
+"""Error of the interpolation, of the highest g."""
+_NEGLIGIBLE = 1e-6
+"""Pencils below this part of the highest g do not stretch the range of sigmas; they take the nearest in it."""
+_MOST = 14
+_LEAST_ROOT = 0.2
 
 
 @njit(cache=True, nogil=True)
-def _gaussian_strip(centre: float, variance: float, count: int, strip: Float32) -> tuple[int, int, float]:
-    """Fill strip with a cut Gaussian; first and last index within 0…count − 1, and the sum of the whole Gaussian.
+def _node_count(half_range: float, tolerance: float) -> int:
+    """Sigmas needed to interpolate Gaussians whose roots of sigma are within ± `half_range` of their middle.
 
-    Dividing by that sum keeps the pencil's integral whatever the cut leaves out.
+    0.3 h^n is the error of a blurred edge for half ranges up to 0.35 (sigma × 4) and more than one node, 0.55 h that of
+    one: found by trying (Chebyshev nodes in the root of sigma, in which n is least).
     """
-    reach = CUT_SIGMA * math.sqrt(variance)
-    first, last = int(math.ceil(centre - reach)), int(math.floor(centre + reach))
-    total = 0.0
-    for i in range(first, last + 1):
-        value = math.exp(-0.5 * (i - centre) ** 2 / variance)
-        total += value
-        if 0 <= i < count:
-            strip[i] = value
-    return max(first, 0), min(last, count - 1), total
+    count, error = 1, 0.55 * half_range
+    while error > tolerance and count < _MOST:
+        count += 1
+        error = 0.3 * half_range**count
+    return count
 
 
-@njit(cache=True, nogil=True)
-def _add_point_pencil(
-    plane: Float32, y: float, x: float, vy: float, vx: float, amplitude: float, ey: Float32, ex: Float32
-) -> None:
-    """Add a Gaussian with centre (y, x) and variances in pixel units; pixel (j, i) has its centre at (j, i)."""
-    ny, nx = plane.shape
-    i0, i1, sum_x = _gaussian_strip(x, vx, nx, ex)
-    j0, j1, sum_y = _gaussian_strip(y, vy, ny, ey)
-    a = np.float32(amplitude / (sum_x * sum_y))
-    if i1 < i0:
-        return
-    for j in range(j0, j1 + 1):
-        _add_scaled(plane[j, i0 : i1 + 1], ex[i0 : i1 + 1], a * ey[j])
-
-
-@njit(cache=True, nogil=True)
-def _refine_rows(coarse: Float32) -> Float32:
-    """Twice as many columns by six-point Lagrange interpolation at the quarter points, transposed."""
-    ny, nx = coarse.shape
-    out = np.empty((2 * nx, ny), dtype=np.float32)
-    line = np.empty(nx + 6, dtype=np.float32)
-    w = _QUARTER
-    for j in range(ny):
-        line[3 : nx + 3] = coarse[j]
-        line[:3], line[nx + 3 :] = coarse[j, 0], coarse[j, nx - 1]
-        for i in range(nx):
-            a, b, c, d, e = line[i + 1], line[i + 2], line[i + 3], line[i + 4], line[i + 5]
-            out[2 * i, j] = w[5] * line[i] + w[4] * a + w[3] * b + w[2] * c + w[1] * d + w[0] * e
-            out[2 * i + 1, j] = w[0] * a + w[1] * b + w[2] * c + w[3] * d + w[4] * e + w[5] * line[i + 6]
-    return out
-
-
-@njit(cache=True, nogil=True)
-def refine_add(coarse: Float32, fine: Float32) -> None:
-    """Add a plane of twice the pitch to a finer one; the outermost values continue beyond the border."""
-    wider = _refine_rows(_refine_rows(coarse))
-    for j in range(fine.shape[0]):
-        for i in range(fine.shape[1]):
-            fine[j, i] += wider[j, i]
-
-
-@njit(cache=True, nogil=True)
-def _coarsen_rows(fine: Float32) -> Float32:
-    """Half as many columns by the adjoint of `_refine_rows`, transposed."""
-    ny, nx = fine.shape[0], fine.shape[1] // 2
-    w = _QUARTER * np.float32(0.5)
-    out = np.empty((nx, ny), dtype=np.float32)
-    line = np.empty(nx + 6, dtype=np.float32)
-    for j in range(ny):
-        line[:] = 0.0
-        for i in range(nx):
-            even, odd = fine[j, 2 * i], fine[j, 2 * i + 1]
-            line[i] += w[5] * even
-            line[i + 1] += w[4] * even + w[0] * odd
-            line[i + 2] += w[3] * even + w[1] * odd
-            line[i + 3] += w[2] * (even + odd)
-            line[i + 4] += w[1] * even + w[3] * odd
-            line[i + 5] += w[0] * even + w[4] * odd
-            line[i + 6] += w[5] * odd
-        out[:, j] = line[3 : nx + 3]
-    return out
-
-
-@njit(cache=True, nogil=True)
-def coarsen(fine: Float32) -> Float32:
-    """A plane of twice the pitch with the same moments (adjoint of `refine_add`)."""
-    return _coarsen_rows(_coarsen_rows(fine))
-
-
-@njit(cache=True, nogil=True)
-def _add_merged(
-    plane: Float32,
-    level: int,
-    rows: NDArray[np.int32],
-    columns: NDArray[np.int32],
-    amplitude: Float32,
-    variance: Float32,
-) -> None:
-    """Merge pencils into blocks of 2^level pixels (sum, centroid, second moments kept) and add them."""
-    ny, nx = plane.shape
-    size = 1 << level
-    by, bx = ny // size, nx // size
-    sums = np.zeros((by, bx, 6))
-    for p in range(rows.shape[0]):
-        a = amplitude[p]
-        if a <= 0.0:
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> None:
+    """Lagrange weight of one of the nodes at every root of sigma; both are told from the centre of the range."""
+    out[:] = np.float32(1.0)
+    for m in range(nodes.shape[0]):
+        if m == which:
             continue
-        j, i = rows[p] // size, columns[p] // size
-        y, x = rows[p] - size * j - 0.5 * (size - 1), columns[p] - size * i - 0.5 * (size - 1)
-        s = sums[j, i]
-        s[0] += a
-        s[1] += a * y
-        s[2] += a * x
-        s[3] += a * (y * y + 1.0 / 12.0)
-        s[4] += a * (x * x + 1.0 / 12.0)
-        s[5] += a * variance[p]
-    coarse = np.zeros((by, bx), dtype=np.float32)
-    ey, ex = np.empty(by, dtype=np.float32), np.empty(bx, dtype=np.float32)
-    r = 1.0 / (size * size)
-    for j in range(by):
-        for i in range(bx):
-            s = sums[j, i]
-            if s[0] <= 0.0:
-                continue
-            y, x, v = s[1] / s[0], s[2] / s[0], s[5] / s[0]
-            vy, vx = (v + s[3] / s[0] - y * y) * r, (v + s[4] / s[0] - x * x) * r
-            _add_point_pencil(coarse, j + y / size, i + x / size, vy, vx, s[0] * r, ey, ex)
-    for _ in range(level - 1):
-        fine = np.zeros((2 * coarse.shape[0], 2 * coarse.shape[1]), dtype=np.float32)
-        refine_add(coarse, fine)
-        coarse = fine
-    refine_add(coarse, plane)
+        node, scale = np.float32(nodes[m]), np.float32(1.0 / (nodes[which] - nodes[m]))
+        for p in range(out.shape[0]):
+            out[p] *= (beyond[p] - node) * scale
 
 
-@njit(cache=True, nogil=True)
-def add_component(
-    plane: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32], amplitude: Float32, variance: Float32
-) -> None:
-    """Add all pencils of one component to one plane.
-
-    Wide pencils are merged first: into blocks whose pitch stays below sigma / 1.2, which keeps zeroth, first and
-    second moments of every block, so that the dose changes by less than 1e-3 of the component.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_component(
+    pixel: NDArray[np.uint32], box: Box, amplitude: Float32, root: Float32, highest: float,
+    plane: Float32, weights: Float32, sums: tuple[Float32, ...],
+) -> int:  # fmt: skip
+    """Add the pencils of one component to the sums of the pitches; the coarsest level used.
 
     Parameters
     ----------
-    plane : float32 [ny, nx], sides multiples of 8; added to.
-    rows, columns : int32 [n] pixel of each pencil.
-    amplitude : float32 [n]; variance : float32 [n] in pixel units squared.
+    pixel : flat index of each pencil; box : rows and columns around all of them.
+    amplitude, root : float32 [n], the latter of sigma in pixels; it is changed.
+    highest : what errors are a part of; plane : scratch, zero, left zero; weights : scratch [n].
     """
+    count = pixel.shape[0]
+    top, low, high = np.float32(0.0), np.float32(1e9), np.float32(0.0)
+    least = np.float32(_NEGLIGIBLE * highest)
+    for p in range(count):
+        if amplitude[p] > least:
+            top, low, high = max(top, amplitude[p]), min(low, root[p]), max(high, root[p])
+    if top == 0.0:
+        return 0
+    low = max(low, np.float32(_LEAST_ROOT))
+    high = max(high, low)
+    centre = np.float32(0.5) * (low + high)
+    half = float(max(high - centre, centre - low))
+    for p in range(count):
+        root[p] = min(max(root[p], low), high) - centre
+    nodes = np.empty(_node_count(half / float(centre), _TOLERANCE * highest / float(top)))
+    flat, coarsest = plane.ravel(), 0
+    for k in range(nodes.shape[0]):
+        nodes[k] = -half * math.cos(math.pi * (k + 0.5) / nodes.shape[0])
+    for k in range(nodes.shape[0]):
+        _fill_weights(root, nodes, k, weights)
+        for p in range(count):
+            flat[pixel[p]] = amplitude[p] * weights[p]
+        coarsest = max(coarsest, add_blurred_map(plane, box, (float(centre) + nodes[k]) ** 2, sums))
+    for p in range(count):
+        flat[pixel[p]] = 0.0
+    return coarsest
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_pencils(
+    depth: Float32, variance: Float32, entry_cm: Float32, pixel: NDArray[np.uint32], weight: Float, dose_table: Float32,
+    shape_table: Float32, numbers: Float32, amplitude: Float32, square: Float32,
+) -> np.float32:  # fmt: skip
+    """Amplitudes and variances (pixels²) of core and wide pencils in one plane; the highest g among them.
+
+    Parameters
+    ----------
+    dose_table : g; shape_table : [u, 2] share and relative width of the wide component.
+    numbers : g steps per cm, u steps per cm, inverse square, pixels² per cm², variance in air without tissue, T/6 of
+        air, distance of the plane, (wide angle × gap)².
+    amplitude, square : float32 [2, n], filled.
+    """
+    per_cm, u_per_cm, inverse, scale, air, thin, distance, wide = numbers
+    end, u_end = np.float32(dose_table.shape[0] - 1), np.float32(shape_table.shape[0] - 1)
     top = np.float32(0.0)
-    for p in range(rows.shape[0]):
-        top = max(top, amplitude[p])
-    if top <= 0.0:
-        return
-    least = 1e9
-    for p in range(rows.shape[0]):
-        if amplitude[p] > 0.02 * top:
-            least = min(least, variance[p])
-    level = 0
-    while level + 1 < _LEVELS and (_PITCHES_PER_SIGMA * (2 << level)) ** 2 <= least:
-        level += 1
-    if level > 0:
-        _add_merged(plane, level, rows, columns, amplitude, variance)
-        return
-    add_narrow(plane, rows, columns, amplitude, variance)
+    for p in range(pixel.shape[0]):
+        at = pixel[p]
+        z, entry = depth[at], entry_cm[at]
+        place, u = min(z * per_cm, end), min(z * u_per_cm, u_end)
+        d, k = min(int(place), dose_table.shape[0] - 2), min(int(u), shape_table.shape[0] - 2)
+        a, b = place - np.float32(d), u - np.float32(k)
+        g = dose_table[d] + a * (dose_table[d + 1] - dose_table[d])
+        share = shape_table[k, 0] + b * (shape_table[k + 1, 0] - shape_table[k, 0])
+        ratio = shape_table[k, 1] + b * (shape_table[k + 1, 1] - shape_table[k, 1])
+        inside = max(distance - entry, np.float32(0.0)) if entry > 0.0 else np.float32(0.0)
+        top = max(top, g)
+        g *= np.float32(weight[p]) * inverse
+        tissue = variance[at] if g > 0.0 else np.float32(0.0)
+        core = air - thin * inside * inside * inside
+        amplitude[0, p], amplitude[1, p] = g * (np.float32(1.0) - share), g * share
+        square[0, p], square[1, p] = (core + tissue) * scale, (core + ratio * ratio * tissue + wide) * scale
+    return top
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def spread_planes(
-    depth: Float32,
-    variance: Float32,
-    entry_cm: Float32,
-    rows: NDArray[np.int32],
-    columns: NDArray[np.int32],
-    weight: Float,
-    nodes: Float,
-    order: NDArray[np.int64],
-    numbers: Float,
-    scatter_air_rad2_per_cm: float,
-    dose_table: Float,
-    wide_table: Float,
-    ratio_table: Float,
-    dose: Float32,
-) -> None:
+    depth: Float32, variance: Float32, entry_cm: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32],
+    weight: Float, nodes: Float, order: NDArray[np.int64], numbers: Float, scatter_air_rad2_per_cm: float,
+    dose_table: Float, wide_table: Float, ratio_table: Float, dose: Float32,
+) -> None:  # fmt: skip
     """Electron dose (Gy/MU, dose to water) on the planes of the fan from all pencils, both Gaussian components.
 
     Parameters
@@ -219,44 +142,47 @@ def spread_planes(
     entry_cm : float32 [y, x] where tissue begins on each ray (negative: never).
     rows, columns, weight : pixels that carry electrons and their relative fluence (open fraction × off-axis ratio).
     nodes : distances from the nominal source, cm.
-    order : the planes to compute, each once, so that neighbours fall to different threads; others are left at zero.
+    order : the planes to compute, each once, so that neighbours fall to different threads.
     numbers : pitch_cm, sad_cm, virtual_sad_cm, insert_cm, core_angle_rad, wide_angle_rad, depth step of
         `dose_table` in cm, practical range in cm.
     scatter_air_rad2_per_cm : T of air at the surface energy.
     dose_table : g(z); wide_table : b(u) and ratio_table : width of the wide component over the core's, both in steps of
         0.01 in u.
-    dose : float32 [node, y, x], zero; added to.
+    dose : float32 [node, y, x], sides multiples of 8; filled.
     """
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
-    core, wide, dz, range_cm = numbers[4], numbers[5], numbers[6], numbers[7]
+    core, wide, thin = numbers[4], numbers[5], scatter_air_rad2_per_cm / 6.0
+    ny, nx = depth.shape[1], depth.shape[2]
+    count, g = rows.shape[0], dose_table.astype(np.float32)
+    pixel, shape = np.empty(count, dtype=np.uint32), np.empty((wide_table.shape[0], 2), dtype=np.float32)
+    for p in range(count):
+        pixel[p] = np.uint32(rows[p] * nx + columns[p])
+    for k in range(shape.shape[0]):
+        shape[k, 0], shape[k, 1] = wide_table[k], ratio_table[k]
+    entry, highest = entry_cm.ravel(), dose_table.max()
+    box = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
     for m in prange(order.shape[0]):
         n = order[m]
-        distance = nodes[n] - sad + virtual
-        spread = virtual / (distance * pitch)
-        gap = nodes[n] - insert
-        count = rows.shape[0]
-        a1, a2 = np.zeros(count, dtype=np.float32), np.zeros(count, dtype=np.float32)
-        v1, v2 = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
-        inverse_square = (virtual / distance) ** 2
-        is_reached = False
-        for p in range(count):
-            j, i = rows[p], columns[p]
-            z = float(depth[n, j, i])
-            g = lookup(dose_table, z / dz)
-            if g <= 0.0:
-                continue
-            is_reached = True
-            entry = entry_cm[j, i]
-            inside = max(0.0, nodes[n] - entry) if entry > 0.0 else 0.0
-            air = (core * gap) ** 2 + scatter_air_rad2_per_cm / 6.0 * (gap**3 - inside**3) + 1e-4
-            b = lookup(wide_table, z / range_cm * 100.0)
-            ratio = lookup(ratio_table, z / range_cm * 100.0)
-            a = weight[p] * g * inverse_square
-            a1[p], a2[p] = a * (1.0 - b), a * b
-            tissue = float(variance[n, j, i])
-            v1[p] = (air + tissue) * spread * spread
-            v2[p] = (air + ratio * ratio * tissue + (wide * gap) ** 2) * spread * spread
-        if not is_reached:
+        distance, gap = nodes[n] - sad + virtual, nodes[n] - insert
+        of_plane = np.empty(8, dtype=np.float32)
+        of_plane[0], of_plane[1] = 1.0 / numbers[6], 100.0 / numbers[7]
+        of_plane[2], of_plane[3] = (virtual / distance) ** 2, (virtual / (distance * pitch)) ** 2
+        of_plane[4], of_plane[5] = (core * gap) ** 2 + thin * gap**3 + 1e-4, thin
+        of_plane[6], of_plane[7] = nodes[n], (wide * gap) ** 2
+        amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
+        top = _fill_pencils(
+            depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, root
+        )
+        if top == 0.0:
+            dose[n] = 0.0
             continue
-        add_component(dose[n], rows, columns, a1, v1)
-        add_component(dose[n], rows, columns, a2, v2)
+        for c in range(2):
+            for p in range(count):
+                root[c, p] = math.sqrt(math.sqrt(root[c, p]))
+        sums, plane = no_sums(ny, nx), np.zeros((ny, nx), dtype=np.float32)
+        weights, coarsest = np.empty(count, dtype=np.float32), 0
+        for c in range(2):
+            used = _add_component(pixel, box, amplitude[c], root[c], highest, plane, weights, sums)
+            coarsest = max(coarsest, used)
+        gather(sums, coarsest)
+        dose[n] = sums[0]

@@ -243,3 +243,18 @@ def test_with_the_axis_at_an_edge_the_given_dose_is_that_of_the_middle_of_the_op
     assert not any("beam axis" in text for text in middle.warnings)
     assert given_point_cm(rectangle_cm(1.6, 9.0)) == (0.0, 0.0)
     assert given_point_cm([(x + 0.9, y) for x, y in rectangle_cm(4.0, 4.0)]) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("collimator_deg", [0.0, 90.0])
+def test_rows_along_a_line_of_the_fan_get_the_dose_of_rows_beside_it(collimator_deg):
+    tissue = slab_phantom([(2.0, 1.0), (1.0, 0.3), (4.0, 1.0)], voxel_cm=0.4, width_cm=16.0)
+    model = demo().model(12.0)
+    straight, turned = (
+        compute_beam_dose(
+            tissue=tissue, geometry=beam(rectangle_cm(6.0, 8.0), isocentre_cm=(0.0, 0.1, 0.0), collimator_deg=turn),
+            model=model, dose_grid=tissue.grid,
+        ).gy_per_mu
+        for turn in (collimator_deg, collimator_deg + 1e-6)
+    )  # fmt: skip
+    assert np.count_nonzero(straight) > 20_000
+    assert np.abs(straight - turned).max() < 1e-5 * straight.max()

@@ -67,7 +67,7 @@ def test_a_fan_belongs_to_who_took_it_and_only_three_are_kept():
     fans = TracedFans()
     empty = np.empty((0, 0, 0), dtype=np.float32)
     for n in range(4):
-        fans.keep(TracedFan(key=bytes([n]), depth=empty, variance=empty, ends=empty))
+        fans.keep(TracedFan(key=bytes([n]), depth=empty, variance=empty, ends=empty, dose=empty))
     assert fans.take(bytes([0])) is None
     taken = fans.take(bytes([2]))
     assert taken is not None
