@@ -72,7 +72,7 @@ _ROW_FIELDS = frozenset({
     "depth_frac", "scatter_scale", "wide_frac", "electron_gy_per_mu", "reference_depth_cm", "reference_dose_gy_per_mu",
     "side_cm", "side_factor", "off_axis", "energies_mev", "depth_cm", "percent_depth_dose", "rim_depth_frac",
     "rim_gy_cm_per_mu", "edge_depth_frac", "edge_share", "wide_shape",
-    "distance_frac", "distance_slope_per_cm",
+    "distance_frac", "distance_slope_per_cm", "depth_factor",
     "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
 })  # fmt: skip
 
