@@ -169,7 +169,7 @@ class RedefinitionModel:
     output : measured over computed output.
     parameters : for the reader.
     depth_frac, depth_factor : what C(E) leaves of the reference depth dose, at u = z/Rp; distance_slope_per_cm :
-        relative change of the electrons' dose per cm of SSD beyond the reference at the same u. Empty in older packages.
+        relative change of the electrons' dose per cm of SSD beyond the reference there. Empty in older packages.
     """
 
     step_cm: float
