@@ -110,15 +110,9 @@ def compute_beam_dose(
             watch=watch,
         )  # fmt: skip
     job = _Job(
-        tissue=tissue,
-        geometry=geometry,
-        model=model,
-        dose_grid=dose_grid,
-        tables=model_tables(model, ssd_cm),
-        fluence=_fluence(model, geometry, algorithm),
-        algorithm=algorithm,
-        ssd_cm=ssd_cm,
-    )
+        tissue=tissue, geometry=geometry, model=model, dose_grid=dose_grid, tables=model_tables(model, ssd_cm),
+        fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,
+    )  # fmt: skip
     traced = _trace(job)
     _report(progress, check, 0.2)
     fan = _fan_dose(job, traced, lambda done: _report(progress, check, 0.2 + 0.6 * done))
