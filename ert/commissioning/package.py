@@ -3,8 +3,8 @@
 A folder with `machine_package.json`, an object with "format", "kind", "digest" and "package". The digest is
 `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
 Format 2 added the machine's configuration, format 3 the acceptance tables, format 4 how edge electrons and the width of
-the wide component depend on depth, format 5 how the depth dose changes with SSD; in a package of an earlier format they
-have their defaults, and the digest stays the same.
+the wide component depend on depth, format 5 how the depth dose changes with SSD, format 6 redefinition's factors over
+depth; in a package of an earlier format they have their defaults, and the digest stays the same.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 5
+FORMAT = 6
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 
@@ -72,7 +72,7 @@ _ROW_FIELDS = frozenset({
     "depth_frac", "scatter_scale", "wide_frac", "electron_gy_per_mu", "reference_depth_cm", "reference_dose_gy_per_mu",
     "side_cm", "side_factor", "off_axis", "energies_mev", "depth_cm", "percent_depth_dose", "rim_depth_frac",
     "rim_gy_cm_per_mu", "edge_depth_frac", "edge_share", "wide_shape",
-    "distance_frac", "distance_slope_per_cm",
+    "distance_frac", "distance_slope_per_cm", "depth_factor",
     "node_mev", "node_factor", "spectrum_edges_mev", "spectrum_share",
 })  # fmt: skip
 

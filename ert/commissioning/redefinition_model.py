@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.correction import absolute_fields, fit_correction, measured_ratio
+from ert.commissioning.distance import FRACTIONS, distance_ratios, distance_slopes_per_cm
 from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.measured import Field as MeasuredField
 from ert.commissioning.model import field_fluence, middle_line, plateau_ratios
@@ -17,11 +18,13 @@ from ert.commissioning.redefinition_fit import fit_redefinition
 from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.dose.fluence import PENCIL_PITCH_CM
 from ert.dose.output import rectangle_cm
-from ert.dose.redefinition_fan import fan_dose, make_field, water_rays
+from ert.dose.redefinition_fan import fan_dose, make_field, redefinition_of, water_rays
 
 Float = NDArray[np.float64]
 _CGY = 0.01
 _DEPTH_FRAC, _TAIL_CM = 1.3, 11.0
+DEPTH_KNOTS = np.linspace(0.0, 1.1, 23)
+_DEPTH_STEP_CM, _DEPTH_SIGMA, _DEPTH_SPREAD = 0.05, 0.003, 0.02
 
 
 class RedefinedWater:
@@ -38,7 +41,7 @@ class RedefinedWater:
         )
         rays, material = water_rays(made, ssd_cm=field.ssd_cm, depth_cm=model.practical_range_cm + _TAIL_CM)
         self._depths = rays.nodes_cm - field.ssd_cm
-        self._dose = fan_dose(made, rays, material) / np.float32(_CGY)
+        self._dose = fan_dose(made, rays, material, ssd_cm=field.ssd_cm) / np.float32(_CGY)
 
     def planes_cgy(self, depths_cm: Float) -> NDArray[np.float32]:
         """Planes at these depths, linear between those computed: float32 [depth, y, x]."""
@@ -63,8 +66,20 @@ def build_redefinition(
     data: BeamData, energy: EnergyData, model: BeamModel, *, check: Callable[[], None] | None = None
 ) -> RedefinitionModel:
     """Fit the redefinition engine of one energy beside its pencil beam (`model`)."""
-    fitted = fit_redefinition(data, energy, model, check=check)
-    model = attrs.evolve(model, redefinition=fitted)
+    return finish_redefinition(data, energy, model, fit_redefinition(data, energy, model, check=check), check=check)
+
+
+def finish_redefinition(
+    data: BeamData,
+    energy: EnergyData,
+    model: BeamModel,
+    fitted: RedefinitionModel,
+    *,
+    check: Callable[[], None] | None = None,
+) -> RedefinitionModel:
+    """What follows from a fit without another: factors over depth, slopes with SSD, output correction."""
+    model = attrs.evolve(model, redefinition=with_depth(data, model, fitted))
+    model = attrs.evolve(model, redefinition=_with_distance(data, energy, model))
     depths = np.linspace(0.0, _DEPTH_FRAC * model.practical_range_cm, 60)
     ratios = []
     for field in absolute_fields(data, energy):
@@ -75,4 +90,45 @@ def build_redefinition(
         ratio = measured_ratio(energy, field, depths, water.axis_cgy(depths), plateaus)
         if ratio is not None:
             ratios.append(ratio)
-    return attrs.evolve(fitted, output=fit_correction(data, ratios))
+    return attrs.evolve(redefinition_of(model), output=fit_correction(data, ratios))
+
+
+def with_depth(data: BeamData, model: BeamModel, fitted: RedefinitionModel) -> RedefinitionModel:
+    """Factors over depth that give the smoothed reference depth dose back (equation (15)).
+
+    Least squares for straight lines between `DEPTH_KNOTS`, 0.3 % of the maximum against a prior of 2 % around 1.
+    """
+    flat = attrs.evolve(fitted, depth_frac=(), depth_factor=(), distance_slope_per_cm=())
+    none = attrs.evolve(flat, scale_gy_per_mu=0.0)
+    depths = np.arange(0.0, DEPTH_KNOTS[-1] * model.practical_range_cm, _DEPTH_STEP_CM)
+    total, rest = (
+        RedefinedWater(data, attrs.evolve(model, redefinition=r), data.reference).axis_cgy(depths) for r in (flat, none)
+    )
+    wanted = np.interp(depths, model.reference_depth_cm, model.reference_dose_gy_per_mu) / _CGY
+    hats = [np.interp(depths / model.practical_range_cm, DEPTH_KNOTS, row) for row in np.eye(len(DEPTH_KNOTS))]
+    matrix = (np.array(hats) * (total - rest)).T / (_DEPTH_SIGMA * wanted.max())
+    missing = (wanted - total) / (_DEPTH_SIGMA * wanted.max())
+    gram = matrix.T @ matrix + np.eye(len(DEPTH_KNOTS)) / _DEPTH_SPREAD**2
+    return attrs.evolve(
+        flat,
+        depth_frac=tuple(DEPTH_KNOTS.tolist()),
+        depth_factor=tuple((1.0 + np.linalg.solve(gram, matrix.T @ missing)).tolist()),
+        distance_slope_per_cm=(0.0,) * len(DEPTH_KNOTS),
+    )
+
+
+def _with_distance(data: BeamData, energy: EnergyData, model: BeamModel) -> RedefinitionModel:
+    """How the electrons' depth dose changes with SSD beyond the engine (equation (16)), where it was measured."""
+    waters: dict[MeasuredField, RedefinedWater] = {}
+
+    def computed(curve: Curve) -> Float:
+        if curve.field not in waters:
+            waters[curve.field] = RedefinedWater(data, model, curve.field)
+        water = waters[curve.field]
+        if curve.kind == "depth_dose":
+            return water.axis_cgy(curve.position_cm)
+        return water.profile_cgy(data, model, curve.field, curve)
+
+    ratios = distance_ratios(data, energy, range_cm=model.practical_range_cm, computed=computed)
+    slopes = np.interp(DEPTH_KNOTS, FRACTIONS, distance_slopes_per_cm(ratios))
+    return attrs.evolve(redefinition_of(model), distance_slope_per_cm=tuple(slopes.tolist()))

@@ -168,6 +168,8 @@ class RedefinitionModel:
     scale_gy_per_mu : dose of unit fluence and unit stopping power (1 MeV cm²/g).
     output : measured over computed output.
     parameters : for the reader.
+    depth_frac, depth_factor : what C(E) leaves of the reference depth dose, at u = z/Rp; distance_slope_per_cm :
+        relative change of the electrons' dose per cm of SSD beyond the reference there. Empty in older packages.
     """
 
     step_cm: float
@@ -191,6 +193,9 @@ class RedefinitionModel:
     scale_gy_per_mu: float
     output: OutputCorrection
     parameters: tuple[FittedParameter, ...] = ()
+    depth_frac: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    depth_factor: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    distance_slope_per_cm: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
 
 
 @attrs.frozen(kw_only=True)

@@ -52,6 +52,7 @@ class _Job:
     tables: ModelTables
     fluence: Fluence
     algorithm: Algorithm
+    ssd_cm: float
 
 
 @attrs.frozen(kw_only=True)
@@ -108,14 +109,9 @@ def compute_beam_dose(
             watch=watch,
         )  # fmt: skip
     job = _Job(
-        tissue=tissue,
-        geometry=geometry,
-        model=model,
-        dose_grid=dose_grid,
-        tables=model_tables(model, ssd_cm),
-        fluence=_fluence(model, geometry, algorithm),
-        algorithm=algorithm,
-    )
+        tissue=tissue, geometry=geometry, model=model, dose_grid=dose_grid, tables=model_tables(model, ssd_cm),
+        fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,
+    )  # fmt: skip
     traced = _trace(job)
     _report(progress, check, 0.2)
     fan = _fan_dose(job, traced, lambda done: _report(progress, check, 0.2 + 0.6 * done))
@@ -181,6 +177,8 @@ def _nodes(job: _Job) -> Float:
     near_cm = frame.sad_cm - frame.to_bev(job.tissue.grid.corners_cm())[:, 2].max()
     far_cm = frame.sad_cm - frame.to_bev(job.dose_grid.corners_cm())[:, 2].min()
     begin = max(near_cm - spacing, job.geometry.insert_distance_cm + _LEAST_GAP_CM)
+    if job.algorithm is Algorithm.PBRA:
+        begin += (job.ssd_cm - begin) % spacing  # a plane on the surface, as in commissioning
     if far_cm <= begin:
         raise OutsideModel(
             "The dose grid lies above the end of the applicator.",
@@ -254,7 +252,8 @@ def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Fl
         model=job.model, outline_cm=job.geometry.outline_cm, applicator=job.geometry.applicator, fluence=job.fluence,
         sad_cm=frame.sad_cm, insert_cm=insert_cm,
     )  # fmt: skip
-    return redefined_fan_dose(field, traced.rays, _material(job, traced.rays.nodes_cm), report)
+    material = _material(job, traced.rays.nodes_cm)
+    return redefined_fan_dose(field, traced.rays, material, ssd_cm=job.ssd_cm, check=report)
 
 
 def _material(job: _Job, nodes_cm: Float) -> Material:

@@ -31,6 +31,8 @@ from ert.errors import OutsideModel
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+_OPEN = 0.999
+"""Part of a step from which it counts as free of metal; beside metal the traced depth holds, as for photons."""
 
 
 def redefinition_of(model: BeamModel) -> RedefinitionModel:
@@ -115,22 +117,41 @@ Material = Callable[[int, NDArray[np.int64]], Float32]
 """Number of a step and the rows and columns wanted to what the step meets, [3, y, x] of `Step.material`."""
 
 
-def fan_dose(field: Field, rays: Rays, material: Material, check: Callable[[float], None] | None = None) -> Float32:
+def depth_factor(field: Field, depth_cm: Float, ssd_cm: float) -> Float:
+    """Factor on the electrons' dose at a water-equivalent depth: build-up and equations (15), (16)."""
+    model, redefinition = field.model, redefinition_of(field.model)
+    built = 1.0 - redefinition.buildup_frac * np.exp(depth_cm / -redefinition.buildup_cm)
+    if not redefinition.depth_frac:
+        return np.asarray(built)
+    beyond_cm = ssd_cm - model.reference_ssd_cm
+    knots = np.array(redefinition.depth_factor) * np.exp(beyond_cm * np.array(redefinition.distance_slope_per_cm))
+    return np.asarray(built * np.interp(depth_cm / model.practical_range_cm, redefinition.depth_frac, knots))
+
+
+def fan_dose(
+    field: Field, rays: Rays, material: Material, *, ssd_cm: float, check: Callable[[float], None] | None = None
+) -> Float32:
     """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+
+    The electrons' water-equivalent depth is summed up from what their own steps meet, which is exact; that of `rays`,
+    one sample a step, serves the smooth background and pixels that no electron has reached yet.
 
     Parameters
     ----------
     rays : planes (evenly spaced), water-equivalent depth on them, first plane needed.
     material : what the step after each plane meets.
+    ssd_cm : nominal source to the surface on the axis.
     check : called between planes with the part done; may raise `Cancelled`.
 
     Returns
     -------
     float32 [node, y, x]
     """
-    nodes, redefinition = rays.nodes_cm, redefinition_of(field.model)
+    nodes = rays.nodes_cm
     dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
     electrons = field.electrons_at(float(nodes[rays.first]))
+    depth = rays.depth_cm[rays.first].astype(np.float64)
+    step_cm = (nodes[1] - nodes[0]) * _slant(field)
     for n in range(rays.first, len(nodes) - 1):
         if electrons.is_spent:
             break
@@ -141,23 +162,32 @@ def fan_dose(field: Field, rays: Rays, material: Material, check: Callable[[floa
             far_cm=float(nodes[n + 1]) - field.shift_cm,
             material=material(n, electrons.reach),
         )
+        j0, j1, i0, i1 = electrons.reach
+        here = depth[j0:j1, i0:i1]
         electrons.advance(step)
-        dose[n] = electrons.plane * field.scale(float(nodes[n]))
-    # In double precision: NumPy's exponential of single floats rounds differently from processor to processor.
-    missing = redefinition.buildup_frac * np.exp(rays.depth_cm.astype(np.float64) / -redefinition.buildup_cm)
-    dose *= (1.0 - missing).astype(np.float32)
+        factor = depth_factor(field, here, ssd_cm) * field.scale(float(nodes[n]))
+        dose[n, j0:j1, i0:i1] = electrons.plane[j0:j1, i0:i1] * factor
+        stopping, _, is_open = step.material[:, j0:j1, i0:i1].astype(np.float64)
+        met = here + stopping * step_cm[j0:j1, i0:i1]
+        depth += rays.depth_cm[n + 1].astype(np.float64) - rays.depth_cm[n]
+        here[is_open > _OPEN] = met[is_open > _OPEN]
     add_smooth_dose(
         field.model, field.fluence, rays, dose, sad_cm=field.sad_cm, insert_distance_cm=field.insert_cm, has_edge=False
     )
     return dose
 
 
+def _slant(field: Field) -> Float:
+    """Path along the rays of the fan per distance of planes, [y, x]."""
+    x2, y2 = field.fluence.x_cm[None, :] ** 2, field.fluence.y_cm[:, None] ** 2
+    return np.asarray(np.sqrt(1.0 + (x2 + y2) / field.model.source.virtual_sad_cm**2))
+
+
 def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, Material]:
     """Rays and material of flat water on planes from its surface to a depth, in steps of the model."""
     step = redefinition_of(field.model).step_cm
     depths: Float = step * np.arange(math.ceil(depth_cm / step) + 2, dtype=np.float64)
-    x2, y2 = field.fluence.x_cm[None, :] ** 2, field.fluence.y_cm[:, None] ** 2
-    path = np.sqrt(1.0 + (x2 + y2) / field.model.source.virtual_sad_cm**2)
+    path = _slant(field)
     rays = Rays(
         nodes_cm=np.asarray(ssd_cm + depths, dtype=np.float64),
         depth_cm=np.ascontiguousarray(depths[:, None, None] * path[None], dtype=np.float32),

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from ert.analysis.depth import depth_quantities
+from ert.commissioning.beam_data import read_beam_data
 from ert.domain.algorithm import Algorithm
 from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose
 from ert.dose.output import rectangle_cm
 from ert.errors import Cancelled, OutsideModel
 from ert.geometry.grid import VoxelGrid
+from ert.settings import resources_dir
 from tests.unit.dose.beams import beam, demo, line_grid, slab_phantom
 
 WATER = slab_phantom([(14.0, 1.0)])
@@ -35,8 +37,52 @@ def test_the_reference_depth_dose_comes_back(energy):
     found, given = depth_quantities(depth, dose), depth_quantities(depth, wanted)
     assert found.r50_cm == pytest.approx(given.r50_cm, abs=0.05)
     assert found.r90_cm == pytest.approx(given.r90_cm, abs=0.08)
-    assert np.abs(dose - wanted).max() < 0.02 * wanted.max()
+    off = np.abs(dose - wanted) / wanted.max()
+    assert off[depth < 0.9 * model.practical_range_cm].max() < 0.006
+    assert off.max() < 0.012
     assert result.engine.startswith("pbra ")
+
+
+def test_dose_does_not_depend_on_where_air_before_the_surface_begins():
+    """Planes stand on the surface, wherever the scan begins: 1 cm or 1.1 cm of air is the same water."""
+    doses = [
+        run(slab_phantom([(4.0, 1.0)], voxel_cm=0.1, width_cm=14.0, above_cm=above), beam(), 20.0, line_grid(20))
+        for above in (1.0, 1.1)
+    ]
+    first, second = (d.gy_per_mu[0, :, 0] for d in doses)
+    assert second == pytest.approx(first, rel=1e-4)
+
+
+def test_build_up_follows_the_material_met_not_the_planes():
+    """A voxel of bolus on the surface moves the beam's build-up by its thickness, though planes are 2.5 mm apart."""
+    model = demo().model(20.0)
+    for thickness_cm in (0.1, 0.2, 0.3):
+        bolus = with_box(
+            slab_phantom([(6.0, 1.0)], voxel_cm=0.1, width_cm=14.0), ((-7, 7), (-thickness_cm, 0.0), (-7, 7)), 1.0
+        )
+        dose = run(bolus, beam(isocentre_cm=(0.0, 0.0, 0.0)), 20.0, line_grid(5), dose_to=DoseTo.WATER)
+        depth = thickness_cm + 0.05 + 0.1 * np.arange(5)
+        wanted = np.interp(depth, model.reference_depth_cm, model.reference_dose_gy_per_mu)
+        assert dose.gy_per_mu[0, :, 0] == pytest.approx(wanted, rel=0.012)
+
+
+def test_the_depth_dose_measured_at_another_ssd_comes_back():
+    """20 MeV at 110 cm, where insert electrons reach the surface less: within its noise (0.8 % a point) on average."""
+    (energy,) = read_beam_data(resources_dir() / "demo_machine" / "beam_data", energies_mev=[20.0]).energies
+    (curve,) = [c for c in energy.curves if c.kind == "depth_dose" and c.field.ssd_cm == 110.0]
+    dose = run(WATER, beam(isocentre_cm=(0.0, -10.0, 0.0)), 20.0, line_grid(90)).gy_per_mu[0, :, 0] * 100.0
+    found = np.interp(curve.position_cm, 0.05 + 0.1 * np.arange(90), dose) / curve.dose
+    for low, high in ((0.0, 1.0), (1.0, 2.5), (2.5, 4.5), (4.5, 7.0)):
+        part = (curve.position_cm > low) & (curve.position_cm < high)
+        assert found[part].mean() == pytest.approx(1.0, abs=0.008)
+
+
+def test_a_model_fitted_before_there_were_factors_over_depth_has_none():
+    old = attrs.evolve(demo().model(12.0).redefinition, depth_frac=(), depth_factor=(), distance_slope_per_cm=())
+    model = attrs.evolve(demo().model(12.0), redefinition=old)
+    for ssd_offset_cm in (0.0, 8.0):
+        geometry = beam(rectangle_cm(5.0, 5.0), isocentre_cm=(0.0, -ssd_offset_cm, 0.0))
+        assert run(WATER, geometry, grid=line_grid(30), model=model).gy_per_mu.min() > 0.0
 
 
 def test_a_symmetric_field_gives_a_symmetric_dose():
