@@ -25,6 +25,7 @@ from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
 from ert.storage.password_rule import SitePasswordRules, check_against_rule
 from ert.storage.passwords import KDF_FLOOR
+from ert.storage.printed_code import password_of
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
@@ -225,7 +226,8 @@ class AccountRepository:
         if slot is None:
             raise self._no_password()
         is_old = created_of(slot) < self._slots_since
-        if is_old or open_slot(slot, password, self._unlocked.store) is None:
+        typed = password_of(password) if slot.kind == slots.EMERGENCY else password
+        if is_old or open_slot(slot, typed, self._unlocked.store) is None:
             raise _wrong_own_password()
 
     def admit(self) -> Account:

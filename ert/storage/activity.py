@@ -13,6 +13,7 @@ from ert.domain.library import LibraryState
 from ert.domain.record import PlanStatus
 from ert.errors import NotFound
 from ert.storage import schema
+from ert.storage.emergency import envelope_names
 from ert.storage.patient_records import record_of
 from ert.storage.patients import PatientRepository
 from ert.storage.records import Records, Row
@@ -55,7 +56,8 @@ class ActivityLog:
         if before is not None:
             query = query.where(history.c.seq < before)
         rows = self._verified(query)
-        names, subjects = user_names(self._records), _Subjects(self._records, self._patients)
+        names = user_names(self._records) | envelope_names(self._records)
+        subjects = _Subjects(self._records, self._patients)
         return tuple(self._entry(row, names, subjects) for row in rows)
 
     def revisions(self, plan_id: str) -> tuple[RevisionInfo, ...]:

@@ -10,6 +10,7 @@ from attrs import evolve
 from ert.domain.account import NOBODY, Account
 from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
+from ert.domain.emergency import EmergencyUse
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
@@ -35,6 +36,7 @@ from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
+from ert.storage.emergency import EmergencyEnvelopes
 from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
@@ -49,7 +51,7 @@ from ert.storage.records import Records
 from ert.storage.restored import is_restored_copy, read_only_reason
 from ert.storage.run_shelf import RunShelf
 from ert.storage.site_keys import SiteKeys
-from ert.storage.slots import login_tag
+from ert.storage.slots import emergency_tag, login_tag
 from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
@@ -103,11 +105,12 @@ class Site:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
             self._identities = IdentityRepository(self._records, options.clock)
             self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
+            self._emergency = EmergencyEnvelopes(root, unlocked, self._records, options.clock)
             self._name = self._check_meta(accept_restore_reason)
             self._records.read_only_reason = read_only_reason(root, is_on_server=self._store.database is not None)
             if unlocked.workstation_id:
                 self._workstations.expect_enrolled()
-            self._account = self._accounts.admit() if unlocked.user_id else NOBODY
+            self._account = self._admitted()
         except BaseException:
             self._records.database.close()
             self._presence.release()
@@ -128,6 +131,11 @@ class Site:
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
+
+    def _admitted(self) -> Account:
+        if self._unlocked.emergency is not None:
+            return self._emergency.admit()
+        return self._accounts.admit() if self._unlocked.user_id else NOBODY
 
     @property
     def site_id(self) -> str:
@@ -184,9 +192,25 @@ class Site:
         """Workstations whose key store opens the site."""
         return self._workstations
 
+    @property
+    def emergency(self) -> EmergencyEnvelopes:
+        """The sealed envelope for emergencies."""
+        return self._emergency
+
+    @property
+    def emergency_use(self) -> EmergencyUse | None:
+        """Who opened the site with the code of the sealed envelope, and why; None if it was opened otherwise."""
+        return self._unlocked.emergency
+
+    def note_failed_emergency_codes(self) -> None:
+        """Note wrong emergency codes that nobody could note when they were tried."""
+        self._emergency.note_failed_attempts(self._attempts)
+
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
-        if self._account.id:
+        if self._unlocked.emergency is not None:
+            self._account = self._emergency.account()
+        elif self._account.id:
             self._account = self._accounts.account(self._account.id)
         return self.account
 
@@ -203,7 +227,8 @@ class Site:
         SignInLocked
             Too many attempts failed.
         """
-        store_id, tag = self.site_id, login_tag(self.site_id, self._account.name)
+        store_id = self.site_id
+        tag = emergency_tag(store_id) if self._account.is_emergency else login_tag(store_id, self._account.name)
         with self._attempts.turn(tag):
             self._attempts.begin(store_id, tag, self._accounts.slot_mark())
             self._accounts.confirm(password)

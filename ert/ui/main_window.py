@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(self._head)
+        layout.addWidget(self.control.notice)
         layout.addWidget(self.message)
         layout.addWidget(self._pages, 1)
         self._pages.addWidget(self.sign_in)
@@ -173,6 +174,7 @@ class MainWindow(QMainWindow):
             self.add_machine_action: Right.CONFIGURE,
             self.studio_action: Right.CONFIGURE,
             **dict.fromkeys(self.control.administration, Right.ADMINISTER),
+            self.control.password_action: Right.OWN_ACCOUNT,
             self.keys_action: Right.ADMINISTER,
             self.records.activity_action: Right.ADMINISTER,
         }
@@ -194,7 +196,8 @@ class MainWindow(QMainWindow):
             self.header.deleteLater()
         site, user = ("–", "–") if session is None else (session.site_name, session.user_name)
         is_demo = session is not None and session.has_demo_machine
-        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo)
+        emergency = "" if session is None else session.emergency_banner
+        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo, emergency=emergency)
         if session is None:
             self.header.hide_patient()
         self._head.addWidget(self.header)

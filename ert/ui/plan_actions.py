@@ -202,13 +202,13 @@ class PlanActions(QObject):
         self.save.setEnabled(workspace.is_dirty)
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
         has_dose = workspace.dose.status == "current"
-        can_export = has_dose and not workspace.is_dirty and not workspace.is_read_only
+        can_export = has_dose and not workspace.is_dirty and not workspace.is_earlier
         is_preview = workspace.dose.status == "preview"
         lacking = (
             "the dose is a preview, compute the final dose" if is_preview else "there is no dose that is up to date"
         )
         why = "save the plan first" if has_dose else lacking
-        why = "this is an earlier revision, read-only" if workspace.is_read_only else why
+        why = "this is an earlier revision, read-only" if workspace.is_earlier else why
         self.save_as.setEnabled(not workspace.is_read_only)
         self.newest.setEnabled(not workspace.is_read_only)
         self.export.setEnabled(can_export)
@@ -220,6 +220,7 @@ class PlanActions(QObject):
         is_ready = workspace.readiness.is_ready
         self.ready.setEnabled(has_dose and not is_ready and not workspace.is_read_only)
         unready = "Save the plan for review; a second check begins" if has_dose else f"Not ready for review: {why}"
+        unready = "Not ready for review: it is open to be looked at" if workspace.is_read_only else unready
         self.ready.setToolTip("The plan is ready for review" if is_ready else unready)
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose and not is_preview)
         idle = "The plan has no beam"
