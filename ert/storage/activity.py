@@ -20,7 +20,7 @@ from ert.storage.records import Records, Row
 from ert.storage.users import user_names
 
 _MOST_DETAIL = 120
-_BARE = frozenset({"reason", "detail"})
+_BARE = ("person", "detail", "reason")
 _SILENT = frozenset({"", *(state.value for state in LibraryState)})
 _AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLES = (schema.plan, schema.course, schema.patient, schema.image, schema.structure_set)
@@ -154,7 +154,7 @@ class _Subjects:
 
 def _detail(change: Row, subjects: _Subjects) -> str:
     """What a history row notes, records by their names; without digests, lists, and states that the event tells."""
-    parts = [str(change[name]) for name in sorted(_BARE) if change.get(name)]
+    parts = [str(change[name]) for name in _BARE if change.get(name)]
     for name, value in sorted(change.items()):
         if name in _BARE or not isinstance(value, str | int) or "digest" in name or value in _SILENT:
             continue

@@ -67,28 +67,33 @@ class EmergencyEnvelopes:
 
     def withdraw(self) -> None:
         """Let the code of the envelope open nothing any more; raises `NotFound` if there is none."""
-        with changing_keys(self._root, self._unlocked.vault), self._records.transaction() as connection:
-            row = self._row_in_use(connection)
-            if row is None:
-                raise NotFound("This site has no emergency envelope.", hint="Nothing was changed.")
-            self._end(connection, row, EnvelopeState.WITHDRAWN, WITHDRAWN)
-        self._remove_slots(but="")
+        with changing_keys(self._root, self._unlocked.vault):
+            former = self._slots()
+            with self._records.transaction() as connection:
+                row = self._row_in_use(connection)
+                if row is None:
+                    raise NotFound("This site has no emergency envelope.", hint="Nothing was changed.")
+                self._end(connection, row, EnvelopeState.WITHDRAWN, WITHDRAWN)
+            for slot in former:
+                remove_slot(self._root, slot)
 
     def _seal(self, secret: bytes) -> None:
         kdf, store, now = self._unlocked.kdf, self._unlocked.store, self._clock()
         is_allowed = store.kind != CLINICAL or kdf.is_at_least(KDF_FLOOR)
         code = format_code(secret, EMERGENCY).replace("-", "")
         with changing_keys(self._root, self._unlocked.vault):
+            former = self._slots()
             slot = slots.make_emergency_slot(
                 self._unlocked.vault, code=code, parameters=kdf if is_allowed else KDF_FLOOR, created=now
             )
             with self._records.transaction() as connection:
-                former = self._row_in_use(connection)
-                if former is not None:
-                    self._end(connection, former, EnvelopeState.REPLACED, REPLACED)
+                row = self._row_in_use(connection)
+                if row is not None:
+                    self._end(connection, row, EnvelopeState.REPLACED, REPLACED)
                 self._insert(connection, slot)
                 write_slot(self._root, slot)
-            self._remove_slots(but=slot.slot_id)
+            for old in former:
+                remove_slot(self._root, old)
 
     def _insert(self, connection: sa.Connection, slot: Slot) -> None:
         content = _content(sealed_by=self._records.actor)
@@ -101,11 +106,10 @@ class EmergencyEnvelopes:
         self._records.update(connection, _TABLE, row, {"state": state.value})
         self._note(connection, event, row["uuid"], row["rev"] + 1, {})
 
-    def _remove_slots(self, *, but: str) -> None:
-        """Remove what no code opens any more, also what a crash left; damaged slots are passed over."""
-        for slot in read_slots(self._root, self._unlocked.store.store_id):
-            if slot.kind == slots.EMERGENCY and slot.slot_id != but:
-                remove_slot(self._root, slot)
+    def _slots(self) -> tuple[Slot, ...]:
+        """What earlier codes open, also what a crash left; `StorageFailed` before anything is changed."""
+        found = read_slots(self._root, self._unlocked.store.store_id)
+        return tuple(slot for slot in found if slot.kind == slots.EMERGENCY)
 
     # ---- of whoever opens it -------------------------------------------------------------------------------------
 

@@ -353,6 +353,10 @@ def _slots_in(root: Path, store_id: str) -> tuple[tuple[tuple[Path, Slot], ...],
             _LOG.warning("a key slot cannot be read and is passed over: %s", error.detail)
             unreadable.append(path.name)
             if isinstance(error, (StorageFailed, DiskFull)):
+                error.hint = (
+                    "Check the disk or the network share, then try again; if it stays so, restore this file of the "
+                    "folder keys/slots/ from a backup."
+                )
                 unread.append(error)
     return tuple((path, slot) for path, slot in found if slot.store_id == store_id), tuple(unreadable), unread
 

@@ -17,8 +17,8 @@ from ert.ui.working_dialog import WorkingDialog
 
 _ABOUT = (
     "A code on paper, in a sealed envelope, for when nobody can sign in and a patient cannot wait. It opens patients "
-    "and plans to be looked at, printed and exported, with a name and a reason, under a red banner; nothing can be changed "
-    "with it. After use, or when the seal is broken, seal a new one."
+    "and plans to be looked at, printed and exported, with a name and a reason, under a red banner; nothing can be "
+    "changed with it. After use, or when the seal is broken, seal a new one."
 )
 
 

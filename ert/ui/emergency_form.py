@@ -59,7 +59,9 @@ class EmergencyForm(QFrame):
             line.textChanged.connect(self._check)
         self.person.setMaxLength(MAXIMUM_NAME_CHARACTERS)
         self.reason.setMaxLength(MAXIMUM_REASON_CHARACTERS)
-        form = QFormLayout()
+        fields = QWidget()
+        form = QFormLayout(fields)
+        form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(9)
         form.addRow("Site", folder_row(self.folder, "Folder of the site", self))
         form.addRow("Code", self.code)
@@ -80,7 +82,8 @@ class EmergencyForm(QFrame):
                 "you open stand in the site's history, and every administrator is told until a new envelope is sealed."
             )
         )
-        layout.addLayout(form)
+        layout.addWidget(fields)
+        fields.setMinimumHeight(fields.sizeHint().height() + 8)  # a long message must not take it
         layout.addWidget(self.message)
         layout.addLayout(buttons)
         self.finish.clicked.connect(self.submit)

@@ -198,7 +198,7 @@ class SignInPage(QWidget):
         column = QVBoxLayout()
         column.addWidget(section_title("Recent sites"))
         self.recent.setMinimumHeight(170)
-        column.addWidget(self.recent)
+        column.addWidget(self.recent, 1)
         column.addWidget(self.sealed)
         column.addWidget(dim_label("Everything in a site is encrypted. Patient data never leaves its folder."))
         return column
