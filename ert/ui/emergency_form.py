@@ -15,6 +15,8 @@ from ert.errors import Refused
 from ert.ui.failures import sentence_of
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
+_MESSAGE_HEIGHT = 56
+
 
 class EmergencyForm(QFrame):
     """Site, code, name, reason.
@@ -83,8 +85,12 @@ class EmergencyForm(QFrame):
             )
         )
         layout.addWidget(fields)
-        fields.setMinimumHeight(fields.sizeHint().height() + 8)  # a long message must not take it
-        layout.addWidget(self.message)
+        place = QWidget()
+        place.setMinimumHeight(_MESSAGE_HEIGHT)  # a message must not take the height of the fields
+        told = QVBoxLayout(place)
+        told.setContentsMargins(0, 0, 0, 0)
+        told.addWidget(self.message)
+        layout.addWidget(place)
         layout.addLayout(buttons)
         self.finish.clicked.connect(self.submit)
         self.back.clicked.connect(self.cancel)

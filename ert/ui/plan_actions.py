@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QSizePolicy, QToolBar, 
 from ert.app.jobs import JobContext, Lane
 from ert.errors import ErtError
 from ert.ui.failures import sentence_of
+from ert.ui.file_names import file_name
 from ert.ui.icons import icon
 from ert.ui.view_state import WINDOW_PRESETS
 from ert.ui.widgets import plain_tip
@@ -295,7 +296,7 @@ class PlanActions(QObject):
         )
 
     def _report(self) -> None:
-        name = f"{self._page.workspace.plan.name}.pdf".replace("/", "-")
+        name = file_name(self._page.workspace.plan.name, ".pdf")
         chosen, _ = QFileDialog.getSaveFileName(self._page, "Plan report", name, "PDF (*.pdf)")
         if chosen:
             self.report_to(Path(chosen))
@@ -335,7 +336,7 @@ class PlanActions(QObject):
         dialog.open()
 
     def _mu_sheets(self) -> None:
-        name = f"{self._page.workspace.plan.name} monitor units.pdf".replace("/", "-")
+        name = file_name(self._page.workspace.plan.name, " monitor units.pdf")
         chosen, _ = QFileDialog.getSaveFileName(self._page, "Monitor units by hand", name, "PDF (*.pdf)")
         if chosen:
             self.mu_sheets_to(Path(chosen))

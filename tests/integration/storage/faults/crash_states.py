@@ -34,8 +34,9 @@ from tests.integration.storage import samples
 from tests.integration.storage.faults import shim
 from tests.integration.storage.faults.operations import PACKAGE, Made, add_patient
 from tests.integration.storage.faults.oplog import History, disk_at, history_of, marks, pending, read_disk, write_disk
-from tests.integration.storage.faults.run_one import furnished, shared_out, workshop
+from tests.integration.storage.faults.run_one import furnished, shared_out
 from tests.integration.storage.faults.scene import Scene, load_everything
+from tests.integration.storage.workshop import workshop
 
 MODULE = "tests.integration.storage.faults.crash_states"
 MOST_STATES = 3000

@@ -11,12 +11,9 @@ events; which keys are in use.
 
 from __future__ import annotations
 
-import contextlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import attrs
 import sqlalchemy as sa
@@ -157,18 +154,3 @@ def load_everything(site: Site) -> int:
             found += 1
     found += len(site.machines.packages()) + len(site.releases.history())
     return found
-
-
-@contextlib.contextmanager
-def statements_compiled_once() -> Iterator[None]:
-    """Let all databases of this process share what SQLAlchemy compiles: sites are opened by the thousand here."""
-    create, shared = sa.create_engine, []
-
-    def create_engine(*arguments: Any, **options: Any) -> sa.Engine:  # noqa: ANN401
-        engine = create(*arguments, **options)
-        shared.append(engine) if not shared else None
-        engine.dialect, engine._compiled_cache = shared[0].dialect, shared[0]._compiled_cache
-        return engine
-
-    with mock.patch.object(sa, "create_engine", create_engine):
-        yield
