@@ -22,10 +22,10 @@ def several(repository, *arguments):
 def test_no_edit_is_lost_doubled_or_overwritten(repository, where):
     if where and binaries() is None:
         pytest.skip("needs the server programs of PostgreSQL (Debian: postgresql)")
-    code, found = several(repository, "--people", "3", "--edits", "6", *where)
-    assert (found["acknowledged"], found["revisions"]) == (18, 19)
+    code, found = several(repository, "--people", "8", "--edits", "100", *where)
+    assert (found["acknowledged"], found["revisions"]) == (800, 801)
     assert (found["lost"], found["doubled"], found["gaps"], found["damaged"]) == (0, 0, 0, 0)
-    assert found["conflicts"] > 0
+    assert found["conflicts"] > 800
     assert code == 0
 
 
