@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ert.app.record_ports import PendingCode
 from ert.domain.account import Account, Grant, PasswordHolders
-from ert.domain.emergency import Envelope
+from ert.domain.emergency import EmergencyUse, Envelope
 from ert.domain.provider import IdentityLink, ProviderSettings, SignedIn, WayIn, Workstation
 
 
@@ -76,6 +76,10 @@ class WorkstationStore(Protocol):
 
 class EmergencyStore(Protocol):
     """The sealed envelope for emergencies."""
+
+    @property
+    def use(self) -> EmergencyUse | None:
+        """Who opened the site with its code, and why; None if it was opened otherwise."""
 
     def envelope(self) -> Envelope | None:
         """The envelope whose code opens the site; None if there is none."""

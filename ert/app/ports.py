@@ -18,7 +18,6 @@ from ert.domain.cache_report import CacheReport
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.database_server import ServerLogin
 from ert.domain.dose import DoseResult
-from ert.domain.emergency import EmergencyUse
 from ert.domain.image import CtImage
 from ert.domain.library import SiteMaterial
 from ert.domain.overview import CourseOverview
@@ -191,10 +190,6 @@ class SiteStore(Protocol):
     @property
     def emergency(self) -> EmergencyStore:
         """The sealed envelope for emergencies."""
-
-    @property
-    def emergency_use(self) -> EmergencyUse | None:
-        """Who opened the site with the code of the sealed envelope, and why; None if it was opened otherwise."""
 
     def set_vouched_for(self, *, is_vouched_for: bool) -> None:
         """Note whether the sign-in provider could be asked a moment ago; from any thread."""

@@ -83,16 +83,14 @@ class SiteSession:
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
         """Open a site; raises `WrongKey`, `NotASite`, `SchemaTooNew`, `StorageFailed`."""
-        store = jobs.call(Lane.DB, lambda: gateway.open(path, user_name=user_name, password=password))
-        return cls(store, jobs)
+        return cls(jobs.call(Lane.DB, lambda: gateway.open(path, user_name=user_name, password=password)), jobs)
 
     @classmethod
     def open_sealed(
         cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, code: str, person: str, reason: str
     ) -> SiteSession:
         """Open a site for reading with the code of its sealed envelope; raises as `SiteGateway.open_sealed`."""
-        store = jobs.call(Lane.DB, lambda: gateway.open_sealed(path, code=code, person=person, reason=reason))
-        return cls(store, jobs)
+        return cls(jobs.call(Lane.DB, lambda: gateway.open_sealed(path, code=code, person=person, reason=reason)), jobs)
 
     def _db(self, fn: Callable[[], T]) -> T:
         return self.jobs.call(Lane.DB, fn)
@@ -115,8 +113,7 @@ class SiteSession:
     @property
     def emergency_banner(self) -> str:
         """What every window says while the site is open with an emergency code; "" otherwise."""
-        use = self.store.emergency_use
-        return "" if use is None else use.banner
+        return "" if (use := self.store.emergency.use) is None else use.banner
 
     @property
     def account(self) -> Account:

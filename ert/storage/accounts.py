@@ -248,16 +248,15 @@ class AccountRepository:
         is_by_provider = bool(self._unlocked.workstation_id)
         if is_by_provider:
             self._slots_since = user.slots_since
-        if self._unlocked.slot_created < user.slots_since and not is_by_provider:
+        elif self._unlocked.slot_created < user.slots_since:
             raise wrong_password()
         if user.account.is_disabled:
             raise Refused("This account is disabled.", hint="An administrator of this site can enable it.")
         if not is_by_provider:
             self._refuse_run_out(user)
-        is_newer = (
+        is_newer = not is_by_provider and (
             self._unlocked.slot_created > user.slots_since or self._unlocked.public_ed25519 != user.public_ed25519
         )
-        is_newer = is_newer and not is_by_provider
         if is_newer and not self._records.is_restored_copy and not self._records.read_only_reason:
             self._settle()
         return user.account

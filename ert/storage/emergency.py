@@ -15,7 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ert.domain.account import Account
-from ert.domain.emergency import Envelope, EnvelopeState
+from ert.domain.emergency import EmergencyUse, Envelope, EnvelopeState
 from ert.errors import NotFound, Refused
 from ert.storage import schema, slots
 from ert.storage.attempts import Attempts
@@ -45,12 +45,27 @@ class EmergencyEnvelopes:
     unlocked : Unlocked
         Its keys, and who opened it.
     records : Records
+    attempts : Attempts
+        Codes that were tried and wrong.
     clock : callable
         Returns the time in UTC.
     """
 
-    def __init__(self, root: Path, unlocked: Unlocked, records: Records, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(
+        self,
+        root: Path,
+        unlocked: Unlocked,
+        records: Records,
+        attempts: Attempts,
+        clock: Callable[[], dt.datetime],
+    ) -> None:
         self._root, self._unlocked, self._records, self._clock = root, unlocked, records, clock
+        self._attempts = attempts
+
+    @property
+    def use(self) -> EmergencyUse | None:
+        """Who opened the site with the code, and why; None if it was opened otherwise."""
+        return self._unlocked.emergency
 
     # ---- of an administrator -------------------------------------------------------------------------------------
 
@@ -164,12 +179,14 @@ class EmergencyEnvelopes:
 
     # ---- of everybody --------------------------------------------------------------------------------------------
 
-    def note_failed_attempts(self, attempts: Attempts) -> None:
+    def note_failed_attempts(self) -> None:
         """Note codes that were tried and wrong since they were last noted: nobody had keys at that moment."""
         store_id = self._unlocked.store.store_id
         tag = slots.emergency_tag(store_id)
         marks = [s.mark for s in look_at_slots(self._root, store_id)[0] if s.kind == slots.EMERGENCY]
-        failures = max((attempts.failures(store_id, tag, mark) for mark in marks), key=lambda f: f.count, default=None)
+        failures = max(
+            (self._attempts.failures(store_id, tag, mark) for mark in marks), key=lambda f: f.count, default=None
+        )
         if failures is None or not failures.count or self._records.is_restored_copy or self._records.read_only_reason:
             return
         with self._records.database.read() as connection:

@@ -10,7 +10,6 @@ from attrs import evolve
 from ert.domain.account import NOBODY, Account
 from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
-from ert.domain.emergency import EmergencyUse
 from ert.domain.library import SiteMaterial
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
@@ -22,10 +21,8 @@ from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.assembly import (
-    SITE_NAME_COLUMN,
     SiteOptions,
     access_to,
-    expect_same_site,
     make_records,
     records_of_this_thread,
 )  # fmt: skip
@@ -34,6 +31,7 @@ from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
+from ert.storage.continuation import look_whether_continued
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
 from ert.storage.emergency import EmergencyEnvelopes
@@ -48,7 +46,7 @@ from ert.storage.people import People
 from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
-from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.restored import read_only_reason
 from ert.storage.run_shelf import RunShelf
 from ert.storage.site_keys import SiteKeys
 from ert.storage.slots import emergency_tag, login_tag
@@ -58,7 +56,6 @@ from ert.storage.users import need_administrator
 from ert.storage.workstations import WorkstationRepository
 
 _LOG = logging.getLogger(__name__)
-COPY_MARK = " – RESTORED COPY, READ-ONLY"
 
 
 class Site:
@@ -66,12 +63,8 @@ class Site:
 
     Parameters
     ----------
-    root : Path
-        Its folder.
-    unlocked : Unlocked
-        Its keys, and who signed in.
-    options : SiteOptions
-        Of this workstation.
+    root, unlocked, options : Path, Unlocked, SiteOptions
+        Its folder; its keys, and who signed in; what is of this workstation.
     accept_restore_reason : str
         An administrator's explanation why the site may be older than this workstation remembers.
 
@@ -105,8 +98,8 @@ class Site:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
             self._identities = IdentityRepository(self._records, options.clock)
             self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
-            self._emergency = EmergencyEnvelopes(root, unlocked, self._records, options.clock)
-            self._name = self._check_meta(accept_restore_reason)
+            self._emergency = EmergencyEnvelopes(root, unlocked, self._records, self._attempts, options.clock)
+            self._name = self._continued(accept_restore_reason)
             self._records.read_only_reason = read_only_reason(root, is_on_server=self._store.database is not None)
             if unlocked.workstation_id:
                 self._workstations.expect_enrolled()
@@ -196,15 +189,6 @@ class Site:
     def emergency(self) -> EmergencyEnvelopes:
         """The sealed envelope for emergencies."""
         return self._emergency
-
-    @property
-    def emergency_use(self) -> EmergencyUse | None:
-        """Who opened the site with the code of the sealed envelope, and why; None if it was opened otherwise."""
-        return self._unlocked.emergency
-
-    def note_failed_emergency_codes(self) -> None:
-        """Note wrong emergency codes that nobody could note when they were tried."""
-        self._emergency.note_failed_attempts(self._attempts)
 
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
@@ -399,24 +383,14 @@ class Site:
         self._vault.close()
         self._presence.release()
 
-    def _check_meta(self, accept_restore_reason: str) -> str:
-        """Compare site row, ``store.json`` and what this workstation remembers; return the site's name."""
-        remembered = self._anchors.remembered(self.site_id)
-        with self._records.database.read() as connection:
-            meta = self._records.trail.read_meta(connection)
-            head = self._records.trail.head(connection)
-            is_continuation = remembered is None or self._records.trail.holds(connection, remembered)
-            is_copy = is_restored_copy(connection)
-        expect_same_site(meta, self._store)
-        self._records.is_restored_copy = is_copy
-        if remembered is not None and not is_continuation and not is_copy:
+    def _continued(self, accept_restore_reason: str) -> str:
+        """Expect the site this workstation knows, or take an administrator's word for it; return the site's name."""
+        continued = look_whether_continued(self._records, self._store, self._anchors)
+        remembered = continued.remembered
+        if remembered is not None and not continued.is_continuation and not self._records.is_restored_copy:
             if not accept_restore_reason.strip():
-                raise went_back(remembered, head)
-            with self._records.database.read() as connection:
-                need_administrator(self._records, connection, self._unlocked.user_id, "Accepting an older state")
+                raise went_back(remembered, continued.head)
+            self.expect_administrator("Accepting an older state")
             self.record_event("restore accepted", detail=accept_restore_reason)
-            self._anchors.note_restore(self.site_id, remembered, head, accept_restore_reason, self._clock())
-        name = self._records.guard.decrypt(
-            meta[SITE_NAME_COLUMN], table="store_meta", row_id="1", column=SITE_NAME_COLUMN
-        )
-        return name.decode("utf-8") + (COPY_MARK if is_copy else "")
+            self._anchors.note_restore(self.site_id, remembered, continued.head, accept_restore_reason, self._clock())
+        return continued.site_name

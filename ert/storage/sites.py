@@ -27,10 +27,9 @@ from ert.storage.unlock import (
     unlock_with_emergency_code,
     unlock_with_password,
     unlock_with_recovery_code,
-    unlock_with_workstation,
-    workstation_slot,
 )
 from ert.storage.upgrade import bring_up_to_date
+from ert.storage.workstation_keys import unlock_with_workstation, workstation_slot
 
 
 class Sites:
@@ -296,7 +295,7 @@ def _signed_in(site: Site, unlocked: Unlocked, *, way: str = "") -> Site:
     failures = unlocked.failures_before
     try:
         site.record_event("signed in", detail=f"after {failures} failed attempts" if failures else way)
-        site.note_failed_emergency_codes()
+        site.emergency.note_failed_attempts()
     except BaseException:
         site.close()
         raise

@@ -12,8 +12,7 @@ from pathlib import Path
 from attrs import evolve, field, frozen
 
 from ert.domain.emergency import EmergencyUse
-from ert.errors import BadTag, DiskFull, ErtError, NotASite, Refused, StorageFailed, WrongKey
-from ert.key_store import KeyStore
+from ert.errors import BadTag, DiskFull, ErtError, NotASite, StorageFailed, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import translated
 from ert.storage.attempts import Attempts
@@ -31,7 +30,7 @@ _MAXIMUM_SLOTS = 10_000
 _MOST_TRIED = 2
 _MAXIMUM_FILE_BYTES = 64 * 1024
 _LOG = logging.getLogger(__name__)
-_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
+BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class _RingGoneError(NotASite):
@@ -59,7 +58,7 @@ class Unlocked:
     user_id: str
     workstation_id: str = ""
     emergency: EmergencyUse | None = None
-    slot_created: dt.datetime = _BEFORE_ALL
+    slot_created: dt.datetime = BEFORE_ALL
     public_ed25519: bytes = b""
     kdf: KdfParameters = field(default=KDF_FLOOR)
     failures_before: int = 0
@@ -164,7 +163,7 @@ def _tried(
             break
     if master is None:
         raise way.wrong(unreadable)
-    unlocked = _unlocked(root, store, code, slot, master)
+    unlocked = unlocked_by(root, store, code, slot, master)
     if attempts is not None:
         attempts.succeeded(store.store_id, tag)
     return evolve(unlocked, failures_before=failed)
@@ -191,8 +190,8 @@ def created_of(slot: Slot) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(slot.created_utc)
     except ValueError:
-        return _BEFORE_ALL
-    return moment if moment.tzinfo is not None else _BEFORE_ALL
+        return BEFORE_ALL
+    return moment if moment.tzinfo is not None else BEFORE_ALL
 
 
 def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
@@ -210,73 +209,12 @@ def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
     for slot in look_at_slots(root, store.store_id)[0]:
         master = slots.open_recovery_slot(slot, secret) if slot.kind == slots.RECOVERY else None
         if master is not None:
-            return _unlocked(root, store, code, slot, master)
+            return unlocked_by(root, store, code, slot, master)
     raise WrongKey(
         "This is not the recovery code of this site.",
         hint="Compare the site's name on the printed sheet.",
         detail="no recovery slot opens",
     )
-
-
-def workstation_secret_name(store_id: str) -> str:
-    """Return under which name a key store keeps the secret of a workstation's slot."""
-    return f"workstation {store_id}"
-
-
-def workstation_slot(root: Path, key_store: KeyStore) -> tuple[Slot, bytes] | None:
-    """Return this workstation's slot and its secret; None if it is not enrolled, or was removed.
-
-    The key store is asked only if some workstation is enrolled.
-
-    Raises
-    ------
-    KeyStoreFailed
-        There is none that may be used, or it is locked.
-    """
-    store, _ = read_store_file(root)
-    found = {s.slot_id: s for s in look_at_slots(root, store.store_id)[0] if s.kind == slots.WORKSTATION}
-    if not found:
-        return None
-    slot_id, _, text = (key_store.read(workstation_secret_name(store.store_id)) or "").partition(" ")
-    try:
-        secret = bytes.fromhex(text)
-    except ValueError:
-        return None
-    is_whole = slot_id in found and len(secret) == slots.WORKSTATION_SECRET_BYTES
-    return (found[slot_id], secret) if is_whole else None
-
-
-def unlock_with_workstation(root: Path, key_store: KeyStore) -> Unlocked:
-    """Open a site's keys with the secret in the key store of this workstation; nobody is signed in by that.
-
-    Raises
-    ------
-    Refused
-        This workstation is not enrolled.
-    KeyStoreFailed
-        Its key store cannot be used.
-    WrongKey, NotASite, BadTag, SchemaTooNew, StorageFailed
-        The secret or the key files are missing, damaged, changed or too new.
-    """
-    store, code = read_store_file(root)
-    found = workstation_slot(root, key_store)
-    if found is None:
-        raise Refused(
-            "This workstation is not enrolled at this site, so nobody can sign in through the provider here.",
-            hint="Sign in with a password; an administrator enrols the workstation in Site → Sign-in provider… or with "
-            "'ert site enrol-workstation'.",
-        )
-    slot, secret = found
-    master = slots.open_workstation_slot(slot, secret)
-    if master is None:
-        raise WrongKey(
-            "What the key store of this workstation holds does not open this site.",
-            hint="An administrator enrols the workstation again.",
-            detail=f"slot {slot.slot_id}",
-        )
-    # When this slot was made says nothing of the passwords of whoever the provider vouches for.
-    unlocked = _unlocked(root, store, code, slot, master)
-    return evolve(unlocked, workstation_id=slot.slot_id, slot_created=_BEFORE_ALL)
 
 
 def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
@@ -361,7 +299,8 @@ def _slots_in(root: Path, store_id: str) -> tuple[tuple[tuple[Path, Slot], ...],
     return tuple((path, slot) for path, slot in found if slot.store_id == store_id), tuple(unreadable), unread
 
 
-def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:
+def unlocked_by(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:
+    """Return the keys that a slot's master key opens, everything on the way verified."""
     with translated("reading the site's keys"):
         path = ring_path(root, slot.generation)
         if not path.is_file():

@@ -154,8 +154,8 @@ class MainWindow(QMainWindow):
         site.addActions(self.care.actions)
         site.addSeparator()
         site.addActions([*self.control.actions, self.sign_out_action, self._quit])
-        groups = (entries, self.records.actions, self.care.actions, self.control.actions, [self.sign_out_action])
-        for action in itertools.chain(*groups):
+        own = (*self.control.actions, self.sign_out_action)
+        for action in itertools.chain(entries, self.records.actions, self.care.actions, own):
             action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -196,8 +196,8 @@ class MainWindow(QMainWindow):
             self.header.deleteLater()
         site, user = ("–", "–") if session is None else (session.site_name, session.user_name)
         is_demo = session is not None and session.has_demo_machine
-        emergency = "" if session is None else session.emergency_banner
-        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo, emergency=emergency)
+        banner = "" if session is None else session.emergency_banner
+        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo, emergency=banner)
         if session is None:
             self.header.hide_patient()
         self._head.addWidget(self.header)
@@ -212,8 +212,7 @@ class MainWindow(QMainWindow):
             return
         workspace = page.workspace
         self.header.show_patient(workspace.patient, page.title, workspace.readiness.review)
-        is_demo = any(p.is_demo for p in workspace.models.packages)
-        self.header.set_demo(is_demo=is_demo)
+        self.header.set_demo(is_demo=any(p.is_demo for p in workspace.models.packages))
         mark = "*" if workspace.is_dirty else ""
         self.setWindowTitle(f"{workspace.plan.name}{mark} – {workspace.patient.display_name} – ERT")
 

@@ -378,13 +378,8 @@ class PatientPage(QWidget):
         from ert.ui.plan_sum_window import PlanSumWindow  # noqa: PLC0415 - the plot library is loaded when needed
 
         session = self._session
-        self.sum_window = PlanSumWindow(
-            plan_sum,
-            site_text=session.site_name,
-            user_name=session.user_name,
-            emergency=session.emergency_banner,
-            parent=self,
-        )
+        site, user, banner = session.site_name, session.user_name, session.emergency_banner
+        self.sum_window = PlanSumWindow(plan_sum, site_text=site, user_name=user, emergency=banner, parent=self)
         self.sum_window.show()
 
     def _ask_plan(self, course_id: str, structures: StructureSet, names: list[str]) -> None:

@@ -105,7 +105,7 @@ def test_the_code_opens_the_site_for_reading_and_that_is_noted_before_anything_i
     code = sealed(site)
     with contextlib.closing(opened_with(gateway, root, code.lower().replace("-", " "))) as theirs:
         assert theirs.account.rights == {Right.OWN_SESSION, Right.VIEW, Right.EXPORT}
-        assert (theirs.account.is_emergency, theirs.emergency_use) == (True, checked_use(WHO, WHY))
+        assert (theirs.account.is_emergency, theirs.emergency.use) == (True, checked_use(WHO, WHY))
         assert theirs.plans.load(plan.id).plan == plan
         theirs.record_event("opened", record=plan.id)
         theirs.confirm_password(code)  # the lock screen
