@@ -15,7 +15,8 @@ from ert.errors import Refused
 from ert.ui.failures import sentence_of
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
-_MESSAGE_HEIGHT = 56
+_LINE_HEIGHT, _MESSAGE_HEIGHT = 27, 50
+_CARD_WIDTH, _MARGIN = 640, 28
 
 
 class EmergencyForm(QFrame):
@@ -33,7 +34,7 @@ class EmergencyForm(QFrame):
     def __init__(self, gateway: SiteGateway, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("card")
-        self.setFixedWidth(640)
+        self.setFixedWidth(_CARD_WIDTH)
         self._gateway, self._jobs = gateway, jobs
         self._is_busy = False
         self.folder, self.code, self.person, self.reason = (QLineEdit() for _ in range(4))
@@ -57,6 +58,7 @@ class EmergencyForm(QFrame):
         ):
             line.setAccessibleName(name)
             line.setPlaceholderText(hint)
+            line.setMinimumHeight(_LINE_HEIGHT)  # a message must not take it
             line.returnPressed.connect(self.submit)
             line.textChanged.connect(self._check)
         self.person.setMaxLength(MAXIMUM_NAME_CHARACTERS)
@@ -74,19 +76,20 @@ class EmergencyForm(QFrame):
         buttons.addStretch(1)
         buttons.addWidget(self.finish)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(28, 24, 28, 24)
+        layout.setContentsMargins(_MARGIN, 24, _MARGIN, 24)
         layout.setSpacing(10)
         layout.addWidget(title)
-        layout.addWidget(
-            dim_label(
-                "For when nobody can sign in and a patient cannot wait. The code in the sealed envelope opens patients "
-                "and plans to be looked at, printed and exported; nothing can be changed. Name, reason and everything "
-                "you open stand in the site's history, and every administrator is told until a new envelope is sealed."
-            )
+        about = dim_label(
+            "For when nobody can sign in and a patient cannot wait. The code in the sealed envelope opens patients and "
+            "plans to be looked at, printed and exported; nothing can be changed. Name, reason and everything you open "
+            "stand in the site's history, and every administrator is told until a new envelope is sealed."
         )
+        # The card asks for the height of a label that is not wrapped: what is missing would be taken from the fields.
+        about.setMinimumHeight(about.heightForWidth(_CARD_WIDTH - 2 * _MARGIN) + _LINE_HEIGHT)
+        layout.addWidget(about)
         layout.addWidget(fields)
         place = QWidget()
-        place.setMinimumHeight(_MESSAGE_HEIGHT)  # a message must not take the height of the fields
+        place.setMinimumHeight(_MESSAGE_HEIGHT)
         told = QVBoxLayout(place)
         told.setContentsMargins(0, 0, 0, 0)
         told.addWidget(self.message)
