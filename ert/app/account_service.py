@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from ert.app.emergency_service import EmergencyService
 from ert.app.identity_service import IdentityService
 from ert.app.jobs import JobContext
 from ert.app.permissions import guarded
@@ -67,6 +68,7 @@ class AccountService:
     has_password : whether a password opens the site for who is signed in.
     provider : what vouches for who is signed in; None after a sign-in with a password.
     identity : the site's sign-in provider, who is who there, and enrolled workstations.
+    emergency : the sealed envelope for emergencies.
     """
 
     def __init__(self, store: SiteStore, run: Run, clock: Callable[[], float] = time.monotonic) -> None:
@@ -75,6 +77,7 @@ class AccountService:
         self.has_password = True
         self.provider: Vouching | None = None
         self.identity = IdentityService(store, run, self._need_confirmed)
+        self.emergency = EmergencyService(store, run, self._need_confirmed)
 
     @property
     def own(self) -> Account:

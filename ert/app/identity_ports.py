@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from ert.app.record_ports import PendingCode
 from ert.domain.account import Account, Grant, PasswordHolders
+from ert.domain.emergency import EmergencyUse, Envelope
 from ert.domain.provider import IdentityLink, ProviderSettings, SignedIn, WayIn, Workstation
 
 
@@ -70,6 +72,23 @@ class WorkstationStore(Protocol):
 
     def remove(self, workstation_id: str) -> None:
         """Take that way away."""
+
+
+class EmergencyStore(Protocol):
+    """The sealed envelope for emergencies."""
+
+    @property
+    def use(self) -> EmergencyUse | None:
+        """Who opened the site with its code, and why; None if it was opened otherwise."""
+
+    def envelope(self) -> Envelope | None:
+        """The envelope whose code opens the site; None if there is none."""
+
+    def prepare(self) -> PendingCode:
+        """Begin an envelope; its code counts once it was typed back, and the former one ends then."""
+
+    def withdraw(self) -> None:
+        """Let the code open nothing any more; `NotFound` if there is none."""
 
 
 class IdentityClient(Protocol):

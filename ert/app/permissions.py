@@ -41,7 +41,7 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "SiteMachines.add": (Right.CONFIGURE, "add a machine"),
     "SiteMachines.configure": (Right.CONFIGURE, "change a machine"),
     "SiteSession.export_machine": (Right.CONFIGURE, "export a machine"),
-    "SiteSession.keep_edits": (Right.OWN_SESSION, "keep unsaved edits"),
+    "SiteSession.keep_edits": (Right.OWN_ACCOUNT, "keep unsaved edits"),
     "SiteSession.close": (Right.OWN_SESSION, "sign out"),
     # an open plan
     "PlanWorkspace.metric": (Right.VIEW, "look at dose"),
@@ -137,7 +137,7 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "RecordsService.records": (Right.VIEW, "look at patients"),
     "RecordsService.record": (Right.VIEW, "look at a patient"),
     "RecordsService.set_active": (Right.PLAN, "put a patient's record aside"),
-    "RecordsService.anonymised_copy": (Right.EXPORT, "make an anonymised copy"),
+    "RecordsService.anonymised_copy": (Right.PLAN, "make an anonymised copy"),
     "RecordsService.correct": (Right.ADMINISTER, "correct an identity"),
     "RecordsService.merge": (Right.ADMINISTER, "merge patients' records"),
     "RecordsService.unmerge": (Right.ADMINISTER, "take a merge apart"),
@@ -156,13 +156,18 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "AccountService.enable": (Right.ADMINISTER, "enable a user"),
     "AccountService.set_password_rule": (Right.ADMINISTER, "change the password rule"),
     "AccountService.password_rule": (Right.OWN_SESSION, "look at the password rule"),
-    "AccountService.change_own_password": (Right.OWN_SESSION, "change your password"),
+    "AccountService.change_own_password": (Right.OWN_ACCOUNT, "change your password"),
     "AccountService.confirm_password": (Right.OWN_SESSION, "confirm your password"),
     "AccountService.confirm_with_provider": (Right.OWN_SESSION, "sign in again"),
     "AccountService.end": (Right.OWN_SESSION, "sign out"),
     "AccountService.vouched_for_by": (Right.OWN_SESSION, "sign in"),
     "AccountService.revalidate": (Right.OWN_SESSION, "look at your own account"),
     "AccountService.record": (Right.OWN_SESSION, "note in the history that you locked or left"),
+    # the sealed envelope for emergencies
+    "EmergencyService.envelope": (Right.ADMINISTER, "look at the emergency envelope"),
+    "EmergencyService.prepare": (Right.ADMINISTER, "seal an emergency envelope"),
+    "EmergencyService.confirm": (Right.ADMINISTER, "seal an emergency envelope"),
+    "EmergencyService.withdraw": (Right.ADMINISTER, "withdraw the emergency envelope"),
     # signing in through a provider
     "IdentityService.settings": (Right.ADMINISTER, "look at the sign-in provider"),
     "IdentityService.save_settings": (Right.ADMINISTER, "change the sign-in provider"),
@@ -210,6 +215,12 @@ def demand(account: Account, right: Right, doing: str) -> None:
     """
     if right in account.rights:
         return
+    if account.is_emergency:
+        raise NotPermitted(
+            f"You may not {doing}: emergency access lets look at patients and plans, print and export, nothing else.",
+            hint="Sign in with an account of your own.",
+            detail=f"right {right.value}",
+        )
     if account.must_change_password and not account.is_disabled:
         raise NotPermitted(
             f"You may not {doing} yet: your password is a one-time password.",

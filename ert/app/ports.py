@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 
 from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.cache_ports import CacheFolders, DoseCache, RunCheckpoints
-from ert.app.identity_ports import AccountStore, IdentityStore, WorkstationStore
+from ert.app.identity_ports import AccountStore, EmergencyStore, IdentityStore, WorkstationStore
 from ert.app.people_ports import ActivityLog, DraftStore, People
 from ert.app.record_ports import ExclusiveLocks, LibraryStore, PasswordRules, PatientAdministration, SiteKeys
 from ert.app.server_ports import RowMoves
@@ -187,6 +187,10 @@ class SiteStore(Protocol):
     def workstations(self) -> WorkstationStore:
         """Workstations whose key store opens the site."""
 
+    @property
+    def emergency(self) -> EmergencyStore:
+        """The sealed envelope for emergencies."""
+
     def set_vouched_for(self, *, is_vouched_for: bool) -> None:
         """Note whether the sign-in provider could be asked a moment ago; from any thread."""
 
@@ -315,6 +319,9 @@ class SiteGateway(RowMoves, Protocol):
 
     def caches(self, path: Path) -> CacheFolders:
         """Where doses of a site are cached, without opening it."""
+
+    def open_sealed(self, path: Path, *, code: str, person: str, reason: str) -> SiteStore:
+        """Open for reading with the code of the sealed envelope; `WrongKey`, `SignInLocked`, `Refused`."""
 
     def is_enrolled(self, path: Path) -> bool:
         """Whether this workstation's key store opens the site; from any thread, may wait for the store's password."""

@@ -83,10 +83,10 @@ class ExclusiveLocks(Protocol):
 
 
 class PendingCode(Protocol):
-    """A recovery code that does not count before it was typed back."""
+    """A recovery or emergency code that does not count before it was typed back."""
 
     @property
-    def recovery_code(self) -> str:
+    def code(self) -> str:
         """To be printed and kept away from the computer."""
 
     def confirm(self, typed_code: str) -> None:

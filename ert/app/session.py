@@ -26,7 +26,7 @@ from ert.app.site_machines import SiteMachines
 from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import read_package, write_package
-from ert.domain.account import Account
+from ert.domain.account import Account, Right
 from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
@@ -83,8 +83,14 @@ class SiteSession:
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
         """Open a site; raises `WrongKey`, `NotASite`, `SchemaTooNew`, `StorageFailed`."""
-        store = jobs.call(Lane.DB, lambda: gateway.open(path, user_name=user_name, password=password))
-        return cls(store, jobs)
+        return cls(jobs.call(Lane.DB, lambda: gateway.open(path, user_name=user_name, password=password)), jobs)
+
+    @classmethod
+    def open_sealed(
+        cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, code: str, person: str, reason: str
+    ) -> SiteSession:
+        """Open a site for reading with the code of its sealed envelope; raises as `SiteGateway.open_sealed`."""
+        return cls(jobs.call(Lane.DB, lambda: gateway.open_sealed(path, code=code, person=person, reason=reason)), jobs)
 
     def _db(self, fn: Callable[[], T]) -> T:
         return self.jobs.call(Lane.DB, fn)
@@ -103,6 +109,11 @@ class SiteSession:
     def user_name(self) -> str:
         """Who is signed in."""
         return self.store.user_name
+
+    @property
+    def emergency_banner(self) -> str:
+        """What every window says while the site is open with an emergency code; "" otherwise."""
+        return "" if (use := self.store.emergency.use) is None else use.banner
 
     @property
     def account(self) -> Account:
@@ -320,7 +331,7 @@ class SiteSession:
         Parameters
         ----------
         revision : which one; the newest by default. Edits of an earlier one cannot be saved without a conflict.
-        is_read_only : show it as it was saved, without any change.
+        is_read_only : show an earlier revision as it was saved, without any change. Who may not plan looks only, too.
         """
         progress = (ctx or JobContext()).progress
         progress(0.0, "Reading plan")
@@ -332,7 +343,8 @@ class SiteSession:
         structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
         progress(0.4, "Reading CT")
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
-        self.record_event("viewed" if is_read_only else "opened", record=plan_id, detail=f"revision {stored.revision}")
+        is_looking = is_read_only or Right.PLAN not in self.account.rights
+        self.record_event("viewed" if is_looking else "opened", record=plan_id, detail=f"revision {stored.revision}")
         progress(1.0)
         if ctx is not None:
             ctx.check()
@@ -348,7 +360,8 @@ class SiteSession:
             structures=structures,
             models=self.models,
             stored=stored,
-            is_read_only=is_read_only,
+            is_read_only=is_looking,
+            is_earlier=is_read_only,
         )
 
     def refuse_other_identity(self, course: Course, patient: Patient) -> bool:

@@ -47,7 +47,8 @@ class PlanWorkspace:
     tissue_reviews : what the plan's overrides come to.
     checks : its second checks.
     readiness : whether it is ready for review.
-    is_read_only : an earlier revision, shown as it was saved.
+    is_read_only : shown as it was saved: an earlier revision, or open to somebody who may not plan.
+    is_earlier : an earlier revision.
     """
 
     def __init__(
@@ -64,10 +65,11 @@ class PlanWorkspace:
         models: Models,
         stored: StoredPlan,
         is_read_only: bool = False,
+        is_earlier: bool = False,
     ) -> None:
         self.patient, self.course, self.image, self.structures = patient, course, image, structures
         self.models, self.library, self.releases = models, library, releases
-        self._store, self._jobs, self.is_read_only = store, jobs, is_read_only
+        self._store, self._jobs, self.is_read_only, self.is_earlier = store, jobs, is_read_only, is_earlier
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
         self._keeping = PlanKeeping(
@@ -340,6 +342,8 @@ class PlanWorkspace:
         self.readiness.mark(doses, self.findings, on_marked=on_marked, on_failed=on_failed)
 
     def _refuse_read_only(self) -> None:
+        if self.is_read_only and not self.is_earlier:
+            raise Refused("This plan is open to be looked at; it cannot be changed.", hint="Sign in as yourself.")
         if self.is_read_only:
             raise Refused(
                 f"This is revision {self.revision}, shown as it was saved; it cannot be changed.",

@@ -1,4 +1,4 @@
-"""``ert keys show`` and ``ert keys rotate``: recovery code and keys of a site; passwords are ``ert user``'s."""
+"""``ert keys show|rotate|emergency``: recovery code and keys of a site; passwords are ``ert user``'s."""
 
 from __future__ import annotations
 
@@ -45,6 +45,8 @@ may have the site open); files: write what is still under earlier data keys anew
 
 def add(app: typer.Typer, wiring: Wiring | None) -> None:
     """Add the verbs to the command."""
+    from ert.cli import emergency
+
     group = typer.Typer(help="Keys of a site: how they stand, and renewing them.", no_args_is_help=True)
 
     @group.command("show")
@@ -76,6 +78,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> None:
                 need(wiring).gateway().renew_data_keys(site, user_name=name, password=password, progress=progress)
         _rotate(need(wiring), what, site, (name, password), recovery_file, as_json=as_json)
 
+    emergency.add(group, wiring)
     app.add_typer(group, name="keys")
 
 
@@ -93,7 +96,12 @@ def _rotate(  # noqa: PLR0917 - what the command line gave
     with opened_session(wiring, site, who[0], None, password=who[1]) as (session, _):
         if what is What.RECOVERY_CODE:
             pending = session.keys.prepare_recovery_code()
-            confirm_code(pending, recovery_file, lambda typed: session.keys.confirm_recovery_code(pending, typed))
+            confirm_code(
+                pending.code,
+                recovery_file,
+                lambda typed: session.keys.confirm_recovery_code(pending, typed),
+                pending.discard,
+            )
         elif what is What.MASTER:
             session.keys.renew_master_key()
         elif what is What.FILES:
@@ -113,8 +121,13 @@ def _print(state: KeyState, *, as_json: bool) -> None:
         return
     print_line(
         f"Ways in: {state.passwords} passwords, {state.recovery_codes} recovery codes, "
-        f"{state.workstations} enrolled workstations"
+        f"{state.workstations} enrolled workstations, {state.envelopes} emergency envelopes"
     )
+    for name in state.unreadable:
+        print_line(
+            f"A key slot cannot be read and is not counted: {name}. Restore keys/slots/ from a backup, or reset the "
+            "password of who cannot sign in any more."
+        )
     print_line(f"Master key: ring {state.ring}; data keys: generation {state.generation}")
     if state.is_renewing:
         print_line("A renewal of the data keys was interrupted; finish it with: ert keys rotate data")

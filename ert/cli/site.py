@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from ert.app.permissions import demand
-from ert.app.ports import PendingSite, SiteStore
+from ert.app.ports import SiteStore
 from ert.cli import credentials
 from ert.cli.output import print_error, print_json, print_line, print_table, progress_bar
 from ert.cli.wiring import Wiring
@@ -72,7 +72,16 @@ def opened(
         password = credentials.ask_password("Password", descriptor=descriptor)
     with closing(gateway.open(path, user_name=name, password=password)) as store:
         demand(store.account, right, doing)
+        tell_of_emergency(store)
         yield store
+
+
+def tell_of_emergency(store: SiteStore) -> None:
+    """Tell an administrator of an emergency envelope that was opened or tried, until it is renewed or withdrawn."""
+    if Right.ADMINISTER in store.account.rights:
+        envelope = store.emergency.envelope()
+        if envelope is not None and envelope.notice:
+            print_error(f"{envelope.notice} ('ert keys emergency seal', 'ert keys emergency withdraw')")
 
 
 def server_login(address: str, descriptor: int | None, authority: Path | None) -> ServerLogin:
@@ -120,7 +129,7 @@ def add(app: typer.Typer, wiring: Wiring | None) -> typer.Typer:
         pending = (
             need(wiring).gateway().prepare(folder, site_name=name, admin_name=admin, password=password, server=login)
         )
-        confirm_code(pending, recovery_file, pending.confirm)
+        confirm_code(pending.recovery_code, recovery_file, pending.confirm, pending.discard)
         if as_json:
             print_json({"site": str(folder), "name": name, "admin": admin})
         else:
@@ -176,22 +185,24 @@ def _add_sweep(group: typer.Typer, wiring: Wiring | None) -> None:
         )
 
 
-def confirm_code(pending: PendingSite, recovery_file: Path | None, confirm: Callable[[str], None]) -> None:
+def confirm_code(
+    code: str, recovery_file: Path | None, confirm: Callable[[str], None], discard: Callable[[], None]
+) -> None:
     """Have a recovery code typed back and put into use by `confirm`; leave nothing behind if that fails."""
     is_done = False
     try:
         if recovery_file is not None:
-            typed = credentials.write_secret_file(recovery_file, pending.recovery_code, what="recovery file")
+            typed = credentials.write_secret_file(recovery_file, code, what="recovery file")
         else:
             print_error("The recovery code. Print or write it down and keep it away from this computer:\n")
-            print_error(f"    {pending.recovery_code}\n")
+            print_error(f"    {code}\n")
             print_error("Who loses the password and this code loses the data: there is no other way in.")
             typed = credentials.ask_line("Type the recovery code back")
         confirm(typed)
         is_done = True
     finally:
         if not is_done:
-            pending.discard()
+            discard()
 
 
 def _add_list(app: typer.Typer, wiring: Wiring | None) -> None:

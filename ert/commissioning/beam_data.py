@@ -12,6 +12,7 @@ from ert.commissioning.check_files import read_checks
 from ert.commissioning.configuration_file import CONFIGURATION_NAME, read_configuration
 from ert.commissioning.curve_files import (
     Csv,
+    listed_file,
     read_air_profiles,
     read_cutout_factors,
     read_depth_dose,
@@ -110,9 +111,7 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
             raise refuse(s.where, f"kind '{kind}' is not known.", f"Kinds are {', '.join(_KINDS)}.")
         if s.number("energy_mev") != energy_mev:
             continue
-        path = folder / name
-        if not path.resolve().is_relative_to(folder.resolve()):
-            raise refuse(s.where, f"'{name}' lies outside the folder.", "List only files inside it.")
+        path = listed_file(folder, name, s.where)
         if not path.is_file():
             missing.append(f"{name} ({kind.replace('_', ' ')}) is listed but not there")
             continue

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ert.commissioning.curve_files import Csv, refuse
+from ert.commissioning.curve_files import Csv, listed_file, refuse
 from ert.commissioning.index_tables import Section, read_field, tables
 from ert.commissioning.measured import LINE_AXES, CheckLine, PhantomBlock, PhantomCheck
 from ert.domain.machine import Machine
@@ -51,10 +51,9 @@ def read_checks(
         names.add(name)
         lines = []
         for path in _paths(s):
-            if not (folder / path).resolve().is_relative_to(folder.resolve()):
-                raise refuse(s.where, f"'{path}' lies outside the folder.", "List only files inside it.")
-            if (folder / path).is_file():
-                lines.append(read_line(Csv(folder / path, path)))
+            place = listed_file(folder, path, s.where)
+            if place.is_file():
+                lines.append(read_line(Csv(place, path)))
             else:
                 missing.append(f"{path} (check '{name}') is listed but not there")
         if lines:

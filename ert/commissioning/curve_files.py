@@ -22,6 +22,25 @@ _DEPTH_COLUMN = re.compile(r"^dose_(\d+(?:\.\d+)?)cm$")
 _AIR_COLUMN = re.compile(r"^fluence_(\d+(?:\.\d+)?)$")
 
 
+def listed_file(folder: Path, name: str, where: str) -> Path:
+    """Return where a file lies that an index names; it need not be there.
+
+    Raises
+    ------
+    InvalidBeamData
+        The name leads out of the folder, or can be no file's.
+    """
+    path = folder / name
+    try:
+        is_inside = path.resolve().is_relative_to(folder.resolve())
+        path.is_file()
+    except (ValueError, OSError) as exc:  # a NUL in it, or too long
+        raise refuse(where, f"{name[:60]!r} can be no file's name.", "List files as they are called.") from exc
+    if not is_inside:
+        raise refuse(where, f"'{name}' lies outside the folder.", "List only files inside it.")
+    return path
+
+
 def refuse(where: str, what: str, todo: str) -> InvalidBeamData:
     """The refusal of a place in the beam data, with what is wrong there and what to do."""
     return InvalidBeamData(f"{where}: {what}", hint=todo)

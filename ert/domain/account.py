@@ -32,6 +32,7 @@ class Right(enum.StrEnum):
     """What a service asks for before it does anything."""
 
     OWN_SESSION = "own_session"
+    OWN_ACCOUNT = "own_account"
     VIEW = "view"
     PLAN = "plan"
     EXPORT = "export"
@@ -60,10 +61,14 @@ _OF_FEATURE = {
     Feature.FACILITY_CONFIGURATION: Right.CONFIGURE,
 }
 # Whoever cannot be asked for at the provider may have left yesterday: go on with the work, sign for nothing.
-_UNVERIFIED = _OF_EVERY_LEVEL | {Right.OWN_SESSION}
+_OWN = frozenset({Right.OWN_SESSION, Right.OWN_ACCOUNT})
+_UNVERIFIED = _OF_EVERY_LEVEL | _OWN
+# Whoever holds the sheet may be anybody: treat by what was planned, change nothing (ADR 0038).
+_EMERGENCY = frozenset({Right.VIEW, Right.EXPORT})
 _SOURCES = {
+    Right.OWN_ACCOUNT: "an account of one's own",
     Right.VIEW: "an account that is enabled",
-    Right.PLAN: "an account that is enabled",
+    Right.PLAN: "an account of one's own that is enabled",
     Right.EXPORT: "an account that is enabled",
     Right.RELEASE: "the level Elevated",
     Right.CONFIGURE: "the feature Facility Configuration",
@@ -107,6 +112,7 @@ class Account:
     is_disabled : whether an administrator closed it.
     must_change_password : whether its password is a one-time one; until it is changed nothing else is allowed.
     is_unverified : whether the provider it signed in through cannot be asked at the moment.
+    is_emergency : whether the code of a sealed envelope opened the site; disabled once that is renewed or withdrawn.
     """
 
     id: str
@@ -115,16 +121,18 @@ class Account:
     is_disabled: bool = False
     must_change_password: bool = False
     is_unverified: bool = False
+    is_emergency: bool = False
 
     @property
     def rights(self) -> frozenset[Right]:
         """What it may do now."""
         if not self.id:
             return frozenset()
-        own = frozenset({Right.OWN_SESSION})
+        if self.is_emergency:
+            return frozenset({Right.OWN_SESSION}) | (frozenset() if self.is_disabled else _EMERGENCY)
         if self.is_disabled or self.must_change_password:
-            return own
-        given = own | _OF_LEVEL[self.grant.level] | {_OF_FEATURE[f] for f in self.grant.features}
+            return _OWN
+        given = _OWN | _OF_LEVEL[self.grant.level] | {_OF_FEATURE[f] for f in self.grant.features}
         given = given | {Right.ADMINISTER} if self.grant.is_administrator else given
         return given & _UNVERIFIED if self.is_unverified else given
 

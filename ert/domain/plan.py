@@ -81,6 +81,12 @@ class Goal:
     value: float
     unit: str
 
+    @property
+    def text(self) -> str:
+        """For people to read, without the structure: ``V20Gy ≤ 30 %``."""
+        sign = {"<=": "≤", ">=": "≥"}.get(self.comparison, self.comparison)
+        return f"{self.metric} {sign} {self.value:g} {self.unit}"
+
 
 @attrs.frozen(kw_only=True)
 class DoseGridSpec:

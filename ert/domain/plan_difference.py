@@ -247,7 +247,7 @@ class _Comparison:
         gone = [g for g in before if g not in after]
         come = [g for g in after if g not in before]
         for goal in (*gone, *come):
-            text = f"{goal.metric} {goal.comparison} {goal.value:g} {goal.unit}"
+            text = goal.text
             old, new = (text, None) if goal in gone else (None, text)
             place = self._structure(goal.structure_number)
             yield _whole(f"goals/{goal.structure_number}/{text}", place, "Goal", old, new, is_dosimetric=False)

@@ -25,6 +25,7 @@ from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
 from ert.storage.password_rule import SitePasswordRules, check_against_rule
 from ert.storage.passwords import KDF_FLOOR
+from ert.storage.printed_code import password_of
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, write_slot
 from ert.storage.slots import Slot
@@ -225,7 +226,8 @@ class AccountRepository:
         if slot is None:
             raise self._no_password()
         is_old = created_of(slot) < self._slots_since
-        if is_old or open_slot(slot, password, self._unlocked.store) is None:
+        typed = password_of(password) if slot.kind == slots.EMERGENCY else password
+        if is_old or open_slot(slot, typed, self._unlocked.store) is None:
             raise _wrong_own_password()
 
     def admit(self) -> Account:
@@ -246,16 +248,15 @@ class AccountRepository:
         is_by_provider = bool(self._unlocked.workstation_id)
         if is_by_provider:
             self._slots_since = user.slots_since
-        if self._unlocked.slot_created < user.slots_since and not is_by_provider:
+        elif self._unlocked.slot_created < user.slots_since:
             raise wrong_password()
         if user.account.is_disabled:
             raise Refused("This account is disabled.", hint="An administrator of this site can enable it.")
         if not is_by_provider:
             self._refuse_run_out(user)
-        is_newer = (
+        is_newer = not is_by_provider and (
             self._unlocked.slot_created > user.slots_since or self._unlocked.public_ed25519 != user.public_ed25519
         )
-        is_newer = is_newer and not is_by_provider
         if is_newer and not self._records.is_restored_copy and not self._records.read_only_reason:
             self._settle()
         return user.account

@@ -13,13 +13,14 @@ from ert.domain.library import LibraryState
 from ert.domain.record import PlanStatus
 from ert.errors import NotFound
 from ert.storage import schema
+from ert.storage.emergency import envelope_names
 from ert.storage.patient_records import record_of
 from ert.storage.patients import PatientRepository
 from ert.storage.records import Records, Row
 from ert.storage.users import user_names
 
 _MOST_DETAIL = 120
-_BARE = frozenset({"reason", "detail"})
+_BARE = ("person", "detail", "reason")
 _SILENT = frozenset({"", *(state.value for state in LibraryState)})
 _AN_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _TABLES = (schema.plan, schema.course, schema.patient, schema.image, schema.structure_set)
@@ -55,7 +56,8 @@ class ActivityLog:
         if before is not None:
             query = query.where(history.c.seq < before)
         rows = self._verified(query)
-        names, subjects = user_names(self._records), _Subjects(self._records, self._patients)
+        names = user_names(self._records) | envelope_names(self._records)
+        subjects = _Subjects(self._records, self._patients)
         return tuple(self._entry(row, names, subjects) for row in rows)
 
     def revisions(self, plan_id: str) -> tuple[RevisionInfo, ...]:
@@ -152,7 +154,7 @@ class _Subjects:
 
 def _detail(change: Row, subjects: _Subjects) -> str:
     """What a history row notes, records by their names; without digests, lists, and states that the event tells."""
-    parts = [str(change[name]) for name in sorted(_BARE) if change.get(name)]
+    parts = [str(change[name]) for name in _BARE if change.get(name)]
     for name, value in sorted(change.items()):
         if name in _BARE or not isinstance(value, str | int) or "digest" in name or value in _SILENT:
             continue

@@ -85,9 +85,7 @@ class Attempts:
         StorageFailed
             It can be written down nowhere.
         """
-        places = self._places(store_id, tag)
-        found = [_read(path, mark) for path in places]
-        failures = max(found, key=lambda f: f.count)
+        places, failures = self._places(store_id, tag), self.failures(store_id, tag, mark)
         now = self._clock()
         if failures.count >= MAXIMUM_FAILURES:
             raise SignInLocked(
@@ -104,6 +102,10 @@ class Attempts:
             )
         self._note(places, f"{now.isoformat()} {mark}".strip())
         return failures.count
+
+    def failures(self, store_id: str, tag: str, mark: str) -> Failures:
+        """Return how many failed on a slot since the last that was right; the higher of the two counts."""
+        return max((_read(path, mark) for path in self._places(store_id, tag)), key=lambda f: f.count)
 
     def succeeded(self, store_id: str, tag: str) -> None:
         """Forget the failures of a login; a count on a read-only disk stays, which lets nobody in."""

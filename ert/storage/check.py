@@ -48,6 +48,7 @@ _WITH_HISTORY = (
     schema.material,
     schema.machine_release,
     schema.check_tolerance,
+    schema.emergency_envelope,
 )
 REVISIONS = (
     (schema.plan, schema.plan_revision),

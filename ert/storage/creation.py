@@ -15,7 +15,7 @@ from ert.domain.account import FIRST_GRANT, Account, checked_name
 from ert.domain.database_server import ServerLogin
 from ert.domain.identity import new_id
 from ert.errors import InvalidSite, WrongKey
-from ert.storage import recovery, schema, slots, store_file
+from ert.storage import printed_code, schema, slots, store_file
 from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, file_access, make_records
 from ert.storage.atomic import replace_file, sync_folder, translated
 from ert.storage.audit import GENESIS, write_meta
@@ -58,7 +58,7 @@ class PendingSite:
     @property
     def recovery_code(self) -> str:
         """To be printed and kept away from the computer."""
-        return recovery.format_recovery_code(self._secret)
+        return printed_code.format_code(self._secret)
 
     def confirm(self, typed_code: str) -> None:
         """Write the site; it appears at its place as a whole.
@@ -73,7 +73,7 @@ class PendingSite:
         if not self._secret:
             raise InvalidSite("This site was finished or discarded before.", hint="Begin again.")
         try:
-            typed = recovery.parse_recovery_code(typed_code)
+            typed = printed_code.parse_code(typed_code)
         except WrongKey as exc:
             raise InvalidSite(exc.sentence, hint=exc.hint) from exc
         if not hmac.compare_digest(typed, self._secret):
@@ -142,7 +142,7 @@ def prepare_site(
     store = store_file.make_store_file(store_id=new_id(), kind=kind, created=created)
     if server is not None:
         store = store.on_server(new_place(server, store.store_id))
-    vault, user_id, secret = Vault.create(store.store_id), new_id(), recovery.new_recovery_secret()
+    vault, user_id, secret = Vault.create(store.store_id), new_id(), printed_code.new_secret()
     password_slot = slots.make_password_slot(
         vault, login=checked_name(admin_name), user_id=user_id, password=password, parameters=kdf, created=created
     )

@@ -43,6 +43,7 @@ VERSIONS: Mapping[str, int] = {
     "identity_provider": 1,
     "identity_link": 1,
     "workstation": 1,
+    "emergency_envelope": 1,
     "change": 1,
     "draft": 1,
     "presence": 1,

@@ -13,8 +13,8 @@ from ert.storage.column_types import NUMBER, TEXT
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 11
-MIGRATION_HEAD = "0011"
+SCHEMA_VERSION = 12
+MIGRATION_HEAD = "0012"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -74,6 +74,9 @@ identity_link = _record(
 
 # Workstations whose key store opens the site; the row's id is that of its slot file.
 workstation = _record("workstation", Column("state", TEXT, nullable=False), _cell("document_ct"))
+
+# The sealed envelope for emergencies, and those before it; the row's id is that of its slot file.
+emergency_envelope = _record("emergency_envelope", Column("state", TEXT, nullable=False), _cell("document_ct"))
 
 patient = _record(
     "patient",
@@ -221,6 +224,7 @@ RECORD_TABLES = (
     identity_provider,
     identity_link,
     workstation,
+    emergency_envelope,
     patient,
     image,
     structure_set,

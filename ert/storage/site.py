@@ -21,10 +21,8 @@ from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.assembly import (
-    SITE_NAME_COLUMN,
     SiteOptions,
     access_to,
-    expect_same_site,
     make_records,
     records_of_this_thread,
 )  # fmt: skip
@@ -33,8 +31,10 @@ from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
 from ert.storage.cache_entry import EntrySealer
 from ert.storage.caches import SiteCaches
+from ert.storage.continuation import look_whether_continued
 from ert.storage.database import Database
 from ert.storage.drafts import Drafts
+from ert.storage.emergency import EmergencyEnvelopes
 from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
@@ -46,17 +46,16 @@ from ert.storage.people import People
 from ert.storage.plans import PlanRepository
 from ert.storage.presence import hold
 from ert.storage.records import Records
-from ert.storage.restored import is_restored_copy, read_only_reason
+from ert.storage.restored import read_only_reason
 from ert.storage.run_shelf import RunShelf
 from ert.storage.site_keys import SiteKeys
-from ert.storage.slots import login_tag
+from ert.storage.slots import emergency_tag, login_tag
 from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
 from ert.storage.workstations import WorkstationRepository
 
 _LOG = logging.getLogger(__name__)
-COPY_MARK = " – RESTORED COPY, READ-ONLY"
 
 
 class Site:
@@ -64,12 +63,8 @@ class Site:
 
     Parameters
     ----------
-    root : Path
-        Its folder.
-    unlocked : Unlocked
-        Its keys, and who signed in.
-    options : SiteOptions
-        Of this workstation.
+    root, unlocked, options : Path, Unlocked, SiteOptions
+        Its folder; its keys, and who signed in; what is of this workstation.
     accept_restore_reason : str
         An administrator's explanation why the site may be older than this workstation remembers.
 
@@ -103,11 +98,12 @@ class Site:
             self._accounts = AccountRepository(root, unlocked, self._records, options.clock)
             self._identities = IdentityRepository(self._records, options.clock)
             self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
-            self._name = self._check_meta(accept_restore_reason)
+            self._emergency = EmergencyEnvelopes(root, unlocked, self._records, self._attempts, options.clock)
+            self._name = self._continued(accept_restore_reason)
             self._records.read_only_reason = read_only_reason(root, is_on_server=self._store.database is not None)
             if unlocked.workstation_id:
                 self._workstations.expect_enrolled()
-            self._account = self._accounts.admit() if unlocked.user_id else NOBODY
+            self._account = self._admitted()
         except BaseException:
             self._records.database.close()
             self._presence.release()
@@ -128,6 +124,11 @@ class Site:
         self._people = People(
             root, unlocked.vault, user_name=self._account.name, clock=options.clock, on_broken_locks=self._stop_saving
         )
+
+    def _admitted(self) -> Account:
+        if self._unlocked.emergency is not None:
+            return self._emergency.admit()
+        return self._accounts.admit() if self._unlocked.user_id else NOBODY
 
     @property
     def site_id(self) -> str:
@@ -184,9 +185,16 @@ class Site:
         """Workstations whose key store opens the site."""
         return self._workstations
 
+    @property
+    def emergency(self) -> EmergencyEnvelopes:
+        """The sealed envelope for emergencies."""
+        return self._emergency
+
     def refresh_account(self) -> Account:
         """Read the account of who is signed in again."""
-        if self._account.id:
+        if self._unlocked.emergency is not None:
+            self._account = self._emergency.account()
+        elif self._account.id:
             self._account = self._accounts.account(self._account.id)
         return self.account
 
@@ -203,7 +211,8 @@ class Site:
         SignInLocked
             Too many attempts failed.
         """
-        store_id, tag = self.site_id, login_tag(self.site_id, self._account.name)
+        store_id = self.site_id
+        tag = emergency_tag(store_id) if self._account.is_emergency else login_tag(store_id, self._account.name)
         with self._attempts.turn(tag):
             self._attempts.begin(store_id, tag, self._accounts.slot_mark())
             self._accounts.confirm(password)
@@ -374,24 +383,14 @@ class Site:
         self._vault.close()
         self._presence.release()
 
-    def _check_meta(self, accept_restore_reason: str) -> str:
-        """Compare site row, ``store.json`` and what this workstation remembers; return the site's name."""
-        remembered = self._anchors.remembered(self.site_id)
-        with self._records.database.read() as connection:
-            meta = self._records.trail.read_meta(connection)
-            head = self._records.trail.head(connection)
-            is_continuation = remembered is None or self._records.trail.holds(connection, remembered)
-            is_copy = is_restored_copy(connection)
-        expect_same_site(meta, self._store)
-        self._records.is_restored_copy = is_copy
-        if remembered is not None and not is_continuation and not is_copy:
+    def _continued(self, accept_restore_reason: str) -> str:
+        """Expect the site this workstation knows, or take an administrator's word for it; return the site's name."""
+        continued = look_whether_continued(self._records, self._store, self._anchors)
+        remembered = continued.remembered
+        if remembered is not None and not continued.is_continuation and not self._records.is_restored_copy:
             if not accept_restore_reason.strip():
-                raise went_back(remembered, head)
-            with self._records.database.read() as connection:
-                need_administrator(self._records, connection, self._unlocked.user_id, "Accepting an older state")
+                raise went_back(remembered, continued.head)
+            self.expect_administrator("Accepting an older state")
             self.record_event("restore accepted", detail=accept_restore_reason)
-            self._anchors.note_restore(self.site_id, remembered, head, accept_restore_reason, self._clock())
-        name = self._records.guard.decrypt(
-            meta[SITE_NAME_COLUMN], table="store_meta", row_id="1", column=SITE_NAME_COLUMN
-        )
-        return name.decode("utf-8") + (COPY_MARK if is_copy else "")
+            self._anchors.note_restore(self.site_id, remembered, continued.head, accept_restore_reason, self._clock())
+        return continued.site_name

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-import hmac
 from collections.abc import Callable
 from pathlib import Path
 
 from ert.domain.site_keys import KeyState
-from ert.errors import InvalidSite, WrongKey
-from ert.storage import file_renewal, recovery, slots
+from ert.storage import file_renewal, slots
 from ert.storage.blobs import StoredFile
+from ert.storage.printed_code import RECOVERY, PendingPrintedCode
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, remove_slot, renew_master_key, write_slot
-from ert.storage.unlock import Unlocked, read_slots
+from ert.storage.unlock import Unlocked, look_at_slots, read_slots
 
 MASTER_RENEWED = "master key renewed"
 
@@ -41,8 +40,9 @@ class SiteKeys:
         self._clock = clock
 
     def state(self) -> KeyState:
-        """How the keys stand."""
-        kinds = [slot.kind for slot in read_slots(self._root, self._vault.store_id)]
+        """How the keys stand, as far as their files can be read."""
+        found, unreadable = look_at_slots(self._root, self._vault.store_id)
+        kinds = [slot.kind for slot in found]
         earlier = file_renewal.earlier_files(self._records, self._vault.generation)
         return KeyState(
             ring=self._vault.ring,
@@ -51,13 +51,15 @@ class SiteKeys:
             passwords=kinds.count(slots.PASSWORD),
             recovery_codes=kinds.count(slots.RECOVERY),
             workstations=kinds.count(slots.WORKSTATION),
+            envelopes=kinds.count(slots.EMERGENCY),
+            unreadable=unreadable,
             earlier_files=len(earlier),
             earlier_bytes=sum(stored.size for stored in earlier),
         )
 
-    def prepare_recovery_code(self) -> PendingRecoveryCode:
+    def prepare_recovery_code(self) -> PendingPrintedCode:
         """Begin a new recovery code; it counts once it was typed back, and the former one ends then."""
-        return PendingRecoveryCode(self._replace_recovery)
+        return PendingPrintedCode(RECOVERY, self._replace_recovery)
 
     def renew_master_key(self) -> None:
         """Put a fresh master key into use; passwords, codes and data stay as they are.
@@ -99,42 +101,3 @@ class SiteKeys:
     def _note(self, event: str, record: str) -> None:
         with self._records.transaction() as connection:
             self._records.trail.append(connection, event, record=record)
-
-
-class PendingRecoveryCode:
-    """A recovery code that does not count yet (port ``PendingCode``)."""
-
-    def __init__(self, put_into_use: Callable[[bytes], None]) -> None:
-        self._secret = recovery.new_recovery_secret()
-        self._put_into_use = put_into_use
-
-    @property
-    def recovery_code(self) -> str:
-        """To be printed and kept away from the computer."""
-        return recovery.format_recovery_code(self._secret)
-
-    def confirm(self, typed_code: str) -> None:
-        """Put it into use.
-
-        Raises
-        ------
-        InvalidSite
-            The typed code differs; the former code still counts. May be tried again.
-        """
-        if not self._secret:
-            raise InvalidSite("This recovery code was put into use or discarded before.", hint="Begin again.")
-        try:
-            typed = recovery.parse_recovery_code(typed_code)
-        except WrongKey as exc:
-            raise InvalidSite(exc.sentence, hint=exc.hint) from exc
-        if not hmac.compare_digest(typed, self._secret):
-            raise InvalidSite(
-                "The typed recovery code differs from the one shown; the former code still counts.",
-                hint="Copy the code from the sheet again.",
-            )
-        self._put_into_use(self._secret)
-        self.discard()
-
-    def discard(self) -> None:
-        """Forget it."""
-        self._secret = b""

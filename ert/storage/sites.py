@@ -10,6 +10,7 @@ from attrs import evolve
 
 from ert.domain.backup import Progress
 from ert.domain.database_server import ServerLogin
+from ert.domain.emergency import checked_use
 from ert.domain.provider import Identity, WayIn
 from ert.errors import IdentityRefused, Refused, SchemaTooOld
 from ert.storage.assembly import SiteOptions
@@ -23,12 +24,12 @@ from ert.storage.site import Site
 from ert.storage.store_file import CLINICAL, FILE_NAME, read_store_file
 from ert.storage.unlock import (
     Unlocked,
+    unlock_with_emergency_code,
     unlock_with_password,
     unlock_with_recovery_code,
-    unlock_with_workstation,
-    workstation_slot,
 )
 from ert.storage.upgrade import bring_up_to_date
+from ert.storage.workstation_keys import unlock_with_workstation, workstation_slot
 
 
 class Sites:
@@ -101,6 +102,32 @@ class Sites:
         attempts = Attempts(path, self._options.anchor_folder, self._options.clock)
         unlocked = unlock_with_password(path, login=user_name, password=password, attempts=attempts)
         return _signed_in(self._opened(path, unlocked, accept_restore_reason), unlocked)
+
+    def open_sealed(self, path: Path, *, code: str, person: str, reason: str) -> Site:
+        """Open a site with the code of its sealed envelope, for reading; noted before anything can be read.
+
+        Parameters
+        ----------
+        path : Path
+            The site's folder.
+        code, person, reason : str
+            As typed: the code, who it is, and why.
+
+        Raises
+        ------
+        WrongKey
+            A slip, or not this site's code.
+        SignInLocked
+            Too many attempts failed.
+        Refused
+            Name or reason are missing, the envelope was renewed or withdrawn, or nothing can be noted here.
+        NotASite, BadTag, SchemaTooNew, AuditBroken, StorageFailed, DatabaseBusy
+            The site was not opened, nothing was changed.
+        """
+        use = checked_use(person, reason)
+        attempts = Attempts(path, self._options.anchor_folder, self._options.clock)
+        unlocked = unlock_with_emergency_code(path, typed_code=code, use=use, attempts=attempts)
+        return self._opened(path, unlocked)
 
     def is_enrolled(self, path: Path) -> bool:
         """Whether this workstation's key store opens a site; from any thread, for it may wait for the store's password.
@@ -268,6 +295,7 @@ def _signed_in(site: Site, unlocked: Unlocked, *, way: str = "") -> Site:
     failures = unlocked.failures_before
     try:
         site.record_event("signed in", detail=f"after {failures} failed attempts" if failures else way)
+        site.emergency.note_failed_attempts()
     except BaseException:
         site.close()
         raise

@@ -4,6 +4,7 @@ A slot has an X25519 key pair. The master key is sealed to the public half with 
 AES-256-GCM), so it can later be replaced without knowing anybody's password. The private half comes
 
 - in a *password* slot: decrypted with the Argon2id key of the password, together with the user's Ed25519 signing key;
+- in the *emergency* slot: the same way, with the code in the sealed envelope as the password;
 - in the *recovery* slot: derived (HKDF-SHA-256) from the 160-bit recovery code;
 - in a *workstation* slot: derived the same way from 256 random bits in the key store of the operating system there.
 
@@ -37,9 +38,12 @@ from ert.storage.passwords import SALT_BYTES, KdfParameters, derive_password_key
 
 FORMAT = 1
 PASSWORD = "password"
+EMERGENCY = "emergency"
 RECOVERY = "recovery"
 WORKSTATION = "workstation"
 WORKSTATION_SECRET_BYTES = 32
+_WITH_PASSWORD = frozenset({PASSWORD, EMERGENCY})
+_NOBODYS_LOGIN = "\N{NULL}emergency"  # no user's name can hold that character
 _DOMAIN = "slot/1"
 _NONCE_BYTES = 12
 _PRIVATE_BYTES = 32
@@ -132,6 +136,7 @@ def make_password_slot(
     created: dt.datetime,
     slot_id: str | None = None,
     signing: Ed25519PrivateKey | None = None,
+    kind: str = PASSWORD,
 ) -> Slot:
     """Return a slot with a fresh X25519 key for one user, and a fresh Ed25519 key if none is given.
 
@@ -140,7 +145,7 @@ def make_password_slot(
     agreement = X25519PrivateKey.generate()
     signing = Ed25519PrivateKey.generate() if signing is None else signing
     slot = Slot(
-        kind=PASSWORD,
+        kind=kind,
         slot_id=slot_id if slot_id is not None else new_id(),
         store_id=vault.store_id,
         user_id=user_id,
@@ -159,6 +164,26 @@ def make_password_slot(
     private = agreement.private_bytes_raw() + signing.private_bytes_raw()
     sealed = nonce + AESGCM(key).encrypt(nonce, private, slot._private_context())
     return reseal(evolve(slot, sealed_private=sealed), vault)
+
+
+def emergency_tag(store_id: str) -> str:
+    """Return the name under which the emergency slot is found and its attempts are counted."""
+    return login_tag(store_id, _NOBODYS_LOGIN)
+
+
+def make_emergency_slot(vault: Vault, *, code: str, parameters: KdfParameters, created: dt.datetime) -> Slot:
+    """Return the slot that the code in a sealed envelope opens: its own user, whose signing key signs nothing."""
+    slot_id = new_id()
+    return make_password_slot(
+        vault,
+        login=_NOBODYS_LOGIN,
+        user_id=slot_id,
+        password=code,
+        parameters=parameters,
+        created=created,
+        slot_id=slot_id,
+        kind=EMERGENCY,
+    )
 
 
 def make_recovery_slot(vault: Vault, *, secret: bytes, created: dt.datetime) -> Slot:
@@ -263,7 +288,7 @@ def _slot_of(document: dict[str, Any]) -> Slot:
         )
     if (
         version != FORMAT
-        or document["kind"] not in {PASSWORD, RECOVERY, WORKSTATION}
+        or document["kind"] not in _WITH_PASSWORD | {RECOVERY, WORKSTATION}
         or type(document["generation"]) is not int
     ):
         raise ValueError("format, kind or generation")
@@ -273,7 +298,7 @@ def _slot_of(document: dict[str, Any]) -> Slot:
         document[name] = base64.b64decode(document[name], validate=True)
     if len(document["salt"]) != SALT_BYTES or len(document["public_x25519"]) != _PRIVATE_BYTES:
         raise ValueError("salt or public key has an impossible length")
-    if (document["kind"] == PASSWORD) != (document["kdf"] is not None):
+    if (document["kind"] in _WITH_PASSWORD) != (document["kdf"] is not None):
         raise ValueError("kdf does not fit the kind")
     if document["kdf"] is not None:
         document["kdf"] = KdfParameters.from_json(document["kdf"])

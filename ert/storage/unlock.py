@@ -6,20 +6,20 @@ import contextlib
 import datetime as dt
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import evolve, field, frozen
 
-from ert.errors import BadTag, DiskFull, ErtError, NotASite, Refused, StorageFailed, WrongKey
-from ert.key_store import KeyStore
+from ert.domain.emergency import EmergencyUse
+from ert.errors import BadTag, DiskFull, ErtError, NotASite, StorageFailed, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import translated
 from ert.storage.attempts import Attempts
 from ert.storage.keys import Vault, unwrap_ring
 from ert.storage.opening import DATABASE, opens
 from ert.storage.passwords import KDF_FLOOR, SALT_BYTES, KdfParameters, derive_password_key
-from ert.storage.recovery import parse_recovery_code
+from ert.storage.printed_code import parse_code, password_of
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL, StoreFile, check_store_file, read_store_file
 
@@ -27,9 +27,10 @@ KEYS = "keys"
 SLOTS = "keys/slots"
 KEYS_LOCK = "keys.lock"
 _MAXIMUM_SLOTS = 10_000
+_MOST_TRIED = 2
 _MAXIMUM_FILE_BYTES = 64 * 1024
 _LOG = logging.getLogger(__name__)
-_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
+BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class _RingGoneError(NotASite):
@@ -45,6 +46,7 @@ class Unlocked:
     store, vault : of the site.
     user_id : of the slot; of who the provider vouches for, if a workstation's slot opened it.
     workstation_id : of the workstation's slot, if that opened it.
+    emergency : who opened it with the code of the sealed envelope, and why; None otherwise.
     slot_created : when the slot was made; before all time if there is none.
     public_ed25519 : the user's public signing key; empty by recovery code.
     kdf : cost of the slot's password, and of those made with it.
@@ -55,7 +57,8 @@ class Unlocked:
     vault: Vault
     user_id: str
     workstation_id: str = ""
-    slot_created: dt.datetime = _BEFORE_ALL
+    emergency: EmergencyUse | None = None
+    slot_created: dt.datetime = BEFORE_ALL
     public_ed25519: bytes = b""
     kdf: KdfParameters = field(default=KDF_FLOOR)
     failures_before: int = 0
@@ -92,35 +95,75 @@ def unlock_with_password(root: Path, *, login: str, password: str, attempts: Att
     NotASite, BadTag, SchemaTooNew, StorageFailed
         The key files are missing, damaged, changed or too new.
     """
+    way = _PasswordWay(slots.PASSWORD, lambda store_id: slots.login_tag(store_id, login), wrong_password)
+    return _again_if_renewed(lambda: _with_password(root, way, password, attempts))
+
+
+def unlock_with_emergency_code(root: Path, *, typed_code: str, use: EmergencyUse, attempts: Attempts) -> Unlocked:
+    """Open a site's keys with the code of its sealed envelope; a slip that the checksum shows is no attempt.
+
+    Raises
+    ------
+    WrongKey
+        A slip, or not this site's code.
+    SignInLocked
+        Too many attempts failed; the code was not tried.
+    NotASite, BadTag, SchemaTooNew, StorageFailed
+        The key files are missing, damaged, changed or too new.
+    """
+    code = password_of(typed_code)
+    way = _PasswordWay(slots.EMERGENCY, slots.emergency_tag, _wrong_emergency_code)
+    unlocked = _again_if_renewed(lambda: _with_password(root, way, code, attempts))
+    return evolve(unlocked, emergency=use)
+
+
+@frozen
+class _PasswordWay:
+    """Which kind of slot a password is tried on, under which name it is found, and what is said if it is wrong."""
+
+    kind: str
+    tag_of: Callable[[str], str]
+    wrong: Callable[[Sequence[str]], WrongKey]
+
+
+def _again_if_renewed(unlock: Callable[[], Unlocked]) -> Unlocked:
     try:
-        return _with_password(root, login, password, attempts)
+        return unlock()
     except _RingGoneError:
-        return _with_password(root, login, password, attempts)
+        return unlock()
 
 
-def _with_password(root: Path, login: str, password: str, attempts: Attempts | None) -> Unlocked:
+def _with_password(root: Path, way: _PasswordWay, password: str, attempts: Attempts | None) -> Unlocked:
     store, code = read_store_file(root)
-    tag = slots.login_tag(store.store_id, login)
+    tag = way.tag_of(store.store_id)
     with contextlib.nullcontext() if attempts is None else attempts.turn(tag):
-        return _tried(root, (store, code), tag, password, attempts)
+        return _tried(root, (store, code), way, password, attempts)
 
 
 def _tried(
-    root: Path, store_file: tuple[StoreFile, bytes], tag: str, password: str, attempts: Attempts | None
+    root: Path, store_file: tuple[StoreFile, bytes], way: _PasswordWay, password: str, attempts: Attempts | None
 ) -> Unlocked:
     store, code = store_file
+    tag = way.tag_of(store.store_id)
     found, unreadable = look_at_slots(root, store.store_id)
-    slot = next((s for s in found if s.kind == slots.PASSWORD and s.login_tag == tag), None)
+    candidates = [s for s in found if s.kind == way.kind and s.login_tag == tag]
+    # A crash while an envelope was renewed leaves two slots; a user's own has one file only.
+    candidates = sorted(candidates, key=created_of, reverse=True)[:_MOST_TRIED]
+    slot = candidates[0] if candidates else None
     failed = 0
     if attempts is not None:
         failed = attempts.begin(store.store_id, tag, "" if slot is None else slot.mark)
     if slot is None:
         derive_password_key(password, salt=secrets.token_bytes(SALT_BYTES), parameters=decoy_cost(found))
-        raise wrong_password(unreadable)
-    master = open_slot(slot, password, store)
+        raise way.wrong(unreadable)
+    master = None
+    for slot in candidates:
+        master = open_slot(slot, password, store)
+        if master is not None:
+            break
     if master is None:
-        raise wrong_password(unreadable)
-    unlocked = _unlocked(root, store, code, slot, master)
+        raise way.wrong(unreadable)
+    unlocked = unlocked_by(root, store, code, slot, master)
     if attempts is not None:
         attempts.succeeded(store.store_id, tag)
     return evolve(unlocked, failures_before=failed)
@@ -147,8 +190,8 @@ def created_of(slot: Slot) -> dt.datetime:
     try:
         moment = dt.datetime.fromisoformat(slot.created_utc)
     except ValueError:
-        return _BEFORE_ALL
-    return moment if moment.tzinfo is not None else _BEFORE_ALL
+        return BEFORE_ALL
+    return moment if moment.tzinfo is not None else BEFORE_ALL
 
 
 def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
@@ -162,77 +205,16 @@ def unlock_with_recovery_code(root: Path, *, typed_code: str) -> Unlocked:
         The key files are missing, damaged, changed or too new.
     """
     store, code = read_store_file(root)
-    secret = parse_recovery_code(typed_code)
+    secret = parse_code(typed_code)
     for slot in look_at_slots(root, store.store_id)[0]:
         master = slots.open_recovery_slot(slot, secret) if slot.kind == slots.RECOVERY else None
         if master is not None:
-            return _unlocked(root, store, code, slot, master)
+            return unlocked_by(root, store, code, slot, master)
     raise WrongKey(
         "This is not the recovery code of this site.",
         hint="Compare the site's name on the printed sheet.",
         detail="no recovery slot opens",
     )
-
-
-def workstation_secret_name(store_id: str) -> str:
-    """Return under which name a key store keeps the secret of a workstation's slot."""
-    return f"workstation {store_id}"
-
-
-def workstation_slot(root: Path, key_store: KeyStore) -> tuple[Slot, bytes] | None:
-    """Return this workstation's slot and its secret; None if it is not enrolled, or was removed.
-
-    The key store is asked only if some workstation is enrolled.
-
-    Raises
-    ------
-    KeyStoreFailed
-        There is none that may be used, or it is locked.
-    """
-    store, _ = read_store_file(root)
-    found = {s.slot_id: s for s in look_at_slots(root, store.store_id)[0] if s.kind == slots.WORKSTATION}
-    if not found:
-        return None
-    slot_id, _, text = (key_store.read(workstation_secret_name(store.store_id)) or "").partition(" ")
-    try:
-        secret = bytes.fromhex(text)
-    except ValueError:
-        return None
-    is_whole = slot_id in found and len(secret) == slots.WORKSTATION_SECRET_BYTES
-    return (found[slot_id], secret) if is_whole else None
-
-
-def unlock_with_workstation(root: Path, key_store: KeyStore) -> Unlocked:
-    """Open a site's keys with the secret in the key store of this workstation; nobody is signed in by that.
-
-    Raises
-    ------
-    Refused
-        This workstation is not enrolled.
-    KeyStoreFailed
-        Its key store cannot be used.
-    WrongKey, NotASite, BadTag, SchemaTooNew, StorageFailed
-        The secret or the key files are missing, damaged, changed or too new.
-    """
-    store, code = read_store_file(root)
-    found = workstation_slot(root, key_store)
-    if found is None:
-        raise Refused(
-            "This workstation is not enrolled at this site, so nobody can sign in through the provider here.",
-            hint="Sign in with a password; an administrator enrols the workstation in Site → Sign-in provider… or with "
-            "'ert site enrol-workstation'.",
-        )
-    slot, secret = found
-    master = slots.open_workstation_slot(slot, secret)
-    if master is None:
-        raise WrongKey(
-            "What the key store of this workstation holds does not open this site.",
-            hint="An administrator enrols the workstation again.",
-            detail=f"slot {slot.slot_id}",
-        )
-    # When this slot was made says nothing of the passwords of whoever the provider vouches for.
-    unlocked = _unlocked(root, store, code, slot, master)
-    return evolve(unlocked, workstation_id=slot.slot_id, slot_created=_BEFORE_ALL)
 
 
 def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
@@ -259,7 +241,9 @@ def read_slots(root: Path, store_id: str) -> tuple[Slot, ...]:
 
 
 def own_slot(root: Path, store_id: str, user_id: str) -> Slot | None:
-    """Return a user's newest password slot, for whoever only looks; None if there is none.
+    """Return the newest slot that a user's password, or the emergency code, opens; None if there is none.
+
+    For whoever only looks.
 
     Raises
     ------
@@ -268,7 +252,7 @@ def own_slot(root: Path, store_id: str, user_id: str) -> Slot | None:
         else keeps nobody out.
     """
     found, _, unread = _slots_in(root, store_id)
-    own = (slot for _, slot in found if slot.kind == slots.PASSWORD and slot.user_id == user_id)
+    own = (slot for _, slot in found if slot.kdf is not None and slot.user_id == user_id)
     newest = max(own, key=created_of, default=None)
     if newest is None and unread:
         raise unread[0]
@@ -307,11 +291,16 @@ def _slots_in(root: Path, store_id: str) -> tuple[tuple[tuple[Path, Slot], ...],
             _LOG.warning("a key slot cannot be read and is passed over: %s", error.detail)
             unreadable.append(path.name)
             if isinstance(error, (StorageFailed, DiskFull)):
+                error.hint = (
+                    "Check the disk or the network share, then try again; if it stays so, restore this file of the "
+                    "folder keys/slots/ from a backup."
+                )
                 unread.append(error)
     return tuple((path, slot) for path, slot in found if slot.store_id == store_id), tuple(unreadable), unread
 
 
-def _unlocked(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:
+def unlocked_by(root: Path, store: StoreFile, code: bytes, slot: Slot, master: bytes) -> Unlocked:
+    """Return the keys that a slot's master key opens, everything on the way verified."""
     with translated("reading the site's keys"):
         path = ring_path(root, slot.generation)
         if not path.is_file():
@@ -366,3 +355,10 @@ def wrong_password(unreadable: Sequence[str] = ()) -> WrongKey:
             "administrator reset it."
         )
     return WrongKey("User name or password is wrong.", hint=hint, detail="no slot opens")
+
+
+def _wrong_emergency_code(unreadable: Sequence[str]) -> WrongKey:
+    hint = "Compare it with the sheet: a former one opens nothing. Another way in is the recovery code."
+    if unreadable:
+        hint = f"{len(unreadable)} key slots of this site cannot be read, its own perhaps. {hint}"
+    return WrongKey("This is not the emergency code of this site.", hint=hint, detail="no emergency slot opens")

@@ -19,8 +19,9 @@ from ert.key_store import KeyStore
 from ert.storage import schema, slots
 from ert.storage.records import Records
 from ert.storage.renewal import changing_keys, remove_slot, write_slot
-from ert.storage.unlock import Unlocked, read_slots, workstation_secret_name
+from ert.storage.unlock import Unlocked, read_slots
 from ert.storage.users import user_names
+from ert.storage.workstation_keys import workstation_secret_name
 
 _IN_USE, _REMOVED = "in_use", "removed"
 _MAXIMUM_NAME_CHARACTERS = 64

@@ -69,6 +69,7 @@ class CompareWindow(QWidget):
         *,
         site_text: str,
         user_name: str,
+        emergency: str = "",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, Qt.WindowType.Window)
@@ -76,7 +77,7 @@ class CompareWindow(QWidget):
         title = f"Second check of {workspace.plan.name}"
         self.setWindowTitle(title)
         is_demo = any(p.is_demo for p in workspace.models.packages)
-        self.header = PageHeader(site_text=site_text, user_name=user_name, is_demo=is_demo)
+        self.header = PageHeader(site_text=site_text, user_name=user_name, is_demo=is_demo, emergency=emergency)
         self.header.show_patient(workspace.patient, f"{workspace.course.name}  ·  {title}")
         self._workspace = workspace
         self.state = ViewState(state.crosshair_cm, self)

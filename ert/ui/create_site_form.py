@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QMarginsF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QPageLayout, QTextDocument
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QFormLayout, QFrame, QHBoxLayout, QLineEdit, QStackedWidget, QVBoxLayout, QWidget
 
 from ert.app.jobs import Jobs, Lane
@@ -14,6 +14,7 @@ from ert.domain.password import DEFAULT_RULE
 from ert.errors import InvalidSite
 from ert.ui.failures import sentence_of
 from ert.ui.new_password import NewPassword
+from ert.ui.printed_sheet import print_sheet
 from ert.ui.server_fields import ServerFields
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 
@@ -230,16 +231,9 @@ class CreateSiteForm(QFrame):
         self.cancelled.emit()
 
     def _print(self) -> None:
-        from PySide6.QtPrintSupport import QPrintDialog, QPrinter
-
-        printer = QPrinter()
-        printer.setPageMargins(QMarginsF(20, 20, 20, 20), QPageLayout.Unit.Millimeter)
-        if not QPrintDialog(printer, self).exec():
-            return
-        page = QTextDocument()
-        page.setPlainText(
+        print_sheet(
             f"ERT recovery code\n\nSite: {self.name.text()}\nAdministrator: {self.admin.text()}\n\n"
             f"{self.code.text()}\n\n"
-            "Keep this paper in a safe. Whoever holds it can open the site."
+            "Keep this paper in a safe. Whoever holds it can open the site.",
+            self,
         )
-        page.print_(printer)

@@ -30,6 +30,7 @@ from ert.domain.record import Finding, Severity
 from ert.errors import ErtError, Refused
 from ert.ui.curve_model import CurveTableModel, NoChoicesRole
 from ert.ui.delegates import CellDelegate
+from ert.ui.file_names import file_name
 from ert.ui.findings_panel import FindingsList
 from ert.ui.number_edit import NumberEdit
 from ert.ui.plots import CurvePlot
@@ -219,7 +220,7 @@ class CurveEditor(QSplitter):
         self._edited()
 
     def _choose_export(self) -> None:
-        name = f"{self.name.text().strip() or 'ct_curve'}.csv".replace("/", "-")
+        name = file_name(self.name.text().strip() or "ct_curve", ".csv")
         chosen, _ = QFileDialog.getSaveFileName(self, "CT curve", name, _CSV)
         if chosen:
             self.export_points(Path(chosen))

@@ -68,10 +68,9 @@ class GoalTableModel(QAbstractTableModel):
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         goal = row.goal
-        sign = "≤" if goal.comparison == "<=" else "≥"
         value = "–" if row.value is None else f"{format_number(row.value, 2)} {goal.unit}"
         verdict = "–" if row.is_met is None else "✓ met" if row.is_met else "✗ missed"
-        return (row.structure_name, f"{goal.metric} {sign} {goal.value:g} {goal.unit}", value, verdict)[column]
+        return (row.structure_name, goal.text, value, verdict)[column]
 
 
 class GoalPanel(QWidget):

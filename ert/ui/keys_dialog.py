@@ -122,12 +122,18 @@ class KeysDialog(QDialog):
     def _show(self, state: KeyState) -> None:
         text = (
             f"{_count(state.passwords, 'password')}, {_count(state.recovery_codes, 'recovery code')}, "
-            f"{_count(state.workstations, 'enrolled workstation')}. "
+            f"{_count(state.workstations, 'enrolled workstation')}, "
+            f"{_count(state.envelopes, 'emergency envelope')}. "
             f"Master key renewed {_times(state.ring - 1)}, data keys {_times(state.generation - 1)}."
         )
         if state.is_renewing:
             text += " A renewal of the data keys was interrupted: renew them again to finish it."
         self.keys_state.setText(text)
+        if state.unreadable:
+            self.message.show_warning(
+                f"{_count(len(state.unreadable), 'key slot')} cannot be read: {', '.join(state.unreadable)}. Restore "
+                "the folder keys/slots/ from a backup, or reset the password of who cannot sign in any more."
+            )
         megabytes = state.earlier_bytes / _MEGABYTE
         self.files_state.setText(
             f"{_count(state.earlier_files, 'file')} ({megabytes:.1f} MB) under earlier data keys. Everybody may go on "
@@ -151,7 +157,7 @@ class KeysDialog(QDialog):
         """Show a code that does not count yet."""
         self._forget_code()
         self._pending = self._session.keys.prepare_recovery_code()
-        self.code.setText(self._pending.recovery_code)
+        self.code.setText(self._pending.code)
         self._check()
         self.typed.setFocus()
 

@@ -22,6 +22,8 @@ class LockScreen(QDialog):
         Name of the sign-in provider that vouches for the user; "" for none.
     has_password : bool
         Whether a password opens it.
+    secret : str
+        What is asked for: the password, or the code that opened the site.
 
     Signals
     -------
@@ -43,13 +45,14 @@ class LockScreen(QDialog):
         unsaved: str,
         provider: str = "",
         has_password: bool = True,
+        secret: str = "Password",
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent, Qt.WindowType.Dialog | Qt.WindowType.FramelessWindowHint)
         self.setWindowTitle("ERT – locked")
         self.setWindowModality(Qt.WindowModality.ApplicationModal)
-        self.password = password_line("Password")
-        self.password.setPlaceholderText(f"Password of {user_name}")
+        self.password = password_line(secret)
+        self.password.setPlaceholderText(f"{secret} of {user_name}" if secret == "Password" else secret)
         self.unlock = push_button("Unlock", "key", "Go on where you were", is_default=True)
         self.other = push_button("Sign in as another user…", "patient", "Keep this user's edits and sign out")
         self.other.setAutoDefault(False)

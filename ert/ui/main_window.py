@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
         layout.addLayout(self._head)
+        layout.addWidget(self.control.notice)
         layout.addWidget(self.message)
         layout.addWidget(self._pages, 1)
         self._pages.addWidget(self.sign_in)
@@ -153,8 +154,8 @@ class MainWindow(QMainWindow):
         site.addActions(self.care.actions)
         site.addSeparator()
         site.addActions([*self.control.actions, self.sign_out_action, self._quit])
-        groups = (entries, self.records.actions, self.care.actions, self.control.actions, [self.sign_out_action])
-        for action in itertools.chain(*groups):
+        own = (*self.control.actions, self.sign_out_action)
+        for action in itertools.chain(entries, self.records.actions, self.care.actions, own):
             action.setEnabled(self._may(action))
         if self.plan_page is not None:
             for title, actions in self.plan_page.actions_.menus.items():
@@ -173,6 +174,7 @@ class MainWindow(QMainWindow):
             self.add_machine_action: Right.CONFIGURE,
             self.studio_action: Right.CONFIGURE,
             **dict.fromkeys(self.control.administration, Right.ADMINISTER),
+            self.control.password_action: Right.OWN_ACCOUNT,
             self.keys_action: Right.ADMINISTER,
             self.records.activity_action: Right.ADMINISTER,
         }
@@ -194,7 +196,8 @@ class MainWindow(QMainWindow):
             self.header.deleteLater()
         site, user = ("–", "–") if session is None else (session.site_name, session.user_name)
         is_demo = session is not None and session.has_demo_machine
-        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo)
+        banner = "" if session is None else session.emergency_banner
+        self.header = PageHeader(site_text=site, user_name=user, is_demo=is_demo, emergency=banner)
         if session is None:
             self.header.hide_patient()
         self._head.addWidget(self.header)
@@ -209,8 +212,7 @@ class MainWindow(QMainWindow):
             return
         workspace = page.workspace
         self.header.show_patient(workspace.patient, page.title, workspace.readiness.review)
-        is_demo = any(p.is_demo for p in workspace.models.packages)
-        self.header.set_demo(is_demo=is_demo)
+        self.header.set_demo(is_demo=any(p.is_demo for p in workspace.models.packages))
         mark = "*" if workspace.is_dirty else ""
         self.setWindowTitle(f"{workspace.plan.name}{mark} – {workspace.patient.display_name} – ERT")
 

@@ -61,9 +61,12 @@ class PageHeader(QWidget):
     ----------
     site_text, user_name : shown in the banner, so that the plan's name has room on a small screen.
     is_demo : whether a demo machine can be used here.
+    emergency : who opened the site with an emergency code, and why; "" otherwise.
     """
 
-    def __init__(self, *, site_text: str, user_name: str, is_demo: bool, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, *, site_text: str, user_name: str, is_demo: bool, emergency: str = "", parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self._bar = QFrame()
         self._bar.setObjectName("pageHeader")
@@ -86,6 +89,11 @@ class PageHeader(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)
+        self.emergency = ElidedLabel(emergency)
+        self.emergency.setObjectName("emergencyBanner")
+        self.emergency.setAccessibleName("Emergency access")
+        self.emergency.setVisible(bool(emergency))
+        layout.addWidget(self.emergency)
         layout.addWidget(self._bar)
         banner = QHBoxLayout()
         banner.setSpacing(0)

@@ -22,6 +22,7 @@ from ert.app.jobs import JobContext, Lane
 from ert.app.patient_rows import CourseRow, PatientRow
 from ert.app.plan_sum import PlanSum
 from ert.app.session import SiteSession
+from ert.domain.account import Right
 from ert.domain.patient import Patient
 from ert.domain.record import PlanHead, StoredPlan
 from ert.domain.structure import StructureSet
@@ -129,6 +130,7 @@ class PatientPage(QWidget):
         top.addWidget(self.show_inactive)
         self.show_inactive.toggled.connect(self._list_rows)
         top.addStretch(1)
+        self.import_button.setEnabled(self._may_plan)
         top.addWidget(self.record_actions.button)
         for button in (self.import_button, self.new_plan_button, self.sum_button, self.open_button):
             top.addWidget(button)
@@ -140,6 +142,11 @@ class PatientPage(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.message)
         layout.addWidget(self._places, 1)
+
+    @property
+    def _may_plan(self) -> bool:
+        """Whether importing and planning are of use; the services decide."""
+        return Right.PLAN in self._session.account.rights
 
     # ---- content -------------------------------------------------------------------------------------------------
 
@@ -304,7 +311,7 @@ class PatientPage(QWidget):
         self.open_button.setEnabled(is_plan)
         self.open_button.setToolTip("Open the chosen plan" if is_plan else "Choose a plan first")
         has_course = self.chosen_course is not None
-        self.new_plan_button.setEnabled(has_course)
+        self.new_plan_button.setEnabled(has_course and self._may_plan)
         self.new_plan_button.setToolTip(
             "Make a plan on the chosen course  (Ctrl+N)" if has_course else "Choose a course first"
         )
@@ -327,7 +334,7 @@ class PatientPage(QWidget):
         menu.addSeparator()
         menu.addActions(list(self.record_actions.all))
         menu.addSeparator()
-        menu.addAction(self.import_button.icon(), "Import…", self.start_import)
+        menu.addAction(self.import_button.icon(), "Import…", self.start_import).setEnabled(self._may_plan)
         menu.exec(self.tree.viewport().mapToGlobal(position))
 
     # ---- actions -------------------------------------------------------------------------------------------------
@@ -339,6 +346,8 @@ class PatientPage(QWidget):
 
     def start_import(self) -> None:
         """Ask what to import, then import it."""
+        if not self._may_plan:
+            return
         dialog = ImportDialog(self._session, self)
         dialog.imported.connect(lambda outcome: self.refresh(select_course=outcome.course.id))
         dialog.open()
@@ -346,7 +355,7 @@ class PatientPage(QWidget):
     def start_new_plan(self) -> None:
         """Ask for name and prescription, then make the plan."""
         row = self.chosen_course
-        if row is None:
+        if row is None or not self._may_plan:
             return
         course_id, names = row.course.id, [p.name for p in row.plans]
         self._session.jobs.submit(
@@ -369,7 +378,8 @@ class PatientPage(QWidget):
         from ert.ui.plan_sum_window import PlanSumWindow  # noqa: PLC0415 - the plot library is loaded when needed
 
         session = self._session
-        self.sum_window = PlanSumWindow(plan_sum, site_text=session.site_name, user_name=session.user_name, parent=self)
+        site, user, banner = session.site_name, session.user_name, session.emergency_banner
+        self.sum_window = PlanSumWindow(plan_sum, site_text=site, user_name=user, emergency=banner, parent=self)
         self.sum_window.show()
 
     def _ask_plan(self, course_id: str, structures: StructureSet, names: list[str]) -> None:

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog, QInputDialog, QSizePolicy, QToolBar, 
 from ert.app.jobs import JobContext, Lane
 from ert.errors import ErtError
 from ert.ui.failures import sentence_of
+from ert.ui.file_names import file_name
 from ert.ui.icons import icon
 from ert.ui.view_state import WINDOW_PRESETS
 from ert.ui.widgets import plain_tip
@@ -202,13 +203,13 @@ class PlanActions(QObject):
         self.save.setEnabled(workspace.is_dirty)
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
         has_dose = workspace.dose.status == "current"
-        can_export = has_dose and not workspace.is_dirty and not workspace.is_read_only
+        can_export = has_dose and not workspace.is_dirty and not workspace.is_earlier
         is_preview = workspace.dose.status == "preview"
         lacking = (
             "the dose is a preview, compute the final dose" if is_preview else "there is no dose that is up to date"
         )
         why = "save the plan first" if has_dose else lacking
-        why = "this is an earlier revision, read-only" if workspace.is_read_only else why
+        why = "this is an earlier revision, read-only" if workspace.is_earlier else why
         self.save_as.setEnabled(not workspace.is_read_only)
         self.newest.setEnabled(not workspace.is_read_only)
         self.export.setEnabled(can_export)
@@ -220,6 +221,7 @@ class PlanActions(QObject):
         is_ready = workspace.readiness.is_ready
         self.ready.setEnabled(has_dose and not is_ready and not workspace.is_read_only)
         unready = "Save the plan for review; a second check begins" if has_dose else f"Not ready for review: {why}"
+        unready = "Not ready for review: it is open to be looked at" if workspace.is_read_only else unready
         self.ready.setToolTip("The plan is ready for review" if is_ready else unready)
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose and not is_preview)
         idle = "The plan has no beam"
@@ -294,7 +296,7 @@ class PlanActions(QObject):
         )
 
     def _report(self) -> None:
-        name = f"{self._page.workspace.plan.name}.pdf".replace("/", "-")
+        name = file_name(self._page.workspace.plan.name, ".pdf")
         chosen, _ = QFileDialog.getSaveFileName(self._page, "Plan report", name, "PDF (*.pdf)")
         if chosen:
             self.report_to(Path(chosen))
@@ -334,7 +336,7 @@ class PlanActions(QObject):
         dialog.open()
 
     def _mu_sheets(self) -> None:
-        name = f"{self._page.workspace.plan.name} monitor units.pdf".replace("/", "-")
+        name = file_name(self._page.workspace.plan.name, " monitor units.pdf")
         chosen, _ = QFileDialog.getSaveFileName(self._page, "Monitor units by hand", name, "PDF (*.pdf)")
         if chosen:
             self.mu_sheets_to(Path(chosen))

@@ -301,7 +301,12 @@ class PlanPage(QWidget):
         if self.compare_window is not None:
             self.compare_window.close_window()
         self.compare_window = CompareWindow(
-            self.workspace, self.state, site_text=self.session.site_name, user_name=self.session.user_name, parent=self
+            self.workspace,
+            self.state,
+            site_text=self.session.site_name,
+            user_name=self.session.user_name,
+            emergency=self.session.emergency_banner,
+            parent=self,
         )
         self.compare_window.show()
         self.compare_window.start()

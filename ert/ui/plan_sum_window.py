@@ -70,17 +70,25 @@ class PlanSumWindow(QWidget):
     Parameters
     ----------
     plan_sum : PlanSum
-    site_text, user_name : for the header.
+    site_text, user_name, emergency : for the header.
     """
 
-    def __init__(self, plan_sum: PlanSum, *, site_text: str, user_name: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        plan_sum: PlanSum,
+        *,
+        site_text: str,
+        user_name: str,
+        emergency: str = "",
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent, Qt.WindowType.Window)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.plan_sum = plan_sum
         names = " + ".join(p.stored.plan.name for p in plan_sum.parts)
         self.setWindowTitle(f"Sum of plans: {names}")
         is_demo = any(p.is_demo for p in plan_sum.models.packages)
-        self.header = PageHeader(site_text=site_text, user_name=user_name, is_demo=is_demo)
+        self.header = PageHeader(site_text=site_text, user_name=user_name, is_demo=is_demo, emergency=emergency)
         self.header.show_patient(plan_sum.patient, f"{plan_sum.course.name}  ·  Sum of plans: {names}")
         self.state = ViewState(plan_sum.dose.max_point_cm or (0.0, 0.0, 0.0), self)
         self.state.set_dose_display(attrs.evolve(self.state.dose_display, is_absolute=True))

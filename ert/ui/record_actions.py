@@ -91,7 +91,7 @@ class RecordActions(QObject):
             (self.merge, Right.ADMINISTER),
             (self.unmerge, Right.ADMINISTER),
             (self.state, Right.PLAN),
-            (self.anonymise, Right.EXPORT),
+            (self.anonymise, Right.PLAN),
         ):
             action.setEnabled(action.isEnabled() and right in rights)
         self.state.setText("Make active…" if row is not None and not row.is_active else "Make inactive…")

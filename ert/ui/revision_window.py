@@ -34,7 +34,12 @@ class RevisionWindow(QMainWindow):
         self.setWindowTitle(f"Revision {stored.revision}, read-only – {plan.name} – {workspace.patient.display_name}")
         self.resize(1360, 860)
         is_demo = any(p.is_demo for p in workspace.models.packages)
-        header = PageHeader(site_text=session.site_name, user_name=session.user_name, is_demo=is_demo)
+        header = PageHeader(
+            site_text=session.site_name,
+            user_name=session.user_name,
+            is_demo=is_demo,
+            emergency=session.emergency_banner,
+        )
         header.show_patient(workspace.patient, f"{workspace.course.name}  ·  {plan.name}  ·  {workspace.saved_text}")
         self.banner = MessageStrip()
         self.banner.show_warning(

@@ -15,15 +15,18 @@ from ert.app.identity_ports import IdentityClient
 from ert.app.jobs import JobContext, Jobs, Lane
 from ert.app.session import SiteSession
 from ert.domain.account import Account, Right
+from ert.domain.emergency import Envelope
 from ert.domain.record import StoredPlan
 from ert.ui.change_password_form import ChangePasswordDialog
 from ert.ui.covers import Covers
+from ert.ui.emergency_dialog import EmergencyDialog
 from ert.ui.failures import sentence_of
 from ert.ui.lock_screen import LockScreen
 from ert.ui.provider_button import OnLink
 from ert.ui.provider_dialog import ProviderDialog
 from ert.ui.session_watch import SessionWatch
 from ert.ui.users_dialog import UsersDialog
+from ert.ui.widgets import MessageStrip
 
 if TYPE_CHECKING:
     from ert.ui.main_window import MainWindow
@@ -52,7 +55,9 @@ class SessionControl:
         self.provider_action = self._action("Sign-in provider…", self.show_provider)
         self.password_action = self._action("Change password…", self.change_password)
         self.lock_action = self._action("Lock", lambda: self.lock("Locked by hand."), "Ctrl+L")
-        self.administration = (self.users_action, self.provider_action)
+        self.emergency_action = self._action("Emergency access…", self.show_emergency)
+        self.administration = (self.users_action, self.provider_action, self.emergency_action)
+        self.notice = MessageStrip()
         self.actions = (*self.administration, self.password_action, self.lock_action)
         self.watch.lock_wanted.connect(self.lock)
         self.watch.disabled.connect(self._end)
@@ -71,6 +76,28 @@ class SessionControl:
         """Somebody signed in, or left."""
         self._session = session
         self.watch.set_session(session)
+        self.notice.clear()
+        if session is not None and Right.ADMINISTER in session.account.rights:
+            self._look_at_envelope(session)
+
+    def _look_at_envelope(self, session: SiteSession) -> None:
+        """Tell an administrator of an envelope that was opened; other messages do not take the place of this one."""
+
+        def found(envelope: Envelope | None) -> None:
+            if session is not self._session:
+                return
+            self.notice.clear()
+            if envelope is not None and envelope.notice:
+                self.notice.show_error(f"{envelope.notice} Site → Emergency access…")
+
+        self._jobs.submit(
+            Lane.IO,
+            lambda _ctx: session.accounts.emergency.envelope(),
+            title="Looking at the emergency envelope",
+            can_stop=False,
+            on_done=found,
+            on_failed=self._window.show_failure,
+        )
 
     def show_users(self) -> None:
         """Users of the site."""
@@ -81,6 +108,18 @@ class SessionControl:
         """The provider people sign in through, and enrolled workstations."""
         if self._session is not None and Right.ADMINISTER in self._session.account.rights:
             self._open(ProviderDialog(self._session, self._identity, self._window))
+
+    def show_emergency(self) -> None:
+        """The sealed envelope for emergencies."""
+        session = self._session
+        if session is not None and Right.ADMINISTER in session.account.rights:
+            dialog = EmergencyDialog(session, self._window)
+            dialog.finished.connect(lambda _result: self._look_again(session))
+            self._open(dialog)
+
+    def _look_again(self, session: SiteSession) -> None:
+        if session is self._session and Right.ADMINISTER in session.account.rights:
+            self._look_at_envelope(session)
 
     def _say_silent(self, sentence: str) -> None:
         if sentence:
@@ -117,6 +156,7 @@ class SessionControl:
             site_name=session.site_name,
             reason=reason,
             unsaved="Edits that are not saved yet stay as they are." if is_dirty else "",
+            secret="Emergency code" if session.account.is_emergency else "Password",
             provider="" if session.accounts.provider is None else session.accounts.provider.provider_name,
             has_password=session.accounts.has_password,
             parent=self._window,

@@ -26,6 +26,7 @@ from ert.app.session import SiteSession
 from ert.domain.provider import WayIn
 from ert.ui.change_password_form import ChangePasswordForm
 from ert.ui.create_site_form import CreateSiteForm
+from ert.ui.emergency_form import EmergencyForm
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.provider_button import OnLink, ProviderButton
@@ -42,7 +43,7 @@ from ert.ui.widgets import (
     tool_button,
 )
 
-_CHANGE = 3
+_CHANGE, _EMERGENCY = 3, 4
 
 
 def folder_row(line: QLineEdit, title: str, parent: QWidget) -> QHBoxLayout:
@@ -97,7 +98,11 @@ class SignInPage(QWidget):
         self.new_site = push_button("New site…", "add", "Make a new, empty site")
         self.forgotten = push_button("Forgotten password…", "key", "Get back in with the site's recovery code")
         self.create_form = CreateSiteForm(gateway, jobs)
+        self.sealed = push_button(
+            "Emergency access…", "warning", "Open for reading with the code in the sealed envelope"
+        )
         self.recover_form = RecoverForm(gateway, jobs)
+        self.emergency_form = EmergencyForm(gateway, jobs)
         self.change_form = ChangePasswordForm()
         self._unfinished: SiteSession | None = None
         self._stack = QStackedWidget()
@@ -112,6 +117,9 @@ class SignInPage(QWidget):
         self.recent.itemActivated.connect(self._choose_recent)
         self.new_site.clicked.connect(self.show_create)
         self.forgotten.clicked.connect(self.show_recover)
+        self.sealed.clicked.connect(self.show_emergency)
+        self.emergency_form.cancelled.connect(self.show_sign_in)
+        self.emergency_form.opened.connect(self._recovered)
         self.create_form.cancelled.connect(self.show_sign_in)
         self.create_form.made.connect(self._created)
         self.recover_form.cancelled.connect(self.show_sign_in)
@@ -132,6 +140,7 @@ class SignInPage(QWidget):
         self._stack.addWidget(_centred(self.create_form))
         self._stack.addWidget(_centred(self.recover_form))
         self._stack.addWidget(_centred(self.change_form))
+        self._stack.addWidget(_centred(self.emergency_form))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._stack)
@@ -189,7 +198,8 @@ class SignInPage(QWidget):
         column = QVBoxLayout()
         column.addWidget(section_title("Recent sites"))
         self.recent.setMinimumHeight(170)
-        column.addWidget(self.recent)
+        column.addWidget(self.recent, 1)
+        column.addWidget(self.sealed)
         column.addWidget(dim_label("Everything in a site is encrypted. Patient data never leaves its folder."))
         return column
 
@@ -224,6 +234,11 @@ class SignInPage(QWidget):
         """Show the form for a forgotten password."""
         self.recover_form.start(self.site.text().strip(), self.user.text().strip())
         self._stack.setCurrentIndex(2)
+
+    def show_emergency(self) -> None:
+        """Show the form for the code of the sealed envelope."""
+        self.emergency_form.start(self.site.text().strip())
+        self._stack.setCurrentIndex(_EMERGENCY)
 
     def _choose_recent(self, item: QListWidgetItem) -> None:
         self.site.setText(str(item.data(Qt.ItemDataRole.UserRole)))
@@ -291,7 +306,8 @@ class SignInPage(QWidget):
 
     def _wait_for_provider(self, is_waiting: bool) -> None:
         """Nothing else is begun meanwhile."""
-        for widget in (self.site, self.user, self.password, self.recent, self.sign_in, self.new_site, self.forgotten):
+        fields = (self.site, self.user, self.password, self.recent)
+        for widget in (*fields, self.sign_in, self.new_site, self.forgotten, self.sealed):
             widget.setEnabled(not is_waiting)
 
     def _provider_failed(self, error: BaseException) -> None:

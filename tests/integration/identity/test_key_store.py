@@ -30,7 +30,7 @@ from ert.errors import KeyStoreFailed
 from ert.key_store import OsKeyStore
 from ert.storage.assembly import SiteOptions
 from ert.storage.sites import Sites
-from ert.storage.unlock import unlock_with_workstation
+from ert.storage.workstation_keys import unlock_with_workstation
 path, verb, login, password = Path(sys.argv[1]), *sys.argv[2:5]
 store, said = OsKeyStore(), {}
 if verb == "enrol":

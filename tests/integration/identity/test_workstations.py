@@ -14,7 +14,7 @@ from ert.storage.assembly import SiteOptions
 from ert.storage.passwords import KdfParameters
 from ert.storage.sites import Sites
 from ert.storage.store_file import SANDBOX
-from ert.storage.unlock import unlock_with_workstation
+from ert.storage.workstation_keys import unlock_with_workstation
 from tests.identity_people import MemoryKeyStore
 
 ADMIN, PASSWORD, SUBJECT = "m.curie", "Radium-1898!", "248289761001"

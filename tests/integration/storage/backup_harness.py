@@ -1,6 +1,6 @@
-"""Back up a site that another process saves to as fast as it can; kill backups at random moments; prove what is left.
+"""Back up a site that other processes save to as fast as they can; kill backups at random moments; prove what is left.
 
-    python -m tests.integration.storage.backup_harness --live 8      # backups under load, each restored and checked
+    python -m tests.integration.storage.backup_harness --live 6 --editors 8 --saves 100   # each restored and checked
     python -m tests.integration.storage.backup_harness --kills 20    # SIGKILL while a backup is made
 
 ``--sabotage`` completes backups before their files are there; the kills must then show it, or they prove nothing.
@@ -22,6 +22,8 @@ from pathlib import Path
 import attrs
 
 from ert.domain.backup import BackupState
+from ert.domain.identity import new_id
+from ert.domain.plan import Plan
 from ert.domain.record import Severity
 from ert.errors import ErtError
 from ert.storage import backup
@@ -37,7 +39,10 @@ class Tally:
     """What was seen."""
 
     backups: int = 0
+    editors: int = 0
     acknowledged: int = 0
+    saved_during: int = 0
+    least_saved_during: int = 0
     behind: int = 0
     damaged: int = 0
     incomplete_revisions: int = 0
@@ -51,56 +56,94 @@ def quiet(_fraction, _text):
     """Nobody watches."""
 
 
-def _drained(reading: int, rest: bytes) -> tuple[list[int], bytes]:
-    """Every revision acknowledged so far."""
-    try:
-        while data := os.read(reading, 65536):
-            rest += data
-    except BlockingIOError:
-        pass
-    *lines, rest = rest.split(b"\n")
-    return [int(line) for line in lines if line.isdigit()], rest
+@attrs.define
+class Editor:
+    """One process that saves a plan of its own, revision after revision, as fast as it can."""
 
+    base: Plan
+    child: int
+    reading: int
+    rest: bytes = b""
+    acknowledged: int = 0
 
-def run_live(count: int) -> Tally:
-    """Back up `count` times beside a saving process; restore and check every backup."""
-    tally, started = Tally(), time.monotonic()
-    folder = Path(tempfile.mkdtemp(prefix="ert-live-"))
-    root = samples.copied_site(folder / "site")
-    base = kill_harness._prepare(root)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
+    @classmethod
+    def start(cls, root: Path, base: Plan) -> Editor:
+        """Fork it; signed in when this returns."""
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                os.close(reading)
+                kill_harness.save_forever(root, base, writing, None)
+            finally:
+                os._exit(1)
+        os.close(writing)
+        os.read(reading, 6)
+        os.set_blocking(reading, False)
+        return cls(base, child, reading)
+
+    def look(self) -> int:
+        """The newest revision it was told is saved."""
         try:
-            os.close(reading)
-            kill_harness.save_forever(root, base, writing, None)
-        finally:
-            os._exit(1)
-    os.close(writing)
-    os.read(reading, 6)
-    os.set_blocking(reading, False)
+            while data := os.read(self.reading, 65536):
+                self.rest += data
+        except BlockingIOError:
+            pass
+        *lines, self.rest = self.rest.split(b"\n")
+        self.acknowledged = max([self.acknowledged, *(int(line) for line in lines if line.isdigit())])
+        return self.acknowledged
+
+    def end(self) -> None:
+        """Kill it; one that ended by itself did no work."""
+        os.kill(self.child, signal.SIGKILL)
+        _, status = os.waitpid(self.child, 0)
+        if not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
+            raise SystemExit("an editor ended by itself")
+        self.look()
+
+
+def run_live(count: int, *, editors: int = 1, saves: int = 1, place: Path | None = None) -> Tally:
+    """Back up `count` times beside saving processes; restore and check every backup.
+
+    Parameters
+    ----------
+    editors : how many processes save, each a plan of its own.
+    saves : how many more must have been acknowledged before the next backup begins.
+    place : where it all lies; None for the folder of temporary files.
+    """
+    tally, started = Tally(editors=editors), time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="ert-live-", dir=place))
+    root = samples.copied_site(folder / "site")
+    first = kill_harness._prepare(root)
+    bases = [first, *(attrs.evolve(first, id=new_id(), name=f"plan {n}") for n in range(1, editors))]
+    people = [Editor.start(root, base) for base in bases]
+    promised: dict[str, list[int]] = {}
+    during = []
     try:
-        rest, promised, seen = b"", {}, 0
         for _ in range(count):
-            found, rest = _drained(reading, rest)
-            seen = max([seen, *found])
+            wanted = sum(person.acknowledged for person in people) + saves
+            while sum(person.look() for person in people) < wanted:
+                time.sleep(0.01)
+            before = [person.acknowledged for person in people]
             site = samples.open_site(root)
             made = site.start_backup(folder / "backups").finish()
             site.close()
-            promised[made.backup_id] = seen
+            during.append(sum(person.look() for person in people) - sum(before))
+            promised[made.backup_id] = before
             tally.damaged += not made.is_good
-        tally.acknowledged = max([seen, *_drained(reading, rest)[0]])
     finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        for person in people:
+            person.end()
+    tally.acknowledged = sum(person.acknowledged for person in people)
+    tally.saved_during, tally.least_saved_during = sum(during), min(during)
     for backup_id, acknowledged in promised.items():
-        _judge(folder, backup_id, base, acknowledged, tally)
+        _judge(folder, backup_id, list(zip(bases, acknowledged, strict=True)), tally)
     shutil.rmtree(folder)
     tally.seconds = round(time.monotonic() - started, 1)
     return tally
 
 
-def _judge(folder: Path, backup_id: str, base, acknowledged: int, tally: Tally) -> None:
+def _judge(folder: Path, backup_id: str, promised: list[tuple[Plan, int]], tally: Tally) -> None:
     tally.backups += 1
     to = folder / f"restored-{tally.backups}"
     try:
@@ -112,12 +155,15 @@ def _judge(folder: Path, backup_id: str, base, acknowledged: int, tally: Tally) 
     tally.damaged += any(f.severity is not Severity.NOTE for f in done.findings)
     site = samples.open_site(to)
     try:
-        newest = max((head.revision for head in site.plans.heads(base.course_id)), default=0)
-        tally.behind += newest < acknowledged
-        revisions = range(max(1, acknowledged - 2), newest + 1)
-        tally.incomplete_revisions += sum(not kill_harness._is_complete(site.plans, base, r) for r in revisions)
+        heads = {head.plan_id: head.revision for head in site.plans.heads(promised[0][0].course_id)}
+        for base, acknowledged in promised:
+            newest = heads.get(base.id, 0)
+            tally.behind += newest < acknowledged
+            revisions = range(max(1, acknowledged - 2), newest + 1)
+            tally.incomplete_revisions += sum(not kill_harness._is_complete(site.plans, base, r) for r in revisions)
     finally:
         site.close()
+    shutil.rmtree(to)
 
 
 def run_kills(kills: int, *, seed: int, sabotage: bool) -> Tally:
@@ -248,13 +294,16 @@ def main() -> int:
     """Run from the command line; exit 1 when a backup was lost, damaged, or behind what was acknowledged."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--live", type=int, default=0)
+    parser.add_argument("--editors", type=int, default=1, help="how many processes save meanwhile")
+    parser.add_argument("--saves", type=int, default=1, help="how many saves between two backups, at least")
+    parser.add_argument("--folder", type=Path, help="where it all lies")
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--restore-kills", type=int, default=0)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sabotage", action="store_true")
     asked = parser.parse_args()
     if asked.live:
-        tally = run_live(asked.live)
+        tally = run_live(asked.live, editors=asked.editors, saves=asked.saves, place=asked.folder)
     elif asked.restore_kills:
         tally = run_restore_kills(asked.restore_kills, seed=asked.seed)
     else:

@@ -13,6 +13,7 @@ FOLDER, SERVER = "folder", "server"
 # What the repositories promise; of tests whose subject is files, not rows, those whose answer could differ.
 ON_BOTH: dict[str, frozenset[str]] = {
     "test_activity": frozenset(),
+    "test_emergency": frozenset(),
     "test_library": frozenset(),
     "test_patient_admin": frozenset(),
     "test_people": frozenset(),

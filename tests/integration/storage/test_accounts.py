@@ -111,7 +111,7 @@ def test_a_new_user_signs_in_with_a_one_time_password_and_has_to_change_it(gatew
     hers = signed_in(gateway, root, name="ANNA bauer", password=FIRST)
     assert (hers.account.name, hers.account.grant) == (ANNA, grant)
     assert hers.account.must_change_password
-    assert {r.value for r in hers.account.rights} == {"own_session"}
+    assert {r.value for r in hers.account.rights} == {"own_session", "own_account"}
     with pytest.raises(WrongKey, match="password is wrong"):
         hers.accounts.change_own_password("Not-Hers-99!", OWN)
     with pytest.raises(InvalidSite, match="present one"):

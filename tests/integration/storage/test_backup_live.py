@@ -42,9 +42,10 @@ def harness(repository, *arguments: str) -> tuple[int, dict]:
 
 
 def test_every_backup_of_a_site_being_saved_to_restores_clean_and_up_to_date(repository):
-    code, tally = harness(repository, "--live", "6")
+    code, tally = harness(repository, "--live", "6", "--editors", "4", "--saves", "20")
     assert (tally["backups"], tally["damaged"], tally["behind"], tally["incomplete_revisions"]) == (6, 0, 0, 0)
-    assert tally["acknowledged"] >= 3
+    assert tally["acknowledged"] >= 120
+    assert tally["saved_during"] >= 6
     assert code == 0
 
 

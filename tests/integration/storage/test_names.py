@@ -5,33 +5,33 @@ from __future__ import annotations
 import contextlib
 import json
 import posixpath
-from pathlib import Path
+import re
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import SimpleNamespace
 
 import attrs
 import pytest
 
+from ert.commissioning import beam_data, check_files
 from ert.commissioning.scans import folder as scans
 from ert.domain.account import Grant
-from ert.errors import ErtError, NotFound
+from ert.errors import BadTag, ErtError, NotFound
 from ert.storage import backup_format
+from ert.storage.assembly import utc_now
+from ert.storage.attempts import Attempts
+from ert.storage.cache_entry import EntrySealer
+from ert.storage.cache_folder import CacheFolder
+from ert.storage.cache_shelf import Shelf
+from ert.storage.keys import Vault
+from ert.storage.run_shelf import RunShelf
+from ert.storage.slots import login_tag
+from ert.storage.unlock import SLOTS, read_slots
+from ert.ui.file_names import file_name
+from tests import path_names
 from tests.integration.storage import samples
+from tests.path_names import ALL as NAMES
 
-_UPWARDS = (
-    "..", "../x", "../../x", "..\\x", "..\\..\\x", "a/../../x", "./../x", "....//x", "..;/x", "%2e%2e/x", "..%2fx",
-    "..%5cx", "..\u2215x", "..\uff0fx", "\u2024\u2024/x", ".. /x", "../", "a/..", "a/./../../x", "/../x",
-)  # fmt: skip
-_ABSOLUTE = (
-    "/x", "//x", "/etc/passwd", "\\x", "\\\\server\\share\\x", "C:\\x", "C:x", "c:/x", "file:///x", "~/x", "~root",
-    "/proc/self/environ", "\\\\?\\C:\\x", "\\\\.\\COM1", "/dev/stdout",
-)  # fmt: skip
-_RESERVED = (
-    "CON", "con.txt", "PRN", "AUX", "NUL", "COM1", "LPT9", "x.", "x ", " x", ".", "", "-rf", "--help", "x:y", "x|y",
-    "x<y>", "x?*", "x\0y", "x\ny", "x\r\ny", "\u202egpj.x", "$HOME", "${HOME}", "`id`", "$(id)", "{0}", "%s%n",
-)  # fmt: skip
-_LONG = ("x" * 255, "x" * 300, "x" * 5000, "é" * 200, "../" * 100 + "x", "😀" * 90, "a" * 254 + "/..")
-NAMES = (*_UPWARDS, *_ABSOLUTE, *_RESERVED, *_LONG)
-WAYS = 7  # find, load, structure set, presence, backup, manifest, scanner file; and some of them in three more
+SOME = path_names.ALL[::6]  # where each takes a commit, or a password's time
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def tried(action) -> None:
 
 
 def test_there_are_five_hundred_of_them():
-    assert len(set(NAMES)) == len(NAMES)
-    assert len(NAMES) * WAYS + 2 * len(NAMES[::3]) + len(NAMES[::6]) >= 500
+    assert len(set(NAMES)) == len(NAMES) >= 500
+    assert {name[:3] for name in NAMES} >= {"../", "..\\", "/x", "C:x", "CON", "NUL", "\u202egp"}
 
 
 def test_a_site_keeps_every_name_and_makes_no_path_of_it(inside, tmp_path):
@@ -71,10 +71,10 @@ def test_a_site_keeps_every_name_and_makes_no_path_of_it(inside, tmp_path):
         tried(lambda name=name: site.plans.load(name))
         tried(lambda name=name: site.patients.structure_set(name))
         tried(lambda name=name: site.people.enter(name))
-    for number, name in enumerate(NAMES[::3]):  # each a commit
+    for number, name in enumerate(SOME):
         tried(lambda name=name, number=number: site.machines.add(name=name, digest=f"{number:064x}", content=b"x"))
         tried(lambda name=name: site.plans.save(attrs.evolve(plan, id=plan.id + name, name=name), base_revision=0))
-    for name in NAMES[::6]:  # a password costs its time
+    for name in SOME[::4]:
         tried(lambda name=name: site.accounts.add(name, password="Polonium-84!", grant=Grant()))
     site.close()
     assert outside(tmp_path, inside / "site") == []
@@ -95,7 +95,7 @@ def test_a_backup_is_found_by_its_id_only(inside, tmp_path):
 
 
 def test_a_manifest_names_nothing_outside_its_folder():
-    for name in (*_UPWARDS, *_ABSOLUTE, *_RESERVED, *_LONG):
+    for name in NAMES:
         place = posixpath.normpath(f"/folder/{name}" if not name.startswith("/") else name)
         if place.startswith("/folder/") and ".." not in name.split("/") and not set(name) & set("\\:\0"):
             continue  # a name like any other, on any system
@@ -128,3 +128,99 @@ def test_the_look_around_sees_what_a_careless_writer_does(inside, tmp_path):
                 continue
     assert escaped >= 10
     assert len(outside(tmp_path, inside)) >= 2
+
+
+def test_a_key_slot_is_written_at_its_own_name_only(inside, tmp_path):
+    root = samples.copied_site(inside / "site")
+    site = samples.open_site(root)
+    whole = next(p for p in (root / SLOTS).glob("*.json") if b'"recovery"' in p.read_bytes())
+    document, strange = json.loads(whole.read_bytes()), root / SLOTS / "strange.json"
+    before = {p: p.read_bytes() for p in (root / "keys").rglob("*") if p.is_file()}
+    for name in NAMES:
+        strange.write_text(json.dumps({**document, "slot_id": name}), encoding="utf-8")
+        with pytest.raises(BadTag, match="in the place of another"):
+            read_slots(root, site.site_id)
+    for name in SOME[::4]:
+        strange.write_text(json.dumps({**document, "slot_id": name}), encoding="utf-8")
+        tried(site.keys.renew_master_key)
+        tried(lambda name=name: site.workstations.remove(name))
+        tried(lambda name=name: site.accounts.disable(name))
+        tried(lambda: site.emergency.prepare()._put_into_use(b"x" * 20))
+    strange.unlink()
+    assert {p: p.read_bytes() for p in (root / "keys").rglob("*") if p.is_file()} == before
+    site.close()
+    assert outside(tmp_path, inside / "site") == []
+
+
+def test_caches_runs_attempts_and_anchors_make_no_path_of_what_they_are_asked_for(inside, tmp_path):
+    vault = Vault.create("5c0d5d3e-4b11-4a51-9b6a-4a1d1a2a7f10")
+    shelf = Shelf(CacheFolder(inside / vault.store_id), EntrySealer(vault), limit_bytes=10**6)
+    runs, attempts = RunShelf(inside / "runs", vault), Attempts(inside / "site", inside / "profile", utc_now)
+    (inside / "site").mkdir()
+    result = samples.dose()
+    for name in NAMES:
+        shelf.get(name)
+        tried(lambda name=name: shelf.put(attrs.evolve(result, request_digest=name)))
+        runs.put(name, b"x")
+        runs.get(name)
+        tried(lambda name=name: attempts.begin(vault.store_id, login_tag(vault.store_id, name), ""))
+    assert outside(tmp_path, inside) == []
+    assert {p.name for p in inside.iterdir()} <= {vault.store_id, "runs", "site", "profile"}
+    assert len(list((inside / "site" / "keys" / "attempts").iterdir())) > 400
+    assert all(re.fullmatch(r"[0-9a-f]{64}\.ertc", p.name) for p in (inside / vault.store_id).iterdir())
+
+
+def test_a_name_that_is_offered_for_a_file_is_one_anywhere():
+    for text in NAMES:
+        name = file_name(text, ".pdf")
+        for kind in (PurePosixPath, PureWindowsPath):
+            path = kind(name)
+            assert (path.name, len(path.parts), path.is_absolute(), path.suffix) == (name, 1, False, ".pdf"), text
+        assert not PureWindowsPath(name).is_reserved(), text
+        assert name.isprintable()
+        assert len(name.encode()) <= 120
+        assert not name.startswith((".", " ", "-", "~"))
+        assert not set(name) & set('<>:"/\\|?*%$`')
+    assert file_name("Chest wall L, boost 2 (r3) – Ä", ".pdf") == "Chest wall L, boost 2 (r3) – Ä.pdf"
+
+
+class Read(Exception):
+    """A file would have been read."""
+
+
+def test_measured_data_name_no_file_outside_their_folder(inside, tmp_path, monkeypatch):
+    found = reads_of_measured_data(inside, tmp_path, monkeypatch)
+    assert [path for path in found if not path.resolve().is_relative_to(inside)] == []
+    assert len(found) == 6  # what lies in it, by each reader
+
+
+def test_measured_data_whose_guard_is_taken_away_are_read_from_elsewhere(inside, tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "is_relative_to", lambda *_: True)
+    found = reads_of_measured_data(inside, tmp_path, monkeypatch)
+    monkeypatch.undo()
+    assert len([path for path in found if not path.resolve().is_relative_to(inside)]) >= 10
+
+
+def reads_of_measured_data(inside, tmp_path, monkeypatch):
+    """The files that would be read for each name, with something to be read wherever a name may lead."""
+    for folder in (inside, *(p for p in inside.parents if p == tmp_path or tmp_path in p.parents)):
+        for name in ("x", "x.csv", "x.json", "site.db", "CT_0001.dcm"):
+            (folder / name).write_text("x")
+    found = []
+
+    def read(path, _name):
+        found.append(path)
+        raise Read
+
+    for module in (beam_data, check_files):
+        monkeypatch.setattr(module, "Csv", read)
+    machine = SimpleNamespace()
+    (inside / "a").mkdir()
+    for name in (*filter(None, NAMES), "x", "./x", "a/../x.csv"):  # none at all the format itself refuses
+        listed = {"file": [{"path": name, "kind": "depth_dose", "energy_mev": 6.0}]}
+        checked = {"check": [{"name": "c", "kind": "oblique", "energy_mev": 6.0, "lines": [name]}]}
+        with contextlib.suppress(Read, ErtError):
+            beam_data._read_energy(inside, listed, 6.0, machine)
+        with contextlib.suppress(Read, ErtError):
+            check_files.read_checks(inside, checked, 6.0, machine, "beam_data.toml")
+    return found

@@ -75,7 +75,7 @@ def test_a_recovery_code_counts_once_it_was_typed_back(root, filled):
     with pytest.raises(InvalidSite):
         pending.confirm(filled[1])
     unlock_with_recovery_code(root, typed_code=filled[1]).vault.close()
-    code = pending.recovery_code
+    code = pending.code
     pending.confirm(code)
     site.close()
     with pytest.raises(WrongKey):

@@ -18,14 +18,14 @@ def several(repository, *arguments):
     return done.returncode, json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("where", [(), ("--server",)], ids=["folder", "server"])
-def test_no_edit_is_lost_doubled_or_overwritten(repository, where):
+@pytest.mark.parametrize(("edits", "where"), [(100, ()), (40, ("--server",))], ids=["folder", "server"])
+def test_no_edit_is_lost_doubled_or_overwritten(repository, edits, where):
     if where and binaries() is None:
         pytest.skip("needs the server programs of PostgreSQL (Debian: postgresql)")
-    code, found = several(repository, "--people", "3", "--edits", "6", *where)
-    assert (found["acknowledged"], found["revisions"]) == (18, 19)
+    code, found = several(repository, "--people", "8", "--edits", str(edits), *where)
+    assert (found["acknowledged"], found["revisions"]) == (8 * edits, 8 * edits + 1)
     assert (found["lost"], found["doubled"], found["gaps"], found["damaged"]) == (0, 0, 0, 0)
-    assert found["conflicts"] > 0
+    assert found["conflicts"] > 8 * edits
     assert code == 0
 
 

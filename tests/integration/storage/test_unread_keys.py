@@ -147,3 +147,33 @@ def test_what_was_saved_is_acknowledged_though_the_workstation_cannot_note_it(ma
     assert site.plans.save(samples.renamed(plan, "second"), base_revision=1).revision == 2
     site.close()
     samples.open_site(root, anchors=anchors).close()
+
+
+def test_how_the_keys_stand_is_told_while_a_slot_cannot_be_read_and_what_to_do(made):
+    root, _ = made
+    site = samples.open_site(root)
+    pending = site.emergency.prepare()
+    code = pending.code
+    pending.confirm(code)
+    for kind, kept in (("recovery", (1, 0, 1)), ("password", (0, 1, 1)), ("emergency", (1, 1, 0))):
+        back = hidden(root, kind)
+        (name,) = (p.name for p in (root / SLOTS).iterdir() if p.is_dir())
+        state = site.keys.state()
+        assert (state.passwords, state.recovery_codes, state.envelopes) == kept
+        assert state.unreadable == (name,)
+        for change in (
+            site.keys.renew_master_key,
+            site.emergency.withdraw,
+            lambda: site.emergency.prepare()._put_into_use(b"x" * 20),
+        ):
+            with pytest.raises(StorageFailed, match=name) as refused:
+                change()
+            assert "restore this file of the folder keys/slots/ from a backup" in refused.value.hint
+        if kind != "emergency":
+            samples.sites().open_sealed(root, code=code, person="Dr. A. B.", reason="In a hurry today").close()
+        if kind != "password":
+            samples.open_site(root).close()
+        back()
+    assert site.emergency.envelope() is not None
+    site.keys.renew_master_key()
+    site.close()

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
@@ -33,6 +34,7 @@ class Pending:
 
 class Store:
     account = CHIEF
+    emergency = SimpleNamespace(envelope=lambda: None)
 
     def __init__(self, findings):
         self.findings = findings

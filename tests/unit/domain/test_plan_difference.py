@@ -59,7 +59,7 @@ def test_every_field_is_looked_at(cls):
         (lambda p: attrs.evolve(p, beams=()), "Beam 1 'e- left': Beam 12 MeV, A10, gantry 360.0°, weight 0.667 → –"),
         (
             lambda p: attrs.evolve(p, goals=(LUNG,)),
-            "Lung_L: Goal – → V20Gy <= 30 %",
+            "Lung_L: Goal – → V20Gy ≤ 30 %",
         ),
         (
             lambda p: attrs.evolve(p, overrides=()),

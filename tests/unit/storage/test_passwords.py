@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from ert.app import demo
 from ert.domain.password import PasswordPolicy, PasswordRule, common_words, is_good_password, password_parts
 from ert.errors import InvalidSite, NotASite, Refused, WrongKey
-from ert.storage import passwords, recovery
+from ert.storage import passwords, printed_code
 from ert.storage.passwords import KDF_FLOOR, KdfParameters
 
 
@@ -124,8 +124,8 @@ def test_impossible_costs_are_refused_before_memory_is_taken(document):
 
 
 def test_a_recovery_code_is_read_as_a_human_writes_it():
-    secret = recovery.new_recovery_secret()
-    code = recovery.format_recovery_code(secret)
+    secret = printed_code.new_secret()
+    code = printed_code.format_code(secret)
     assert len(secret) * 8 == 160
     assert [len(group) for group in code.split("-")] == [4] * 9
     for typed in (
@@ -134,16 +134,16 @@ def test_a_recovery_code_is_read_as_a_human_writes_it():
         code.replace("-", " "),
         code.replace("O", "0").replace("I", "1").replace("B", "8"),
     ):
-        assert recovery.parse_recovery_code(typed) == secret
+        assert printed_code.parse_code(typed) == secret
 
 
 def test_a_known_secret_has_the_code_of_its_base32_form():
-    assert recovery.format_recovery_code(bytes(20)).startswith("AAAA-" * 8)
-    assert recovery.format_recovery_code(b"\xff" * 20).startswith("7777-" * 8)
+    assert printed_code.format_code(bytes(20)).startswith("AAAA-" * 8)
+    assert printed_code.format_code(b"\xff" * 20).startswith("7777-" * 8)
 
 
 def test_every_single_slip_is_noticed():
-    code = recovery.format_recovery_code(bytes(range(20)))
+    code = printed_code.format_code(bytes(range(20)))
     letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
     slips = [
         code[:i] + c + code[i + 1 :] for i, c in itertools.product(range(len(code)), letters) if code[i] not in ("-", c)
@@ -153,7 +153,7 @@ def test_every_single_slip_is_noticed():
     unnoticed = []
     for typed in slips + swaps:
         try:
-            recovery.parse_recovery_code(typed)
+            printed_code.parse_code(typed)
         except WrongKey:
             continue
         unnoticed.append(typed)
@@ -165,4 +165,4 @@ def test_every_single_slip_is_noticed():
 @pytest.mark.parametrize("typed", ["", "AAAA", "A" * 37, "AAAA-" * 8 + "AA9A", "é" * 36])
 def test_what_is_no_code_is_refused(typed):
     with pytest.raises(WrongKey):
-        recovery.parse_recovery_code(typed)
+        printed_code.parse_code(typed)

@@ -34,8 +34,9 @@ from tests.integration.storage import samples
 from tests.integration.storage.faults import shim
 from tests.integration.storage.faults.operations import PACKAGE, Made, add_patient
 from tests.integration.storage.faults.oplog import History, disk_at, history_of, marks, pending, read_disk, write_disk
-from tests.integration.storage.faults.run_one import furnished, shared_out, workshop
+from tests.integration.storage.faults.run_one import furnished, shared_out
 from tests.integration.storage.faults.scene import Scene, load_everything
+from tests.integration.storage.workshop import workshop
 
 MODULE = "tests.integration.storage.faults.crash_states"
 MOST_STATES = 3000
@@ -167,7 +168,12 @@ def judge(scene: Scene, told: list[str]) -> list[str]:
         broken += ["lost: the release"] if "released" in told and not site.releases.history() else []
         broken += ["lost: the machine"] if "added" in told and len(site.machines.packages()) < 2 else []
         broken += [f"damaged: {f.code} {f.subject}" for f in site.check() if f.severity is not Severity.NOTE]
-        load_everything(site)
+        load_everything(site, but=Made.plan.id)
+        if (
+            site.plans.load(Made.plan.id, 1).plan != Made.plan
+            or site.plans.dose(Made.plan.id, samples.dose().request_digest) is None
+        ):
+            broken.append("damaged: revision 1 is not what was saved")
         for revision in range(2, newest + 1):
             is_right = site.plans.load(Made.plan.id, revision).plan == plan_at(revision)
             dose = site.plans.dose(Made.plan.id, f"{revision:064x}")

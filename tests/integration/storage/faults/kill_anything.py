@@ -26,8 +26,9 @@ import attrs
 from tests.integration.storage.faults import sabotage
 from tests.integration.storage.faults.judge import Outcome, judge
 from tests.integration.storage.faults.operations import OPERATIONS, Operation
-from tests.integration.storage.faults.run_one import Stage, attempt, furnished, heard, shared_out, stage, workshop
+from tests.integration.storage.faults.run_one import Stage, attempt, furnished, heard, shared_out, stage
 from tests.integration.storage.faults.scene import Scene
+from tests.integration.storage.workshop import workshop
 
 TOLD_EVERY = 100
 LATEST = 1.1  # of the time an operation takes

@@ -30,7 +30,7 @@ from ert.domain.record import Severity
 from ert.errors import DatabaseBusy, ErtError, StaleRevision
 from tests.integration.storage import samples
 from tests.integration.storage.faults import shim
-from tests.integration.storage.faults.run_one import workshop
+from tests.integration.storage.workshop import workshop
 
 MODULE = "tests.integration.storage.faults.many_editors"
 ENDED_AFTER_S = 3600.0

@@ -31,8 +31,9 @@ import attrs
 from tests.integration.storage.faults import sabotage, shim
 from tests.integration.storage.faults.judge import judge
 from tests.integration.storage.faults.operations import OPERATIONS
-from tests.integration.storage.faults.run_one import Stage, furnished, run, shared_out, stage, workshop
+from tests.integration.storage.faults.run_one import Stage, furnished, run, shared_out, stage
 from tests.integration.storage.faults.shim import Fault
+from tests.integration.storage.workshop import workshop
 
 MODULE = "tests.integration.storage.faults.points"
 FAULTS = tuple(fault for fault in Fault if fault is not Fault.NONE)

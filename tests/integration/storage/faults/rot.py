@@ -43,8 +43,9 @@ from ert.storage.site import Site
 from ert.storage.unlock import unlock_with_password
 from tests.integration.storage import samples
 from tests.integration.storage.faults.operations import PACKAGE
-from tests.integration.storage.faults.run_one import shared_out, workshop
+from tests.integration.storage.faults.run_one import shared_out
 from tests.integration.storage.faults.scene import WHO, Scene, quiet
+from tests.integration.storage.workshop import workshop
 
 PAGE_BYTES = 4096
 FILES_OF_A_PATIENT = 3

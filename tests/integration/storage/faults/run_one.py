@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
-import tempfile
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -19,7 +16,7 @@ from ert.storage.site import Site
 from tests.integration.storage.faults import shim
 from tests.integration.storage.faults.judge import Expected, Outcome, opened
 from tests.integration.storage.faults.operations import Operation, furnish
-from tests.integration.storage.faults.scene import Facts, Scene, facts_of, statements_compiled_once
+from tests.integration.storage.faults.scene import Facts, Scene, facts_of
 
 HANGS_AFTER_S = 120
 
@@ -32,19 +29,6 @@ class Stage:
     template: Scene
     expected: Expected
     calls: int
-
-
-@contextmanager
-def workshop(folder: Path | None = None) -> Iterator[Path]:
-    """A folder for scenes; in memory where there is such a place, because flushes cost nothing there."""
-    memory = Path("/dev/shm")  # noqa: S108
-    place = folder or (memory if os.access(memory, os.W_OK) else None)
-    made = Path(tempfile.mkdtemp(prefix="ert-faults-", dir=place))
-    try:
-        with statements_compiled_once():
-            yield made
-    finally:
-        shutil.rmtree(made)
 
 
 def furnished(folder: Path) -> Scene:
