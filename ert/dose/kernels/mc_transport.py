@@ -78,7 +78,7 @@ def _nearest_face(x: float, i: int, size: float) -> float:
 
 
 @kernel
-def _hard_event(
+def hard_event(
     p: Float,
     share: float,
     tables: Pack,
@@ -248,7 +248,7 @@ def electron(
             k, tz = (k + 1, dz * iw) if iw > 0.0 else (k - 1, -dz * iw)
         elif event == 1:
             p[0], p[1], p[2], p[3] = energy, x, y, z
-            count = _hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
+            count = hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
             energy, path = p[0], exponential(rng)
             iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
             tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
