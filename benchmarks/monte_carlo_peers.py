@@ -3,10 +3,10 @@
     python -m venv /tmp/peers && /tmp/peers/bin/pip install ompMC==0.4.0 pyRadMC==0.2.1 warp-lang
     python benchmarks/monte_carlo_peers.py --peer-python /tmp/peers/bin/python [--peers ompmc] [--histories 100000]
 
-A pencil of electrons into 20 × 20 × 10 cm of water, voxels of 2.5 mm, one thread each, in turns: no source, no insert, so
-that all do the same. With --slabs, ompMC also does slabs of lung, bone, lead and cerrobend in water. ompMC (Doerner and Caprile 2017, Med Phys 44:6672) follows EGSnrc's algorithm in C; pyRadMC is a
-class II condensed history of its own, with "warp" compiled and with "ref" interpreted. What is compared beside time is the
-energy left at each depth.
+A pencil of electrons into 20 × 20 × 10 cm of water, voxels of 2.5 mm, one thread each, in turns: no source and no
+insert, so that all do the same. With --slabs, ompMC also does slabs of lung, bone, lead and cerrobend in water. ompMC
+(Doerner and Caprile 2017, Med Phys 44:6672) follows EGSnrc's algorithm in C; pyRadMC is a class II condensed history of
+its own, with "warp" compiled and with "ref" interpreted. What is compared beside time is the energy left at each depth.
 """
 
 from __future__ import annotations
@@ -130,7 +130,9 @@ def compare(peer: Peer, name: str, slabs: list[Slab], histories: int, repeats: i
     print(f"{name}: {their_speed:.0f} histories a CPU second, ERT {speed:.0f}: ratio {speed / their_speed:.1f}")
     if slabs == [WATER]:
         for level in (0.9, 0.5, 0.1):
-            print(f"   {100 * level:.0f} % at {fallen_to_cm(other, level):.3f} cm, ERT {fallen_to_cm(dose, level):.3f} cm")
+            print(
+                f"   {100 * level:.0f} % at {fallen_to_cm(other, level):.3f} cm, ERT {fallen_to_cm(dose, level):.3f} cm"
+            )
     other = other * dose.sum() / other.sum()
     print(f"   largest difference {100 * np.abs(dose - other).max() / dose.max():.2f} % of the maximum")
     for first in range(0, SHAPE[2], 4):

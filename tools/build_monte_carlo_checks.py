@@ -2,7 +2,7 @@
 
     python tools/build_monte_carlo_checks.py [--out FILE] [--histories 40000]
 
-About three minutes of processor time. Sources of the numbers stand beside them; `tests/unit/dose` asserts the most telling.
+About two minutes of processor time. Sources of the numbers stand beside them; tests/unit/dose asserts the most telling.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from numba import njit
 from ert.dose.kernels import mc_source
 from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.kernels.mc_random import start_history
-from ert.dose.kernels.mc_transport import electron
+from ert.dose.kernels.mc_transport import Pack, electron
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables, photon_majorant
 from ert.settings import resources_dir
 
+Float = np.ndarray
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = monte_carlo_tables()
 DENSITY = {"water": 1.0, "aluminium": 2.699, "lead": 11.35, "tungsten": 19.3}
@@ -37,7 +38,9 @@ LEAD_CM2_G = {
     0.3: 0.4031, 0.5: 0.1614, 1.0: 0.07102, 2.0: 0.04606, 3.0: 0.04234, 5.0: 0.04272, 10.0: 0.04972, 20.0: 0.06206,
 }  # fmt: skip
 """Mass attenuation of lead, Hubbell and Seltzer (1995), NISTIR 5632; with coherent scattering."""
-COHERENT_BARN = {0.3: 10.28, 0.5: 3.934, 1.0: 1.029, 2.0: 0.2624, 3.0: 0.1172, 5.0: 0.0423, 10.0: 0.01059, 20.0: 0.00265}
+COHERENT_BARN = {
+    0.3: 10.28, 0.5: 3.934, 1.0: 1.029, 2.0: 0.2624, 3.0: 0.1172, 5.0: 0.0423, 10.0: 0.01059, 20.0: 0.00265,
+}  # fmt: skip
 LEAD_BARN_PER_CM2_G = 207.2 / 0.602214
 
 
@@ -60,7 +63,9 @@ def slabs(rows: list[tuple[str, int]], size_cm: tuple[float, float, float], shap
 
 
 @njit
-def _primaries(energy, at_cm, histories, scene, tables, wall, number):  # type: ignore[no-untyped-def]
+def _primaries(  # noqa: PLR0917
+    energy: float, at_cm: Float, histories: int, scene: Pack, tables: Pack, wall: int, number: Float
+) -> None:
     """Where primaries, whose secondaries are dropped, reach the last row: counted by column of the widest deposit."""
     rng, p, tally, stack = np.empty(1, dtype=np.uint64), np.empty(9), np.zeros(4), np.empty((64, 9))
     score = np.zeros(len(scene[0]))
@@ -115,7 +120,7 @@ def backscattered(medium: str, energy_mev: float, histories: int) -> float:
 
 
 def tabata(atomic_number: int, energy_mev: float) -> float:
-    """Fit to measured numbers of electrons back: Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509 (rms 5.6 %)."""
+    """Fit to measurements: Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509 (rms 5.6 %)."""
     a1, a2 = 1.15 * math.exp(-8.35 * atomic_number**-0.525), 0.0185 + 15.7 * atomic_number**-1.59
     return a1 / (1.0 + a2 * (energy_mev / 0.51099895) ** (1.56 - 4.42 / atomic_number))
 
@@ -136,7 +141,7 @@ def lead_factor(energy_mev: float, depth_cm: float, histories: int) -> float:
 
 
 def klevenhagen(energy_at_interface_mev: float) -> float:
-    """Backscatter factor of lead, 3–35 MeV at the interface: Klevenhagen, Lambert, Arbabi 1982, Phys Med Biol 27:363."""
+    """Backscatter factor of lead, 3–35 MeV at it: Klevenhagen, Lambert, Arbabi 1982, Phys Med Biol 27:363."""
     return 1.0 + 0.735 * math.exp(-0.052 * energy_at_interface_mev)
 
 
@@ -225,17 +230,18 @@ def page(histories: int) -> str:
         "## Range in water\n\nESTAR (ICRU 37), CSDA, g/cm².",
         table(["MeV", "ESTAR", "ERT", "difference %"], ranges()),
         "## Attenuation of lead\n\nHubbell and Seltzer (1995), NISTIR 5632, less coherent scattering (XCOM), which is "
-        "left out here; cm²/g. Up to numerics 9 Born's formulas stood for both, 46 % too high at 1 MeV and 13 % at 10.",
+        "left out here; cm²/g. Up to numerics 9 Born's formulas gave 46 % too much at 1 MeV and 13 % at 10 MeV.",
         table(["MeV", "published", "ERT", "difference %"], attenuation()),
-        "## Width of a pencil in water\n\nHalf width that holds 68.3 % of the primary electrons in one projection, cm; an "
-        "independent prototype with the same physics, monoenergetic.",
+        "## Width of a pencil in water\n\nHalf width that holds 68.3 % of the primaries in one projection where they "
+        "first cross a depth, cm; an independent prototype of the same physics.",
         table(["MeV", "depth cm", "prototype", "ERT", "difference %"], cores(histories)),
-        "## Electrons back from thick metal\n\nNumber for one at right angles. Fit to measurements of Tabata, Ito and Okabe "
-        "(1971), Nucl Instrum Methods 94:509, rms 5.6 % of itself, Z ≥ 6, up to 22 MeV; ERT counts those above 0.2 MeV.",
+        "## Electrons back from thick metal\n\nNumber for one at right angles. Fit to measurements of Tabata, Ito and "
+        "Okabe (1971), Nucl Instrum Methods 94:509, rms error 5.6 %, up to 22 MeV; ERT counts those above 0.2 MeV, "
+        "followed as in an insert.",
         table(["metal", "MeV", "Tabata", "ERT"], backscatter(histories // 4)),
-        "## Dose in water in front of lead\n\nLast 0.5 mm upstream of 3 cm of lead over that without, broad beam of one energy. "
-        "Klevenhagen, Lambert and Arbabi (1982), Phys Med Biol 27:363: 1 + 0.735 exp(−0.052 E), E the mean energy at the "
-        "interface (Harder: E₀ (1 − z/Rp)), measured with chambers in plastic from 3 to 35 MeV, a few percent.",
+        "## Dose in water in front of lead\n\nLast 0.5 mm upstream of 3 cm of lead over that without, broad beam. "
+        "Klevenhagen, Lambert and Arbabi (1982), Phys Med Biol 27:363: 1 + 0.735 exp(−0.052 E), E the mean "
+        "energy at the lead (Harder: E₀ (1 − z/Rp)), measured in plastic from 3 to 35 MeV, to a few percent.",
         table(["MeV", "depth cm", "E at the lead", "Klevenhagen", "ERT"], lead_interface(10 * histories)),
     ]
     return "\n\n".join(parts) + "\n"

@@ -19,7 +19,7 @@ from scipy.optimize import nnls
 from ert.analysis.depth import smooth_curve
 from ert.commissioning.measured import AirProfile, Curve
 from ert.commissioning.monte_carlo_angles import with_angles
-from ert.commissioning.monte_carlo_profiles import Water, with_photon_source, with_wide_electrons
+from ert.commissioning.monte_carlo_profiles import Water, with_photon_spread, with_wide_electrons
 from ert.domain.beam_model import BeamModel
 from ert.domain.identity import read_only
 from ert.domain.machine import Machine
@@ -252,7 +252,7 @@ def fit_monte_carlo(
                 geometry=reference.geometry, tables=tables, ssd_cm=model.reference_ssd_cm, check=check
             )  # fmt: skip
             source = with_angles(source, air, machine, reference.geometry, tables, check=check)
-            source = with_photon_source(source, profiles, water, range_cm=model.practical_range_cm)
+            source = with_photon_spread(source, profiles, water, range_cm=model.practical_range_cm)
             source = with_wide_electrons(source, profiles, water)
             photons = _photon_dose(reference, source, tables, check)
         computed, sigma = _central_dose(

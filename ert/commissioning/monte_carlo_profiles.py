@@ -1,8 +1,8 @@
-"""What the reference field's profiles in water say about the Monte Carlo's source beside the field and below the range.
+"""What the reference field's profiles in water say about the Monte Carlo's source.
 
-The shallowest profile, beyond its penumbra, holds electrons that were spread widely: profiles in air count them too, but
-also those of low energy that the head, the insert and the air set free and that no dose follows. The deepest profile,
-below the electrons' range, holds the contaminant photons: their spread and how far they reach beyond the opening.
+The shallowest profile, beyond its penumbra, holds electrons that were spread widely. Profiles in air count them too, but
+also electrons of low energy that no dose follows. The deepest profile, below the electrons' range, holds the spread of
+the contaminant photons.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from ert.geometry.grid import VoxelGrid
 
 Float = NDArray[np.float64]
 _SEED = 29
-_ELECTRONS, _PHOTONS = 480_000, 320_000
+_ELECTRONS, _PHOTONS = 480_000, 2_400_000
 _BIN_CM, _STRIP_CM, _AROUND_CM, _BELOW_CM = 0.25, 4.0, 5.0, 1.0
 _CORE_CM = 2.0
 _BESIDE_CM = 1.25
 _BELOW_RANGE = 1.05
+_DEEP_STRIP_CM, _DEEP_THICKNESS_CM = 6.0, 2.0
 _OWN_ERROR = 0.02
 _SPREADS_RAD = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1)
-_MARGINS_CM = np.arange(0.0, 2.1, 0.25)
 _MANY = 1e4  # photons to an electron: what they give is then all there is
 
 
@@ -51,6 +51,7 @@ class Water:
     tables: MonteCarloTables
     ssd_cm: float
     check: Callable[[], None] | None
+    strip_cm: float = _STRIP_CM
 
     def across(
         self, source: MonteCarloModel, depth_cm: float, thickness_cm: float, histories: int
@@ -60,15 +61,13 @@ class Water:
         step = depth_cm / (rows + 0.5)
         opening = max(self.geometry.applicator.opening_x_cm, self.geometry.applicator.opening_y_cm)
         half = math.ceil((0.5 * opening + _AROUND_CM) / _BIN_CM)
-        count = rows + 1 + math.ceil(_BELOW_CM / step)
+        beside = math.ceil(half * _BIN_CM / self.strip_cm)
+        surface = self.ssd_cm - self.geometry.frame.sad_cm
         grid = VoxelGrid(
-            origin_cm=(
-                -(half - 0.5) * _BIN_CM, self.ssd_cm - self.geometry.frame.sad_cm + 0.5 * step,
-                -_STRIP_CM * math.ceil(half * _BIN_CM / _STRIP_CM),
-            ),
-            spacing_cm=(_BIN_CM, step, _STRIP_CM),
-            shape_zyx=(2 * math.ceil(half * _BIN_CM / _STRIP_CM) + 1, count, 2 * half),
-        )  # fmt: skip
+            origin_cm=(-(half - 0.5) * _BIN_CM, surface + 0.5 * step, -beside * self.strip_cm),
+            spacing_cm=(_BIN_CM, step, self.strip_cm),
+            shape_zyx=(2 * beside + 1, rows + 1 + math.ceil(_BELOW_CM / step), 2 * half),
+        )
         water = np.ones(grid.shape_zyx, dtype=np.float32)
         tissue = TissueGrid(grid=grid, relative_stopping=water, relative_scattering=water, density_g_cm3=water)
         numbers = source_numbers(source, self.tables, self.geometry, grid)
@@ -105,7 +104,9 @@ def with_wide_electrons(source: MonteCarloModel, profiles: Sequence[Curve], wate
     thickness = min(0.4 * shallow.depth_cm, 0.4)
     alone = attrs.evolve(source, wide_frac=0.0, wide_angle_rad=0.0)
     at, core = water.across(alone, shallow.depth_cm, thickness, _ELECTRONS)
-    edge = 0.5 * water.geometry.applicator.opening_x_cm * (water.ssd_cm + shallow.depth_cm) / water.geometry.frame.sad_cm
+    edge = (
+        0.5 * water.geometry.applicator.opening_x_cm * (water.ssd_cm + shallow.depth_cm) / water.geometry.frame.sad_cm
+    )
     is_beside = (np.abs(shallow.position_cm) > edge + _BESIDE_CM) & (np.abs(shallow.position_cm) < at[-1])
     if not np.any(is_beside):
         return source
@@ -130,10 +131,10 @@ def _spread_out(at_cm: Float, dose: Float, sigma_cm: float) -> Float:
     return np.asarray((weight @ line) / weight.sum(axis=1))
 
 
-def with_photon_source(
+def with_photon_spread(
     source: MonteCarloModel, profiles: Sequence[Curve], water: Water, *, range_cm: float
 ) -> MonteCarloModel:
-    """The source with the photons' spread and the margin around the opening that the deepest profile asks for.
+    """The source with the spread of the contaminant photons that the deepest profile asks for.
 
     A spread about the fan moves a photon across at a depth by the spread times the way from the insert: one run without
     any, spread out afterwards, serves all of them. As it is if no profile lies below the electrons' range.
@@ -141,19 +142,15 @@ def with_photon_source(
     deep = max(profiles, key=lambda c: c.depth_cm, default=None)
     if deep is None or deep.depth_cm < _BELOW_RANGE * range_cm or source.photons_per_electron <= 0.0:
         return source
-    at, electrons = water.across(attrs.evolve(source, photons_per_electron=0.0), deep.depth_cm, 1.0, _ELECTRONS)
-    up_cm = water.geometry.insert_distance_cm - source.insert_thickness_cm
-    way_cm = water.ssd_cm + deep.depth_cm - up_cm
-    is_used, found = np.abs(deep.position_cm) < at[-1], []
-    for margin in _MARGINS_CM:
-        only = attrs.evolve(
-            source, photons_per_electron=_MANY, photon_angle_rad=0.0, irradiated_margin_cm=float(margin)
-        )
-        _, lit = water.across(only, deep.depth_cm, 1.0, _PHOTONS)
-        lit *= source.photons_per_electron / _MANY
-        for spread in _SPREADS_RAD:
-            found.append((
-                _misfit(deep, at, electrons + _spread_out(at, lit, spread * way_cm), is_used), float(margin), spread
-            ))  # fmt: skip
-    _, margin, spread = min(found)
-    return attrs.evolve(source, irradiated_margin_cm=margin, photon_angle_rad=spread)
+    water = attrs.evolve(water, strip_cm=_DEEP_STRIP_CM)
+    none, only = (attrs.evolve(source, photons_per_electron=n, photon_angle_rad=0.0) for n in (0.0, _MANY))
+    at, electrons = water.across(none, deep.depth_cm, _DEEP_THICKNESS_CM, _ELECTRONS)
+    _, lit = water.across(only, deep.depth_cm, _DEEP_THICKNESS_CM, _PHOTONS)
+    lit *= source.photons_per_electron / _MANY
+    way_cm = water.ssd_cm + deep.depth_cm - water.geometry.insert_distance_cm + source.insert_thickness_cm
+    is_used = np.abs(deep.position_cm) < at[-1]
+    found = [
+        (_misfit(deep, at, electrons + _spread_out(at, lit, spread * way_cm), is_used), spread)
+        for spread in _SPREADS_RAD
+    ]
+    return attrs.evolve(source, photon_angle_rad=min(found)[1])

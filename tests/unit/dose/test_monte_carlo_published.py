@@ -43,7 +43,7 @@ def test_photons_are_attenuated_by_lead_as_nist_says():
 @pytest.mark.parametrize("energy_mev", [3.0, 12.0])
 @pytest.mark.parametrize("medium", ["aluminium", "tungsten", "lead"])
 def test_metals_scatter_back_what_was_measured(medium, energy_mev):
-    """Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509, whose fit has an rms error of 5.6 %: twice that and noise."""
+    """Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509: twice their rms error of 5.6 %, and noise."""
     count = 6_000
     wanted = CHECKS.tabata(CHECKS.ATOMIC_NUMBER[medium], energy_mev)
     noise = math.sqrt(wanted / count)
