@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parents[1]
 TABLES = monte_carlo_tables()
 DENSITY = {"water": 1.0, "aluminium": 2.699, "lead": 11.35, "tungsten": 19.3}
 ATOMIC_NUMBER = {"aluminium": 13, "tungsten": 74, "lead": 82}
-CORES_CM = {
+CORES_CM: dict[float, list[tuple[float, float]]] = {
     6.0: [(0.5, 0.059), (1.0, 0.197), (1.5, 0.384), (2.0, 0.539)],
     12.0: [(1, 0.095), (2, 0.299), (3, 0.595), (4, 0.912), (5, 1.044)],
     20.0: [(2, 0.173), (4, 0.547), (6, 1.082), (8, 1.539)],
@@ -49,7 +49,9 @@ def at(column: np.ndarray, energy: float) -> float:
     return float(np.interp(energy, np.arange(len(column)) * TABLES.step_mev, column))
 
 
-def slabs(rows: list[tuple[str, int]], size_cm: tuple[float, float, float], shape_xy: tuple[int, int]) -> tuple:
+def slabs(
+    rows: list[tuple[str, int]], size_cm: tuple[float, float, float], shape_xy: tuple[int, int]
+) -> tuple[Pack, Pack]:
     """A scene of layers (medium, number of rows) and its tables."""
     media = np.concatenate([np.full(count, TABLES.medium(name), dtype=np.uint8) for name, count in rows])
     density = np.concatenate([np.full(count, DENSITY[name], dtype=np.float32) for name, count in rows])
@@ -121,8 +123,11 @@ def backscattered(medium: str, energy_mev: float, histories: int) -> float:
 
 def tabata(atomic_number: int, energy_mev: float) -> float:
     """Fit to measurements: Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509 (rms 5.6 %)."""
-    a1, a2 = 1.15 * math.exp(-8.35 * atomic_number**-0.525), 0.0185 + 15.7 * atomic_number**-1.59
-    return a1 / (1.0 + a2 * (energy_mev / 0.51099895) ** (1.56 - 4.42 / atomic_number))
+    z = float(atomic_number)
+    a1, a2 = 1.15 * math.exp(-8.35 * z**-0.525), 0.0185 + 15.7 * z**-1.59
+    a3 = 1.56 - 4.42 / atomic_number
+    share: float = a1 / (1.0 + a2 * (energy_mev / 0.51099895) ** a3)
+    return share
 
 
 def lead_factor(energy_mev: float, depth_cm: float, histories: int) -> float:

@@ -1,8 +1,8 @@
 """What the reference field's profiles in water say about the Monte Carlo's source.
 
-The shallowest profile, beyond its penumbra, holds electrons that were spread widely. Profiles in air count them too, but
-also electrons of low energy that no dose follows. The deepest profile, below the electrons' range, holds the spread of
-the contaminant photons.
+The shallowest profile, beyond its penumbra, holds electrons that were spread widely. Profiles in air count them too,
+but also electrons of low energy that no dose follows. The deepest profile, below the electrons' range, holds the spread
+of the contaminant photons.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Water:
             pass
         line = runner.sums.run().total.reshape(grid.shape_zyx)[grid.shape_zyx[0] // 2, rows]
         at = (np.arange(half) + 0.5) * _BIN_CM
-        return at, 0.5 * (line[half:] + line[half - 1 :: -1]) / histories
+        return np.asarray(at, dtype=np.float64), 0.5 * (line[half:] + line[half - 1 :: -1]) / histories
 
 
 def _mean(at: Float, dose: Float) -> float:

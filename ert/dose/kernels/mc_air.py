@@ -19,7 +19,8 @@ _AIR = 0  # medium
 
 @kernel
 def _path_cm(p: Float, plane_cm: float) -> float:
-    return (p[3] - plane_cm) / max(-p[6], _AXIAL)
+    path: float = (p[3] - plane_cm) / max(-p[6], _AXIAL)
+    return path
 
 
 @kernel

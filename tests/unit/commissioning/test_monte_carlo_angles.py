@@ -81,7 +81,13 @@ def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(m
         field = Field(applicator_id="A10", cutout="open", width_cm=10.0, height_cm=10.0, ssd_cm=100.0)
         measured.append(
             Curve(
-                kind="profile", field=field, file="", axis="crossline", depth_cm=depth, position_cm=at, dose=dose,
+                kind="profile",
+                field=field,
+                file="",
+                axis="crossline",
+                depth_cm=depth,
+                position_cm=at,
+                dose=dose,
                 sigma=0.03 * dose,
             )  # fmt: skip
         )
