@@ -27,12 +27,12 @@ from ert.geometry.grid import VoxelGrid
 
 Float = NDArray[np.float64]
 _SEED = 29
-_ELECTRONS, _PHOTONS = 480_000, 2_400_000
+_ELECTRONS, _PHOTONS = 480_000, 1_440_000
 _BIN_CM, _STRIP_CM, _AROUND_CM, _BELOW_CM = 0.25, 4.0, 5.0, 1.0
 _CORE_CM = 2.0
 _BESIDE_CM = 1.25
 _BELOW_RANGE = 1.05
-_DEEP_STRIP_CM, _DEEP_THICKNESS_CM = 6.0, 2.0
+_DEEP_STRIP_CM, _DEEP_THICKNESS_CM, _LEAST_THICKNESS_CM = 6.0, 2.0, 0.5
 _OWN_ERROR = 0.02
 _SPREADS_RAD = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1)
 _MANY = 1e4  # photons to an electron: what they give is then all there is
@@ -144,8 +144,10 @@ def with_photon_spread(
         return source
     water = attrs.evolve(water, strip_cm=_DEEP_STRIP_CM)
     none, only = (attrs.evolve(source, photons_per_electron=n, photon_angle_rad=0.0) for n in (0.0, _MANY))
-    at, electrons = water.across(none, deep.depth_cm, _DEEP_THICKNESS_CM, _ELECTRONS)
-    _, lit = water.across(only, deep.depth_cm, _DEEP_THICKNESS_CM, _PHOTONS)
+    # The row may not reach up to where electrons still come: their dose would hide the photons'.
+    thickness = max(_LEAST_THICKNESS_CM, min(_DEEP_THICKNESS_CM, 2.0 * (deep.depth_cm - _BELOW_RANGE * range_cm)))
+    at, electrons = water.across(none, deep.depth_cm, thickness, _ELECTRONS)
+    _, lit = water.across(only, deep.depth_cm, thickness, _PHOTONS)
     lit *= source.photons_per_electron / _MANY
     way_cm = water.ssd_cm + deep.depth_cm - water.geometry.insert_distance_cm + source.insert_thickness_cm
     is_used = np.abs(deep.position_cm) < at[-1]
