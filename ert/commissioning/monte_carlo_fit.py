@@ -211,7 +211,7 @@ def _photon_dose(
 ) -> Float:
     """Depth dose of the contaminant photons for one electron per cm² and one photon to an electron, smooth.
 
-    Its noise goes straight into the photons' share: half a million histories left 2 %.
+    Its noise goes straight into the photons' share.
     """
     many = 1e4  # photons to an electron: what they give is then all there is
     lit, _ = _central_dose(
