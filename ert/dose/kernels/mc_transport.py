@@ -80,7 +80,7 @@ def _nearest_face(x: float, i: int, size: float) -> float:
 @kernel
 def hard_event(
     p: Float,
-    share: float,
+    collision_frac: float,
     tables: Pack,
     medium: int,
     stack: Float,
@@ -88,10 +88,10 @@ def hard_event(
     tally: Float,
     rng: State,
 ) -> int:
-    """Møller collision (with probability `share`) or bremsstrahlung; changes energy and direction of `p`."""
+    """Møller collision (with probability `collision_frac`) or bremsstrahlung; changes energy and direction of `p`."""
     energy = p[0]
     c, s = on_circle(rng)
-    if uniform(rng) < share:
+    if uniform(rng) < collision_frac:
         given = moller_energy_mev(energy, rng)
         turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
         count = push(stack, count, p, given, turn, ELECTRON, tally)
