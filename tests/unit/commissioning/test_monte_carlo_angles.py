@@ -76,8 +76,8 @@ def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(m
     water = monte_carlo_profiles.Water(geometry=beam(), tables=TABLES, ssd_cm=100.0, check=None)
     monkeypatch.setattr(monte_carlo_profiles, "_SEED", 5)
     measured = []
-    for depth, thickness in ((0.5, 0.2), (7.0, 2.0)):
-        at, dose = water.across(true, depth, thickness, 600_000)
+    for depth, thickness in ((0.5, 0.2), (8.0, 2.0)):
+        at, dose = attrs.evolve(water, strip_cm=6.0).across(true, depth, thickness, 600_000)
         field = Field(applicator_id="A10", cutout="open", width_cm=10.0, height_cm=10.0, ssd_cm=100.0)
         measured.append(
             Curve(
@@ -93,9 +93,9 @@ def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(m
         )
     monkeypatch.setattr(monte_carlo_profiles, "_SEED", 6)
     start = attrs.evolve(true, photon_angle_rad=0.02, wide_frac=0.05, wide_angle_rad=0.25)
-    spread = monte_carlo_profiles.with_photon_spread(start, measured, water, range_cm=5.9)
+    spread = monte_carlo_profiles.with_photon_spread(start, measured, water, range_cm=6.5)
     assert spread.photon_angle_rad == pytest.approx(0.08, abs=0.021)
     found = monte_carlo_profiles.with_wide_electrons(attrs.evolve(true, wide_frac=0.05), measured, water)
     assert found.wide_frac == pytest.approx(0.03, abs=0.012)
-    assert monte_carlo_profiles.with_photon_spread(start, measured[:1], water, range_cm=5.9) == start
+    assert monte_carlo_profiles.with_photon_spread(start, measured[:1], water, range_cm=6.5) == start
     assert monte_carlo_profiles.with_wide_electrons(start, [], water) == start
