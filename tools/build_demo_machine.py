@@ -27,6 +27,7 @@ from ert.commissioning.commission import commission
 from ert.commissioning.fit import fit_energy
 from ert.commissioning.model import build_model
 from ert.commissioning.monte_carlo_fit import fit_monte_carlo
+from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.package import read_package, write_package
 from ert.domain.beam_model import MachinePackage
@@ -65,9 +66,10 @@ def _kept(home: Path) -> MachinePackage:
 
 def _with_new_sources(package: MachinePackage, home: Path) -> MachinePackage:
     """The package with Monte Carlo sources fitted to its models' reference depth doses and the profiles in air."""
-    models = []
-    for energy, model in zip(read_beam_data(home / "beam_data").energies, package.models, strict=True):
-        source = fit_monte_carlo(model, package.machine, air=energy.air_profiles)
+    data, models = read_beam_data(home / "beam_data"), []
+    for energy, model in zip(data.energies, package.models, strict=True):
+        profiles = reference_profiles(data, energy)
+        source = fit_monte_carlo(model, package.machine, air=energy.air_profiles, profiles=profiles)
         models.append(attrs.evolve(model, monte_carlo=source))
     return attrs.evolve(package, models=tuple(models))
 

@@ -2,8 +2,8 @@
 
     python tools/build_monte_carlo_tables.py [--out FILE]
 
-Inputs are the shipped tables of stopping powers (NIST ESTAR; ICRU 37) and material compositions (ICRU 46). Formulas and
-sources: docs/physics/monte_carlo.md.
+Inputs are the shipped tables of stopping powers (NIST ESTAR; ICRU 37), photon cross sections (NIST XCOM) and material
+compositions (ICRU 46). Formulas and sources: docs/physics/monte_carlo.md.
 """
 
 from __future__ import annotations
@@ -258,44 +258,25 @@ def table_mean(found: np.ndarray) -> float:
     return float(np.sum(found[:-1] * whole + np.diff(found) * inner))
 
 
-def klein_nishina(k: np.ndarray, electrons_per_g: float) -> np.ndarray:
-    """Compton scattering, cm²/g."""
-    a = k / MC2
-    log = np.log1p(2 * a)
-    per = (
-        2
-        * np.pi
-        * RE**2
-        * ((1 + a) / a**2 * (2 * (1 + a) / (1 + 2 * a) - log / a) + log / (2 * a) - (1 + 3 * a) / (1 + 2 * a) ** 2)
-    )
-    return electrons_per_g * per
+def photon_columns(energy: np.ndarray, mix: dict[int, float]) -> np.ndarray:
+    """Compton, pair with triplet, photoelectric, cm²/g: NIST XCOM, mixed by weight.
 
-
-def pair(k: np.ndarray, mix: dict[int, float]) -> np.ndarray:
-    """Pair production, Bethe–Heitler unscreened (Maximon 1968); electrons add 1/Z above 4 mc² (triplet)."""
-    a = np.maximum(k / MC2, 2.0)
-    e = (2 * a - 4) / (2 + a + 2 * np.sqrt(2 * a))
-    low = 2 * np.pi / 3 * ((a - 2) / a) ** 3 * (1 + e / 2 + 23 * e**2 / 40 + 11 * e**3 / 60 + 29 * e**4 / 960)
-    log = np.log(2 * a)
-    zeta3 = 1.2020569
-    high = (
-        28 / 9 * log
-        - 218 / 27
-        + (2 / a) ** 2 * (2 / 3 * log**3 - log**2 + (6 - np.pi**2 / 3) * log + 2 * zeta3 + np.pi**2 / 6 - 3.5)
-        - (2 / a) ** 4 * (3 / 16 * log + 1 / 8)
-    )
-    per_z2 = ALPHA * RE**2 * np.where(a < 4, low, high)
-    triplet = np.where(a > 4, 1 - 4 / a, 0.0)
-    return per_z2 * sum(w / WEIGHT[z] * NA * (z**2 + z * triplet) for z, w in mix.items())
-
-
-def photoelectric(k: np.ndarray, mix: dict[int, float]) -> np.ndarray:
-    """Sauter's K-shell cross section × 5/4 for the outer shells."""
-    g = 1 + k / MC2
-    root = np.sqrt(g**2 - 1)
-    bracket = 4 / 3 + g * (g - 2) / (g + 1) * (1 - np.log((g + root) / (g - root)) / (2 * g * root))
-    per = 1.25 * 1.5 * 8 * np.pi / 3 * RE**2 * ALPHA**4 * (MC2 / k) ** 5 * root**3 * bracket
-    return per * sum(w / WEIGHT[z] * NA * z**5 for z, w in mix.items())
+    Interpolated in log-log, pairs after division by (1 − 2 mc²/E)³, with which they begin.
+    """
+    found = np.zeros((3, len(energy)))
+    begin = np.maximum(1 - 2 * MC2 / energy, 0.0) ** 3
+    table = read_columns("photon_cross_sections.csv")
+    for z, share in mix.items():
+        rows = table["z"] == z
+        at, compton, photo = (table[c][rows] for c in ("energy_mev", "compton_barn", "photoelectric_barn"))
+        pairs = table["pair_barn"][rows] + table["triplet_barn"][rows]
+        is_above = pairs > 0
+        shape = pairs[is_above] / (1 - 2 * MC2 / at[is_above]) ** 3
+        per_g = share * NA / WEIGHT[z] * 1e-24
+        found[0] += per_g * log_interp(energy, at, compton)
+        found[1] += per_g * log_interp(energy, at[is_above], shape) * begin
+        found[2] += per_g * log_interp(energy, at, photo)
+    return found.T
 
 
 def log_interp(x: np.ndarray, table_x: np.ndarray, table_y: np.ndarray) -> np.ndarray:
@@ -334,7 +315,7 @@ def build() -> dict[str, np.ndarray]:
         g1 = cubic_log(energy, knots, np.array([Elastic(e, mix).first() for e in knots]))
         electron.append(np.stack([s_col - hard_loss + soft_rad, g1, hard_number, brems_number], axis=1))
         total.append(np.stack([s_col, s_rad], axis=1))
-        photon.append(np.stack([klein_nishina(energy, per_g), pair(energy, mix), photoelectric(energy, mix)], axis=1))
+        photon.append(photon_columns(energy, mix))
         angle.append([Elastic(e, mix).inverse(k) for e, k in zip(angle_energy, k1_at, strict=True)])
         brems.append([brems_inverse(max(e, SOFT_MEV * 1.001), mix) for e in angle_energy])
         sys.stderr.write(f"{name}\n")

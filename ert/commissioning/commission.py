@@ -12,6 +12,7 @@ from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.model import build_model
 from ert.commissioning.monte_carlo_fit import fit_monte_carlo
+from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.redefinition_model import build_redefinition
 from ert.domain.acceptance import EnergyAcceptance
@@ -63,7 +64,9 @@ def commission(
         model = build_model(data, energy, fit, is_demo=is_demo)
         model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
         if with_monte_carlo:
-            source = fit_monte_carlo(model, data.machine, air=energy.air_profiles, check=check)
+            source = fit_monte_carlo(
+                model, data.machine, air=energy.air_profiles, profiles=reference_profiles(data, energy), check=check
+            )  # fmt: skip
             model = attrs.evolve(model, monte_carlo=source)
         models.append(model)
         tables.append(

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from ert.analysis.depth import smooth_curve
-from ert.commissioning.measured import AirProfile
+from ert.commissioning.measured import AirProfile, Curve
 from ert.commissioning.monte_carlo_angles import with_angles
+from ert.commissioning.monte_carlo_profiles import Water, with_photon_spread, with_wide_electrons
 from ert.domain.beam_model import BeamModel
 from ert.domain.identity import read_only
 from ert.domain.machine import Machine
@@ -42,7 +43,7 @@ _SEED = 7
 _BINS, _LOW, _HIGH = 32, 0.20, 1.16
 _PER_BIN, _PARTS = 24_000, 4
 _HISTORIES = (480_000, 480_000, 3_840_000)
-_PHOTON_HISTORIES = 480_000
+_FIRST_PHOTONS, _PHOTON_HISTORIES = 240_000, 1_440_000
 _CENTRE_CM = 1.5
 _SIDE_CM, _STEPS_PER_RANGE = 0.5, 50
 _LEAST_RATIO_SIGMA = 1e-4
@@ -201,11 +202,32 @@ def _first_source(model: BeamModel, machine: Machine, tables: MonteCarloTables, 
     )
 
 
+def _photon_dose(
+    reference: _Reference,
+    source: MonteCarloModel,
+    tables: MonteCarloTables,
+    histories: int,
+    check: Callable[[], None] | None,
+) -> Float:
+    """Depth dose of the contaminant photons for one electron per cm² and one photon to an electron, smooth.
+
+    Its noise goes straight into the photons' share.
+    """
+    many = 1e4  # photons to an electron: what they give is then all there is
+    lit, _ = _central_dose(
+        reference, attrs.evolve(source, photons_per_electron=many), tables, seed=_SEED, histories=histories,
+        check=check,
+    )  # fmt: skip
+    log = np.log(np.maximum(lit / many, 1e-30))
+    return np.asarray(np.exp(np.polynomial.Polynomial.fit(reference.depth_cm, log, 3)(reference.depth_cm)))
+
+
 def fit_monte_carlo(
     model: BeamModel,
     machine: Machine,
     *,
     air: Sequence[AirProfile] = (),
+    profiles: Sequence[Curve] = (),
     check: Callable[[], None] | None = None,
 ) -> MonteCarloModel:
     """The Monte Carlo's source for one energy.
@@ -214,6 +236,7 @@ def fit_monte_carlo(
     ----------
     model : the fitted pencil beam model, with the smoothed reference depth dose.
     air : profiles in air of the open reference applicator.
+    profiles : profiles in water of the open reference field.
 
     Raises
     ------
@@ -226,19 +249,19 @@ def fit_monte_carlo(
     step = float(reference.depth_cm[1] - reference.depth_cm[0])
     basis = _basis(tuple(float(e) for e in edges), step, len(reference.depth_cm)) * GY_PER_MEV_PER_G
     source = _first_source(model, machine, tables, edges)
-    many = 1e4  # photons to an electron: what they give is then all there is
-    lit, _ = _central_dose(
-        reference, attrs.evolve(source, photons_per_electron=many), tables, seed=_SEED, histories=_PHOTON_HISTORIES,
-        check=check,
-    )  # fmt: skip
-    lit = np.log(np.maximum(lit / many, 1e-30))
-    photons = np.exp(np.polynomial.Polynomial.fit(reference.depth_cm, lit, 3)(reference.depth_cm))
+    photons = _photon_dose(reference, source, tables, _FIRST_PHOTONS, check)
     far = model.source.virtual_sad_cm - machine.sad_cm + model.reference_ssd_cm
     ratio = (far / (far + reference.depth_cm)) ** 2
     for number, histories in enumerate(_HISTORIES, start=1):
         source = _solved(source, basis * ratio, photons, reference)
         if number == 1:
+            water = Water(
+                geometry=reference.geometry, tables=tables, ssd_cm=model.reference_ssd_cm, check=check
+            )  # fmt: skip
             source = with_angles(source, air, machine, reference.geometry, tables, check=check)
+            source = with_photon_spread(source, profiles, water, range_cm=model.practical_range_cm)
+            source = with_wide_electrons(source, profiles, water)
+            photons = _photon_dose(reference, source, tables, _PHOTON_HISTORIES, check)
         computed, sigma = _central_dose(
             reference, attrs.evolve(source, photons_per_electron=0.0), tables, seed=_SEED + number,
             histories=histories, check=check,

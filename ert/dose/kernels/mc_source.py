@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_events import MC2, brems_energy_mev, brems_turn, compton, deflection
+from ert.dose.kernels.mc_events import MC2, brems_energy_mev, compton, deflection
 from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, kernel, on_circle, turned, uniform
 from ert.dose.kernels.mc_transport import (
     ELECTRON,
@@ -23,6 +23,7 @@ from ert.dose.kernels.mc_transport import (
     PHOTON_CUT_MEV,
     Pack,
     compton_electron,
+    hard_event,
     next_event,
     pair,
     push,
@@ -35,7 +36,6 @@ Float = NDArray[np.float64]
 LOST = 2
 INCIDENT = 3
 _BLOCK_CUT_MEV = 0.2
-_BLOCK_SECONDARY_MEV = 1.0
 _CAUGHT_MEV = 1.0
 _NUDGE_CM = 1e-7
 _AIR_BELOW_G_CM3 = 0.05
@@ -108,7 +108,7 @@ def photon_in_insert(
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk a photon through the insert (Woodcock); whether it leaves downwards, and the height of the stack.
 
-    Electrons it sets free are pushed if they are worth following through metal.
+    Electrons it sets free are pushed.
     """
     while p[0] > PHOTON_CUT_MEV:
         n = int(p[0] * tables[5])
@@ -126,7 +126,7 @@ def photon_in_insert(
         number = uniform(rng) * rate / density_g_cm3
         if number < scatters:
             k, x = compton(p[0], rng)
-            if p[0] - k > _BLOCK_SECONDARY_MEV:
+            if p[0] - k > _BLOCK_CUT_MEV:
                 count = compton_electron(p, k, x, stack, count, tally, rng)
             else:
                 tally[LOST] += p[7] * (p[0] - k)
@@ -142,19 +142,9 @@ def photon_in_insert(
 
 
 @kernel
-def _emit(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
-    """Bremsstrahlung of an electron in the insert."""
-    k = brems_energy_mev(p[0], tables[3], medium, tables[4][int(p[0] * tables[5])], rng)
-    c, s = on_circle(rng)
-    turn = turned(p[4], p[5], p[6], brems_turn(p[0], rng), c, s)
-    p[0] -= k
-    return push(stack, count, p, k, turn, PHOTON, tally)
-
-
-@kernel
 def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: float) -> bool:
-    """Whether an electron below 1 MeV, whose range is below E / loss, can no longer leave the metal."""
-    caught: bool = p[0] < _CAUGHT_MEV and p[0] < loss * min(safe_cm, up_cm - p[3], p[3] - down_cm)
+    """Whether an electron below 1 MeV, absorbed within (E − 0.2 MeV) / loss, can no longer leave the metal."""
+    caught: bool = p[0] < _CAUGHT_MEV and p[0] - _BLOCK_CUT_MEV < loss * min(safe_cm, up_cm - p[3], p[3] - down_cm)
     return caught
 
 
@@ -165,7 +155,8 @@ def through_insert(
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk an electron through the insert; whether it leaves downwards, and the height of the stack.
 
-    In the metal: continuous loss, bremsstrahlung as events, random hinge; absorbed below 0.2 MeV.
+    In the metal as in the patient: collisions and bremsstrahlung above 0.2 MeV as events, continuous loss, random
+    hinge; absorbed below 0.2 MeV.
     """
     opened = is_open(p[1], p[2], outline)
     left = after = at_angle = 0.0
@@ -183,8 +174,8 @@ def through_insert(
         f = p[0] * tables[5]
         n = int(f)
         f -= n
-        _, _, scatter, _, _, photons = rates(tables[0], medium, n, f, density_g_cm3)
-        loss = tables[8][medium, n, 0] * density_g_cm3
+        loss, _, scatter, _, collisions, photons = rates(tables[0], medium, n, f, density_g_cm3)
+        events = max(collisions + photons, 1e-12)
         if left <= 0.0 and is_hinge:
             c, s = on_circle(rng)
             p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2], medium, at_angle, rng), c, s)
@@ -194,7 +185,7 @@ def through_insert(
             whole, at_angle = tables[1][n], tables[4][n]
             left = uniform(rng) * whole
             after, is_hinge = whole - left, True
-        s = min(left / scatter, path / max(photons, 1e-12), max(to_face, 0.0))
+        s = min(left / scatter, path / events, max(to_face, 0.0))
         is_wall = False
         if s >= safe:
             safe = edge_distance(p[1], p[2], outline)
@@ -206,7 +197,7 @@ def through_insert(
         _move(p, s)
         p[0] -= lost
         tally[LOST] += p[7] * lost
-        safe, left, path = safe - s, left - s * scatter, path - s * photons
+        safe, left, path = safe - s, left - s * scatter, path - s * events
         left = 0.0 if left < 1e-12 else left
         if p[0] < _BLOCK_CUT_MEV or _is_caught(p, loss, safe, up_cm, down_cm):
             p[6] = abs(p[6])
@@ -216,7 +207,7 @@ def through_insert(
         elif s >= to_face:
             break
         elif path <= 1e-12:
-            count = _emit(p, medium, tables, stack, count, tally, rng)
+            count = hard_event(p, collisions / events, tables, medium, stack, count, tally, rng)
             path = exponential(rng)
     if p[6] < 0.0:
         return True, count

@@ -78,9 +78,9 @@ def _nearest_face(x: float, i: int, size: float) -> float:
 
 
 @kernel
-def _hard_event(
+def hard_event(
     p: Float,
-    share: float,
+    collision_frac: float,
     tables: Pack,
     medium: int,
     stack: Float,
@@ -88,10 +88,10 @@ def _hard_event(
     tally: Float,
     rng: State,
 ) -> int:
-    """Møller collision (with probability `share`) or bremsstrahlung; changes energy and direction of `p`."""
+    """Møller collision (with probability `collision_frac`) or bremsstrahlung; changes energy and direction of `p`."""
     energy = p[0]
     c, s = on_circle(rng)
-    if uniform(rng) < share:
+    if uniform(rng) < collision_frac:
         given = moller_energy_mev(energy, rng)
         turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
         count = push(stack, count, p, given, turn, ELECTRON, tally)
@@ -248,7 +248,7 @@ def electron(
             k, tz = (k + 1, dz * iw) if iw > 0.0 else (k - 1, -dz * iw)
         elif event == 1:
             p[0], p[1], p[2], p[3] = energy, x, y, z
-            count = _hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
+            count = hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
             energy, path = p[0], exponential(rng)
             iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
             tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)

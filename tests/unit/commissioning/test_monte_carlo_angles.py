@@ -4,8 +4,8 @@ import attrs
 import numpy as np
 import pytest
 
-from ert.commissioning import monte_carlo_angles
-from ert.commissioning.measured import AirProfile
+from ert.commissioning import monte_carlo_angles, monte_carlo_profiles
+from ert.commissioning.measured import AirProfile, Curve, Field
 from ert.commissioning.monte_carlo_angles import with_angles
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.kernels.mc_air import run_air
@@ -64,3 +64,38 @@ def test_the_spread_of_electrons_is_found_again(monkeypatch):
     assert found.wide_frac == pytest.approx(0.05, abs=0.012)
     assert 0.4 <= found.wide_angle_rad <= 1.0
     assert with_angles(start, [], demo().machine, beam(), TABLES) == start
+
+
+def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(monkeypatch):
+    """Profiles in water of a known source, computed with other random numbers."""
+    monkeypatch.setattr(monte_carlo_profiles, "_PHOTONS", 400_000)
+    monkeypatch.setattr(monte_carlo_profiles, "_ELECTRONS", 200_000)
+    true = attrs.evolve(
+        SOURCE, wide_frac=0.03, wide_angle_rad=0.7, photons_per_electron=1.0, photon_angle_rad=0.08
+    )  # fmt: skip
+    water = monte_carlo_profiles.Water(geometry=beam(), tables=TABLES, ssd_cm=100.0, check=None)
+    monkeypatch.setattr(monte_carlo_profiles, "_SEED", 5)
+    measured = []
+    for depth, thickness in ((0.5, 0.2), (8.0, 2.0)):
+        at, dose = attrs.evolve(water, strip_cm=6.0).across(true, depth, thickness, 600_000)
+        field = Field(applicator_id="A10", cutout="open", width_cm=10.0, height_cm=10.0, ssd_cm=100.0)
+        measured.append(
+            Curve(
+                kind="profile",
+                field=field,
+                file="",
+                axis="crossline",
+                depth_cm=depth,
+                position_cm=at,
+                dose=dose,
+                sigma=0.03 * dose,
+            )  # fmt: skip
+        )
+    monkeypatch.setattr(monte_carlo_profiles, "_SEED", 6)
+    start = attrs.evolve(true, photon_angle_rad=0.02, wide_frac=0.05, wide_angle_rad=0.25)
+    spread = monte_carlo_profiles.with_photon_spread(start, measured, water, range_cm=6.5)
+    assert spread.photon_angle_rad == pytest.approx(0.08, abs=0.021)
+    found = monte_carlo_profiles.with_wide_electrons(attrs.evolve(true, wide_frac=0.05), measured, water)
+    assert found.wide_frac == pytest.approx(0.03, abs=0.012)
+    assert monte_carlo_profiles.with_photon_spread(start, measured[:1], water, range_cm=6.5) == start
+    assert monte_carlo_profiles.with_wide_electrons(start, [], water) == start

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ert.dose.kernels import mc_events, mc_random, mc_source
+from ert.dose.kernels import mc_events, mc_random
 from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables, photon_majorant
 from ert.settings import resources_dir
@@ -191,26 +191,6 @@ def test_r50_of_monoenergetic_broad_beams(energy, r50_cm):
     assert found == pytest.approx(r50_cm, abs=0.1)
 
 
-def test_the_core_of_a_pencil_spreads_as_fermi_and_eyges_say():
-    """12 MeV, 2 cm deep: half-width that holds 68.3 % of the dose in one projection; resources' Fermi–Eyges 0.305 cm.
-
-    An independent prototype found 0.299 cm for primaries at this depth; secondary electrons widen dose a little.
-    """
-    shape, size = (81, 1, 24), (0.05, 40.0, 0.1)
-    score, tally = np.zeros(int(np.prod(shape))), np.zeros(4)
-    middle = 0.5 * shape[0] * size[0]
-    run_pencil(
-        12.0, np.array([middle, 20.0, 0.0]), np.array([0.0, 0.0, 1.0]), 0, 40_000, np.uint64(5),
-        water_scene(shape, size), water_lookup(), score, tally,
-    )  # fmt: skip
-    across = score.reshape(shape[::-1])[19:21, 0].sum(axis=0)
-    across = 0.5 * (across + across[::-1])
-    half = np.cumsum(across[40:]) - 0.5 * across[40]
-    inside = half / half[-1]
-    width = 0.05 * (np.interp(0.683, inside, np.arange(len(inside))) + 0.5)
-    assert 0.28 < width < 0.35
-
-
 @pytest.mark.parametrize("medium", TABLES.media)
 def test_an_electron_is_absorbed_at_once_only_where_it_would_be_anyway(medium):
     """Below 1 MeV (E − 0.2 MeV) / loss is at least ∫ dE / loss down to 0.2 MeV: it could not leave its voxel."""
@@ -218,25 +198,6 @@ def test_an_electron_is_absorbed_at_once_only_where_it_would_be_anyway(medium):
     per_loss = 1.0 / at(TABLES.electron[TABLES.medium(medium), :, 0], energy)
     path = np.concatenate([[0.0], np.cumsum(0.5 * (per_loss[1:] + per_loss[:-1]) * np.diff(energy))])
     assert np.all((energy - 0.2) * per_loss >= path * (1 - 1e-6))
-
-
-@pytest.mark.parametrize(("energy", "published_share"), [(6.0, 0.216), (12.0, 0.105)])
-def test_lead_scatters_back_what_was_measured(energy, published_share):
-    """Number of electrons back from thick lead: Tabata, Ito, Okabe 1971, Nucl Instrum Methods 94:509.
-
-    Theirs is a fit to measurements: a1 / (1 + a2 τ^a3) with a1 = 1.15 exp(−8.35 Z^−0.525),
-    a2 = 0.0185 + 15.7 Z^−1.59 and a3 = 1.56 − 4.42/Z.
-    """
-    count, lookup = 6_000, water_lookup()
-    far_away = np.array([[900.0, 900.0], [901.0, 900.0], [901.0, 901.0], [900.0, 901.0]])
-    stack, tally, rng, back = np.empty((64, 9)), np.zeros(4), stream(), 0
-    for _ in range(count):
-        p = np.array([energy, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 1.0, 0.0])
-        mc_source.through_insert(
-            p, far_away, 0.0, -20.0, TABLES.medium("lead"), 11.35, lookup, stack, 0, tally, rng
-        )  # fmt: skip
-        back += p[6] > 0.0 and p[3] > -1e-9
-    assert back / count == pytest.approx(published_share, abs=0.016)
 
 
 def test_every_history_has_its_own_stream_of_splitmix():

@@ -1,0 +1,158 @@
+"""What the reference field's profiles in water say about the Monte Carlo's source.
+
+The shallowest profile, beyond its penumbra, holds electrons that were spread widely. Profiles in air count them too,
+but also electrons of low energy that no dose follows. The deepest profile, below the electrons' range, holds the spread
+of the contaminant photons.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import attrs
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.commissioning.measured import BeamData, Curve, EnergyData
+from ert.commissioning.monte_carlo_angles import WIDE_RAD, of_one_spread
+from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
+from ert.dose.geometry import BeamGeometry
+from ert.dose.monte_carlo_batches import BATCHES, BatchRunner
+from ert.dose.monte_carlo_scene import build_scene
+from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_tables import MonteCarloTables
+from ert.dose.tissue import TissueGrid
+from ert.geometry.grid import VoxelGrid
+
+Float = NDArray[np.float64]
+_SEED = 29
+_ELECTRONS, _PHOTONS = 480_000, 1_440_000
+_BIN_CM, _STRIP_CM, _AROUND_CM, _BELOW_CM = 0.25, 4.0, 5.0, 1.0
+_CORE_CM = 2.0
+_BESIDE_CM = 1.25
+_BELOW_RANGE = 1.05
+_DEEP_STRIP_CM, _DEEP_THICKNESS_CM, _LEAST_THICKNESS_CM = 6.0, 2.0, 0.5
+_OWN_ERROR = 0.02
+_SPREADS_RAD = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1)
+_MANY = 1e4  # photons to an electron: what they give is then all there is
+
+
+def reference_profiles(data: BeamData, energy: EnergyData) -> list[Curve]:
+    """Profiles in water of the open reference field."""
+    return [c for c in energy.curves if c.kind == "profile" and c.field == data.reference]
+
+
+@attrs.frozen(kw_only=True)
+class Water:
+    """Water below the reference field, in which the dose along one line across the beam is computed."""
+
+    geometry: BeamGeometry
+    tables: MonteCarloTables
+    ssd_cm: float
+    check: Callable[[], None] | None
+    strip_cm: float = _STRIP_CM
+
+    def across(
+        self, source: MonteCarloModel, depth_cm: float, thickness_cm: float, histories: int
+    ) -> tuple[Float, Float]:
+        """Distances from the axis and the dose there (any unit), both sides and both directions together."""
+        rows = max(1, round(depth_cm / thickness_cm - 0.5))
+        step = depth_cm / (rows + 0.5)
+        opening = max(self.geometry.applicator.opening_x_cm, self.geometry.applicator.opening_y_cm)
+        half = math.ceil((0.5 * opening + _AROUND_CM) / _BIN_CM)
+        beside = math.ceil(half * _BIN_CM / self.strip_cm)
+        surface = self.ssd_cm - self.geometry.frame.sad_cm
+        grid = VoxelGrid(
+            origin_cm=(-(half - 0.5) * _BIN_CM, surface + 0.5 * step, -beside * self.strip_cm),
+            spacing_cm=(_BIN_CM, step, self.strip_cm),
+            shape_zyx=(2 * beside + 1, rows + 1 + math.ceil(_BELOW_CM / step), 2 * half),
+        )
+        water = np.ones(grid.shape_zyx, dtype=np.float32)
+        tissue = TissueGrid(grid=grid, relative_stopping=water, relative_scattering=water, density_g_cm3=water)
+        numbers = source_numbers(source, self.tables, self.geometry, grid)
+        runner = BatchRunner(build_scene(self.tables, tissue, grid), numbers, MonteCarloSettings(seed=_SEED))
+        for _ in runner.run(BATCHES, histories // BATCHES, self.check):
+            pass
+        line = runner.sums.run().total.reshape(grid.shape_zyx)[grid.shape_zyx[0] // 2, rows]
+        at = (np.arange(half) + 0.5) * _BIN_CM
+        return np.asarray(at, dtype=np.float64), 0.5 * (line[half:] + line[half - 1 :: -1]) / histories
+
+
+def _mean(at: Float, dose: Float) -> float:
+    return float(dose[np.abs(at) < _CORE_CM].mean())
+
+
+def _misfit(curve: Curve, at_cm: Float, dose: Float, is_used: NDArray[np.bool_]) -> float:
+    """χ² of a line's shape against a measured profile, both relative to their means near the axis."""
+    ours = np.interp(np.abs(curve.position_cm), at_cm, dose) / _mean(at_cm, dose)
+    middle = _mean(curve.position_cm, curve.dose)
+    sigma = np.hypot(curve.sigma / middle, _OWN_ERROR * ours)
+    return float(np.sum((((curve.dose / middle - ours) / sigma)[is_used]) ** 2))
+
+
+def with_wide_electrons(source: MonteCarloModel, profiles: Sequence[Curve], water: Water) -> MonteCarloModel:
+    """The source with the share and the spread of wide electrons that the shallowest profile asks for.
+
+    Parameters
+    ----------
+    source : fitted spectrum and core, photons included; profiles : of the open reference field.
+    """
+    shallow = min(profiles, key=lambda c: c.depth_cm, default=None)
+    if shallow is None or source.wide_frac <= 0.0:
+        return source
+    thickness = min(0.4 * shallow.depth_cm, 0.4)
+    alone = attrs.evolve(source, wide_frac=0.0, wide_angle_rad=0.0)
+    at, core = water.across(alone, shallow.depth_cm, thickness, _ELECTRONS)
+    edge = (
+        0.5 * water.geometry.applicator.opening_x_cm * (water.ssd_cm + shallow.depth_cm) / water.geometry.frame.sad_cm
+    )
+    is_beside = (np.abs(shallow.position_cm) > edge + _BESIDE_CM) & (np.abs(shallow.position_cm) < at[-1])
+    if not np.any(is_beside):
+        return source
+    found = [(_misfit(shallow, at, core, is_beside), 0.0, source.wide_angle_rad)]
+    for angle in WIDE_RAD:
+        _, wide = water.across(of_one_spread(source, angle), shallow.depth_cm, thickness, _ELECTRONS // 2)
+        for share in np.arange(0.0025, 1.5 * source.wide_frac + 0.0025, 0.0025):
+            mixed = (1.0 - share) * core + share * wide
+            spread = math.sqrt(angle**2 - source.core_angle_rad**2)
+            found.append((_misfit(shallow, at, mixed, is_beside), float(share), spread))
+    _, share, spread = min(found)
+    return attrs.evolve(source, wide_frac=share, wide_angle_rad=spread)
+
+
+def _spread_out(at_cm: Float, dose: Float, sigma_cm: float) -> Float:
+    """A line of bins, alike on both sides, each spread as a Gaussian."""
+    if sigma_cm <= 0.0:
+        return dose
+    both, line = np.concatenate([-at_cm[::-1], at_cm]), np.concatenate([dose[::-1], dose])
+    far = (at_cm[:, None] - both[None, :]) / sigma_cm
+    weight = np.exp(-0.5 * far * far)
+    return np.asarray((weight @ line) / weight.sum(axis=1))
+
+
+def with_photon_spread(
+    source: MonteCarloModel, profiles: Sequence[Curve], water: Water, *, range_cm: float
+) -> MonteCarloModel:
+    """The source with the spread of the contaminant photons that the deepest profile asks for.
+
+    A spread about the fan moves a photon across at a depth by the spread times the way from the insert: one run without
+    any, spread out afterwards, serves all of them. As it is if no profile lies below the electrons' range.
+    """
+    deep = max(profiles, key=lambda c: c.depth_cm, default=None)
+    if deep is None or deep.depth_cm < _BELOW_RANGE * range_cm or source.photons_per_electron <= 0.0:
+        return source
+    water = attrs.evolve(water, strip_cm=_DEEP_STRIP_CM)
+    none, only = (attrs.evolve(source, photons_per_electron=n, photon_angle_rad=0.0) for n in (0.0, _MANY))
+    # The row may not reach up to where electrons still come: their dose would hide the photons'.
+    thickness = max(_LEAST_THICKNESS_CM, min(_DEEP_THICKNESS_CM, 2.0 * (deep.depth_cm - _BELOW_RANGE * range_cm)))
+    at, electrons = water.across(none, deep.depth_cm, thickness, _ELECTRONS)
+    _, lit = water.across(only, deep.depth_cm, thickness, _PHOTONS)
+    lit *= source.photons_per_electron / _MANY
+    way_cm = water.ssd_cm + deep.depth_cm - water.geometry.insert_distance_cm + source.insert_thickness_cm
+    is_used = np.abs(deep.position_cm) < at[-1]
+    found = [
+        (_misfit(deep, at, electrons + _spread_out(at, lit, spread * way_cm), is_used), spread)
+        for spread in _SPREADS_RAD
+    ]
+    return attrs.evolve(source, photon_angle_rad=min(found)[1])
