@@ -11,9 +11,9 @@ from ert.app.dose_state import DosePreview, DoseState, DoseStatus, FinalRun
 from ert.domain.algorithm import Algorithm
 from ert.domain.dose_uncertainty import DoseUncertainty
 from ert.ui.dose_bar import DoseBar
-from ert.ui.page_header import ElidedLabel
 from ert.ui.dose_words import duration_text, final_run_text
 from ert.ui.isodose import uncertainty_table
+from ert.ui.page_header import ElidedLabel
 from ert.ui.plots import DvhPlot
 from ert.ui.probe import dose_text
 from ert.ui.slice_layers import MAP_TOP_PCT, dose_layer
