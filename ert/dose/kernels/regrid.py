@@ -56,6 +56,8 @@ def _range(low: int, high: int, row: Float, lens: Float, fan: Float, voxels: Flo
         slope, start = row[9 + axis], row[6 + axis]
         begin, end = _clip(slope, start - _INSIDE, begin, end)
         begin, end = _clip(-slope, voxels[2 - axis] - start - _INSIDE, begin, end)
+    if not begin <= end:
+        return low, low  # before they are whole numbers: a row that runs beside a border meets it at infinity
     first = int(math.ceil(begin))
     return first, max(first, int(math.floor(end)) + 1)
 

@@ -258,3 +258,20 @@ def test_rows_along_a_line_of_the_fan_get_the_dose_of_rows_beside_it(collimator_
     )  # fmt: skip
     assert np.count_nonzero(straight) > 20_000
     assert np.abs(straight - turned).max() < 1e-5 * straight.max()
+
+
+@pytest.mark.parametrize("gantry_deg", [0.0, 90.0, 180.0, 270.0])
+@pytest.mark.parametrize("couch_deg", [0.0, 90.0, 270.0])
+def test_rows_that_run_beside_a_border_of_the_fan_end_within_the_tissue(gantry_deg, couch_deg):
+    tissue = slab_phantom([(8.0, 1.0)], voxel_cm=0.5, width_cm=8.0, above_cm=0.0)
+    geometry = beam(rectangle_cm(5.0, 5.0), gantry_deg=gantry_deg, isocentre_cm=(0.0, 4.0, 0.0), collimator_deg=90.0)
+    middle = attrs.evolve(geometry.frame, couch_deg=couch_deg)
+    surface_cm = tuple(float(v) for v in middle.to_patient(np.array([[0.0, 0.0, 4.0]]))[0])
+    turned = attrs.evolve(geometry, frame=attrs.evolve(middle, isocentre_cm=surface_cm))
+    wide = VoxelGrid(origin_cm=(-30.0, -30.0, -30.0), spacing_cm=(0.5,) * 3, shape_zyx=(120, 120, 120))
+    result = compute_beam_dose(tissue=tissue, geometry=turned, model=demo().model(12.0), dose_grid=wide)
+    z, y, x = (wide.origin_cm[i] + wide.axis_centres_cm(i) for i in (2, 1, 0))
+    zz, yy, xx = np.meshgrid(z, y, x, indexing="ij")
+    is_outside = (np.abs(xx) > 4.3) | (np.abs(zz) > 4.3) | (yy < -0.3) | (yy > 8.3)
+    assert np.count_nonzero(result.gy_per_mu) > 500
+    assert not result.gy_per_mu[is_outside].any()
