@@ -100,8 +100,20 @@ def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tu
     """The tuple that the kernels take; `majorant` is the largest photon attenuation (1/cm) of a scene by energy."""
     return (
         tables.electron, tables.first_moment, tables.angle, tables.brems, tables.row, 1.0 / tables.step_mev,
-        tables.photon, majorant, tables.total,
+        tables.photon, majorant, tables.total, _steps(tables),
     )  # fmt: skip
+
+
+def _steps(tables: MonteCarloTables) -> Float32:
+    """What a step of an electron looks up, float32 [medium, energy, 8], side by side for one line of the cache.
+
+    Stopping power, first transport moment and events (collisions and photons), each with its step to the next row.
+    """
+    values = np.stack([tables.electron[..., 0], tables.electron[..., 1], tables.electron[..., 2:].sum(axis=2)], axis=2)
+    found = np.zeros((*values.shape[:2], 8), dtype=np.float32)
+    found[..., 0:6:2] = values
+    found[:, :-1, 1:6:2] = np.diff(values, axis=1)
+    return found
 
 
 def photon_majorant(tables: MonteCarloTables, largest_density_g_cm3: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -80,7 +80,8 @@ def _nearest_face(x: float, i: int, size: float) -> float:
 @kernel
 def _hard_event(
     p: Float,
-    share: float,
+    hard: float,
+    rho: float,
     tables: Pack,
     medium: int,
     stack: Float,
@@ -88,10 +89,12 @@ def _hard_event(
     tally: Float,
     rng: State,
 ) -> int:
-    """Møller collision (with probability `share`) or bremsstrahlung; changes energy and direction of `p`."""
+    """Møller collision or bremsstrahlung, of which there are `hard` per cm; changes energy and direction of `p`."""
     energy = p[0]
     c, s = on_circle(rng)
-    if uniform(rng) < share:
+    at = energy * tables[5]
+    n = int(at)
+    if uniform(rng) * hard < rho * between(tables[0], medium, n, at - n, 2):
         given = moller_energy_mev(energy, rng)
         turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
         count = push(stack, count, p, given, turn, ELECTRON, tally)
@@ -174,90 +177,92 @@ def rates(
 
 @kernel
 def _draw_hinge(
-    moments: NDArray[np.float32], at_angles: NDArray[np.float32], n: int, f: float, rng: State
+    moments: NDArray[np.float32], at_angles: NDArray[np.float32], at: float, rng: State
 ) -> tuple[float, float, float]:
     """First transport moment before and after a new hinge, and the row of its angle's table."""
+    n = int(at)
+    f = at - n
     whole = moments[n] + f * (moments[n + 1] - moments[n])
     before = uniform(rng) * whole
     return before, whole - before, at_angles[n] + f * (at_angles[n + 1] - at_angles[n])
 
 
 @kernel
-def _nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
-    """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths on) and faces along x, y, z (2, 3, 4)."""
-    event = 0
-    if hard * s > path:
-        s, event = path / hard, 1
-    if tx < s:
-        s, event = tx, 2
-    if ty < s:
-        s, event = ty, 3
-    if tz < s:
-        s, event = tz, 4
-    return max(s, 0.0), event
-
-
-@kernel
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
-    """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack."""
+    """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack.
+
+    Between two turns it flies straight: `gone` cm from where it last turned, with the faces ahead at tx, ty, tz.
+    """
     medium, density, shape, size, per_cm = scene
-    rows, inverse = tables[0], tables[5]
+    steps, inverse = tables[9], tables[5]
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
-    energy, x, y, z, weight = p[0], p[1], p[2], p[3], p[7]
+    energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
-    path, left, after, at_angle, is_hinge = exponential(rng), 0.0, 0.0, 0.0, False
-    iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
+    voxel = (k * ny + j) * nx + i
+    m, rho = medium[voxel], density[voxel]
+    left, after, at_angle = _draw_hinge(tables[1], tables[4], energy * inverse, rng)
+    path, gone = exponential(rng), 0.0
+    iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
     tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
-    while 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
-        voxel = (k * ny + j) * nx + i
-        m, rho = medium[voxel], density[voxel]
-        n = int(energy * inverse)
-        f = energy * inverse - n
-        loss, loss_step, scatter, scatter_step, hard, brems = rates(rows, m, n, f, rho)
-        all_hard = hard + brems
-        if left <= 0.0 and is_hinge:
-            p[4], p[5], p[6] = hinge(p[4], p[5], p[6], tables[2], m, at_angle, rng)
-            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
-            left, is_hinge = after, False
-        elif left <= 0.0:
-            if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
-                break
-            left, after, at_angle = _draw_hinge(tables[1], tables[4], n, f, rng)
-            is_hinge = True
-        per = 1.0 / scatter
-        s = left * per
-        s = s * (1.0 + max(-0.4, 0.5 * inverse * scatter_step * loss * s * per))
-        s, event = _nearest(s, path, all_hard, tx, ty, tz)
+    while True:
+        at = energy * inverse
+        n = int(at)
+        part = np.float32(at - n)
+        loss_step, scatter_step = rho * steps[m, n, 1], rho * steps[m, n, 3]
+        loss = rho * steps[m, n, 0] + part * loss_step
+        scatter = rho * steps[m, n, 2] + part * scatter_step
+        hard = rho * (steps[m, n, 4] + part * steps[m, n, 5])
+        bend = 0.5 * inverse * scatter_step * loss
+        to_face = min(tx, ty, tz)
+        s, event = max(0.0, to_face - gone), 2
+        used = s * (scatter - bend * s)
+        if used >= left:
+            per = 1.0 / scatter
+            s, event = min(s, left * per * (1.0 + max(-0.4, bend * left * per * per))), 0
+            used = left
+        if hard * s > path:
+            s, event = path / hard, 1
+            used = min(left, s * (scatter - bend * s))
         lost = loss * s * (1.0 - 0.5 * inverse * loss_step * s)
         if lost >= energy - ABSORB_MEV:
             break
         score[voxel] += weight * lost
-        x, y, z = x + p[4] * s, y + p[5] * s, z + p[6] * s
-        tx, ty, tz = tx - s, ty - s, tz - s
-        path -= all_hard * s
-        left = 0.0 if event == 0 else max(1e-12, left - s * (scatter - 0.5 * inverse * scatter_step * loss * s))
         energy -= lost
+        gone += s
+        path -= hard * s
+        left -= used
         if event == 2:
-            i, tx = (i + 1, dx * iu) if iu > 0.0 else (i - 1, -dx * iu)
-        elif event == 3:
-            j, ty = (j + 1, dy * iv) if iv > 0.0 else (j - 1, -dy * iv)
-        elif event == 4:
-            k, tz = (k + 1, dz * iw) if iw > 0.0 else (k - 1, -dz * iw)
-        elif event == 1:
-            p[0], p[1], p[2], p[3] = energy, x, y, z
-            count = _hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
-            energy, path = p[0], exponential(rng)
-            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
+            if tx == to_face:
+                i, tx = (i + 1, tx + dx * iu) if iu > 0.0 else (i - 1, tx - dx * iu)
+            elif ty == to_face:
+                j, ty = (j + 1, ty + dy * iv) if iv > 0.0 else (j - 1, ty - dy * iv)
+            else:
+                k, tz = (k + 1, tz + dz * iw) if iw > 0.0 else (k - 1, tz - dz * iw)
+            if not (0 <= i < nx and 0 <= j < ny and 0 <= k < nz):
+                tally[ESCAPED] += weight * energy
+                return count
+            voxel = (k * ny + j) * nx + i
+            m, rho = medium[voxel], density[voxel]
+            continue
+        x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
+        if event == 1:
+            p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
+            count = _hard_event(p, hard, rho, tables, m, stack, count, tally, rng)
+            energy, u, v, w, path = p[0], p[4], p[5], p[6], exponential(rng)
             if energy <= ABSORB_MEV:
                 break
-    if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
-        score[(k * ny + j) * nx + i] += weight * energy
-    else:
-        tally[ESCAPED] += weight * energy
+        else:
+            if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
+                break
+            u, v, w = hinge(u, v, w, tables[2], m, at_angle, rng)
+            end = max(ABSORB_MEV, energy - loss * after / scatter)
+            left, more, at_angle = _draw_hinge(tables[1], tables[4], end * inverse, rng)
+            left, after = left + after, more
+        iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
+        tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
+    score[voxel] += weight * energy
     return count
 
 
