@@ -105,15 +105,20 @@ def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tu
 
 
 def _steps(tables: MonteCarloTables) -> Float32:
-    """What a step of an electron looks up, float32 [medium, energy, 8], side by side for one line of the cache.
+    """What a step of an electron looks up, in one line of the cache: float32 [medium × energy × 8], flat.
 
-    Stopping power, first transport moment and events (collisions and photons), each with its step to the next row.
+    Stopping power, first transport moment and events (collisions and photons), cm²/g, each as the value a and slope b
+    of the line a + b E from a row to the next.
     """
-    values = np.stack([tables.electron[..., 0], tables.electron[..., 1], tables.electron[..., 2:].sum(axis=2)], axis=2)
+    energy = np.arange(tables.electron.shape[1]) * tables.step_mev
+    values = tables.electron.astype(np.float64)
+    values = np.stack([values[..., 0], values[..., 1], values[..., 2] + values[..., 3]], axis=2)
+    slope = np.zeros_like(values)
+    slope[:, :-1] = np.diff(values, axis=1) / tables.step_mev
     found = np.zeros((*values.shape[:2], 8), dtype=np.float32)
-    found[..., 0:6:2] = values
-    found[:, :-1, 1:6:2] = np.diff(values, axis=1)
-    return found
+    found[..., 0:6:2] = values - slope * energy[:, None]
+    found[..., 1:6:2] = slope
+    return found.ravel()
 
 
 def photon_majorant(tables: MonteCarloTables, largest_density_g_cm3: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -77,15 +77,27 @@ def compton(energy_mev: float, rng: State) -> tuple[float, float]:
 
 
 @kernel
-def deflection(rows: Float32, medium: int, at: float, rng: State) -> float:
-    """1 − cos of a multiple-scattering angle; table at 1 − (1 − y/N)³, drawn as the largest of three numbers."""
+def deflection_at(at: float, last: int, rng: State) -> tuple[np.uint32, float]:
+    """Row and place in the row of a random multiple-scattering angle; `at` is the fractional row of its energy.
+
+    Tables are even in 1 − (1 − y/N)³: the largest of three numbers.
+    """
     choice, a, b, c = quarters(rng)
-    row = int(at)
-    if choice < at - row:
-        row += 1
-    last = rows.shape[2] - 1
-    y = (1.0 - max(a, b, c)) * last
-    k = int(y)
+    row = np.uint32(at)
+    return row + np.uint32(choice < at - row), (1.0 - max(a, b, c)) * last
+
+
+@kernel
+def deflection_of(rows: Float32, medium: int, row: np.uint32, y: float) -> float:
+    """1 − cos of that angle in a medium."""
+    k = np.uint32(y)
     low: float = rows[medium, row, k]
-    found: float = low + (y - k) * (rows[medium, row, k + 1] - low)
+    found: float = low + (y - k) * (rows[medium, row, k + np.uint32(1)] - low)
     return found
+
+
+@kernel
+def deflection(rows: Float32, medium: int, at: float, rng: State) -> float:
+    """1 − cos of a multiple-scattering angle."""
+    row, y = deflection_at(at, rows.shape[2] - 1, rng)
+    return deflection_of(rows, medium, row, y)

@@ -18,7 +18,8 @@ from ert.dose.kernels.mc_events import (
     brems_turn,
     collision_turn,
     compton,
-    deflection,
+    deflection_at,
+    deflection_of,
     moller_energy_mev,
 )
 from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, turned, uniform
@@ -32,6 +33,9 @@ PHOTON_CUT_MEV = 0.05
 LOCAL_MEV = 1.0
 ESCAPED, OVERFLOW = 0, 1
 _FAR = 1e30
+_STEP_COLUMNS, _1, _2, _3, _4, _5 = (np.uint64(n) for n in (8, 1, 2, 3, 4, 5))
+_N1 = np.uint32(1)
+_ONE, _HALF, _LEAST = np.float32(1.0), np.float32(0.5), np.float32(-0.4)
 
 
 @kernel
@@ -81,7 +85,6 @@ def _nearest_face(x: float, i: int, size: float) -> float:
 def _hard_event(
     p: Float,
     hard: float,
-    rho: float,
     tables: Pack,
     medium: int,
     stack: Float,
@@ -89,12 +92,12 @@ def _hard_event(
     tally: Float,
     rng: State,
 ) -> int:
-    """Møller collision or bremsstrahlung, of which there are `hard` per cm; changes energy and direction of `p`."""
+    """Møller collision or bremsstrahlung, of which there are `hard` cm²/g; changes energy and direction of `p`."""
     energy = p[0]
     c, s = on_circle(rng)
     at = energy * tables[5]
     n = int(at)
-    if uniform(rng) * hard < rho * between(tables[0], medium, n, at - n, 2):
+    if uniform(rng) * hard < between(tables[0], medium, n, at - n, 2):
         given = moller_energy_mev(energy, rng)
         turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
         count = push(stack, count, p, given, turn, ELECTRON, tally)
@@ -104,15 +107,6 @@ def _hard_event(
     k = brems_energy_mev(energy, tables[3], medium, tables[4][int(energy * tables[5])], rng)
     p[0] = energy - k
     return push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
-
-
-@kernel
-def hinge(
-    u: float, v: float, w: float, angles: NDArray[np.float32], medium: int, at: float, rng: State
-) -> tuple[float, float, float]:
-    """A direction turned by one multiple-scattering deflection."""
-    c, s = on_circle(rng)
-    return turned(u, v, w, deflection(angles, medium, at, rng), c, s)
 
 
 @kernel
@@ -178,13 +172,13 @@ def rates(
 @kernel
 def _draw_hinge(
     moments: NDArray[np.float32], at_angles: NDArray[np.float32], at: float, rng: State
-) -> tuple[float, float, float]:
+) -> tuple[np.float32, np.float32, np.float32]:
     """First transport moment before and after a new hinge, and the row of its angle's table."""
-    n = int(at)
-    f = at - n
-    whole = moments[n] + f * (moments[n + 1] - moments[n])
-    before = uniform(rng) * whole
-    return before, whole - before, at_angles[n] + f * (at_angles[n + 1] - at_angles[n])
+    n = np.uint32(at)
+    f = np.float32(at - n)
+    whole = moments[n] + f * (moments[n + _N1] - moments[n])
+    before = np.float32(uniform(rng)) * whole
+    return before, whole - before, at_angles[n] + f * (at_angles[n + _N1] - at_angles[n])
 
 
 @kernel
@@ -196,44 +190,48 @@ def electron(
     Between two turns it flies straight: `gone` cm from where it last turned, with the faces ahead at tx, ty, tz.
     """
     medium, density, shape, size, per_cm = scene
-    steps, inverse = tables[9], tables[5]
+    steps, angles, inverse = tables[9], tables[2], tables[5]
+    rows = np.uint64(tables[0].shape[1])
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
     energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
     voxel = (k * ny + j) * nx + i
-    m, rho = medium[voxel], density[voxel]
+    m, rho = medium[voxel], np.float64(density[voxel])
+    first = rows * np.uint64(m)
     left, after, at_angle = _draw_hinge(tables[1], tables[4], energy * inverse, rng)
-    path, gone = exponential(rng), 0.0
+    row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
+    c, s = on_circle(rng)
+    turn, turn_m = deflection_of(angles, m, row, bin_at), m
+    path, gone = np.float32(exponential(rng)), 0.0
     iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
     tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
     while True:
-        at = energy * inverse
-        n = int(at)
-        part = np.float32(at - n)
-        loss_step, scatter_step = rho * steps[m, n, 1], rho * steps[m, n, 3]
-        loss = rho * steps[m, n, 0] + part * loss_step
-        scatter = rho * steps[m, n, 2] + part * scatter_step
-        hard = rho * (steps[m, n, 4] + part * steps[m, n, 5])
-        bend = 0.5 * inverse * scatter_step * loss
+        at = (first + np.uint64(np.uint32(energy * inverse))) * _STEP_COLUMNS
+        e = np.float32(energy)
+        loss_slope, scatter_slope = steps[at + _1], steps[at + _3]
+        loss = steps[at] + e * loss_slope
+        scatter = steps[at + _2] + e * scatter_slope
+        hard = steps[at + _4] + e * steps[at + _5]
+        bend = _HALF * scatter_slope * loss
         to_face = min(tx, ty, tz)
-        s, event = max(0.0, to_face - gone), 2
-        used = s * (scatter - bend * s)
+        g, event = np.float32(max(0.0, to_face - gone) * rho), 2
+        used = g * (scatter - bend * g)
         if used >= left:
-            per = 1.0 / scatter
-            s, event = min(s, left * per * (1.0 + max(-0.4, bend * left * per * per))), 0
+            per = _ONE / scatter
+            g, event = min(g, left * per * (_ONE + max(_LEAST, bend * left * per * per))), 0
             used = left
-        if hard * s > path:
-            s, event = path / hard, 1
-            used = min(left, s * (scatter - bend * s))
-        lost = loss * s * (1.0 - 0.5 * inverse * loss_step * s)
+        if hard * g > path:
+            g, event = path / hard, 1
+            used = min(left, g * (scatter - bend * g))
+        lost = np.float64(loss * g * (_ONE - _HALF * loss_slope * g))
         if lost >= energy - ABSORB_MEV:
             break
         score[voxel] += weight * lost
         energy -= lost
-        gone += s
-        path -= hard * s
+        path -= hard * g
         left -= used
         if event == 2:
+            gone = max(gone, to_face)
             if tx == to_face:
                 i, tx = (i + 1, tx + dx * iu) if iu > 0.0 else (i - 1, tx - dx * iu)
             elif ty == to_face:
@@ -244,22 +242,29 @@ def electron(
                 tally[ESCAPED] += weight * energy
                 return count
             voxel = (k * ny + j) * nx + i
-            m, rho = medium[voxel], density[voxel]
+            m, rho = medium[voxel], np.float64(density[voxel])
+            first = rows * np.uint64(m)
             continue
+        gone += g / rho
         x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
         if event == 1:
             p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
-            count = _hard_event(p, hard, rho, tables, m, stack, count, tally, rng)
-            energy, u, v, w, path = p[0], p[4], p[5], p[6], exponential(rng)
+            count = _hard_event(p, hard, tables, m, stack, count, tally, rng)
+            energy, u, v, w, path = p[0], p[4], p[5], p[6], np.float32(exponential(rng))
             if energy <= ABSORB_MEV:
                 break
         else:
-            if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
+            if _is_local(energy, loss * rho, x, y, z, i, j, k, dx, dy, dz):
                 break
-            u, v, w = hinge(u, v, w, tables[2], m, at_angle, rng)
+            if m != turn_m:
+                turn = deflection_of(angles, m, row, bin_at)
+            u, v, w = turned(u, v, w, turn, c, s)
             end = max(ABSORB_MEV, energy - loss * after / scatter)
             left, more, at_angle = _draw_hinge(tables[1], tables[4], end * inverse, rng)
             left, after = left + after, more
+            row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
+            c, s = on_circle(rng)
+            turn, turn_m = deflection_of(angles, m, row, bin_at), m
         iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
         tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
     score[voxel] += weight * energy
