@@ -82,9 +82,9 @@ def deflection_at(at: float, last: int, rng: State) -> tuple[np.uint32, float]:
 
     Tables are even in 1 − (1 − y/N)³: the largest of three numbers.
     """
-    choice, a, b, c = quarters(rng)
+    choice, largest = quarters(rng)
     row = np.uint32(at)
-    return row + np.uint32(choice < at - row), (1.0 - max(a, b, c)) * last
+    return row + np.uint32(choice < at - row), (1.0 - largest) * last
 
 
 @kernel

@@ -22,7 +22,7 @@ from ert.dose.kernels.mc_events import (
     deflection_of,
     moller_energy_mev,
 )
-from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, on_circle_and, turned, uniform
 
 Float = NDArray[np.float64]
 Pack = tuple[Any, ...]
@@ -171,13 +171,13 @@ def rates(
 
 @kernel
 def _draw_hinge(
-    moments: NDArray[np.float32], at_angles: NDArray[np.float32], at: float, rng: State
+    moments: NDArray[np.float32], at_angles: NDArray[np.float32], at: float, share: float
 ) -> tuple[np.float32, np.float32, np.float32]:
-    """First transport moment before and after a new hinge, and the row of its angle's table."""
+    """First transport moment before and after a new hinge at `share` of its path, and the row of its angle's table."""
     n = np.uint32(at)
     f = np.float32(at - n)
     whole = moments[n] + f * (moments[n + _N1] - moments[n])
-    before = np.float32(uniform(rng)) * whole
+    before = np.float32(share) * whole
     return before, whole - before, at_angles[n] + f * (at_angles[n + _N1] - at_angles[n])
 
 
@@ -198,9 +198,9 @@ def electron(
     voxel = (k * ny + j) * nx + i
     m, rho = medium[voxel], np.float64(density[voxel])
     first = rows * np.uint64(m)
-    left, after, at_angle = _draw_hinge(tables[1], tables[4], energy * inverse, rng)
+    c, s, share = on_circle_and(rng)
+    left, after, at_angle = _draw_hinge(tables[1], tables[4], energy * inverse, share)
     row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
-    c, s = on_circle(rng)
     turn, turn_m = deflection_of(angles, m, row, bin_at), m
     path, gone = np.float32(exponential(rng)), 0.0
     iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
@@ -260,10 +260,10 @@ def electron(
                 turn = deflection_of(angles, m, row, bin_at)
             u, v, w = turned(u, v, w, turn, c, s)
             end = max(ABSORB_MEV, energy - loss * after / scatter)
-            left, more, at_angle = _draw_hinge(tables[1], tables[4], end * inverse, rng)
+            c, s, share = on_circle_and(rng)
+            left, more, at_angle = _draw_hinge(tables[1], tables[4], end * inverse, share)
             left, after = left + after, more
             row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
-            c, s = on_circle(rng)
             turn, turn_m = deflection_of(angles, m, row, bin_at), m
         iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
         tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
