@@ -83,9 +83,9 @@ def circle_of(z: np.uint64) -> tuple[float, float]:
     q = a * a
     s = a * (1.0 + q * (-1.0 / 6.0 + q * (1.0 / 120.0 + q * (-1.0 / 5040.0 + q * (1.0 / 362880.0)))))
     c = 1.0 + q * (-0.5 + q * (1.0 / 24.0 + q * (-1.0 / 720.0 + q * (1.0 / 40320.0 - q * (1.0 / 3628800.0)))))
-    quarter = np.int64(z) & 3
-    first, second = (c, s) if quarter & 1 == 0 else (-s, c)
-    return (first, second) if quarter & 2 == 0 else (-first, -second)
+    quarter = np.int64(z)
+    swapped, sign = np.float64(quarter & 1), 1.0 - np.float64(quarter & 2)
+    return sign * (c - swapped * (c + s)), sign * (s + swapped * (c - s))
 
 
 @kernel

@@ -232,12 +232,12 @@ def electron(
         left -= used
         if event == 2:
             gone = max(gone, to_face)
-            if tx == to_face:
-                i, tx = (i + 1, tx + dx * iu) if iu > 0.0 else (i - 1, tx - dx * iu)
-            elif ty == to_face:
-                j, ty = (j + 1, ty + dy * iv) if iv > 0.0 else (j - 1, ty - dy * iv)
-            else:
-                k, tz = (k + 1, tz + dz * iw) if iw > 0.0 else (k - 1, tz - dz * iw)
+            is_x = np.int64(tx == to_face)
+            is_y = np.int64(ty == to_face) & (1 - is_x)
+            is_z = 1 - is_x - is_y
+            i, tx = i + is_x * (1 if iu > 0.0 else -1), tx + is_x * abs(dx * iu)
+            j, ty = j + is_y * (1 if iv > 0.0 else -1), ty + is_y * abs(dy * iv)
+            k, tz = k + is_z * (1 if iw > 0.0 else -1), tz + is_z * abs(dz * iw)
             if not (0 <= i < nx and 0 <= j < ny and 0 <= k < nz):
                 tally[ESCAPED] += weight * energy
                 return count
