@@ -31,6 +31,7 @@ NUMBERS = 9
 ABSORB_MEV = 0.2
 PHOTON_CUT_MEV = 0.05
 LOCAL_MEV = 1.0
+PHOTONS = 3.0
 ESCAPED, OVERFLOW = 0, 1
 _FAR = 1e30
 _STEP_COLUMNS, _1, _2, _3, _4, _5 = (np.uint64(n) for n in (8, 1, 2, 3, 4, 5))
@@ -77,49 +78,63 @@ def reciprocal(u: float) -> float:
 
 
 @kernel
-def _nearest_face(x: float, i: int, size: float) -> float:
-    return min(x - i * size, (i + 1) * size - x)
+def _nearest_face(
+    x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
+) -> float:  # fmt: skip
+    """Distance from a point of voxel (i, j, k) to the nearest of its faces."""
+    return min(
+        min(x - i * dx, (i + 1) * dx - x), min(y - j * dy, (j + 1) * dy - y), min(z - k * dz, (k + 1) * dz - z)
+    )
 
 
 @kernel
-def _hard_event(
-    p: Float,
-    hard: float,
-    tables: Pack,
-    medium: int,
-    stack: Float,
-    count: int,
-    tally: Float,
-    rng: State,
-) -> int:
-    """Møller collision or bremsstrahlung, of which there are `hard` cm²/g; changes energy and direction of `p`."""
-    energy = p[0]
-    c, s = on_circle(rng)
-    at = energy * tables[5]
-    n = int(at)
-    if uniform(rng) * hard < between(tables[0], medium, n, at - n, 2):
-        given = moller_energy_mev(energy, rng)
-        turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
-        count = push(stack, count, p, given, turn, ELECTRON, tally)
-        p[0] = energy - given
-        p[4], p[5], p[6] = turned(p[4], p[5], p[6], collision_turn(energy, p[0]), c, s)
-        return count
-    k = brems_energy_mev(energy, tables[3], medium, tables[4][int(energy * tables[5])], rng)
-    p[0] = energy - k
-    return push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
-
-
-@kernel
-def _is_local(
-    energy: float, loss: float, x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
-) -> bool:  # fmt: skip
-    """Whether the electron will be absorbed before it can leave its voxel.
+def _is_local(energy: float, loss: float, near: float) -> bool:
+    """Whether the electron will be absorbed before it can leave its voxel, whose nearest face is `near` away.
 
     Below 1 MeV the loss only grows on the way, so the path down to `ABSORB_MEV` is below (E − ABSORB_MEV) / loss.
     """
-    if energy > LOCAL_MEV:
-        return False
-    return energy - ABSORB_MEV < loss * min(_nearest_face(x, i, dx), _nearest_face(y, j, dy), _nearest_face(z, k, dz))
+    return energy <= LOCAL_MEV and energy - ABSORB_MEV < loss * near
+
+
+@kernel
+def _collide(
+    p: Float, near: float, first: np.uint64, tables: Pack, stack: Float, count: int, tally: Float, rng: State
+) -> tuple[int, float]:
+    """Møller collision: turns `p`; height of the stack, and the energy of the other electron if it stays in its voxel.
+
+    `near` is the distance to the nearest face, g/cm².
+    """
+    energy = p[0]
+    given = moller_energy_mev(energy, rng)
+    c, s = on_circle(rng)
+    p[0] = energy - given
+    at = (first + np.uint64(np.uint32(given * tables[5]))) * _STEP_COLUMNS
+    steps = tables[9]
+    stays = given if _is_local(given, steps[at] + given * steps[at + _1], near) else 0.0
+    if stays == 0.0:
+        turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
+        count = push(stack, count, p, given, turn, ELECTRON, tally)
+    p[4], p[5], p[6] = turned(p[4], p[5], p[6], collision_turn(energy, p[0]), c, s)
+    return count, stays
+
+
+@kernel
+def _radiate(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
+    """Bremsstrahlung: one photon in `PHOTONS` goes on, for as many; returns the height of the stack.
+
+    The energy of the others counts as escaped, and what the one stands for beyond its own is taken off again.
+    """
+    energy, weight = p[0], p[7]
+    k = brems_energy_mev(energy, tables[3], medium, tables[4][int(energy * tables[5])], rng)
+    p[0] = energy - k
+    tally[ESCAPED] += weight * k
+    if uniform(rng) * PHOTONS < 1.0:
+        c, s = on_circle(rng)
+        p[7] = PHOTONS * weight
+        tally[ESCAPED] -= p[7] * k
+        count = push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
+        p[7] = weight
+    return count
 
 
 @kernel
@@ -249,12 +264,18 @@ def electron(
         x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
         if event == 1:
             p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
-            count = _hard_event(p, hard, tables, m, stack, count, tally, rng)
+            n = int(energy * inverse)
+            if uniform(rng) * hard < between(tables[0], m, n, energy * inverse - n, 2):
+                near = _nearest_face(x, y, z, i, j, k, dx, dy, dz)
+                count, stays = _collide(p, near * rho, first, tables, stack, count, tally, rng)
+                score[voxel] += weight * stays
+            else:
+                count = _radiate(p, m, tables, stack, count, tally, rng)
             energy, u, v, w, path = p[0], p[4], p[5], p[6], np.float32(exponential(rng))
             if energy <= ABSORB_MEV:
                 break
         else:
-            if _is_local(energy, loss * rho, x, y, z, i, j, k, dx, dy, dz):
+            if _is_local(energy, loss * rho, _nearest_face(x, y, z, i, j, k, dx, dy, dz)):
                 break
             if m != turn_m:
                 turn = deflection_of(angles, m, row, bin_at)
