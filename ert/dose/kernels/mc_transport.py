@@ -36,7 +36,7 @@ ESCAPED, OVERFLOW = 0, 1
 _FAR = 1e30
 _STEP_COLUMNS, _1, _2, _3, _4, _5 = (np.uint64(n) for n in (8, 1, 2, 3, 4, 5))
 _N1 = np.uint32(1)
-_ONE, _HALF, _LEAST = np.float32(1.0), np.float32(0.5), np.float32(-0.4)
+_ONE, _HALF = np.float32(1.0), np.float32(0.5)
 
 
 @kernel
@@ -230,14 +230,15 @@ def electron(
         bend = _HALF * scatter_slope * loss
         to_face = min(tx, ty, tz)
         g, event = np.float32(max(0.0, to_face - gone) * rho), 2
-        used = g * (scatter - bend * g)
-        if used >= left:
-            per = _ONE / scatter
-            g, event = min(g, left * per * (_ONE + max(_LEAST, bend * left * per * per))), 0
-            used = left
+        squared = scatter * scatter
+        used = left
+        if squared * g >= left * (scatter + bend * g):
+            g, event = min(g, left * scatter / (squared - bend * left)), 0
+        else:
+            used = squared * g / (scatter + bend * g)
         if hard * g > path:
             g, event = path / hard, 1
-            used = min(left, g * (scatter - bend * g))
+            used = min(left, squared * g / (scatter + bend * g))
         lost = np.float64(loss * g * (_ONE - _HALF * loss_slope * g))
         if lost >= energy - ABSORB_MEV:
             break
@@ -265,7 +266,8 @@ def electron(
         if event == 1:
             p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
             n = int(energy * inverse)
-            if uniform(rng) * hard < between(tables[0], m, n, energy * inverse - n, 2):
+            collisions, photons = tables[0][m, n, 2], tables[0][m, n, 3]
+            if uniform(rng) * (collisions + photons) < collisions:
                 near = _nearest_face(x, y, z, i, j, k, dx, dy, dz)
                 count, stays = _collide(p, near * rho, first, tables, stack, count, tally, rng)
                 score[voxel] += weight * stays
