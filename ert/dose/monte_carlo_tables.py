@@ -105,10 +105,10 @@ def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tu
 
 
 def _steps(tables: MonteCarloTables) -> Float32:
-    """What a step of an electron looks up, in one line of the cache: float32 [medium × energy × 8], flat.
+    """What a step of an electron looks up, side by side in memory: float32 [medium × energy × 8], flat.
 
-    Stopping power, first transport moment and events (collisions and photons), cm²/g, each as the value a and slope b
-    of the line a + b E from a row to the next.
+    Stopping power, first transport moment and events (collisions and photons), each as a and b of the line a + b E from
+    a row to the next; the last two of eight are empty.
     """
     energy = np.arange(tables.electron.shape[1]) * tables.step_mev
     values = tables.electron.astype(np.float64)
