@@ -162,8 +162,8 @@ def electron(
         if event == 2:
             gone = max(gone, to_face)
             # Added without a branch on the axis, which a processor would guess wrong one time in three.
-            is_x = np.int64(tx == to_face)
-            is_y = np.int64(ty == to_face) & (1 - is_x)
+            is_x = int(tx == to_face)
+            is_y = int(ty == to_face) & (1 - is_x)
             is_z = 1 - is_x - is_y
             i, tx = i + is_x * (1 if iu > 0.0 else -1), tx + is_x * abs(dx * iu)
             j, ty = j + is_y * (1 if iv > 0.0 else -1), ty + is_y * abs(dy * iv)

@@ -77,7 +77,7 @@ def compton(energy_mev: float, rng: State) -> tuple[float, float]:
 
 
 @kernel
-def deflection_at(at: float, last: int, rng: State) -> tuple[np.uint32, float]:
+def deflection_at(at: float | np.float32, last: int, rng: State) -> tuple[np.uint32, float]:
     """Row and place in the row of a random multiple-scattering angle; `at` is the fractional row of its energy.
 
     Tables are even in 1 − (1 − y/N)³: the largest of three numbers.
