@@ -181,11 +181,12 @@ def electron(
             p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
             n = int(energy * inverse)
             collisions, photons = tables[0][m, n, 2], tables[0][m, n, 3]
-            if uniform(rng) * (collisions + photons) < collisions:
+            number = uniform(rng) * max(hard, collisions + photons)
+            if number < collisions:
                 near = _nearest_face(x, y, z, i, j, k, dx, dy, dz)
                 count, stays = _collide(p, near * rho, first, tables, stack, count, tally, rng)
                 score[voxel] += weight * stays
-            else:
+            elif number < collisions + photons:
                 count = _radiate(p, m, tables, stack, count, tally, rng)
             energy, u, v, w, path = p[0], p[4], p[5], p[6], np.float32(exponential(rng))
             if energy <= ABSORB_MEV:

@@ -17,16 +17,20 @@ SOFT_MEV = 0.2
 
 @kernel
 def moller_energy_mev(energy_mev: float, rng: State) -> float:
-    """Energy of the slower electron after a Møller collision above SOFT_MEV: 1/ε², rejected on the bracket."""
+    """Energy of the slower electron after a Møller collision above SOFT_MEV.
+
+    1/ε² + 1/(1 − ε)² is 1/ε² over both electrons; the rest of the cross section, at most an eighth of it, by rejection.
+    """
     tau = energy_mev / MC2
     a = (tau / (tau + 1.0)) ** 2
     b = (2.0 * tau + 1.0) / (tau + 1.0) ** 2
     cut = SOFT_MEV / energy_mev
     while True:
-        eps = cut / (1.0 - uniform(rng) * (1.0 - 2.0 * cut))
-        q = eps / (1.0 - eps)
-        if 2.3 * uniform(rng) <= 1.0 + q * q + a * eps * eps - b * q:
-            return eps * energy_mev
+        eps = cut / (1.0 - uniform(rng) * (1.0 - cut / (1.0 - cut)))
+        both = eps * (1.0 - eps)
+        squares = 1.0 - 2.0 * both
+        if 1.125 * uniform(rng) * squares <= squares + both * (a * both - b):
+            return min(eps, 1.0 - eps) * energy_mev
 
 
 @kernel
