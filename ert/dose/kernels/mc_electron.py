@@ -21,6 +21,7 @@ from ert.dose.kernels.mc_transport import (
     PHOTON,
     Float,
     Pack,
+    between,
     face_ahead,
     push,
     reciprocal,
@@ -179,14 +180,13 @@ def electron(
         x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
         if event == 1:
             p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
-            n = int(energy * inverse)
-            collisions, photons = tables[0][m, n, 2], tables[0][m, n, 3]
-            number = uniform(rng) * max(hard, collisions + photons)
-            if number < collisions:
+            # Both rates are those of the step's beginning, as the way to the event was.
+            n = int(e * inverse)
+            if uniform(rng) * hard < between(tables[0], m, n, e * inverse - n, 2):
                 near = _nearest_face(x, y, z, i, j, k, dx, dy, dz)
                 count, stays = _collide(p, near * rho, first, tables, stack, count, tally, rng)
                 score[voxel] += weight * stays
-            elif number < collisions + photons:
+            else:
                 count = _radiate(p, m, tables, stack, count, tally, rng)
             energy, u, v, w, path = p[0], p[4], p[5], p[6], np.float32(exponential(rng))
             if energy <= ABSORB_MEV:
