@@ -18,8 +18,9 @@ from numba import njit
 
 from ert.dose.kernels import mc_source
 from ert.dose.kernels.mc_batches import run_pencil
+from ert.dose.kernels.mc_electron import electron
 from ert.dose.kernels.mc_random import start_history
-from ert.dose.kernels.mc_transport import Pack, electron
+from ert.dose.kernels.mc_transport import Pack
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables, photon_majorant
 from ert.settings import resources_dir
 
