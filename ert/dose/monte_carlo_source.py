@@ -20,9 +20,9 @@ from ert.geometry.grid import VoxelGrid
 Float = NDArray[np.float64]
 EDGE_MARGIN_CM = 0.6
 _TARGET = "tungsten"
-_PHOTON_CHANCE = 0.2
-_MOST_OUTER = 0.3
-_OUTER_IMPORTANCE = 0.15
+_PHOTON_ODDS = 0.25
+"""Photon to electron histories, for each photon to an electron: about even noise for the time of both."""
+_LEAST_OUTER, _MOST_OUTER, _OUTER_IMPORTANCE = 0.02, 0.3, 0.2
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -63,11 +63,12 @@ def source_numbers(
     inner, outer = _rectangles(model, outline, geometry, sad_cm=sad_cm, insert_cm=insert_cm)
     inner_area, outer_area = ((r[1] - r[0]) * (r[3] - r[2]) for r in (inner, outer))
     beyond = max(0.0, outer_area - inner_area) / inner_area
-    chance = min(_MOST_OUTER, _OUTER_IMPORTANCE * beyond)
+    chance = min(_MOST_OUTER, _LEAST_OUTER + _OUTER_IMPORTANCE * beyond) if beyond > 0.0 else 0.0
     cumulative = np.concatenate([[0.0], np.cumsum(model.spectrum_share)])
     cumulative /= cumulative[-1]
     virtual = model.virtual_sad_cm
-    photons = _PHOTON_CHANCE if model.photons_per_electron > 0 else 0.0
+    odds = _PHOTON_ODDS * model.photons_per_electron
+    photons = odds / (1.0 + odds)
     numbers = np.array([
         virtual, up, down, model.core_angle_rad, model.off_axis[0], model.off_axis[1], model.off_axis_limit_cm,
         virtual / (virtual - up), chance, inner_area / (1.0 - chance), outer_area / chance if chance > 0 else 0.0,

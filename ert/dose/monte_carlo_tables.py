@@ -100,8 +100,25 @@ def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tu
     """The tuple that the kernels take; `majorant` is the largest photon attenuation (1/cm) of a scene by energy."""
     return (
         tables.electron, tables.first_moment, tables.angle, tables.brems, tables.row, 1.0 / tables.step_mev,
-        tables.photon, majorant, tables.total,
+        tables.photon, majorant, tables.total, _steps(tables),
     )  # fmt: skip
+
+
+def _steps(tables: MonteCarloTables) -> Float32:
+    """What a step of an electron looks up, side by side in memory: float32 [medium × energy × 8], flat.
+
+    Stopping power, first transport moment and events (collisions and photons), each as a and b of the line a + b E from
+    a row to the next; the last two of eight are empty.
+    """
+    energy = np.arange(tables.electron.shape[1]) * tables.step_mev
+    values = tables.electron.astype(np.float64)
+    values = np.stack([values[..., 0], values[..., 1], values[..., 2] + values[..., 3]], axis=2)
+    slope = np.zeros_like(values)
+    slope[:, :-1] = np.diff(values, axis=1) / tables.step_mev
+    found = np.zeros((*values.shape[:2], 8), dtype=np.float32)
+    found[..., 0:6:2] = values - slope * energy[:, None]
+    found[..., 1:6:2] = slope
+    return found.ravel()
 
 
 def photon_majorant(tables: MonteCarloTables, largest_density_g_cm3: NDArray[np.float64]) -> NDArray[np.float64]:

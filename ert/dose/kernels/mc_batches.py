@@ -6,12 +6,36 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_random import start_history
+from ert.dose.kernels.mc_electron import electron
+from ert.dose.kernels.mc_random import State, kernel, start_history
 from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_in_insert, start, through_insert
-from ert.dose.kernels.mc_transport import NUMBERS, OVERFLOW, PHOTON, Pack, copy, follow
+from ert.dose.kernels.mc_transport import ABSORB_MEV, NUMBERS, OVERFLOW, PHOTON, Pack, copy, photon, voxel_of
 
 Float = NDArray[np.float64]
 STACK = 64
+
+
+@kernel
+def follow(
+    p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
+) -> None:
+    """Follow the particles on the stack, which stand inside the grid, and all their descendants."""
+    while count > 0:
+        count -= 1
+        copy(stack, count, p)
+        if p[8] == PHOTON:
+            count = photon(p, scene, tables, stack, count, score, tally, rng)
+        elif p[0] > ABSORB_MEV:
+            count = electron(p, scene, tables, stack, count, score, tally, rng)
+        else:
+            _deposit(p, scene, score)
+
+
+@kernel
+def _deposit(p: Float, scene: Pack, score: Float) -> None:
+    shape, per_cm = scene[2], scene[4]
+    voxel = voxel_of(p[3], per_cm[2], shape[2]) * shape[1] + voxel_of(p[2], per_cm[1], shape[1])
+    score[voxel * shape[0] + voxel_of(p[1], per_cm[0], shape[0])] += p[7] * p[0]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -17,16 +17,20 @@ SOFT_MEV = 0.2
 
 @kernel
 def moller_energy_mev(energy_mev: float, rng: State) -> float:
-    """Energy of the slower electron after a Møller collision above SOFT_MEV: 1/ε², rejected on the bracket."""
+    """Energy of the slower electron after a Møller collision above SOFT_MEV.
+
+    1/ε² + 1/(1 − ε)² is 1/ε² over both electrons; the rest of the cross section, at most an eighth of it, by rejection.
+    """
     tau = energy_mev / MC2
     a = (tau / (tau + 1.0)) ** 2
     b = (2.0 * tau + 1.0) / (tau + 1.0) ** 2
     cut = SOFT_MEV / energy_mev
     while True:
-        eps = cut / (1.0 - uniform(rng) * (1.0 - 2.0 * cut))
-        q = eps / (1.0 - eps)
-        if 2.3 * uniform(rng) <= 1.0 + q * q + a * eps * eps - b * q:
-            return eps * energy_mev
+        eps = cut / (1.0 - uniform(rng) * (1.0 - cut / (1.0 - cut)))
+        both = eps * (1.0 - eps)
+        squares = 1.0 - 2.0 * both
+        if 1.125 * uniform(rng) * squares <= squares + both * (a * both - b):
+            return min(eps, 1.0 - eps) * energy_mev
 
 
 @kernel
@@ -77,15 +81,27 @@ def compton(energy_mev: float, rng: State) -> tuple[float, float]:
 
 
 @kernel
-def deflection(rows: Float32, medium: int, at: float, rng: State) -> float:
-    """1 − cos of a multiple-scattering angle; table at 1 − (1 − y/N)³, drawn as the largest of three numbers."""
-    choice, a, b, c = quarters(rng)
-    row = int(at)
-    if choice < at - row:
-        row += 1
-    last = rows.shape[2] - 1
-    y = (1.0 - max(a, b, c)) * last
-    k = int(y)
+def deflection_at(at: float | np.float32, last: int, rng: State) -> tuple[np.uint32, float]:
+    """Row and place in the row of a random multiple-scattering angle; `at` is the fractional row of its energy.
+
+    Tables are even in 1 − (1 − y/N)³: the largest of three numbers.
+    """
+    choice, largest = quarters(rng)
+    row = np.uint32(at)
+    return row + np.uint32(choice < at - row), (1.0 - largest) * last
+
+
+@kernel
+def deflection_of(rows: Float32, medium: int, row: np.uint32, y: float) -> float:
+    """1 − cos of that angle in a medium."""
+    k = np.uint32(y)
     low: float = rows[medium, row, k]
-    found: float = low + (y - k) * (rows[medium, row, k + 1] - low)
+    found: float = low + (y - k) * (rows[medium, row, k + np.uint32(1)] - low)
     return found
+
+
+@kernel
+def deflection(rows: Float32, medium: int, at: float, rng: State) -> float:
+    """1 − cos of a multiple-scattering angle."""
+    row, y = deflection_at(at, rows.shape[2] - 1, rng)
+    return deflection_of(rows, medium, row, y)

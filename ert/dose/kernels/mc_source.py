@@ -41,7 +41,8 @@ _NUDGE_CM = 1e-7
 _AIR_BELOW_G_CM3 = 0.05
 _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
 _FAR = 1e30
-_DEEP_CM, _DEEP_SHARE = 0.2, 0.25
+_EDGE_CM, _NEAR_CM = 0.05, 0.2
+_EDGE_SHARE, _NEAR_SHARE, _DEEP_SHARE, _OUTER_SHARE = 0.4, 0.2, 0.0625, 0.25
 _SCATTERED_RAD = 0.2
 
 
@@ -315,9 +316,19 @@ def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: flo
 
 
 @kernel
-def is_deep(x: float, y: float, outline: Float) -> bool:
-    """Whether electrons that hit the insert here hardly ever leave its metal."""
-    return not is_open(x, y, outline) and edge_distance(x, y, outline) > _DEEP_CM
+def followed_share(x: float, y: float, is_outer: bool, outline: Float) -> float:
+    """Which share of the electrons that start here is followed; all in the opening.
+
+    The deeper they hit the metal the less they give for the time that their way through it takes.
+    """
+    if is_outer:
+        return _OUTER_SHARE
+    if is_open(x, y, outline):
+        return 1.0
+    far = edge_distance(x, y, outline)
+    if far < _NEAR_CM:
+        return _EDGE_SHARE if far < _EDGE_CM else _NEAR_SHARE
+    return _DEEP_SHARE
 
 
 @kernel
@@ -325,10 +336,10 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
     """A primary on the insert's upstream face; False for a history that starts nothing.
 
     Two rectangles share the histories: around the opening, and the rest of what the applicator leaves free; what the
-    outer one draws inside the inner one is left out. Of electrons that hit the metal near the opening, but deep, one in
-    four is followed, with four times the weight: they give only a few photons, and their way through metal is long.
+    outer one draws inside the inner one is left out. Of electrons that hit metal a share is followed, with as much more
+    weight.
     """
-    _, rectangles, edges, cumulative = source
+    outline, rectangles, edges, cumulative = source
     outer = 1 if uniform(rng) < numbers[8] else 0
     box = rectangles[outer]
     x = box[0] + (box[1] - box[0]) * uniform(rng)
@@ -336,23 +347,24 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
     inner = rectangles[0]
     if outer == 1 and inner[0] <= x <= inner[1] and inner[2] <= y <= inner[3]:
         return False
+    is_photon, share = uniform(rng) < numbers[13], 1.0
+    if not is_photon:
+        share = followed_share(x, y, outer == 1, outline)
+        if share < 1.0 and uniform(rng) >= share:
+            return False
     number = uniform(rng)
     n = min(max(int(np.searchsorted(cumulative, number, side="right")) - 1, 0), len(edges) - 2)
-    share = (number - cumulative[n]) / max(cumulative[n + 1] - cumulative[n], 1e-300)
-    p[0] = edges[n] + share * (edges[n + 1] - edges[n])
+    within = (number - cumulative[n]) / max(cumulative[n + 1] - cumulative[n], 1e-300)
+    p[0] = edges[n] + within * (edges[n + 1] - edges[n])
     q = (min(math.hypot(x, y) * numbers[7], numbers[6]) * 0.1) ** 2
     p[1], p[2], p[3] = x, y, numbers[1]
     far = numbers[0] - numbers[1]
     weight = numbers[9 + outer] * (1.0 + numbers[4] * q + numbers[5] * q * q)
-    if uniform(rng) < numbers[13]:
+    if is_photon:
         p[0] = brems_energy_mev(p[0], tables[3], target, tables[4][int(p[0] * tables[5])], rng)
         p[7], p[8], spread = weight * numbers[15], PHOTON, numbers[16]
     else:
-        p[7], p[8] = weight * numbers[14], ELECTRON
-        if outer == 0 and is_deep(x, y, source[0]):
-            if uniform(rng) >= _DEEP_SHARE:
-                return False
-            p[7] /= _DEEP_SHARE
+        p[7], p[8] = weight * numbers[14] / share, ELECTRON
         draw = number if numbers[18] > _SCATTERED_RAD else uniform(rng)
         spread = numbers[18] if draw < numbers[17] else numbers[3]
     a, b = gaussian_pair(rng)

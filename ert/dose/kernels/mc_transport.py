@@ -1,4 +1,4 @@
-"""Electrons and photons through voxels: class II condensed history with a random hinge (docs/physics/monte_carlo.md).
+"""Particles and photons in voxels: stack, faces, tables, Woodcock tracking (docs/physics/monte_carlo.md).
 
 A particle is nine numbers: energy, x, y, z, u, v, w, statistical weight, kind. Lengths in cm from the corner of the
 grid; volumes are flat arrays, index (z · ny + y) · nx + x. Positions are walked by whole voxel indices.
@@ -12,15 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_events import (
-    MC2,
-    brems_energy_mev,
-    brems_turn,
-    collision_turn,
-    compton,
-    deflection,
-    moller_energy_mev,
-)
+from ert.dose.kernels.mc_events import MC2, compton
 from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, turned, uniform
 
 Float = NDArray[np.float64]
@@ -29,7 +21,6 @@ ELECTRON, PHOTON = 0.0, 1.0
 NUMBERS = 9
 ABSORB_MEV = 0.2
 PHOTON_CUT_MEV = 0.05
-LOCAL_MEV = 1.0
 ESCAPED, OVERFLOW = 0, 1
 _FAR = 1e30
 
@@ -73,60 +64,7 @@ def reciprocal(u: float) -> float:
 
 
 @kernel
-def _nearest_face(x: float, i: int, size: float) -> float:
-    return min(x - i * size, (i + 1) * size - x)
-
-
-@kernel
-def _hard_event(
-    p: Float,
-    share: float,
-    tables: Pack,
-    medium: int,
-    stack: Float,
-    count: int,
-    tally: Float,
-    rng: State,
-) -> int:
-    """Møller collision (with probability `share`) or bremsstrahlung; changes energy and direction of `p`."""
-    energy = p[0]
-    c, s = on_circle(rng)
-    if uniform(rng) < share:
-        given = moller_energy_mev(energy, rng)
-        turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
-        count = push(stack, count, p, given, turn, ELECTRON, tally)
-        p[0] = energy - given
-        p[4], p[5], p[6] = turned(p[4], p[5], p[6], collision_turn(energy, p[0]), c, s)
-        return count
-    k = brems_energy_mev(energy, tables[3], medium, tables[4][int(energy * tables[5])], rng)
-    p[0] = energy - k
-    return push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
-
-
-@kernel
-def hinge(
-    u: float, v: float, w: float, angles: NDArray[np.float32], medium: int, at: float, rng: State
-) -> tuple[float, float, float]:
-    """A direction turned by one multiple-scattering deflection."""
-    c, s = on_circle(rng)
-    return turned(u, v, w, deflection(angles, medium, at, rng), c, s)
-
-
-@kernel
-def _is_local(
-    energy: float, loss: float, x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
-) -> bool:  # fmt: skip
-    """Whether the electron will be absorbed before it can leave its voxel.
-
-    Below 1 MeV the loss only grows on the way, so the path down to `ABSORB_MEV` is below (E − ABSORB_MEV) / loss.
-    """
-    if energy > LOCAL_MEV:
-        return False
-    return energy - ABSORB_MEV < loss * min(_nearest_face(x, i, dx), _nearest_face(y, j, dy), _nearest_face(z, k, dz))
-
-
-@kernel
-def _face(x: float, i: int, size: float, inverse_u: float) -> float:
+def face_ahead(x: float, i: int, size: float, inverse_u: float) -> float:
     """Distance to the face of voxel `i` that lies ahead, along one axis."""
     return ((i + 1) * size - x) * inverse_u if inverse_u > 0.0 else (i * size - x) * inverse_u
 
@@ -140,13 +78,13 @@ def next_event(
     event = 0
     if hard < s:
         s, event = hard, 1
-    t = _face(x, i, size[0], iu)
+    t = face_ahead(x, i, size[0], iu)
     if t < s:
         s, event = t, 2
-    t = _face(y, j, size[1], iv)
+    t = face_ahead(y, j, size[1], iv)
     if t < s:
         s, event = t, 3
-    t = _face(z, k, size[2], iw)
+    t = face_ahead(z, k, size[2], iw)
     if t < s:
         s, event = t, 4
     return max(s, 0.0), event
@@ -170,95 +108,6 @@ def rates(
         rho * (loss + part * loss_step), rho * loss_step, rho * (scatter + part * scatter_step), rho * scatter_step,
         rho * collisions, rho * photons,
     )  # fmt: skip
-
-
-@kernel
-def _draw_hinge(
-    moments: NDArray[np.float32], at_angles: NDArray[np.float32], n: int, f: float, rng: State
-) -> tuple[float, float, float]:
-    """First transport moment before and after a new hinge, and the row of its angle's table."""
-    whole = moments[n] + f * (moments[n + 1] - moments[n])
-    before = uniform(rng) * whole
-    return before, whole - before, at_angles[n] + f * (at_angles[n + 1] - at_angles[n])
-
-
-@kernel
-def _nearest(s: float, path: float, hard: float, tx: float, ty: float, tz: float) -> tuple[float, int]:
-    """The nearest of hinge (0, at `s`), hard event (1, `path` mean free paths on) and faces along x, y, z (2, 3, 4)."""
-    event = 0
-    if hard * s > path:
-        s, event = path / hard, 1
-    if tx < s:
-        s, event = tx, 2
-    if ty < s:
-        s, event = ty, 3
-    if tz < s:
-        s, event = tz, 4
-    return max(s, 0.0), event
-
-
-@kernel
-def electron(
-    p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
-) -> int:
-    """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack."""
-    medium, density, shape, size, per_cm = scene
-    rows, inverse = tables[0], tables[5]
-    nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
-    energy, x, y, z, weight = p[0], p[1], p[2], p[3], p[7]
-    i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
-    path, left, after, at_angle, is_hinge = exponential(rng), 0.0, 0.0, 0.0, False
-    iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-    tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
-    while 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
-        voxel = (k * ny + j) * nx + i
-        m, rho = medium[voxel], density[voxel]
-        n = int(energy * inverse)
-        f = energy * inverse - n
-        loss, loss_step, scatter, scatter_step, hard, brems = rates(rows, m, n, f, rho)
-        all_hard = hard + brems
-        if left <= 0.0 and is_hinge:
-            p[4], p[5], p[6] = hinge(p[4], p[5], p[6], tables[2], m, at_angle, rng)
-            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
-            left, is_hinge = after, False
-        elif left <= 0.0:
-            if _is_local(energy, loss, x, y, z, i, j, k, dx, dy, dz):
-                break
-            left, after, at_angle = _draw_hinge(tables[1], tables[4], n, f, rng)
-            is_hinge = True
-        per = 1.0 / scatter
-        s = left * per
-        s = s * (1.0 + max(-0.4, 0.5 * inverse * scatter_step * loss * s * per))
-        s, event = _nearest(s, path, all_hard, tx, ty, tz)
-        lost = loss * s * (1.0 - 0.5 * inverse * loss_step * s)
-        if lost >= energy - ABSORB_MEV:
-            break
-        score[voxel] += weight * lost
-        x, y, z = x + p[4] * s, y + p[5] * s, z + p[6] * s
-        tx, ty, tz = tx - s, ty - s, tz - s
-        path -= all_hard * s
-        left = 0.0 if event == 0 else max(1e-12, left - s * (scatter - 0.5 * inverse * scatter_step * loss * s))
-        energy -= lost
-        if event == 2:
-            i, tx = (i + 1, dx * iu) if iu > 0.0 else (i - 1, -dx * iu)
-        elif event == 3:
-            j, ty = (j + 1, dy * iv) if iv > 0.0 else (j - 1, -dy * iv)
-        elif event == 4:
-            k, tz = (k + 1, dz * iw) if iw > 0.0 else (k - 1, -dz * iw)
-        elif event == 1:
-            p[0], p[1], p[2], p[3] = energy, x, y, z
-            count = _hard_event(p, hard / all_hard, tables, m, stack, count, tally, rng)
-            energy, path = p[0], exponential(rng)
-            iu, iv, iw = reciprocal(p[4]), reciprocal(p[5]), reciprocal(p[6])
-            tx, ty, tz = _face(x, i, dx, iu), _face(y, j, dy, iv), _face(z, k, dz, iw)
-            if energy <= ABSORB_MEV:
-                break
-    if 0 <= i < nx and 0 <= j < ny and 0 <= k < nz:
-        score[(k * ny + j) * nx + i] += weight * energy
-    else:
-        tally[ESCAPED] += weight * energy
-    return count
 
 
 @kernel
@@ -340,33 +189,3 @@ def compton_electron(p: Float, k: float, x: float, stack: Float, count: int, tal
     a, b, d = p[0] * u - k * p[4], p[0] * v - k * p[5], p[0] * w - k * p[6]
     scale = 1.0 / math.sqrt(a * a + b * b + d * d)
     return push(stack, count, p, p[0] - k, (a * scale, b * scale, d * scale), ELECTRON, tally)
-
-
-@kernel
-def follow(
-    p: Float,
-    scene: Pack,
-    tables: Pack,
-    stack: Float,
-    count: int,
-    score: Float,
-    tally: Float,
-    rng: State,
-) -> None:
-    """Follow the particles on the stack, which stand inside the grid, and all their descendants."""
-    while count > 0:
-        count -= 1
-        copy(stack, count, p)
-        if p[8] == PHOTON:
-            count = photon(p, scene, tables, stack, count, score, tally, rng)
-        elif p[0] > ABSORB_MEV:
-            count = electron(p, scene, tables, stack, count, score, tally, rng)
-        else:
-            _deposit(p, scene, score)
-
-
-@kernel
-def _deposit(p: Float, scene: Pack, score: Float) -> None:
-    shape, per_cm = scene[2], scene[4]
-    voxel = voxel_of(p[3], per_cm[2], shape[2]) * shape[1] + voxel_of(p[2], per_cm[1], shape[1])
-    score[voxel * shape[0] + voxel_of(p[1], per_cm[0], shape[0])] += p[7] * p[0]

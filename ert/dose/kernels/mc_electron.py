@@ -1,0 +1,209 @@
+"""Electrons through voxels: class II condensed history with a random hinge (docs/physics/monte_carlo.md)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ert.dose.kernels.mc_events import (
+    brems_energy_mev,
+    brems_turn,
+    collision_turn,
+    deflection_at,
+    deflection_of,
+    moller_energy_mev,
+)
+from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, on_circle_and, turned, uniform
+from ert.dose.kernels.mc_transport import (
+    ABSORB_MEV,
+    ELECTRON,
+    ESCAPED,
+    PHOTON,
+    Float,
+    Pack,
+    between,
+    face_ahead,
+    push,
+    reciprocal,
+    voxel_of,
+)
+
+LOCAL_MEV = 1.0
+PHOTONS = 3.0
+"""Of so many bremsstrahlung photons one is followed, with as much more weight."""
+# Unsigned indices and 32-bit floats of their own, because a plain number would make 64-bit floats of both.
+_COLUMNS, _1, _2, _3, _4, _5 = (np.uint64(n) for n in (8, 1, 2, 3, 4, 5))
+_NEXT, _ONE, _HALF = np.uint32(1), np.float32(1.0), np.float32(0.5)
+
+
+@kernel
+def _nearest_face(
+    x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
+) -> float:  # fmt: skip
+    """Distance from a point of voxel (i, j, k) to the nearest of its faces."""
+    return min(x - i * dx, (i + 1) * dx - x, y - j * dy, (j + 1) * dy - y, z - k * dz, (k + 1) * dz - z)
+
+
+@kernel
+def _is_local(energy: float, loss: float, near: float) -> bool:
+    """Whether the electron will be absorbed before it can leave its voxel, whose nearest face is `near` away.
+
+    Below 1 MeV the loss only grows on the way, so the path down to `ABSORB_MEV` is below (E − ABSORB_MEV) / loss.
+    """
+    return energy <= LOCAL_MEV and energy - ABSORB_MEV < loss * near
+
+
+@kernel
+def _collide(
+    p: Float, near: float, first: np.uint64, tables: Pack, stack: Float, count: int, tally: Float, rng: State
+) -> tuple[int, float]:
+    """Møller collision: turns `p`; height of the stack, and the energy of the other electron if it stays in its voxel.
+
+    `near` is the distance to the nearest face, g/cm².
+    """
+    energy = p[0]
+    given = moller_energy_mev(energy, rng)
+    c, s = on_circle(rng)
+    p[0] = energy - given
+    at = (first + np.uint64(np.uint32(given * tables[5]))) * _COLUMNS
+    steps = tables[9]
+    stays = given if _is_local(given, steps[at] + given * steps[at + _1], near) else 0.0
+    if stays == 0.0:
+        turn = turned(p[4], p[5], p[6], collision_turn(energy, given), -c, -s)
+        count = push(stack, count, p, given, turn, ELECTRON, tally)
+    p[4], p[5], p[6] = turned(p[4], p[5], p[6], collision_turn(energy, p[0]), c, s)
+    return count, stays
+
+
+@kernel
+def _radiate(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
+    """Bremsstrahlung: one photon in `PHOTONS` goes on, for as many; returns the height of the stack.
+
+    The energy of the others counts as escaped, and what the one stands for beyond its own is taken off again.
+    """
+    energy, weight = p[0], p[7]
+    k = brems_energy_mev(energy, tables[3], medium, tables[4][int(energy * tables[5])], rng)
+    p[0] = energy - k
+    tally[ESCAPED] += weight * k
+    if uniform(rng) * PHOTONS < 1.0:
+        c, s = on_circle(rng)
+        p[7] = PHOTONS * weight
+        tally[ESCAPED] -= p[7] * k
+        count = push(stack, count, p, k, turned(p[4], p[5], p[6], brems_turn(energy, rng), c, s), PHOTON, tally)
+        p[7] = weight
+    return count
+
+
+@kernel
+def _draw_hinge(
+    moments: NDArray[np.float32], at_angles: NDArray[np.float32], at: float, share: float
+) -> tuple[np.float32, np.float32, np.float32]:
+    """First transport moment before and after a new hinge at `share` of its path, and the row of its angle's table."""
+    n = np.uint32(at)
+    f = np.float32(at - n)
+    whole = moments[n] + f * (moments[n + _NEXT] - moments[n])
+    before = np.float32(share) * whole
+    return before, whole - before, at_angles[n] + f * (at_angles[n + _NEXT] - at_angles[n])
+
+
+@kernel
+def electron(
+    p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
+) -> int:
+    """Follow an electron inside the grid until it is absorbed or leaves; returns the height of the stack.
+
+    Between two turns it flies straight: `gone` cm from where it last turned, with the faces ahead at tx, ty, tz. A step
+    of `g` g/cm² ends at a face (event 2), a hard event (1) or a hinge (0). `left` is the transport moment to the next
+    hinge, `after` what the hinge has behind it: it flies that and the next hinge's first part in one. The next
+    deflection is looked up in advance, in the medium of here, so that nothing waits for it. The transport moment G
+    along a step is taken as G · (G / (G + bend g))²: right to second order in g, and inverted without a root.
+    """
+    medium, density, shape, size, per_cm = scene
+    steps, angles, inverse = tables[9], tables[2], tables[5]
+    rows = np.uint64(tables[0].shape[1])
+    nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
+    energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
+    i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
+    voxel = (k * ny + j) * nx + i
+    m, rho = medium[voxel], np.float64(density[voxel])
+    first = rows * np.uint64(m)
+    c, s, share = on_circle_and(rng)
+    left, after, at_angle = _draw_hinge(tables[1], tables[4], energy * inverse, share)
+    row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
+    turn, turn_m = deflection_of(angles, m, row, bin_at), m
+    path, gone = np.float32(exponential(rng)), 0.0
+    iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
+    tx, ty, tz = face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
+    while True:
+        at = (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
+        e = np.float32(energy)
+        loss_slope, scatter_slope = steps[at + _1], steps[at + _3]
+        loss = steps[at] + e * loss_slope
+        scatter = steps[at + _2] + e * scatter_slope
+        hard = steps[at + _4] + e * steps[at + _5]
+        bend = _HALF * scatter_slope * loss
+        to_face = min(tx, ty, tz)
+        g, event = np.float32(max(0.0, to_face - gone) * rho), 2
+        squared = scatter * scatter
+        used = left
+        if squared * g >= left * (scatter + bend * g):
+            g, event = min(g, left * scatter / (squared - bend * left)), 0
+        else:
+            used = squared * g / (scatter + bend * g)
+        if hard * g > path:
+            g, event = path / hard, 1
+            used = min(left, squared * g / (scatter + bend * g))
+        lost = np.float64(loss * g * (_ONE - _HALF * loss_slope * g))
+        if lost >= energy - ABSORB_MEV:
+            break
+        score[voxel] += weight * lost
+        energy -= lost
+        path -= hard * g
+        left -= used
+        if event == 2:
+            gone = max(gone, to_face)
+            # Added without a branch on the axis, which a processor would guess wrong one time in three.
+            is_x = int(tx == to_face)
+            is_y = int(ty == to_face) & (1 - is_x)
+            is_z = 1 - is_x - is_y
+            i, tx = i + is_x * (1 if iu > 0.0 else -1), tx + is_x * abs(dx * iu)
+            j, ty = j + is_y * (1 if iv > 0.0 else -1), ty + is_y * abs(dy * iv)
+            k, tz = k + is_z * (1 if iw > 0.0 else -1), tz + is_z * abs(dz * iw)
+            if not (0 <= i < nx and 0 <= j < ny and 0 <= k < nz):
+                tally[ESCAPED] += weight * energy
+                return count
+            voxel = (k * ny + j) * nx + i
+            m, rho = medium[voxel], np.float64(density[voxel])
+            first = rows * np.uint64(m)
+            continue
+        gone += g / rho
+        x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
+        if event == 1:
+            p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
+            # Both rates are those of the step's beginning, as the way to the event was.
+            n = int(e * inverse)
+            if uniform(rng) * hard < between(tables[0], m, n, e * inverse - n, 2):
+                near = _nearest_face(x, y, z, i, j, k, dx, dy, dz)
+                count, stays = _collide(p, near * rho, first, tables, stack, count, tally, rng)
+                score[voxel] += weight * stays
+            else:
+                count = _radiate(p, m, tables, stack, count, tally, rng)
+            energy, u, v, w, path = p[0], p[4], p[5], p[6], np.float32(exponential(rng))
+            if energy <= ABSORB_MEV:
+                break
+        else:
+            if _is_local(energy, loss * rho, _nearest_face(x, y, z, i, j, k, dx, dy, dz)):
+                break
+            if m != turn_m:
+                turn = deflection_of(angles, m, row, bin_at)
+            u, v, w = turned(u, v, w, turn, c, s)
+            end = max(ABSORB_MEV, energy - loss * after / scatter)
+            c, s, share = on_circle_and(rng)
+            left, more, at_angle = _draw_hinge(tables[1], tables[4], end * inverse, share)
+            left, after = left + after, more
+            row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
+            turn, turn_m = deflection_of(angles, m, row, bin_at), m
+        iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
+        tx, ty, tz = face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
+    score[voxel] += weight * energy
+    return count
