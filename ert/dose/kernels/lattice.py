@@ -30,22 +30,22 @@ _NEIGHBOURS = 6
 
 
 @njit(cache=True, nogil=True)
-def level_of(sigma: float) -> int:
-    """How often the pitch may be doubled and stay below a third of a Gaussian's sigma (pixels)."""
+def level_of(sigma_px: float) -> int:
+    """How often the pitch may be doubled and stay below a third of a Gaussian's sigma."""
     level = 0
-    while level < LEVELS - 1 and sigma / (2 << level) >= _PITCHES_PER_SIGMA:
+    while level < LEVELS - 1 and sigma_px / (2 << level) >= _PITCHES_PER_SIGMA:
         level += 1
     return level
 
 
 @njit(cache=True, nogil=True)
-def gaussian_weights(sigma: float, level: int) -> Float32:
-    """What a pixel gives to those 0, 1, 2 … away on a lattice coarsened `level` times; sigma in pixels of the finest.
+def gaussian_weights(sigma_px: float, level: int) -> Float32:
+    """What a pixel gives to those 0, 1, 2 … away on a lattice coarsened `level` times; pixels of the finest.
 
     On the finest lattice a pixel is filled evenly and the Gaussian integrated; on coarser ones, where `coarsen` kept
     position and width of all it merged, the evenly filled pixel is a part of the variance.
     """
-    width = sigma if level == 0 else math.sqrt(sigma * sigma + 1.0 / 12.0) / (1 << level)
+    width = sigma_px if level == 0 else math.sqrt(sigma_px * sigma_px + 1.0 / 12.0) / (1 << level)
     reach = int(CUT_SIGMA * width + 0.5) + 1
     weights = np.empty(reach + 1)
     q = 1.0 / (math.sqrt(2.0) * width)
@@ -246,7 +246,7 @@ def coarsen(fine: Float32, box: Box) -> tuple[Float32, Box]:
 
 
 @njit(cache=True, nogil=True)
-def add_blurred_map(fine: Float32, box: Box, sigma: float, sums: tuple[Float32, ...]) -> int:
+def add_blurred_map(fine: Float32, box: Box, sigma_px: float, sums: tuple[Float32, ...]) -> int:
     """Blur a map by one Gaussian (pixels) on the coarsest lattice that holds it, and add it to the sum of that level.
 
     Parameters
@@ -258,13 +258,13 @@ def add_blurred_map(fine: Float32, box: Box, sigma: float, sums: tuple[Float32, 
     -------
     the level
     """
-    level = level_of(sigma)
+    level = level_of(sigma_px)
     if box[1] == 0:
         return level
     plane, around = fine, box
     for _ in range(level):
         plane, around = coarsen(plane, around)
-    add_blurred(plane, around, gaussian_weights(sigma, level), sums[level])
+    add_blurred(plane, around, gaussian_weights(sigma_px, level), sums[level])
     return level
 
 
