@@ -152,8 +152,7 @@ def electron(
     along a step is taken as G · (G / (G + bend g))²: right to second order in g, and inverted without a root.
     """
     medium, density, shape, size, per_cm = scene
-    steps, angles, inverse = tables[9], tables[2], tables[5]
-    rows = np.uint64(tables[0].shape[1])
+    steps, angles, inverse, rows = tables[9], tables[2], tables[5], np.uint64(tables[0].shape[1])
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
     energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
