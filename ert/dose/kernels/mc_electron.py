@@ -167,8 +167,7 @@ def electron(
     iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
     tx, ty, tz = face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
     while True:
-        at = (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
-        e = np.float32(energy)
+        e, at = np.float32(energy), (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
         loss_slope, scatter_slope = steps[at + _1], steps[at + _3]
         loss = steps[at] + e * loss_slope
         scatter = steps[at + _2] + e * scatter_slope
