@@ -95,6 +95,39 @@ def _radiate(p: Float, medium: int, tables: Pack, stack: Float, count: int, tall
 
 
 @kernel
+def _hard_event(
+    p: Float, e: np.float32, hard: np.float32, near: float, first: np.uint64, medium: int, tables: Pack, stack: Float,
+    count: int, tally: Float, rng: State,
+) -> tuple[int, float]:  # fmt: skip
+    """Collision or bremsstrahlung; as `_collide`.
+
+    The rates are those of the energy `e` at the step's beginning, as the way to the event was; `hard` is their sum.
+    """
+    n = int(e * tables[5])
+    if uniform(rng) * hard < between(tables[0], medium, n, e * tables[5] - n, 2):
+        return _collide(p, near, first, tables, stack, count, tally, rng)
+    return _radiate(p, medium, tables, stack, count, tally, rng), 0.0
+
+
+@kernel
+def _crossed(
+    to_face: float, i: int, j: int, k: int, tx: float, ty: float, tz: float, iu: float, iv: float, iw: float,
+    dx: float, dy: float, dz: float,
+) -> tuple[int, int, int, float, float, float]:  # fmt: skip
+    """Voxel and faces ahead behind the nearest face.
+
+    Added without a branch on the axis, which a processor would guess wrong one time in three.
+    """
+    is_x = int(tx == to_face)
+    is_y = int(ty == to_face) & (1 - is_x)
+    is_z = 1 - is_x - is_y
+    return (
+        i + is_x * (1 if iu > 0.0 else -1), j + is_y * (1 if iv > 0.0 else -1), k + is_z * (1 if iw > 0.0 else -1),
+        tx + is_x * abs(dx * iu), ty + is_y * abs(dy * iv), tz + is_z * abs(dz * iw),
+    )  # fmt: skip
+
+
+@kernel
 def _draw_hinge(
     moments: NDArray[np.float32], at_angles: NDArray[np.float32], at: float, share: float
 ) -> tuple[np.float32, np.float32, np.float32]:
@@ -119,8 +152,7 @@ def electron(
     along a step is taken as G · (G / (G + bend g))²: right to second order in g, and inverted without a root.
     """
     medium, density, shape, size, per_cm = scene
-    steps, angles, inverse = tables[9], tables[2], tables[5]
-    rows = np.uint64(tables[0].shape[1])
+    steps, angles, inverse, rows = tables[9], tables[2], tables[5], np.uint64(tables[0].shape[1])
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
     energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
@@ -135,8 +167,7 @@ def electron(
     iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
     tx, ty, tz = face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
     while True:
-        at = (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
-        e = np.float32(energy)
+        e, at = np.float32(energy), (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
         loss_slope, scatter_slope = steps[at + _1], steps[at + _3]
         loss = steps[at] + e * loss_slope
         scatter = steps[at + _2] + e * scatter_slope
@@ -162,13 +193,7 @@ def electron(
         left -= used
         if event == 2:
             gone = max(gone, to_face)
-            # Added without a branch on the axis, which a processor would guess wrong one time in three.
-            is_x = int(tx == to_face)
-            is_y = int(ty == to_face) & (1 - is_x)
-            is_z = 1 - is_x - is_y
-            i, tx = i + is_x * (1 if iu > 0.0 else -1), tx + is_x * abs(dx * iu)
-            j, ty = j + is_y * (1 if iv > 0.0 else -1), ty + is_y * abs(dy * iv)
-            k, tz = k + is_z * (1 if iw > 0.0 else -1), tz + is_z * abs(dz * iw)
+            i, j, k, tx, ty, tz = _crossed(to_face, i, j, k, tx, ty, tz, iu, iv, iw, dx, dy, dz)
             if not (0 <= i < nx and 0 <= j < ny and 0 <= k < nz):
                 tally[ESCAPED] += weight * energy
                 return count
@@ -180,14 +205,9 @@ def electron(
         x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
         if event == 1:
             p[0], p[1], p[2], p[3], p[4], p[5], p[6] = energy, x, y, z, u, v, w
-            # Both rates are those of the step's beginning, as the way to the event was.
-            n = int(e * inverse)
-            if uniform(rng) * hard < between(tables[0], m, n, e * inverse - n, 2):
-                near = _nearest_face(x, y, z, i, j, k, dx, dy, dz)
-                count, stays = _collide(p, near * rho, first, tables, stack, count, tally, rng)
-                score[voxel] += weight * stays
-            else:
-                count = _radiate(p, m, tables, stack, count, tally, rng)
+            near = rho * _nearest_face(x, y, z, i, j, k, dx, dy, dz)
+            count, stays = _hard_event(p, e, hard, near, first, m, tables, stack, count, tally, rng)
+            score[voxel] += weight * stays
             energy, u, v, w, path = p[0], p[4], p[5], p[6], np.float32(exponential(rng))
             if energy <= ABSORB_MEV:
                 break
