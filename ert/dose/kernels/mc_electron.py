@@ -110,6 +110,15 @@ def _hard_event(
 
 
 @kernel
+def _course(
+    u: float, v: float, w: float, x: float, y: float, z: float, i: int, j: int, k: int, dx: float, dy: float, dz: float
+) -> tuple[float, float, float, float, float, float]:  # fmt: skip
+    """Reciprocals of a direction, and the distances to the faces ahead."""
+    iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
+    return iu, iv, iw, face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
+
+
+@kernel
 def _crossed(
     to_face: float, i: int, j: int, k: int, tx: float, ty: float, tz: float, iu: float, iv: float, iw: float,
     dx: float, dy: float, dz: float,
@@ -140,6 +149,51 @@ def _draw_hinge(
 
 
 @kernel
+def _next_hinge(
+    tables: Pack, medium: int, at: float, rng: State
+) -> tuple[float, float, np.float32, np.float32, np.uint32, float, float]:
+    """A hinge on the path that begins at row `at` of the energies.
+
+    Returns
+    -------
+    cosine and sine of its azimuth, transport moment before and after it, row and bin of its deflection, the deflection.
+    """
+    c, s, share = on_circle_and(rng)
+    before, after, at_angle = _draw_hinge(tables[1], tables[4], at, share)
+    row, bin_at = deflection_at(at_angle, tables[2].shape[2] - 1, rng)
+    return c, s, before, after, row, bin_at, deflection_of(tables[2], medium, row, bin_at)
+
+
+@kernel
+def _step(
+    steps: NDArray[np.float32], at: np.uint64, e: np.float32, left: np.float32, path: np.float32, ahead: np.float32
+) -> tuple[np.float32, int, np.float32, np.float32, np.float32, np.float32, np.float32]:
+    """A step that begins with the energy `e`, at most `ahead` g/cm² long, up to the transport moment `left` or `path`.
+
+    Returns
+    -------
+    length, what ends it (0: hinge, 1: hard event, 2: face), moment used, loss and its slope with energy, first moment,
+    rate of hard events. The moment G along the way is taken as G · (G / (G + bend g))²: right to second order in g, and
+    inverted without a root.
+    """
+    loss_slope, scatter_slope = steps[at + _1], steps[at + _3]
+    loss = steps[at] + e * loss_slope
+    scatter = steps[at + _2] + e * scatter_slope
+    hard = steps[at + _4] + e * steps[at + _5]
+    bend = _HALF * scatter_slope * loss
+    g, event, used = ahead, 2, left
+    squared = scatter * scatter
+    if squared * g >= left * (scatter + bend * g):
+        g, event = min(g, left * scatter / (squared - bend * left)), 0
+    else:
+        used = squared * g / (scatter + bend * g)
+    if hard * g > path:
+        g, event = path / hard, 1
+        used = min(left, squared * g / (scatter + bend * g))
+    return g, event, used, loss, loss_slope, scatter, hard
+
+
+@kernel
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
@@ -148,42 +202,25 @@ def electron(
     Between two turns it flies straight: `gone` cm from where it last turned, with the faces ahead at tx, ty, tz. A step
     of `g` g/cm² ends at a face (event 2), a hard event (1) or a hinge (0). `left` is the transport moment to the next
     hinge, `after` what the hinge has behind it: it flies that and the next hinge's first part in one. The next
-    deflection is looked up in advance, in the medium of here, so that nothing waits for it. The transport moment G
-    along a step is taken as G · (G / (G + bend g))²: right to second order in g, and inverted without a root.
+    deflection is looked up in advance, in the medium of here, so that nothing waits for it.
     """
     medium, density, shape, size, per_cm = scene
-    steps, angles, inverse, rows = tables[9], tables[2], tables[5], np.uint64(tables[0].shape[1])
+    steps, inverse, rows = tables[9], tables[5], np.uint64(tables[0].shape[1])
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
     energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
     voxel = (k * ny + j) * nx + i
     m, rho = medium[voxel], np.float64(density[voxel])
     first = rows * np.uint64(m)
-    c, s, share = on_circle_and(rng)
-    left, after, at_angle = _draw_hinge(tables[1], tables[4], energy * inverse, share)
-    row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
-    turn, turn_m = deflection_of(angles, m, row, bin_at), m
+    c, s, left, after, row, bin_at, turn = _next_hinge(tables, m, energy * inverse, rng)
+    turn_m = m
     path, gone = np.float32(exponential(rng)), 0.0
-    iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
-    tx, ty, tz = face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
+    iu, iv, iw, tx, ty, tz = _course(u, v, w, x, y, z, i, j, k, dx, dy, dz)
     while True:
         e, at = np.float32(energy), (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
-        loss_slope, scatter_slope = steps[at + _1], steps[at + _3]
-        loss = steps[at] + e * loss_slope
-        scatter = steps[at + _2] + e * scatter_slope
-        hard = steps[at + _4] + e * steps[at + _5]
-        bend = _HALF * scatter_slope * loss
         to_face = min(tx, ty, tz)
-        g, event = np.float32(max(0.0, to_face - gone) * rho), 2
-        squared = scatter * scatter
-        used = left
-        if squared * g >= left * (scatter + bend * g):
-            g, event = min(g, left * scatter / (squared - bend * left)), 0
-        else:
-            used = squared * g / (scatter + bend * g)
-        if hard * g > path:
-            g, event = path / hard, 1
-            used = min(left, squared * g / (scatter + bend * g))
+        ahead = np.float32(max(0.0, to_face - gone) * rho)
+        g, event, used, loss, loss_slope, scatter, hard = _step(steps, at, e, left, path, ahead)
         lost = np.float64(loss * g * (_ONE - _HALF * loss_slope * g))
         if lost >= energy - ABSORB_MEV:
             break
@@ -215,15 +252,11 @@ def electron(
             if _is_local(energy, loss * rho, _nearest_face(x, y, z, i, j, k, dx, dy, dz)):
                 break
             if m != turn_m:
-                turn = deflection_of(angles, m, row, bin_at)
+                turn = deflection_of(tables[2], m, row, bin_at)
             u, v, w = turned(u, v, w, turn, c, s)
             end = max(ABSORB_MEV, energy - loss * after / scatter)
-            c, s, share = on_circle_and(rng)
-            left, more, at_angle = _draw_hinge(tables[1], tables[4], end * inverse, share)
-            left, after = left + after, more
-            row, bin_at = deflection_at(at_angle, angles.shape[2] - 1, rng)
-            turn, turn_m = deflection_of(angles, m, row, bin_at), m
-        iu, iv, iw = reciprocal(u), reciprocal(v), reciprocal(w)
-        tx, ty, tz = face_ahead(x, i, dx, iu), face_ahead(y, j, dy, iv), face_ahead(z, k, dz, iw)
+            c, s, before, more, row, bin_at, turn = _next_hinge(tables, m, end * inverse, rng)
+            left, after, turn_m = before + after, more, m
+        iu, iv, iw, tx, ty, tz = _course(u, v, w, x, y, z, i, j, k, dx, dy, dz)
     score[voxel] += weight * energy
     return count
