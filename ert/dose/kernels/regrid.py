@@ -33,7 +33,7 @@ def _clip(slope: float, start: float, low: float, high: float) -> tuple[float, f
         return max(low, -start / slope), high
     if slope < 0.0:
         return low, min(high, -start / slope)
-    return (low, high) if start >= 0.0 else (low, low - 1.0)
+    return (low, high) if start >= 0.0 else (math.inf, -math.inf)  # one below a border far away would be that border
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
