@@ -19,6 +19,7 @@ from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.mc_air import run_air
+from ert.dose.kernels.mc_source import SCATTERED_RAD
 from ert.dose.monte_carlo_source import SourceNumbers, source_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables
 from ert.geometry.grid import VoxelGrid
@@ -26,7 +27,7 @@ from ert.geometry.grid import VoxelGrid
 Float = NDArray[np.float64]
 _SEED, _HISTORIES, _SLICE = 17, 400_000, 50_000
 _CORE_RAD = np.geomspace(0.02, 0.09, 13)
-WIDE_RAD = (0.25, 0.4, 0.7, 1.0)
+_WIDE_RAD = (0.25, 0.4, 0.7, 1.0)
 _STRIP_CM, _BIN_CM = 1.0, 0.125
 _LEAST_SIGMA = 0.005
 _LOW_FRAC = 0.8
@@ -59,7 +60,7 @@ def with_angles(
     planes_cm = np.array([machine.sad_cm - a.distance_cm for a in below])
     reach_cm = max(float(np.abs(a.position_cm).max()) for a in below) + 2.0 * _BIN_CM
     row = []
-    for angle in (*_CORE_RAD, *WIDE_RAD):
+    for angle in (*_CORE_RAD, *_WIDE_RAD):
         numbers = source_numbers(of_one_spread(source, float(angle)), tables, geometry, _NOWHERE)
         fluence = _fluence(numbers, planes_cm, reach_cm, tables, check)
         at_cm = (np.arange(fluence.shape[1]) + 0.5) * _BIN_CM
@@ -70,7 +71,7 @@ def with_angles(
     wanted = np.concatenate([a.fluence for a in below]) / sigma
     found = []
     for core, narrow in zip(_CORE_RAD, row, strict=False):
-        for wide, broad in zip(WIDE_RAD, row[len(_CORE_RAD) :], strict=True):
+        for wide, broad in zip(_WIDE_RAD, row[len(_CORE_RAD) :], strict=True):
             weights, residual = nnls(np.column_stack([narrow, broad]) / sigma[:, None], wanted)
             found.append((float(residual), float(core), wide, float(weights[1] / weights.sum())))
     _, core, wide, share = min(found)
@@ -82,7 +83,7 @@ def with_angles(
 def of_one_spread(source: MonteCarloModel, angle_rad: float) -> MonteCarloModel:
     """Electrons of one spread alone; a wide one belongs to the low energies of the spectrum."""
     share = source.spectrum_share
-    if angle_rad >= min(WIDE_RAD):
+    if angle_rad > SCATTERED_RAD:
         middle = 0.5 * (source.spectrum_edges_mev[1:] + source.spectrum_edges_mev[:-1])
         share = np.where(middle < _LOW_FRAC * source.mean_energy_mev, 1.0, 0.0)
         share /= share.sum()

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.measured import BeamData, Curve, EnergyData
-from ert.commissioning.monte_carlo_angles import WIDE_RAD, of_one_spread
+from ert.commissioning.monte_carlo_angles import of_one_spread
 from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.dose.geometry import BeamGeometry
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner
@@ -31,6 +31,7 @@ _ELECTRONS, _PHOTONS = 480_000, 1_440_000
 _BIN_CM, _STRIP_CM, _AROUND_CM, _BELOW_CM = 0.25, 4.0, 5.0, 1.0
 _CORE_CM = 2.0
 _BESIDE_CM = 1.25
+_SHARE_STEP = 0.0025
 _BELOW_RANGE = 1.05
 _DEEP_STRIP_CM, _DEEP_THICKNESS_CM, _LEAST_THICKNESS_CM = 6.0, 2.0, 0.5
 _OWN_ERROR = 0.02
@@ -92,7 +93,9 @@ def _misfit(curve: Curve, at_cm: Float, dose: Float, is_used: NDArray[np.bool_])
 
 
 def with_wide_electrons(source: MonteCarloModel, profiles: Sequence[Curve], water: Water) -> MonteCarloModel:
-    """The source with the share and the spread of wide electrons that the shallowest profile asks for.
+    """The source with the share of wide electrons that the shallowest profile asks for; their spread stays that in air.
+
+    The few points beyond the edge do not tell a spread: left free, it took dose from cutouts.
 
     Parameters
     ----------
@@ -110,15 +113,11 @@ def with_wide_electrons(source: MonteCarloModel, profiles: Sequence[Curve], wate
     is_beside = (np.abs(shallow.position_cm) > edge + _BESIDE_CM) & (np.abs(shallow.position_cm) < at[-1])
     if not np.any(is_beside):
         return source
-    found = [(_misfit(shallow, at, core, is_beside), 0.0, source.wide_angle_rad)]
-    for angle in WIDE_RAD:
-        _, wide = water.across(of_one_spread(source, angle), shallow.depth_cm, thickness, _ELECTRONS // 2)
-        for share in np.arange(0.0025, 1.5 * source.wide_frac + 0.0025, 0.0025):
-            mixed = (1.0 - share) * core + share * wide
-            spread = math.sqrt(angle**2 - source.core_angle_rad**2)
-            found.append((_misfit(shallow, at, mixed, is_beside), float(share), spread))
-    _, share, spread = min(found)
-    return attrs.evolve(source, wide_frac=share, wide_angle_rad=spread)
+    spread = math.hypot(source.core_angle_rad, source.wide_angle_rad)
+    _, wide = water.across(of_one_spread(source, spread), shallow.depth_cm, thickness, _ELECTRONS)
+    shares = np.arange(0.0, 1.5 * source.wide_frac + _SHARE_STEP, _SHARE_STEP)
+    misfits = [_misfit(shallow, at, (1.0 - share) * core + share * wide, is_beside) for share in shares]
+    return attrs.evolve(source, wide_frac=float(shares[np.argmin(misfits)]))
 
 
 def _spread_out(at_cm: Float, dose: Float, sigma_cm: float) -> Float:

@@ -43,7 +43,7 @@ _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Î
 _FAR = 1e30
 _EDGE_CM, _NEAR_CM = 0.05, 0.2
 _EDGE_SHARE, _NEAR_SHARE, _DEEP_SHARE, _OUTER_SHARE = 0.4, 0.2, 0.0625, 0.25
-_SCATTERED_RAD = 0.2
+SCATTERED_RAD = 0.2
 
 
 @kernel
@@ -356,7 +356,7 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
         p[7], p[8], spread = weight * numbers[15], PHOTON, numbers[16]
     else:
         p[7], p[8] = weight * numbers[14] / share, ELECTRON
-        draw = number if numbers[18] > _SCATTERED_RAD else uniform(rng)
+        draw = number if numbers[18] > SCATTERED_RAD else uniform(rng)
         spread = numbers[18] if draw < numbers[17] else numbers[3]
     a, b = gaussian_pair(rng)
     u, v = x / far + spread * a, y / far + spread * b
