@@ -298,13 +298,16 @@ def test_refusals():
 
 @pytest.mark.parametrize("energy", [6.0, 20.0])
 def test_the_reference_field_of_the_demo_machine_gives_its_measured_depth_dose(energy):
-    """Mean over the flat centre of 10 × 10 against the smoothed depth dose the source was fitted to (noise 0.7 %)."""
+    """Mean over the flat centre of 10 × 10 against the smoothed depth dose the source was fitted to (noise 0.5 %).
+
+    One electron gives many depths alike: with 300 000 histories a third of them were once 1.7 to 3 % low together.
+    """
     used = demo().model(energy)
     step, count = used.practical_range_cm / 15, 18
     grid = VoxelGrid(origin_cm=(-8.5, step / 2, -8.5), spacing_cm=(1.0, step, 1.0), shape_zyx=(18, count, 18))
     water = np.ones(grid.shape_zyx, dtype=np.float32)
     tissue = TissueGrid(grid=grid, density_g_cm3=water, relative_stopping=water, relative_scattering=water)
-    settings = MonteCarloSettings(uncertainty_pct=0.5, max_histories=300_000)
+    settings = MonteCarloSettings(uncertainty_pct=0.5, max_histories=1_000_000)
     result = compute(tissue, beam(), used=used, settings=settings)
     found = result.gy_per_mu[7:11, :, 7:11].mean(axis=(0, 2))
     fine = (np.arange(20 * count) + 0.5) * step / 20
