@@ -62,6 +62,8 @@ def test_keys_are_shown_and_renewed(run, tmp_path):
             "passwords": 1,
             "recovery_codes": 1,
             "workstations": 0,
+            "envelopes": 0,
+            "unreadable": [],
             "earlier_files": 0,
             "earlier_bytes": 0,
         },
