@@ -27,7 +27,7 @@ _STEPS_PER_RANGE = 28
 _STEP_BOUNDS_CM = (0.1, 0.25)
 _COARSE_FROM_CM = 9.0
 _DEPTH_FRAC = 1.25
-_HARD_ANGLE_RAD = 0.26
+_HARD_ANGLE_RAD, _SATURATION_RAD2 = 0.45, 0.08
 _STRAGGLING_G_CM2 = 0.02
 _BUILDUP_CM, _BUILDUP_RANGE_CM = 0.7, 6.0
 _CURVATURE, _RIDGE, _DEPTH_DOSE_SIGMA = 30.0, 30.0, 0.005
@@ -47,9 +47,9 @@ _ROWS: tuple[tuple[str, float | None, float, float, float, str], ...] = (
     ("spread_below_frac", 0.19, 0.05, 0.02, 0.5, "reference depth dose, fall-off"),
     ("buildup_frac", 0.13, 0.06, 0.0, 0.5, "reference depth dose, surface"),
     ("core_angle_rad", None, 0.02, 0.005, 0.15, "penumbra of shallow profiles"),
-    ("scatter_factor", 1.0, 0.1, 0.5, 1.6, "cutout depth doses and profiles"),
-    ("hard_frac", 0.2, 0.1, 0.0, 0.6, "cutout depth doses, profile tails"),
-    ("edge_per_cm", 0.04, 0.03, 0.0, 0.5, "shallow dose of cutouts"),
+    ("scatter_factor", 1.2, 0.15, 0.5, 1.8, "cutout depth doses and profiles"),
+    ("hard_frac", 0.33, 0.1, 0.0, 0.6, "cutout depth doses, profile tails"),
+    ("edge_per_cm", 0.06, 0.03, 0.0, 0.5, "shallow dose of cutouts"),
     ("edge_angle_rad", None, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
 )
 NAMES = tuple(row[0] for row in _ROWS)
@@ -72,7 +72,7 @@ def start_model(model: BeamModel) -> RedefinitionModel:
         hard_frac=start["hard_frac"],
         edge_per_cm=start["edge_per_cm"],
         hard_angle_rad=_HARD_ANGLE_RAD,
-        saturation_rad2=1.0 / 3.0,
+        saturation_rad2=_SATURATION_RAD2,
         straggling_g_cm2=_STRAGGLING_G_CM2,
         detour_factor=1.0,
         edge_range_frac=1.0,

@@ -15,6 +15,7 @@ from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.measured import Field as MeasuredField
 from ert.commissioning.model import field_fluence, middle_line, plateau_ratios
 from ert.commissioning.redefinition_fit import fit_redefinition
+from ert.commissioning.redefinition_off_axis import off_axis_change, shoulders
 from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.dose.fluence import PENCIL_PITCH_CM
 from ert.dose.output import rectangle_cm
@@ -77,8 +78,10 @@ def finish_redefinition(
     *,
     check: Callable[[], None] | None = None,
 ) -> RedefinitionModel:
-    """What follows from a fit without another: factors over depth, slopes with SSD, output correction."""
-    model = attrs.evolve(model, redefinition=with_depth(data, model, fitted))
+    """What follows from a fit without another: off-axis ratio, factors over depth, slopes with SSD, output."""
+    model = attrs.evolve(model, redefinition=fitted)
+    model = attrs.evolve(model, redefinition=_with_shoulders(data, energy, model))
+    model = attrs.evolve(model, redefinition=with_depth(data, model, redefinition_of(model)))
     model = attrs.evolve(model, redefinition=_with_distance(data, energy, model))
     depths = np.linspace(0.0, _DEPTH_FRAC * model.practical_range_cm, 60)
     ratios = []
@@ -117,8 +120,14 @@ def with_depth(data: BeamData, model: BeamModel, fitted: RedefinitionModel) -> R
     )
 
 
-def _with_distance(data: BeamData, energy: EnergyData, model: BeamModel) -> RedefinitionModel:
-    """How the electrons' depth dose changes with SSD beyond the engine (equation (16)), where it was measured."""
+def _with_shoulders(data: BeamData, energy: EnergyData, model: BeamModel) -> RedefinitionModel:
+    """The off-axis ratio that this engine needs: the source's was fitted with the pencil beam's lateral spread."""
+    found = shoulders(data, energy, model, _computed(data, model))
+    return attrs.evolve(redefinition_of(model), off_axis_change=off_axis_change(found))
+
+
+def _computed(data: BeamData, model: BeamModel) -> Callable[[Curve], Float]:
+    """Dose of the model at the points of a curve, cGy/MU; each field is computed once."""
     waters: dict[MeasuredField, RedefinedWater] = {}
 
     def computed(curve: Curve) -> Float:
@@ -129,6 +138,11 @@ def _with_distance(data: BeamData, energy: EnergyData, model: BeamModel) -> Rede
             return water.axis_cgy(curve.position_cm)
         return water.profile_cgy(data, model, curve.field, curve)
 
-    ratios = distance_ratios(data, energy, range_cm=model.practical_range_cm, computed=computed)
+    return computed
+
+
+def _with_distance(data: BeamData, energy: EnergyData, model: BeamModel) -> RedefinitionModel:
+    """How the electrons' depth dose changes with SSD beyond the engine (equation (16)), where it was measured."""
+    ratios = distance_ratios(data, energy, range_cm=model.practical_range_cm, computed=_computed(data, model))
     slopes = np.interp(DEPTH_KNOTS, FRACTIONS, distance_slopes_per_cm(ratios))
     return attrs.evolve(redefinition_of(model), distance_slope_per_cm=tuple(slopes.tolist()))

@@ -158,7 +158,7 @@ class RedefinitionModel:
     scatter_factor : on the scattering power of ICRU 35.
     hard_frac, hard_angle_rad : part of the scattering power that comes in single wide-angle scatters, and the projected
         RMS angle of one.
-    saturation_rad2 : projected mean square slope that scattering does not exceed.
+    saturation_rad2 : projected mean square slope in water beyond which scattering widens the core no more.
     straggling_g_cm2, detour_factor : range variance per path of collisions; factor on the one of detours.
     edge_per_cm, edge_angle_rad, edge_range_frac : electrons scattered at the insert's edge, per length of an edge 5 cm
         from the axis, in fluence of the open beam; their angular spread; largest range over that of the open beam.
@@ -170,6 +170,7 @@ class RedefinitionModel:
     parameters : for the reader.
     depth_frac, depth_factor : what C(E) leaves of the reference depth dose, at u = z/Rp; distance_slope_per_cm :
         relative change of the electrons' dose per cm of SSD beyond the reference there. Empty in older packages.
+    off_axis_change : added to the coefficient c2 of the source's off-axis ratio for this engine.
     """
 
     step_cm: float
@@ -196,6 +197,7 @@ class RedefinitionModel:
     depth_frac: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
     depth_factor: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
     distance_slope_per_cm: tuple[float, ...] = attrs.field(default=(), metadata=ADDED_LATER)
+    off_axis_change: float = attrs.field(default=0.0, metadata=ADDED_LATER)
 
 
 @attrs.frozen(kw_only=True)

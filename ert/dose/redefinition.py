@@ -36,6 +36,8 @@ LEAST_CORE, LEAST_WIDE = 1e-6, 1e-5
 _LONGEST_AIR_STEP_CM = 20.0
 _TOP_SIGMAS = 4.0
 _AIR_STOPPING = 0.0011
+ISOTROPIC_RAD2 = 1.0 / 3.0
+"""Mean square direction cosine when every direction is as likely."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -49,7 +51,8 @@ class Physics:
     straggling_g_cm2, detour_factor : range variance per path, of collisions; factor on that of detours (equation (7)).
     soft_frac, hard_per_rad2, hard_rad2 : what stays Gaussian of the scattering; wide-angle scatters per unit of
         scattering (T ds); projected mean square of one.
-    saturation_per_rad2 : 1 / projected mean square slope at which scattering no longer widens it.
+    saturation_per_rad2 : 1 / projected mean square slope at which scattering no longer widens the core in water.
+    isotropy_per_rad2 : the same for the wide population, and the least for the core, in every medium.
     obliquity_factor : 1: paths are longer than planes are apart; 0: the small-angle theory.
     """
 
@@ -61,6 +64,7 @@ class Physics:
     hard_per_rad2: float
     hard_rad2: float
     saturation_per_rad2: float
+    isotropy_per_rad2: float = 1.0 / ISOTROPIC_RAD2
     obliquity_factor: float = 1.0
 
     @property
@@ -203,6 +207,7 @@ class Electrons:
         c[kernel.FAN_SLOPE] = self._pitch_cm / self._virtual_cm
         c[kernel.STRAGGLING], c[kernel.DETOUR] = physics.straggling_g_cm2, 4.0 / 3.0 * physics.detour_factor
         c[kernel.SATURATION] = physics.saturation_per_rad2
+        c[kernel.ISOTROPY] = physics.isotropy_per_rad2
         c[kernel.RANGE_STEP] = RANGE_STEP_G_CM2
         c[kernel.SOFT_FRAC] = physics.soft_frac
         c[kernel.HARD_PER_POWER], c[kernel.HARD_SQUARE] = physics.hard_per_rad2, physics.hard_rad2

@@ -81,7 +81,7 @@ class Field:
         redefinition = redefinition_of(self.model)
         physics = make_physics(redefinition)
         moments = opening(
-            self.model, self.outline_cm, self.applicator, self.fluence, sad_cm=self.sad_cm,
+            _with_own_shoulders(self.model), self.outline_cm, self.applicator, self.fluence, sad_cm=self.sad_cm,
             insert_distance_cm=self.insert_cm,
         )  # fmt: skip
         electrons = Electrons(
@@ -92,6 +92,13 @@ class Field:
         for step in air_steps(near, distance_cm - self.shift_cm, electrons.plane.shape):
             electrons.advance(step)
         return electrons
+
+
+def _with_own_shoulders(model: BeamModel) -> BeamModel:
+    """The model with the off-axis ratio of this engine."""
+    c2, c4 = model.source.off_axis
+    changed = c2 + redefinition_of(model).off_axis_change
+    return attrs.evolve(model, source=attrs.evolve(model.source, off_axis=(changed, c4)))
 
 
 def make_field(

@@ -35,7 +35,8 @@ _NORMAL = normal_table()
 # Places in `constants`.
 PLANE_STEP, PIXELS_PER_SLOPE, SHRINK, HALF_COUNT, FAN_SLOPE, RANGE_STEP = 0, 1, 2, 3, 4, 5
 STRAGGLING, DETOUR, SATURATION, SOFT_FRAC, HARD_PER_POWER, HARD_SQUARE, OBLIQUITY = 6, 7, 8, 9, 10, 11, 12
-CONSTANTS = 13
+ISOTROPY = 13
+CONSTANTS = 14
 
 # Rows of `tables`, on an even grid of residual range.
 POWER, DOSE = 0, 1
@@ -138,7 +139,11 @@ def _advance_row(
                 lost += kept
                 continue
             scatter = float(material[1, j, i]) * lookup(tables[POWER], (before - 0.5 * path) * per_range) * ds
-            soft = scatter * max(0.0, 1.0 - square * constants[SATURATION])
+            per_most = constants[ISOTROPY]
+            if is_core:
+                per_power = float(material[0, j, i]) / max(float(material[1, j, i]), _LEAST_SCATTER)
+                per_most = max(per_most, constants[SATURATION] * per_power)
+            soft = scatter * max(0.0, 1.0 - square * per_most)
             detour = constants[DETOUR] * square**3 / max(scatter, _LEAST_SCATTER) * path
             variance += path * (constants[STRAGGLING] + detour)
             if is_core:

@@ -114,3 +114,13 @@ def test_a_package_is_never_overwritten(package, tmp_path):
     write_package(tmp_path / "made", package)
     with pytest.raises(InvalidBeamData, match="exists already"):
         write_package(tmp_path / "made", package)
+
+
+def test_an_off_axis_ratio_of_redefinitions_own_is_named_only_if_there_is_one(package):
+    """Packages of format 6 keep their digests."""
+    plain, own = (attrs.evolve(package.models[0].redefinition, off_axis_change=change) for change in (0.0, 0.01))
+    assert b'"off_axis_change"' not in canonical_bytes(plain)
+    assert b'"off_axis_change"' in canonical_bytes(own)
+    model = attrs.evolve(package.models[0], redefinition=own)
+    changed = attrs.evolve(package, models=(model, *package.models[1:]))
+    assert package_from_bytes(package_bytes(changed)).models[0].redefinition.off_axis_change == 0.01

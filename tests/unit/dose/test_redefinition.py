@@ -3,6 +3,7 @@
 import csv
 import functools
 
+import attrs
 import numba
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def physics(energy_mev, *, bins=20, **changes):
         "tables": np.stack([scattering_power_water(energy), np.ones(len(energy))]),
         "populations": np.array([[0.0, bins, top / bins], [bins, bins, top / bins]]),
         "straggling_g_cm2": 0.0, "detour_factor": 0.0, "soft_frac": 1.0, "hard_per_rad2": 0.0, "hard_rad2": 0.0,
-        "saturation_per_rad2": 0.0,
+        "saturation_per_rad2": 0.0, "isotropy_per_rad2": 0.0,
     }  # fmt: skip
     return Physics(**(values | changes))
 
@@ -40,6 +41,7 @@ def full(energy_mev):
         hard_per_rad2=1.5,
         hard_rad2=0.07,
         saturation_per_rad2=4.0,
+        isotropy_per_rad2=3.0,
     )
 
 
@@ -178,6 +180,24 @@ def test_a_long_way_through_air_spreads_by_the_initial_angle():
         electrons.advance(step)
     power = float(scattering_power_water(12.0)) * 0.0012
     assert spread_cm(electrons)[0] == pytest.approx(np.sqrt((0.03 * 30.0) ** 2 + power * 30.0**3 / 6.0), rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("is_wide", "ratio", "most"),
+    [(False, 1.0, 0.08), (False, 2.0, 0.16), (False, 6.0, 1.0 / 3.0), (True, 1.0, 1.0 / 3.0), (True, 2.0, 1.0 / 3.0)],
+)
+def test_scattering_widens_the_core_to_its_bound_and_the_wide_population_to_isotropy(is_wide, ratio, most):
+    """In the middle of a wide beam: the core's bound follows scattering over stopping, isotropy's is 1/3."""
+    what = physics(12.0, saturation_per_rad2=1.0 / 0.08, isotropy_per_rad2=3.0, obliquity_factor=0.0)
+    what = attrs.evolve(what, tables=np.stack([np.full_like(what.tables[0], 8.0), what.tables[1]]))
+    r, size = float(csda_range_water(12.0)), 32
+    state = np.zeros((what.slots, size, size, SUMS))
+    state[int(r / what.populations[0, 2]) + 20 * is_wide, :, :, :3] = 1.0, r, r * r
+    electrons = Electrons(state, what, pitch_cm=PITCH_CM, virtual_cm=PARALLEL_CM)
+    walk(electrons, 1.0, 0.02, material(size, stopping=0.5, scattering=0.5 * ratio))
+    used = np.flatnonzero(electrons.boxes[:, 1])
+    sums = electrons.state[used, size // 2, size // 2].sum(axis=0)
+    assert sums[[7, 12]] / sums[0] == pytest.approx([most, most], rel=0.01)
 
 
 def test_the_same_bytes_for_one_and_two_threads():
