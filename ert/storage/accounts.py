@@ -230,6 +230,34 @@ class AccountRepository:
         if is_old or open_slot(slot, typed, self._unlocked.store) is None:
             raise _wrong_own_password()
 
+    def signer(self, password: str) -> Ed25519PrivateKey:
+        """Return the signing key of who is signed in, which only the own password opens; from any thread.
+
+        Raises
+        ------
+        WrongKey
+            The password is wrong, or the account was disabled.
+        Refused
+            Who signed in through a provider has no password here, and so no key to sign with.
+        """
+        slot = self._own_slot()
+        if slot is None or slot.kind != slots.PASSWORD:
+            raise self._no_signature()
+        signing = slots.signing_key(slot, password)
+        if signing is None or created_of(slot) < self._slots_since:
+            raise _wrong_own_password()
+        return signing
+
+    def _no_signature(self) -> Refused | WrongKey:
+        if not self._unlocked.workstation_id:
+            return _wrong_own_password()
+        return Refused(
+            "Signing takes a key that your own password opens, and this account has no password at this site.",
+            hint="An administrator gives it one (Site, Users, Reset password); you can go on signing in through the "
+            "provider.",
+            detail="no slot",
+        )
+
     def admit(self) -> Account:
         """Return the account of who opened the site, its slot compared with its row.
 
@@ -283,7 +311,8 @@ class AccountRepository:
                 slots_since=max(user.slots_since, self._unlocked.slot_created),
                 public_ed25519=self._unlocked.public_ed25519,
             )
-            save_user(self._records, connection, settled, event="password slot noted")
+            event, change = "password slot noted", _key_change(user, settled)
+            save_user(self._records, connection, settled, event=event, change=change)
 
     def _replace_password(
         self,
