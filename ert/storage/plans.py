@@ -245,14 +245,18 @@ class PlanRepository:
             "name_ct": name,
         }
         found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
-        expect_transition(PlanStatus(found[0]["state"]) if found else None, status)
+        before = PlanStatus(found[0]["state"]) if found else None
+        if before is not None and before.is_locked:
+            expect_transition(before, status)
         if not found and base_revision == 0:
+            expect_transition(before, status)
             records.insert(connection, schema.plan, {"uuid": plan.id} | changes)
             return
         if not found or found[0]["rev"] != base_revision:
             raise self._stale(found[0] if found else None, base_revision)
         if found[0]["course"] != plan.course_id:
             raise NotFound("A plan cannot move to another course.", hint="Make a copy of it there.")
+        expect_transition(before, status)
         if found[0]["digest"] == plan.digest:  # the very content, so the very name: what is frozen is not written again
             del changes["name_ct"]
         if not records.update(connection, schema.plan, found[0], changes):

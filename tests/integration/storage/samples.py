@@ -236,9 +236,14 @@ def plan_to_approve(site: Site, number: str = "4711") -> tuple[Plan, list[DoseRe
     plan = plan_of(course)
     second = attrs.evolve(plan.beams[0], id=new_id(), number=2, name="e- boost", mu=50.0)
     plan = attrs.evolve(plan, beams=(plan.beams[0], second))
-    doses = [dose(), noisy_dose()]
+    doses = doses_to_approve()
     site.plans.save(plan, base_revision=0, doses=doses, status=PlanStatus.READY)
     return plan, doses
+
+
+def doses_to_approve() -> list[DoseResult]:
+    """Doses of the plan of `plan_to_approve`, the same each time."""
+    return [dose(), noisy_dose()]
 
 
 def approval_of(site: Site, plan: Plan, doses: list[DoseResult], *, revision: int = 1) -> Approval:
