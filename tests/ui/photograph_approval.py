@@ -29,6 +29,10 @@ class ApprovalPhotographer(Photographer):
     def is_open(self) -> bool:
         return self.dialog() is not None
 
+    def has_rows(self) -> bool:
+        page = self.window.patient_page
+        return page is not None and bool(page._rows) and page._rows[0].is_complete
+
     def is_closed(self) -> bool:
         return self.dialog() is None and not self.window.session.jobs.active()
 
@@ -45,7 +49,7 @@ class ApprovalPhotographer(Photographer):
         sign_in.password.setText(real_site.PASSWORD)
         yield (lambda: True), 0.4
         sign_in.submit()
-        yield (lambda: window.patient_page is not None and window.patient_page._rows[0].is_complete), 0.6
+        yield self.has_rows, 0.6
         plans = {p.name: p.plan_id for p in window.patient_page._rows[0].courses[0].plans}
         yield from self.walk_unready(plans[real_site.PLAN_NAME])
         yield from self.walk_approval(plans["To approve"])

@@ -13,6 +13,7 @@ from typing import Any
 import attrs
 import pytest
 
+from ert.domain.identity import new_id
 from ert.domain.record import PlanStatus
 from ert.domain.release import MachineRelease
 from ert.errors import WrongKey
@@ -54,6 +55,8 @@ class Operation:
 
 class Made:
     """Records made once in the process that forks, so that every run speaks of the same ones."""
+
+    approval_id, end_id = new_id(), new_id()
 
     who, image, structures = samples.patient(), samples.image(), samples.structures()
     course = samples.course_of(who, image, structures)
@@ -135,7 +138,9 @@ def _to_approve(scene: Scene) -> None:
 
 
 def _approve(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
-    samples.approve(site, Made.plan, [samples.dose()], revision=2)
+    doses = [samples.dose()]
+    unsigned = attrs.evolve(samples.approval_of(site, Made.plan, doses, revision=2), id=Made.approval_id)
+    site.approvals.approve(Made.plan, unsigned, doses, base_revision=2, password=samples.PASSWORD)
     tell("done")
 
 
@@ -147,7 +152,7 @@ def _approved(scene: Scene) -> None:
 
 
 def _end_approval(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
-    end = samples.end_of(site.approvals.state(Made.plan.id).approval)
+    end = attrs.evolve(samples.end_of(site.approvals.state(Made.plan.id).approval), id=Made.end_id)
     site.approvals.end(Made.plan, end, base_revision=3, password=samples.PASSWORD)
     tell("done")
 
