@@ -166,10 +166,10 @@ def _uncertainty(plan: Plan, results: Sequence[DoseResult]) -> Iterator[Requirem
 def _models(standings: Sequence[tuple[str, ReleaseStanding]]) -> Requirement:
     lacking = [f"beam '{name}' is {standing.state.value}" for name, standing in standings
                if standing.state is not ReleaseState.RELEASED]  # fmt: skip
-    why = "A physicist released the model of every beam."
+    why = "A physicist released the model of every beam." if standings else "There is no beam with a model: add one."
     if lacking:
         why = f"The model of {', '.join(lacking)}: a physicist releases it (Site, Machines), or choose one that is."
-    return Requirement(code="model", title="Beam models released", is_met=not lacking, sentence=why)
+    return Requirement(code="model", title="Beam models released", is_met=bool(standings) and not lacking, sentence=why)
 
 
 def _stops(findings: Sequence[Finding]) -> Iterator[Requirement]:

@@ -57,7 +57,7 @@ def plan_report(workspace: PlanWorkspace, dvhs: Sequence[Dvh], *, now: dt.dateti
         patient=workspace.patient,
         plan=plan,
         revision=stored.revision,
-        status=stored.status.phrase if workspace.approval is None else workspace.approval.text,
+        status=stored.status.phrase if workspace.approval is None else workspace.approval.short_text,
         saved_by=stored.saved_by,
         saved_at=stored.saved_at,
         printed_at=now or dt.datetime.now(dt.UTC),

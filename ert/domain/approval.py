@@ -158,12 +158,18 @@ class ApprovalState:
     @property
     def text(self) -> str:
         """What every head line says."""
-        approved = f"Approved by {self.approval.user_name} at {self.approval.at.astimezone():%Y-%m-%d %H:%M}"
         if self.end is None:
-            return approved
+            return self.short_text
+        approved = f"approved by {self.approval.user_name} at {self.approval.at.astimezone():%Y-%m-%d %H:%M}"
+        return f"{self.short_text}: {self.end.reason} ({approved})"
+
+    @property
+    def short_text(self) -> str:
+        """What stands where there is little room: the newest word, by whom, when; no reason."""
+        if self.end is None:
+            return f"Approved by {self.approval.user_name} at {self.approval.at.astimezone():%Y-%m-%d %H:%M}"
         word = "WITHDRAWN" if self.end.status is PlanStatus.WITHDRAWN else "SUPERSEDED"
-        when = f"{self.end.at.astimezone():%Y-%m-%d %H:%M}"
-        return f"Approval {word} by {self.end.user_name} at {when}: {self.end.reason} ({approved})"
+        return f"Approval {word} by {self.end.user_name} at {self.end.at.astimezone():%Y-%m-%d %H:%M}"
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -43,6 +43,7 @@ class _Lines(QListWidget):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.setAccessibleName(name)
+        self.setObjectName("checkLines")
         self.setWordWrap(True)
         self.setIconSize(QSize(16, 16))
         self.setSpacing(2)

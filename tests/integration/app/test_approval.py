@@ -130,7 +130,7 @@ def test_the_pinned_dose_is_shown_under_later_numerics_too(session, planned, own
 
 def test_every_requirement_that_is_not_met_is_named_at_once(session, workspace):
     found = unmet(session, workspace)
-    assert set(found) >= {"ready", "prescription", "dose", "mu", "second-check", "check no-beam"}
+    assert set(found) >= {"ready", "prescription", "dose", "model", "mu", "second-check", "check no-beam"}
     with pytest.raises(Refused) as refused:
         session.approvals.begin(workspace)
     for sentence in found.values():
