@@ -80,7 +80,7 @@ class Readiness:
         is_read_only: bool,
         approval: ApprovalState | None = None,
     ) -> None:
-        self._approval = approval
+        self.approval = approval
         self._store, self._session, self._keeping, self._checks = store, session, keeping, checks
         self._dose, self._publish, self._is_read_only = dose, publish, is_read_only
         self._fraction: float | None = None
@@ -107,9 +107,10 @@ class Readiness:
     @property
     def review(self) -> Review:
         """What the head of the page says."""
-        if self._approval is not None:
-            stage = Stage.APPROVED if self._approval.is_valid else Stage.ENDED
-            return Review(stage=stage, text=self._approval.text)
+        if self.approval is not None:
+            if self.approval.is_valid:
+                return Review(stage=Stage.APPROVED, text=self.approval.short_text)
+            return Review(stage=Stage.ENDED, text=f"DO NOT TREAT · {self.approval.short_text}")
         return self._review_of_draft()
 
     def _review_of_draft(self) -> Review:
@@ -216,9 +217,9 @@ class Readiness:
 
 def readiness_findings(readiness: Readiness) -> Iterator[Finding]:
     """What there is to say of a plan that was marked ready."""
-    review = readiness.review
-    if review.stage is Stage.ENDED:
-        yield Finding(severity=Severity.BLOCKER, code="approval-ended", sentence=f"DO NOT TREAT. {review.text}")
+    review, approval = readiness.review, readiness.approval
+    if approval is not None and not approval.is_valid:
+        yield Finding(severity=Severity.BLOCKER, code="approval-ended", sentence=f"DO NOT TREAT. {approval.text}")
     if review.stage is Stage.LOST:
         sentence = "The plan was changed since it was marked ready for review: it is a draft again."
         yield Finding(severity=Severity.WARNING, code="ready-lost", sentence=sentence)

@@ -140,6 +140,7 @@ class PageHeader(QWidget):
         if review is not None:
             colour = LIGHT_COLOURS[review.light] if review.light is not None else _STAGE_COLOURS[review.stage]
             self.review.setText(f"\N{BLACK CIRCLE} {review.text}")
+            self.review.setToolTip(plain_tip(review.text))
             self.review.setStyleSheet(f"color: {colour}; font-weight: 600;")
 
     def hide_patient(self) -> None:

@@ -224,10 +224,7 @@ class PlanActions(QObject):
         self.save_as.setEnabled(may_plan and not workspace.is_earlier)
         self.newest.setEnabled(not workspace.is_read_only)
         self.approval.refresh()
-        self.export.setEnabled(can_export)
-        self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
-        self.report.setEnabled(can_export)
-        self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
+        self._refresh_output("" if can_export else why)
         self.mu_sheets.setEnabled(has_dose)
         self.second_check.setEnabled(has_dose)
         is_ready = workspace.readiness.is_ready
@@ -252,6 +249,16 @@ class PlanActions(QObject):
         self.wash.setChecked(state.dose_display.has_wash)
         self.structures.setChecked(state.visibility.has_structures)
         self.beams.setChecked(state.visibility.has_beams)
+
+    def _refresh_output(self, why: str) -> None:
+        """Whether the plan may leave the program; why not, if there is a reason."""
+        approval = self._page.workspace.approval
+        is_ended = approval is not None and not approval.is_valid
+        self.export.setEnabled(not why and not is_ended)
+        unexported = "Export: the approval of this plan ended" if is_ended else f"Export: {why}"
+        self.export.setToolTip("Export as DICOM  (Ctrl+E)" if self.export.isEnabled() else unexported)
+        self.report.setEnabled(not why)
+        self.report.setToolTip(f"Report: {why}" if why else "Write the plan report as PDF  (Ctrl+R)")
 
     # ---- what takes a while --------------------------------------------------------------------------------------
 

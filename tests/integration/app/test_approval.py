@@ -12,6 +12,7 @@ from ert.app import dose_service
 from ert.app.check_rules import CheckRules
 from ert.app.export_service import export_source
 from ert.app.jobs import JobContext, Lane
+from ert.app.plan_sum import sum_plans
 from ert.app.readiness import Stage
 from ert.app.session import SiteSession
 from ert.domain.account import Feature, Grant, Level
@@ -115,6 +116,18 @@ def test_an_approved_dose_is_never_asked_of_a_cache_a_memory_or_the_engine(sessi
     owner.until(lambda: opened.dose.is_current)
     assert opened.dose.plan_gy.tobytes() == shown
     opened.close()
+
+
+def test_a_sum_takes_the_pinned_dose_of_an_approved_plan(session, planned, monkeypatch):
+    approving.approve(session, planned, PASSWORD)
+    copy = session.save_as_new(planned.plan, "Copy")
+    (result,) = planned.results
+    doubled = attrs.evolve(result, gy_per_mu=result.gy_per_mu * np.float32(2))
+    monkeypatch.setattr("ert.storage.plans.read_dose", lambda *_given: doubled)  # as if what is kept were another dose
+    total = sum_plans(session, [planned.plan.id, copy.plan.id], JobContext())
+    approved, copied = total.parts
+    assert approved.gy.tobytes() == planned.dose.plan_gy.tobytes()
+    assert copied.gy.tobytes() == (2 * planned.dose.plan_gy).tobytes()
 
 
 def test_the_pinned_dose_is_shown_under_later_numerics_too(session, planned, owner, monkeypatch):
@@ -278,7 +291,8 @@ def test_a_withdrawn_approval_says_so_everywhere_and_nothing_leaves_the_program(
     owner.until(lambda: again.dose.is_current)
     assert again.dose.plan_gy.tobytes() == planned.dose.plan_gy.tobytes()
     assert again.readiness.review.stage is Stage.ENDED
-    assert reason in again.readiness.review.text
+    assert again.readiness.review.text.startswith("DO NOT TREAT · Approval WITHDRAWN by planner at ")
+    assert any(reason in f.sentence for f in again.findings)
     with pytest.raises(Refused, match="DO NOT TREAT"):
         export_source(session, again)
     with pytest.raises(PlanLocked):
