@@ -109,11 +109,15 @@ def write_rt_plan(
     reference.ReferencedSOPClassUID = UID(RT_STRUCTURE_SET)
     reference.ReferencedSOPInstanceUID = UID(structure_set_sop_uid)
     ds.ReferencedStructureSetSequence = [reference]
+    _say_who_approved(ds, review)
+    save(ds, path)
+
+
+def _say_who_approved(ds: Dataset, review: PlanReview | None) -> None:
     ds.ApprovalStatus = "UNAPPROVED" if review is None else "APPROVED"
     if review is not None:
         ds.ReviewDate, ds.ReviewTime = f"{review.reviewed_at:%Y%m%d}", f"{review.reviewed_at:%H%M%S}"
         ds.ReviewerName = person(review.reviewer)
-    save(ds, path)
 
 
 def _machine(machines: Mapping[str, Machine], name: str) -> Machine:

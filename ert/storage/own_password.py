@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from ert.domain.account import Account
 from ert.storage.accounts import AccountRepository
 from ert.storage.attempts import Attempts
-from ert.storage.slots import emergency_tag, login_tag
+from ert.storage.slots import PASSWORD, emergency_tag, login_tag, signing_key
+from ert.storage.unlock import wrong_own_password
 
 T = TypeVar("T")
 
@@ -37,8 +38,23 @@ class OwnPassword:
         self._attempting(lambda: self.accounts.confirm(password))
 
     def signing_key(self, password: str) -> Ed25519PrivateKey:
-        """Return the key to sign with; raises as `AccountRepository.signer`, and `SignInLocked`."""
-        return self._attempting(lambda: self.accounts.signer(password))
+        """Return the key to sign with, which only the own password opens.
+
+        Raises
+        ------
+        WrongKey, SignInLocked
+            The password is wrong, or too many were; or the account was disabled.
+        Refused
+            Who signed in through a provider has no password here, and so no key to sign with.
+        """
+        return self._attempting(lambda: self._opened(password))
+
+    def _opened(self, password: str) -> Ed25519PrivateKey:
+        slot = self.accounts.slot_of_today()
+        key = signing_key(slot, password) if slot.kind == PASSWORD else None
+        if key is None:
+            raise wrong_own_password()
+        return key
 
     def _attempting(self, opened: Callable[[], T]) -> T:
         store_id, name = self.store_id, self.account.name

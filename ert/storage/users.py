@@ -135,6 +135,13 @@ def signing_keys(records: Records, connection: sa.Connection, user_id: str) -> f
     return frozenset(keys)
 
 
+def key_change(before: User, after: User) -> dict[str, str]:
+    """What the history says of a signing key that was replaced; nothing if it was not."""
+    if before.public_ed25519 == after.public_ed25519:
+        return {}
+    return {"public_ed25519_before": before.public_ed25519.hex(), "public_ed25519": after.public_ed25519.hex()}
+
+
 def user_names(records: Records) -> dict[str, str]:
     """Return the names of all users by id."""
     with records.database.read() as connection:
