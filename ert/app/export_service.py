@@ -14,6 +14,8 @@ from ert.app.session import SiteSession
 from ert.app.workspace import PlanWorkspace
 from ert.dicom.attributes import Origin
 from ert.dicom.export import ExportDose, ExportSource, export_course_plan
+from ert.dicom.plan_write import PlanReview
+from ert.domain.approval import ApprovalState
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, Severity
 from ert.errors import ExportRejected
@@ -46,13 +48,9 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
         machines=machines,
         ct_files=session.ct_files(workspace.image.id),
         is_identity_changed=is_identity_changed,
-        origin=Origin(
-            made_at=workspace.stored.saved_at,
-            software_version=metadata.version("ert"),
-            institution=session.site_name,
-            operator=workspace.stored.saved_by,
-        ),
+        origin=_origin(session, workspace),
         is_demo=any(workspace.models.of_beam(b)[1].is_demo for b in plan.beams),
+        approval=_review(workspace.approval),
         dose=ExportDose(
             grid=dose.grid,
             plan_gy=dose.plan_gy,
@@ -62,6 +60,25 @@ def export_source(session: SiteSession, workspace: PlanWorkspace) -> ExportSourc
         ),
         beam_dose_gy=_beam_dose_gy(plan, dose),
     )
+
+
+def _origin(session: SiteSession, workspace: PlanWorkspace) -> Origin:
+    """Who made what is exported; of an approved plan as it was signed, so that UIDs stay the same for good."""
+    state, stored = workspace.approval, workspace.stored
+    version = metadata.version("ert") if state is None else state.approval.software.removeprefix("ERT ")
+    return Origin(
+        made_at=stored.saved_at if state is None else state.approval.at,
+        software_version=version,
+        institution=session.site_name,
+        operator=stored.saved_by if state is None else state.approval.user_name,
+    )
+
+
+def _review(state: ApprovalState | None) -> PlanReview | None:
+    """Who approved the plan and when; an approval that ended is refused with the findings."""
+    if state is None or not state.is_valid:
+        return None
+    return PlanReview(reviewer=state.approval.user_name, reviewed_at=state.approval.at)
 
 
 def _refuse_stops(findings: Sequence[Finding]) -> None:

@@ -16,6 +16,7 @@ from ert.app.dose_state import DoseState, DoseStatus, dose_state
 from ert.app.jobs import JobContext, Lane
 from ert.app.normalise import with_monitor_units
 from ert.app.permissions import guarded
+from ert.app.pinned_dose import PinnedDoseService
 from ert.app.session import SiteSession
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam import Beam
@@ -210,18 +211,26 @@ def _load(session: SiteSession, plan_ids: Sequence[str]) -> list[StoredPlan]:
 def _dose(
     session: SiteSession, item: StoredPlan, image: CtImage, structures: StructureSet, ctx: JobContext
 ) -> _Computed:
-    store, plan = session.store, item.plan
-    service = DoseService(
-        image=image,
-        structures=structures,
-        models=session.models,
-        kept=lambda digest: session.jobs.call(Lane.DB, lambda: store.plans.dose(plan.id, digest)),
-        cache=store.caches,
-    )
-    results = service.compute(plan, ctx)
+    plan = item.plan
+    results = _service(session, item, image, structures).compute(plan, ctx)
     has_mu = all(beam.mu is not None for beam in plan.beams)  # as saved: that is what the patient gets
     planned = plan if has_mu else with_monitor_units(plan, results, structures=structures)
     return _Computed(plan=planned, results=results, state=dose_state(planned, results))
+
+
+def _service(session: SiteSession, item: StoredPlan, image: CtImage, structures: StructureSet) -> DoseService:
+    """What gives a plan's doses: of an approved one those that were pinned, and nothing else."""
+    pinned = session.approvals.pinned(item)
+    if pinned is not None:
+        return PinnedDoseService(image=image, structures=structures, models=session.models, pinned=pinned)
+    store, plan_id = session.store, item.plan.id
+    return DoseService(
+        image=image,
+        structures=structures,
+        models=session.models,
+        kept=lambda digest: session.jobs.call(Lane.DB, lambda: store.plans.dose(plan_id, digest)),
+        cache=store.caches,
+    )
 
 
 def _part(item: StoredPlan, dose: DoseState, grid: VoxelGrid) -> SummedPlan:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+from ert.app.approval_ports import ApprovalStore
 from ert.app.backup_ports import BackupShelf, PendingBackup
 from ert.app.cache_ports import CacheFolders, DoseCache, RunCheckpoints
 from ert.app.identity_ports import AccountStore, EmergencyStore, IdentityStore, WorkstationStore
@@ -222,6 +223,10 @@ class SiteStore(Protocol):
     @property
     def plans(self) -> PlanStore:
         """Plans."""
+
+    @property
+    def approvals(self) -> ApprovalStore:
+        """What was signed of plans."""
 
     @property
     def machines(self) -> MachineStore:

@@ -16,6 +16,7 @@ from ert.app.plan_keeping import PlanKeeping
 from ert.app.ports import SiteStore
 from ert.app.second_check import Comparison
 from ert.domain.account import Right
+from ert.domain.approval import ApprovalState
 from ert.domain.dose import DoseResult
 from ert.domain.record import Finding, PlanStatus, Severity, StoredPlan
 from ert.domain.second_check import KeptSecondCheck, Light
@@ -38,6 +39,8 @@ class Stage(enum.StrEnum):
     CHECKING = "checking"
     FAILED = "failed"
     CHECKED = "checked"
+    APPROVED = "approved"
+    ENDED = "approval ended"
 
 
 @attrs.frozen(kw_only=True)
@@ -62,6 +65,7 @@ class Readiness:
     publish : callable
         Told of progress and of a kept check.
     is_read_only : an earlier revision: it is shown as it was, nothing is begun.
+    approval : of the plan as it is stored, verified; None if it has none.
     """
 
     def __init__(
@@ -74,7 +78,9 @@ class Readiness:
         dose: Callable[[], DoseState],
         publish: Callable[[Changes], None],
         is_read_only: bool,
+        approval: ApprovalState | None = None,
     ) -> None:
+        self.approval = approval
         self._store, self._session, self._keeping, self._checks = store, session, keeping, checks
         self._dose, self._publish, self._is_read_only = dose, publish, is_read_only
         self._fraction: float | None = None
@@ -101,6 +107,13 @@ class Readiness:
     @property
     def review(self) -> Review:
         """What the head of the page says."""
+        if self.approval is not None:
+            if self.approval.is_valid:
+                return Review(stage=Stage.APPROVED, text=self.approval.short_text)
+            return Review(stage=Stage.ENDED, text=f"DO NOT TREAT · {self.approval.short_text}")
+        return self._review_of_draft()
+
+    def _review_of_draft(self) -> Review:
         stored = self._keeping.stored
         if stored.status is not PlanStatus.READY:
             return Review(stage=Stage.DRAFT, text="Draft")
@@ -204,7 +217,9 @@ class Readiness:
 
 def readiness_findings(readiness: Readiness) -> Iterator[Finding]:
     """What there is to say of a plan that was marked ready."""
-    review = readiness.review
+    review, approval = readiness.review, readiness.approval
+    if approval is not None and not approval.is_valid:
+        yield Finding(severity=Severity.BLOCKER, code="approval-ended", sentence=f"DO NOT TREAT. {approval.text}")
     if review.stage is Stage.LOST:
         sentence = "The plan was changed since it was marked ready for review: it is a draft again."
         yield Finding(severity=Severity.WARNING, code="ready-lost", sentence=sentence)

@@ -10,6 +10,7 @@ from typing import TypeVar
 import attrs
 
 from ert.app.account_service import AccountService
+from ert.app.approval_service import ApprovalDesk
 from ert.app.backup_service import BackupService
 from ert.app.dose_service import Models
 from ert.app.housekeeping import Housekeeping
@@ -63,6 +64,7 @@ class SiteSession:
     administration : corrections, merges and states of patients' records.
     history : revisions of its plans, and who did what.
     accounts : who may do what, and the own account.
+    approvals : where plans are approved.
     """
 
     def __init__(self, store: SiteStore, jobs: Jobs) -> None:
@@ -79,6 +81,7 @@ class SiteSession:
         self.history = PlanHistory(store, self._db)
         self._is_list_noted = False
         self.accounts = AccountService(store, self._db)
+        self.approvals = ApprovalDesk(store, self._db, self.releases, self.accounts.revalidate)
 
     @classmethod
     def open(cls, gateway: SiteGateway, jobs: Jobs, path: Path, *, user_name: str, password: str) -> SiteSession:
@@ -343,26 +346,18 @@ class SiteSession:
         structures = self._db(lambda: store.patients.structure_set(stored.plan.structure_set_id))
         progress(0.4, "Reading CT")
         image = self._db(lambda: store.patients.image(stored.plan.image_id))
-        is_looking = is_read_only or Right.PLAN not in self.account.rights
+        pinned = self.approvals.pinned(stored)
+        is_looking = is_read_only or pinned is not None or Right.PLAN not in self.account.rights
         self.record_event("viewed" if is_looking else "opened", record=plan_id, detail=f"revision {stored.revision}")
         progress(1.0)
         if ctx is not None:
             ctx.check()
             ctx.seal()  # the workspace begins to compute at once, and somebody must own it
         return PlanWorkspace(
-            store=store,
-            jobs=self.jobs,
-            library=self.library,
-            releases=self.releases,
-            patient=patient,
-            course=course,
-            image=image,
-            structures=structures,
-            models=self.models,
-            stored=stored,
-            is_read_only=is_looking,
-            is_earlier=is_read_only,
-        )
+            store=store, jobs=self.jobs, library=self.library, releases=self.releases, patient=patient, course=course,
+            image=image, structures=structures, models=self.models, stored=stored, is_read_only=is_looking,
+            is_earlier=is_read_only, pinned=pinned,
+        )  # fmt: skip
 
     def refuse_other_identity(self, course: Course, patient: Patient) -> bool:
         """Refuse to go on with an identity that was corrected, or merged, since a plan of the course was opened.

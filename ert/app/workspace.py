@@ -16,6 +16,7 @@ from ert.app.jobs import Jobs, Lane
 from ert.app.live_preview import LivePreview
 from ert.app.mu_check import MuChecker
 from ert.app.permissions import guarded
+from ert.app.pinned_dose import PinnedDoseService
 from ert.app.plan_checks import by_severity, plan_findings
 from ert.app.plan_keeping import PlanKeeping
 from ert.app.ports import SiteStore
@@ -23,6 +24,7 @@ from ert.app.readiness import Readiness, readiness_findings
 from ert.app.release_book import ReleaseBook
 from ert.app.tissue_library import TissueLibrary
 from ert.app.tissue_reviews import TissueReviews
+from ert.domain.approval import PinnedPlan
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
@@ -31,6 +33,7 @@ from ert.domain.patient import Course, Patient
 from ert.domain.plan import Plan
 from ert.domain.record import Finding, StoredPlan
 from ert.domain.structure import StructureSet
+from ert.domain.workflow import locked
 from ert.errors import ErtError, Refused
 
 
@@ -49,6 +52,7 @@ class PlanWorkspace:
     readiness : whether it is ready for review.
     is_read_only : shown as it was saved: an earlier revision, or open to somebody who may not plan.
     is_earlier : an earlier revision.
+    approval : of the plan as it is shown, verified when it was opened; None if it has none.
     """
 
     def __init__(
@@ -66,24 +70,20 @@ class PlanWorkspace:
         stored: StoredPlan,
         is_read_only: bool = False,
         is_earlier: bool = False,
+        pinned: PinnedPlan | None = None,
     ) -> None:
         self.patient, self.course, self.image, self.structures = patient, course, image, structures
         self.models, self.library, self.releases = models, library, releases
-        self._store, self._jobs, self.is_read_only, self.is_earlier = store, jobs, is_read_only, is_earlier
+        self._store, self._jobs, self.is_earlier = store, jobs, is_earlier
+        self.approval = None if pinned is None else pinned.state
+        self.is_read_only = is_read_only = is_read_only or pinned is not None
         self._session = EditSession(stored.plan)
         self._listeners: list[Callable[[Changes], None]] = []
         self._keeping = PlanKeeping(
             store=store, jobs=jobs, session=self._session, stored=stored,
             publish=lambda: self._publish(Changes(saved=True)),
         )  # fmt: skip
-        self._dose_service = DoseService(
-            image=image,
-            structures=structures,
-            models=models,
-            kept=self._kept_dose,
-            cache=store.caches,
-            runs=store.runs,
-        )
+        self._dose_service = self._doses(pinned)
         self.tools = BeamTools(image=image, structures=structures, models=models, tissue=self._dose_service.tissue)
         self.evaluation = Evaluation(image=image, structures=structures, jobs=jobs, publish=self._publish)
         self.tissue_reviews = TissueReviews(image=image, structures=structures, jobs=jobs, publish=self._publish)
@@ -99,11 +99,20 @@ class PlanWorkspace:
         )  # fmt: skip
         self.readiness = Readiness(
             store=store, session=self._session, keeping=self._keeping, checks=self.checks, dose=lambda: self.dose,
-            publish=self._publish, is_read_only=is_read_only,
+            publish=self._publish, is_read_only=is_read_only, approval=self.approval,
         )  # fmt: skip
         self._listeners.append(lambda _changes: self.readiness.follow())
         self.tissue_reviews.follow(self.plan)
         self.compute_dose()  # finds the kept doses, if they answer exactly this plan's requests
+
+    def _doses(self, pinned: PinnedPlan | None) -> DoseService:
+        image, structures, models = self.image, self.structures, self.models
+        if pinned is not None:
+            return PinnedDoseService(image=image, structures=structures, models=models, pinned=pinned)
+        return DoseService(
+            image=image, structures=structures, models=models, kept=self._kept_dose, cache=self._store.caches,
+            runs=self._store.runs,
+        )  # fmt: skip
 
     @property
     def plan(self) -> Plan:
@@ -159,6 +168,11 @@ class PlanWorkspace:
         return (
             live if live is not None and self._follower.state.status is DoseStatus.COMPUTING else self._follower.state
         )
+
+    @property
+    def results(self) -> tuple[DoseResult, ...]:
+        """Doses of the beams, in the plan's order; empty unless the dose is current."""
+        return self._follower.results if self.dose.is_current else ()
 
     @property
     def dvhs(self) -> tuple[Dvh, ...]:
@@ -338,17 +352,27 @@ class PlanWorkspace:
     ) -> None:
         """Save the plan as ready for review and begin its second check; raises `Refused` as `Readiness.mark` does."""
         self._refuse_read_only()
-        doses = self._follower.results if self.dose.is_current else ()
-        self.readiness.mark(doses, self.findings, on_marked=on_marked, on_failed=on_failed)
+        self.readiness.mark(self.results, self.findings, on_marked=on_marked, on_failed=on_failed)
+
+    @property
+    def why_read_only(self) -> str:
+        """Why it cannot be changed, as a sentence; empty if it can."""
+        if not self.is_read_only:
+            return ""
+        if self.is_earlier:
+            return f"This is revision {self.revision}, shown as it was saved; it cannot be changed."
+        if self.stored.status.is_locked:
+            return locked(self.stored.status).sentence.removesuffix(" Nothing was changed.")
+        return "This plan is open to be looked at; it cannot be changed."
 
     def _refuse_read_only(self) -> None:
-        if self.is_read_only and not self.is_earlier:
-            raise Refused("This plan is open to be looked at; it cannot be changed.", hint="Sign in as yourself.")
-        if self.is_read_only:
-            raise Refused(
-                f"This is revision {self.revision}, shown as it was saved; it cannot be changed.",
-                hint="Restore it from the plan's history to work on it.",
-            )
+        if not self.is_read_only:
+            return
+        if self.is_earlier:
+            raise Refused(self.why_read_only, hint="Restore it from the plan's history to work on it.")
+        if self.stored.status.is_locked:
+            raise locked(self.stored.status)
+        raise Refused(self.why_read_only, hint="Sign in as yourself.")
 
     def close(self) -> None:
         """Stop what is under way. Unsaved edits are the caller's to ask about."""

@@ -145,6 +145,11 @@ def long(value: str) -> str:
     return short(value, _MAX_LO)
 
 
+def person(name: str) -> str:
+    """A member of staff as DICOM writes names: what is typed to sign in stands as the family name."""
+    return name if "^" in name or not name else f"{name}^"
+
+
 def person_name(patient: Patient) -> str:
     """The patient's name as DICOM writes it: ``FAMILY^GIVEN^MIDDLE^PREFIX^SUFFIX``."""
     parts = (patient.family_name, patient.given_name, patient.middle_name, patient.prefix, patient.suffix)
@@ -191,7 +196,7 @@ def new_object(
     ds.SeriesDescription = long(series_description)
     ds.SeriesDate, ds.SeriesTime = made_date, made_time
     # A name without components is the retired form of PN (PS3.5 6.2); a user name is a family name here.
-    ds.OperatorsName = origin.operator if "^" in origin.operator or not origin.operator else f"{origin.operator}^"
+    ds.OperatorsName = person(origin.operator)
     ds.InstanceNumber = str(instance_number)
     ds.Manufacturer = "ERT open electron planning"
     ds.ManufacturerModelName = "ERT"

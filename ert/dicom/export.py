@@ -20,7 +20,7 @@ from ert.dicom.beam_write import jaw_positions_cm
 from ert.dicom.ct import write_ct_copies
 from ert.dicom.deidentify import give_identity
 from ert.dicom.dose_write import DoseLabels, write_rt_dose
-from ert.dicom.plan_write import write_rt_plan
+from ert.dicom.plan_write import PlanReview, write_rt_plan
 from ert.dicom.readback import compare_dose, compare_plan
 from ert.dicom.structures_write import write_structures
 from ert.dicom.uids import uid_for
@@ -69,6 +69,7 @@ class ExportSource:
     is_demo : True if a beam model in it must never treat.
     is_identity_changed : True if the patient's record was corrected or merged after the CT came: only then may the CT
         name another identity, and is given the present one. Otherwise such a CT is another patient's, and refused.
+    approval : who approved the plan; None if nobody did.
     dose : None exports the plan without dose.
     beam_dose_gy : dose of one fraction of each beam at the prescription's reference, by number; may be empty.
     """
@@ -82,6 +83,7 @@ class ExportSource:
     origin: Origin
     is_demo: bool = False
     is_identity_changed: bool = False
+    approval: PlanReview | None = None
     dose: ExportDose | None = None
     beam_dose_gy: Mapping[int, float] = attrs.field(factory=dict)
 
@@ -208,6 +210,7 @@ class _Writer:
             series_uid=uid_for("RTPLAN series", self.key),
             origin=source.origin,
             beam_dose_gy=source.beam_dose_gy,
+            review=source.approval,
         )
         self.paths += [path, plan_path]
 
@@ -269,7 +272,8 @@ def _content_key(source: ExportSource) -> str:
     born = source.patient.birth_date.isoformat() if source.patient.birth_date else ""
     beam_dose = sorted(source.beam_dose_gy.items())
     parts = (patient, born, image, source.structures, source.plan, machines, source.is_demo, doses, beams, beam_dose)
-    return digest_of((parts, stamp))
+    signed = () if source.approval is None else (source.approval,)  # an unapproved plan keeps the UIDs it always had
+    return digest_of((parts, stamp, *signed))
 
 
 def _refuse_invalid(findings: tuple[Finding, ...]) -> None:

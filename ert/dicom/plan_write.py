@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
 
+import attrs
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
 
-from ert.dicom.attributes import DEMO_COMMENT, Origin, StudyAttributes, decimal, long, new_object, save, short
+from ert.dicom.attributes import DEMO_COMMENT, Origin, StudyAttributes, decimal, long, new_object, person, save, short
 from ert.dicom.beam_write import beam_item
 from ert.dicom.headers import RT_PLAN, RT_STRUCTURE_SET
 from ert.domain.image import CtImage
@@ -20,6 +22,14 @@ from ert.errors import ExportRejected
 
 _GY_DIGITS = 4
 _MU_DIGITS = 4
+
+
+@attrs.frozen(kw_only=True)
+class PlanReview:
+    """Who approved a plan, and when (UTC)."""
+
+    reviewer: str
+    reviewed_at: dt.datetime
 
 
 def write_rt_plan(
@@ -37,8 +47,9 @@ def write_rt_plan(
     series_uid: str,
     origin: Origin,
     beam_dose_gy: Mapping[int, float] | None = None,
+    review: PlanReview | None = None,
 ) -> None:
-    """Write a plan, unapproved.
+    """Write a plan: unapproved, or with who approved it (PS3.3 C.8.8.16, Approval Module).
 
     Parameters
     ----------
@@ -50,6 +61,8 @@ def write_rt_plan(
         True marks the plan as not for clinical use.
     beam_dose_gy : mapping, optional
         Dose of one fraction of each beam, by number, at the prescription's reference; written as Beam Dose.
+    review : PlanReview, optional
+        Who approved it; None writes UNAPPROVED.
 
     Raises
     ------
@@ -96,8 +109,15 @@ def write_rt_plan(
     reference.ReferencedSOPClassUID = UID(RT_STRUCTURE_SET)
     reference.ReferencedSOPInstanceUID = UID(structure_set_sop_uid)
     ds.ReferencedStructureSetSequence = [reference]
-    ds.ApprovalStatus = "UNAPPROVED"
+    _say_who_approved(ds, review)
     save(ds, path)
+
+
+def _say_who_approved(ds: Dataset, review: PlanReview | None) -> None:
+    ds.ApprovalStatus = "UNAPPROVED" if review is None else "APPROVED"
+    if review is not None:
+        ds.ReviewDate, ds.ReviewTime = f"{review.reviewed_at:%Y%m%d}", f"{review.reviewed_at:%H%M%S}"
+        ds.ReviewerName = person(review.reviewer)
 
 
 def _machine(machines: Mapping[str, Machine], name: str) -> Machine:

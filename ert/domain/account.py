@@ -72,7 +72,7 @@ _SOURCES = {
     Right.EXPORT: "an account that is enabled",
     Right.RELEASE: "the level Elevated",
     Right.CONFIGURE: "the feature Facility Configuration",
-    Right.APPROVE: "the feature Plan Approval",
+    Right.APPROVE: "the feature Plan Approval, on a level other than Research",
     Right.DESIGN_MODULATORS: "the feature IM Device",
     Right.ADMINISTER: "an administrator's account",
 }
@@ -133,6 +133,8 @@ class Account:
         if self.is_disabled or self.must_change_password:
             return _OWN
         given = _OWN | _OF_LEVEL[self.grant.level] | {_OF_FEATURE[f] for f in self.grant.features}
+        if self.grant.level is Level.RESEARCH:
+            given -= {Right.APPROVE}
         given = given | {Right.ADMINISTER} if self.grant.is_administrator else given
         return given & _UNVERIFIED if self.is_unverified else given
 

@@ -11,18 +11,33 @@ from ert.domain.plan import Plan
 
 
 class PlanStatus(enum.StrEnum):
-    """Where a revision of a plan stands. An edit is saved as a draft again; later states are reached through approval.
+    """Where a revision of a plan stands; `ert.domain.workflow` says what may follow what.
 
-    READY is its planner's word that it may be reviewed: a second check begins by itself.
+    READY is its planner's word that it may be reviewed: a second check begins by itself. From APPROVED on the content
+    never changes again: a withdrawn or superseded plan is copied, not edited.
     """
 
     DRAFT = "DRAFT"
     READY = "READY"
+    APPROVED = "APPROVED"
+    WITHDRAWN = "WITHDRAWN"
+    SUPERSEDED = "SUPERSEDED"
 
     @property
     def phrase(self) -> str:
         """What people read."""
-        return {"DRAFT": "draft", "READY": "ready for review"}[self.value]
+        return {
+            "DRAFT": "draft",
+            "READY": "ready for review",
+            "APPROVED": "approved",
+            "WITHDRAWN": "approval withdrawn",
+            "SUPERSEDED": "superseded",
+        }[self.value]
+
+    @property
+    def is_locked(self) -> bool:
+        """True once an approval froze the plan, for good."""
+        return self in (PlanStatus.APPROVED, PlanStatus.WITHDRAWN, PlanStatus.SUPERSEDED)
 
 
 @attrs.frozen(kw_only=True)

@@ -39,9 +39,10 @@ from ert.storage.unlock import (
     own_slot,
     read_slots,
     slot_path,
+    wrong_own_password,
     wrong_password,
 )
-from ert.storage.users import User, add_user, find_user, read_user, read_users, refuse_taken_name, save_user
+from ert.storage.users import User, add_user, find_user, key_change, read_user, read_users, refuse_taken_name, save_user
 
 _STEP = dt.timedelta(microseconds=1)
 
@@ -196,7 +197,7 @@ class AccountRepository:
             raise self._no_password()
         signing = slots.signing_key(slot, current)
         if signing is None:
-            raise _wrong_own_password()
+            raise wrong_own_password()
         return self._replace_password(
             user_id, new, event="password changed", must_change_password=False, signing=signing
         )
@@ -222,13 +223,19 @@ class AccountRepository:
         Refused
             Who signed in through a provider has no password here.
         """
+        slot = self.slot_of_today()
+        typed = password_of(password) if slot.kind == slots.EMERGENCY else password
+        if open_slot(slot, typed, self._unlocked.store) is None:
+            raise wrong_own_password()
+
+    def slot_of_today(self) -> Slot:
+        """Return the slot that opens the account of who is signed in; from any thread. Raises as `confirm`."""
         slot = self._own_slot()
         if slot is None:
             raise self._no_password()
-        is_old = created_of(slot) < self._slots_since
-        typed = password_of(password) if slot.kind == slots.EMERGENCY else password
-        if is_old or open_slot(slot, typed, self._unlocked.store) is None:
-            raise _wrong_own_password()
+        if created_of(slot) < self._slots_since:
+            raise wrong_own_password()
+        return slot
 
     def admit(self) -> Account:
         """Return the account of who opened the site, its slot compared with its row.
@@ -283,7 +290,8 @@ class AccountRepository:
                 slots_since=max(user.slots_since, self._unlocked.slot_created),
                 public_ed25519=self._unlocked.public_ed25519,
             )
-            save_user(self._records, connection, settled, event="password slot noted")
+            event, change = "password slot noted", key_change(user, settled)
+            save_user(self._records, connection, settled, event=event, change=change)
 
     def _replace_password(
         self,
@@ -311,7 +319,7 @@ class AccountRepository:
             self._write(slot)
             changed = evolve(user.account, must_change_password=must_change_password)
             replaced = evolve(user, account=changed, public_ed25519=slot.public_ed25519, slots_since=created)
-            save_user(self._records, connection, replaced, event=event, change=_key_change(user, replaced))
+            save_user(self._records, connection, replaced, event=event, change=key_change(user, replaced))
         return changed
 
     def _new_slot(
@@ -339,7 +347,7 @@ class AccountRepository:
     def _no_password(self) -> Refused | WrongKey:
         """The error where no password opens the account: it never had one, or it was disabled meanwhile."""
         if not self._unlocked.workstation_id:
-            return _wrong_own_password()
+            return wrong_own_password()
         return Refused(
             "This account has no password at this site.",
             hint="Sign in through the provider, or have an administrator reset the password, which gives it one.",
@@ -388,13 +396,3 @@ class AccountRepository:
                 f"'{before.name}' is this site's last administrator; nothing was changed.",
                 hint="Make somebody else an administrator first.",
             )
-
-
-def _key_change(before: User, after: User) -> dict[str, str]:
-    if before.public_ed25519 == after.public_ed25519:
-        return {}
-    return {"public_ed25519_before": before.public_ed25519.hex(), "public_ed25519": after.public_ed25519.hex()}
-
-
-def _wrong_own_password() -> WrongKey:
-    return WrongKey("This password is wrong.", hint="Check whether Caps Lock is on.", detail="own slot")

@@ -8,7 +8,7 @@ Levels, each with all below it:
 2. the code of every row, the history chain, revisions without gaps, files that rows need, key slots, and whether the
    storage went back in time as far as this workstation remembers
 3. every file: present, size, SHA-256; files that no row names, and what does not belong into the folder
-4. every file decrypts, CRC-32, content hash
+4. every file decrypts, CRC-32, content hash; every approval: signature, plan, images, structures, pinned doses
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ert.domain.record import Finding, Severity
 from ert.errors import Cancelled, DatabaseBusy, ErtError
 from ert.storage import schema
 from ert.storage.anchors import Anchors, went_back
+from ert.storage.check_approvals import check_approvals
 from ert.storage.check_files import blocker, check_files, check_needed_files, check_slots, find_strays
 from ert.storage.database import AnyAccess, structure_flaws
 from ert.storage.dialect import present_tables
@@ -115,6 +116,7 @@ def check_site(
         (2, lambda: check_slots(checked.root, checked.vault)),
         (3, lambda: check_files(records, is_decrypting=level >= FULL_LEVEL, progress=progress)),
         (3, lambda: find_strays(checked.root, records) if checked.is_site else iter(())),
+        (4, lambda: check_approvals(records, progress)),
     )
     findings: list[Finding] = []
     for needed, step in steps:

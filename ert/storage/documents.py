@@ -33,6 +33,8 @@ VERSIONS: Mapping[str, int] = {
     "structure_set": 1,
     "plan": 4,
     "dose": 2,
+    "approval": 1,
+    "approval_end": 1,
     "second_check": 2,
     "check_tolerance": 1,
     "machine": 1,

@@ -65,6 +65,8 @@ class FileKind(enum.IntEnum):
     SECOND_CHECK = 11
     SERVER_PASSWORD = 12
     RUN_CHECKPOINT = 13
+    PINNED_DOSE = 14
+    PINNED_ERRORS = 15
 
 
 class Compression(enum.IntEnum):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 import attrs
 import sqlalchemy as sa
 
+from ert.domain.approval import structures_digest
 from ert.domain.image import CtImage
 from ert.domain.patient import Course, Patient
 from ert.domain.record import DicomFile, ImageHead
@@ -14,6 +15,7 @@ from ert.domain.structure import StructureSet
 from ert.errors import DigestMismatch, ImportRejected, NotFound, StaleRevision
 from ert.storage import codec, documents, originals, schema, structure_sets
 from ert.storage.envelope import FileKind
+from ert.storage.locked import denying, refuse_reshaping
 from ert.storage.overview import image_head
 from ert.storage.patient_records import MRN_INDEX, document_cell, merged_rows, mrn_index, record_of
 from ert.storage.records import Records, Row, the_file
@@ -149,6 +151,8 @@ class PatientRepository:
         ------
         StaleRevision
             Somebody saved another revision since this session read it.
+        PlanLocked
+            A plan that is approved, or was, was made on these shapes.
         """
         records = self._records
         base = self._seen.get(structure_set.id)
@@ -160,9 +164,12 @@ class PatientRepository:
                 detail=f"structure set {structure_set.id}",
             )
         folder = (course.patient_id, course.id)
-        with records.saving() as save:
+        is_reshaped = self._is_reshaped(structure_set)
+        with denying(records, structure_set.id, "change structures"), records.saving() as save:
             row = structure_sets.put_revision(records, save, structure_set, revision=base + 1, folder=folder)
             with save.transaction() as connection:
+                if is_reshaped:
+                    refuse_reshaping(records, connection, structure_set.id)
                 if not structure_sets.raise_head(records, connection, structure_set.id, base_revision=base):
                     raise StaleRevision(
                         "Somebody else changed the structures of this course in the meantime; yours were not saved.",
@@ -172,6 +179,11 @@ class PatientRepository:
                 records.insert(connection, schema.structure_set_revision, row, revision=base + 1)
                 self._note(connection, "structure set saved", schema.structure_set, structure_set.id, base + 1)
         self._seen[structure_set.id] = base + 1
+
+    def _is_reshaped(self, structure_set: StructureSet) -> bool:
+        """Whether the contours differ from those of the newest revision, and not only names, roles or colours."""
+        newest, _ = structure_sets.read_revision(self._records, structure_set.id)
+        return structures_digest(newest) != structures_digest(structure_set)
 
     def _check_import(self, patient: Patient, course: Course, image: CtImage, structures: StructureSet) -> None:
         wanted = (patient.id, image.id, structures.id)

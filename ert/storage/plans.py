@@ -13,11 +13,13 @@ from ert.domain.overview import CourseOverview
 from ert.domain.plan import Plan
 from ert.domain.record import PlanHead, PlanStatus, StoredPlan
 from ert.domain.second_check import KeptSecondCheck, SecondCheck
+from ert.domain.workflow import FIRST, expect_transition
 from ert.errors import BadTag, DigestMismatch, NotFound, StaleRevision
 from ert.storage import documents, schema
 from ert.storage.doses import insert_doses, put_doses, read_dose
 from ert.storage.envelope import FileKind
 from ert.storage.exclusive import fence, plan_scope
+from ert.storage.locked import denying, refuse_locked
 from ert.storage.overview import read_courses
 from ert.storage.records import Records, Row, Saving, the_file
 from ert.storage.second_checks import add_second_check, read_second_checks
@@ -110,18 +112,35 @@ class PlanRepository:
             The store has another newest revision. Nothing is saved.
         LockHeld
             A colleague is signing the plan. Nothing is saved.
+        PlanLocked
+            The plan is approved, or was; noted in the history. Nothing is saved.
         DiskFull, StorageFailed, DatabaseBusy
             Nothing is saved.
         """
         records = self._records
-        folder = self._check_base(plan, base_revision)
-        revision = base_revision + 1
+        if status not in FIRST:
+            raise ValueError(f"{status} is reached by signing only")
+        with denying(records, plan.id, "save"):
+            folder = self.check_base(plan, base_revision)
+            self._save(plan, base_revision, folder, doses=doses, reason=reason, status=status)
+        return self.load(plan.id, base_revision + 1)
+
+    def _save(  # noqa: PLR0913 - one save, and what it writes
+        self,
+        plan: Plan,
+        base_revision: int,
+        folder: tuple[str, str, str],
+        *,
+        doses: Sequence[DoseResult],
+        reason: str,
+        status: PlanStatus,
+    ) -> None:
+        records, revision = self._records, base_revision + 1
         with records.saving() as save:
-            row = self._put_revision(save, plan, revision, folder) | {"state": status.value}
+            row = self.put_revision(save, plan, revision, folder, status)
             dose_rows = put_doses(records, save, plan.id, doses, folder=folder)
             with save.transaction() as connection:
-                fence(records, connection, plan_scope(plan.id))
-                self._move_head(connection, plan, base_revision, status)
+                self.move_head(connection, plan, base_revision, status)
                 records.insert(connection, schema.plan_revision, row, revision=revision)
                 insert_doses(records, connection, dose_rows)
                 change = {"digest": plan.digest, "doses": [d["content_digest"] for d in dose_rows]}
@@ -130,7 +149,6 @@ class PlanRepository:
                 records.trail.append(
                     connection, "plan saved", table=_NAME, record=plan.id, revision=revision, change=change
                 )
-        return self.load(plan.id, revision)
 
     def dose(self, plan_id: str, request_digest: str) -> DoseResult | None:
         """Return a kept dose of this plan, verified; None if it was never kept."""
@@ -145,15 +163,23 @@ class PlanRepository:
             The plan was saved again in the meantime.
         DigestMismatch
             The revision has another content than the plan that was computed.
+        PlanLocked
+            The plan is approved, or was: it has its doses. Noted in the history.
         """
         records = self._records
-        folder = self._check_base(plan, revision)
+        with denying(records, plan.id, "keep doses"):
+            folder = self.check_base(plan, revision)
+            self._add_doses(plan, revision, folder, doses)
+
+    def _add_doses(self, plan: Plan, revision: int, folder: tuple[str, str, str], doses: Sequence[DoseResult]) -> None:
+        records = self._records
         with records.saving() as save:
             rows = put_doses(records, save, plan.id, doses, folder=folder)
             with save.transaction() as connection:
                 found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
                 if not found or found[0]["rev"] != revision:
                     raise self._stale(found[0] if found else None, revision)
+                refuse_locked(found[0])
                 if found[0]["digest"] != plan.digest:
                     raise DigestMismatch("The doses were computed for another state of the plan; they were not kept.")
                 insert_doses(records, connection, rows)
@@ -162,16 +188,18 @@ class PlanRepository:
 
     def add_second_check(self, plan: Plan, revision: int, check: SecondCheck) -> None:
         """Keep a second check with the revision it was made on; `DigestMismatch` if that has another content."""
-        with self._records.database.read() as connection:
-            course = self._records.row(connection, schema.course, plan.course_id)
-        folder = (course["patient"], course["uuid"], plan.id)
-        add_second_check(self._records, check, plan_id=plan.id, revision=revision, folder=folder)
+        with denying(self._records, plan.id, "keep a second check"):
+            with self._records.database.read() as connection:
+                course = self._records.row(connection, schema.course, plan.course_id)
+                refuse_locked(self._records.row(connection, schema.plan, plan.id))
+            folder = (course["patient"], course["uuid"], plan.id)
+            add_second_check(self._records, check, plan_id=plan.id, revision=revision, folder=folder)
 
     def second_checks(self, plan_id: str) -> tuple[KeptSecondCheck, ...]:
         """Return every second check of a plan, oldest first, verified."""
         return read_second_checks(self._records, plan_id)
 
-    def _check_base(self, plan: Plan, base_revision: int) -> tuple[str, str, str]:
+    def check_base(self, plan: Plan, base_revision: int, *, is_signing: bool = False) -> tuple[str, str, str]:
         """Refuse early what the transaction would refuse; return the folder of the plan's files."""
         records = self._records
         if not self._names:
@@ -179,11 +207,14 @@ class PlanRepository:
         with records.database.read() as connection:
             course = records.row(connection, schema.course, plan.course_id)
             found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
+        if found and not is_signing:
+            refuse_locked(found[0])
         if (found[0]["rev"] if found else 0) != base_revision:
             raise self._stale(found[0] if found else None, base_revision)
         return (course["patient"], course["uuid"], plan.id)
 
-    def _put_revision(self, save: Saving, plan: Plan, revision: int, folder: Sequence[str]) -> Row:
+    def put_revision(self, save: Saving, plan: Plan, revision: int, folder: Sequence[str], status: PlanStatus) -> Row:
+        """Put what a revision needs of files and return its row for the transaction."""
         table = schema.plan_revision
         content = documents.to_content(plan)
         written = documents.read_document(_NAME, documents.write_document(_NAME, content))
@@ -195,13 +226,16 @@ class PlanRepository:
         return {
             "uuid": row_id,
             "plan": plan.id,
+            "state": status.value,
             "saved_by": self._records.actor,
             "digest": plan.digest,
             "document_ct": cell,
         }
 
-    def _move_head(self, connection: sa.Connection, plan: Plan, base_revision: int, status: PlanStatus) -> None:
+    def move_head(self, connection: sa.Connection, plan: Plan, base_revision: int, status: PlanStatus) -> None:
+        """Raise a plan's head inside the transaction, as its lock, its revision and `workflow.TRANSITIONS` allow it."""
         records = self._records
+        fence(records, connection, plan_scope(plan.id))
         name = records.guard.encrypt(plan.name.encode("utf-8"), table=_NAME, row_id=plan.id, column="name_ct")
         changes = {
             "course": plan.course_id,
@@ -211,13 +245,20 @@ class PlanRepository:
             "name_ct": name,
         }
         found = records.rows(connection, schema.plan, schema.plan.c.uuid == plan.id)
+        before = PlanStatus(found[0]["state"]) if found else None
+        if before is not None and before.is_locked:
+            expect_transition(before, status)
         if not found and base_revision == 0:
+            expect_transition(before, status)
             records.insert(connection, schema.plan, {"uuid": plan.id} | changes)
             return
         if not found or found[0]["rev"] != base_revision:
             raise self._stale(found[0] if found else None, base_revision)
         if found[0]["course"] != plan.course_id:
             raise NotFound("A plan cannot move to another course.", hint="Make a copy of it there.")
+        expect_transition(before, status)
+        if found[0]["digest"] == plan.digest:  # the very content, so the very name: what is frozen is not written again
+            del changes["name_ct"]
         if not records.update(connection, schema.plan, found[0], changes):
             raise self._stale(found[0], base_revision)
 

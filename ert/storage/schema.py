@@ -13,8 +13,8 @@ from ert.storage.column_types import NUMBER, TEXT
 from ert.storage.fields import ROW_CODE_COLUMN
 
 APPLICATION_ID = 0x45525431
-SCHEMA_VERSION = 12
-MIGRATION_HEAD = "0012"
+SCHEMA_VERSION = 13
+MIGRATION_HEAD = "0013"
 MIGRATION_TABLE = "migration"
 MAXIMUM_CELL_BYTES = 64 * 1024
 
@@ -145,6 +145,18 @@ dose = _record(
     UniqueConstraint("plan", "request_digest"),
 )
 
+# What was signed of a plan: its approval, and the end of it. Rows are only ever added.
+approval = _record(
+    "approval",
+    _reference("plan", "plan"),
+    Column("plan_rev", NUMBER, nullable=False),
+    Column("state", TEXT, nullable=False),
+    Column("saved_by", TEXT, nullable=False),
+    Column("document_ct", LargeBinary, nullable=True),
+    UniqueConstraint("plan", "plan_rev"),
+    UniqueConstraint("plan", "state"),
+)
+
 
 def _library(name: str) -> tuple[Table, Table]:
     """Head and revisions of what a site keeps of its own; a head's name is unique by its blind index."""
@@ -234,6 +246,7 @@ RECORD_TABLES = (
     plan_revision,
     machine,
     dose,
+    approval,
     ct_curve,
     ct_curve_revision,
     material,

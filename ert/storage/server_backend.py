@@ -23,7 +23,7 @@ from ert.storage.server_access import ServerAccess
 from ert.storage.server_errors import translated_server
 from ert.storage.server_opening import open_server
 
-_GUARDED = ("history", "plan_revision", "structure_set_revision", "file", "dose")
+_GUARDED = ("history", "plan_revision", "structure_set_revision", "file", "dose", "approval", "plan")
 
 
 class Postgres:

@@ -20,6 +20,7 @@ from ert.storage import check as checking
 from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
+from ert.storage.approvals import ApprovalRepository
 from ert.storage.assembly import (
     SiteOptions,
     access_to,
@@ -39,6 +40,7 @@ from ert.storage.exclusive import ExclusiveLocks
 from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
+from ert.storage.own_password import OwnPassword
 from ert.storage.password_rule import SitePasswordRules
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
@@ -49,7 +51,6 @@ from ert.storage.records import Records
 from ert.storage.restored import read_only_reason
 from ert.storage.run_shelf import RunShelf
 from ert.storage.site_keys import SiteKeys
-from ert.storage.slots import emergency_tag, login_tag
 from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
@@ -110,6 +111,10 @@ class Site:
             raise
         self._patients = PatientRepository(self._records)
         self._plans = PlanRepository(self._records)
+        self._own_password = OwnPassword(
+            store_id=self.site_id, account=self._account, accounts=self._accounts, attempts=self._attempts
+        )
+        self._approvals = ApprovalRepository(self._records, self._plans, self._own_password.signing_key)
         self._activity = ActivityLog(self._records, self._patients)
         self._machines = MachineRepository(self._records)
         self._ct_curves = ct_curves_of(self._records)
@@ -201,8 +206,7 @@ class Site:
     def confirm_password(self, password: str) -> None:
         """Check the password of who is signed in, failures counted as at signing in.
 
-        May be called from any thread: it reads key files only, so that a long check keeps nobody locked out.
-        What became of the account meanwhile is `refresh_account`'s to say.
+        From any thread; what became of the account meanwhile is `refresh_account`'s to say.
 
         Raises
         ------
@@ -211,12 +215,7 @@ class Site:
         SignInLocked
             Too many attempts failed.
         """
-        store_id = self.site_id
-        tag = emergency_tag(store_id) if self._account.is_emergency else login_tag(store_id, self._account.name)
-        with self._attempts.turn(tag):
-            self._attempts.begin(store_id, tag, self._accounts.slot_mark())
-            self._accounts.confirm(password)
-            self._attempts.succeeded(store_id, tag)
+        self._own_password.confirm(password)
 
     @property
     def is_restored_copy(self) -> bool:
@@ -246,6 +245,11 @@ class Site:
     def plans(self) -> PlanRepository:
         """Plans."""
         return self._plans
+
+    @property
+    def approvals(self) -> ApprovalRepository:
+        """What was signed of plans."""
+        return self._approvals
 
     @property
     def machines(self) -> MachineRepository:

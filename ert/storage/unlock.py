@@ -362,3 +362,8 @@ def _wrong_emergency_code(unreadable: Sequence[str]) -> WrongKey:
     if unreadable:
         hint = f"{len(unreadable)} key slots of this site cannot be read, its own perhaps. {hint}"
     return WrongKey("This is not the emergency code of this site.", hint=hint, detail="no emergency slot opens")
+
+
+def wrong_own_password() -> WrongKey:
+    """The error of a password that is not that of who is signed in."""
+    return WrongKey("This password is wrong.", hint="Check whether Caps Lock is on.", detail="own slot")

@@ -122,6 +122,26 @@ def find_user(records: Records, login: str) -> str:
     return str(rows[0]["uuid"])
 
 
+def signing_keys(records: Records, connection: sa.Connection, user_id: str) -> frozenset[str]:
+    """Return the public signing keys (hex) a user has or had, as the user's row and the history say; verified."""
+    history = schema.history
+    query = sa.select(history).where(history.c.record == user_id, history.c.record_table == schema.user.name)
+    keys = {read_user(records, connection, user_id).public_ed25519.hex()}
+    for found in connection.execute(query).mappings():
+        row = dict(found)
+        records.trail.check_row(row)
+        change = records.trail.change_of(row)
+        keys |= {str(change[name]) for name in ("public_ed25519_before", "public_ed25519") if name in change}
+    return frozenset(keys)
+
+
+def key_change(before: User, after: User) -> dict[str, str]:
+    """What the history says of a signing key that was replaced; nothing if it was not."""
+    if before.public_ed25519 == after.public_ed25519:
+        return {}
+    return {"public_ed25519_before": before.public_ed25519.hex(), "public_ed25519": after.public_ed25519.hex()}
+
+
 def user_names(records: Records) -> dict[str, str]:
     """Return the names of all users by id."""
     with records.database.read() as connection:

@@ -17,7 +17,7 @@ DEMO_BANNER = "DEMO MACHINE – NOT FOR CLINICAL USE"
 LIGHT_COLOURS = {Light.GREEN: GOOD, Light.AMBER: WARN, Light.RED: BAD}
 _STAGE_COLOURS = {
     Stage.DRAFT: TEXT_DIM, Stage.LOST: WARN, Stage.WAITING: WARN, Stage.CHECKING: ACCENT, Stage.FAILED: BAD,
-    Stage.CHECKED: TEXT_DIM,
+    Stage.CHECKED: TEXT_DIM, Stage.APPROVED: GOOD, Stage.ENDED: BAD,
 }  # fmt: skip
 _SEX_NAMES = {Sex.FEMALE: "F", Sex.MALE: "M", Sex.OTHER: "O", Sex.UNKNOWN: ""}
 
@@ -140,6 +140,7 @@ class PageHeader(QWidget):
         if review is not None:
             colour = LIGHT_COLOURS[review.light] if review.light is not None else _STAGE_COLOURS[review.stage]
             self.review.setText(f"\N{BLACK CIRCLE} {review.text}")
+            self.review.setToolTip(plain_tip(review.text))
             self.review.setStyleSheet(f"color: {colour}; font-weight: 600;")
 
     def hide_patient(self) -> None:

@@ -10,17 +10,17 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 from PySide6.QtGui import QColor
 
 from ert.app.patient_rows import CourseRow, PatientRow
-from ert.domain.record import PlanHead
+from ert.domain.record import PlanHead, PlanStatus
 from ert.ui.icons import icon
 from ert.ui.numbers import format_number
 from ert.ui.page_header import birth_text
-from ert.ui.theme import TEXT_DIM
+from ert.ui.theme import BAD, GOOD, TEXT_DIM
 from ert.ui.widgets import plain_tip
 
 Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
 _ICONS: dict[type, str] = {PatientRow: "patient", CourseRow: "course", PlanHead: "plan"}
-_FIRST = 500
+_FIRST, _DETAILS = 500, 3
 _COLUMNS = ("Patient / course / plan", "ID", "Born", "Details", "Last change")
 RowRole = Qt.ItemDataRole.UserRole + 1
 _ROLES = frozenset(
@@ -268,9 +268,21 @@ class PatientTreeModel(QAbstractItemModel):
             text = row_text(node.row, index.column())
             return text if role == Qt.ItemDataRole.DisplayRole else plain_tip(text)
         if role == Qt.ItemDataRole.ForegroundRole:
-            return None if node.patient_row.is_active else QColor(TEXT_DIM)
+            colour = _colour(node) if index.column() != _DETAILS else _status_colour(node.row) or _colour(node)
+            return None if colour is None else QColor(colour)
         is_icon = role == Qt.ItemDataRole.DecorationRole and index.column() == 0
         return icon(_ICONS[type(node.row)]) if is_icon else None
+
+
+def _colour(node: Node) -> str | None:
+    return None if node.patient_row.is_active else TEXT_DIM
+
+
+def _status_colour(row: PatientRow | CourseRow | PlanHead) -> str | None:
+    """Of a plan that was approved: whether it may be treated."""
+    if not isinstance(row, PlanHead) or not row.status.is_locked:
+        return None
+    return GOOD if row.status is PlanStatus.APPROVED else BAD
 
 
 def _holds(row: PatientRow, patient_id: str, course_id: str, plan_id: str) -> bool:

@@ -12,7 +12,9 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QSizePolicy, QToolBar, QWidget
 
 from ert.app.jobs import JobContext, Lane
+from ert.domain.account import Right
 from ert.errors import ErtError
+from ert.ui.approval_actions import ApprovalActions
 from ert.ui.failures import sentence_of
 from ert.ui.file_names import file_name
 from ert.ui.icons import icon
@@ -49,6 +51,7 @@ class PlanActions(QObject):
         self.newest = make(
             "Newest revision…", "down", page.keeper.show_conflict, tip="Compare with what a colleague saved"
         )
+        self.approval = ApprovalActions(page, make)
         self.export = make("Export DICOM…", "export", self._export, key="Ctrl+E")
         self.report = make("Report…", "report", self._report, key="Ctrl+R", tip="Write the plan report as PDF")
         self.mu_sheets = make(
@@ -158,6 +161,9 @@ class PlanActions(QObject):
                 self.second_check,
                 self.limits,
                 None,
+                self.approval.approve,
+                self.approval.end,
+                None,
                 self.back,
             ],
             "&Edit": [
@@ -202,6 +208,9 @@ class PlanActions(QObject):
             )
         self.save.setEnabled(workspace.is_dirty)
         self.save.setToolTip("Save  (Ctrl+S)" if workspace.is_dirty else "Nothing to save")
+        may_plan = Right.PLAN in self._page.session.account.rights
+        self.add_beam.setEnabled(not workspace.is_read_only)
+        self.add_beam.setToolTip(plain_tip(workspace.why_read_only or "Add beam  (Ctrl+B)"))
         has_dose = workspace.dose.status == "current"
         can_export = has_dose and not workspace.is_dirty and not workspace.is_earlier
         is_preview = workspace.dose.status == "preview"
@@ -210,18 +219,18 @@ class PlanActions(QObject):
         )
         why = "save the plan first" if has_dose else lacking
         why = "this is an earlier revision, read-only" if workspace.is_earlier else why
-        self.save_as.setEnabled(not workspace.is_read_only)
+        is_frozen = workspace.stored.status.is_locked
+        self.save_as.setText("Clone as new plan…" if is_frozen else "Save as new plan…")
+        self.save_as.setEnabled(may_plan and not workspace.is_earlier)
         self.newest.setEnabled(not workspace.is_read_only)
-        self.export.setEnabled(can_export)
-        self.export.setToolTip("Export as DICOM  (Ctrl+E)" if can_export else f"Export: {why}")
-        self.report.setEnabled(can_export)
-        self.report.setToolTip("Write the plan report as PDF  (Ctrl+R)" if can_export else f"Report: {why}")
+        self.approval.refresh()
+        self._refresh_output("" if can_export else why)
         self.mu_sheets.setEnabled(has_dose)
         self.second_check.setEnabled(has_dose)
         is_ready = workspace.readiness.is_ready
         self.ready.setEnabled(has_dose and not is_ready and not workspace.is_read_only)
         unready = "Save the plan for review; a second check begins" if has_dose else f"Not ready for review: {why}"
-        unready = "Not ready for review: it is open to be looked at" if workspace.is_read_only else unready
+        unready = f"Not ready for review. {workspace.why_read_only}" if workspace.is_read_only else unready
         self.ready.setToolTip("The plan is ready for review" if is_ready else unready)
         self.compute.setEnabled(bool(workspace.plan.beams) and not has_dose and not is_preview)
         idle = "The plan has no beam"
@@ -241,6 +250,16 @@ class PlanActions(QObject):
         self.structures.setChecked(state.visibility.has_structures)
         self.beams.setChecked(state.visibility.has_beams)
 
+    def _refresh_output(self, why: str) -> None:
+        """Whether the plan may leave the program; why not, if there is a reason."""
+        approval = self._page.workspace.approval
+        is_ended = approval is not None and not approval.is_valid
+        self.export.setEnabled(not why and not is_ended)
+        unexported = "Export: the approval of this plan ended" if is_ended else f"Export: {why}"
+        self.export.setToolTip("Export as DICOM  (Ctrl+E)" if self.export.isEnabled() else unexported)
+        self.report.setEnabled(not why)
+        self.report.setToolTip(f"Report: {why}" if why else "Write the plan report as PDF  (Ctrl+R)")
+
     # ---- what takes a while --------------------------------------------------------------------------------------
 
     def _save(self) -> None:
@@ -248,7 +267,8 @@ class PlanActions(QObject):
 
     def _save_as(self) -> None:
         taken = self._page.workspace.plan.name
-        name, is_chosen = QInputDialog.getText(self._page, "Save as new plan", "Name", text=f"{taken} copy")
+        title = self.save_as.text().removesuffix("…")
+        name, is_chosen = QInputDialog.getText(self._page, title, "Name", text=f"{taken} copy")
         if is_chosen:
             self.save_as_named(name.strip())
 

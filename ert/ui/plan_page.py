@@ -20,6 +20,7 @@ from ert.ui.evaluation_panel import EvaluationPanel
 from ert.ui.findings_panel import FindingsPanel
 from ert.ui.goal_panel import GoalPanel
 from ert.ui.isodose_panel import IsodosePanel
+from ert.ui.locked_panels import lock_panels
 from ert.ui.mu_panel import MuPanel
 from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
@@ -118,6 +119,7 @@ class PlanPage(QWidget):
         self.overrides.materials_wanted.connect(self.materials_wanted)
         self.views.beam_eye.refused.connect(self.message.show_error)
         self.findings.show_findings(workspace.findings)
+        self._lock()
         QTimer.singleShot(0, self, self._add_dvh)
         QTimer.singleShot(0, self, self._show_probe)
 
@@ -229,7 +231,14 @@ class PlanPage(QWidget):
             self.findings.show_findings(self.workspace.findings)
             self._show_probe()
         self.actions_.refresh()
+        self._lock()
         self.plan_shown.emit()
+
+    def _lock(self) -> None:
+        """Whatever would edit a plan that cannot be changed is switched off, and says why."""
+        if self.workspace.is_read_only:
+            panels = (self.beams, self.overrides, self.prescription, self.points, self.goals)
+            lock_panels(panels, self.workspace.why_read_only)
 
     def _show_save_error(self) -> None:
         """A failed save is told until it is dismissed or a later one succeeds."""

@@ -212,6 +212,7 @@ class FakeWorkspace:
         self.revision = 12
         self.is_dirty = False
         self.saved_text = "Saved r12 14:03:22"
+        self.is_read_only, self.why_read_only, self.approval = False, "", None
         self.sketched: list = []
         self.applied: list[str] = []
         self._listeners: list[Callable[[Changes], None]] = []

@@ -40,6 +40,18 @@ def forbid_changing(table: str, columns: Sequence[str]) -> None:
     )
 
 
+def forbid_updates_when(table: str, name: str, condition: str) -> None:
+    """Let no update of a row happen while a condition on ``OLD`` and ``NEW`` holds, beside what is forbidden anyway."""
+    if not _is_server():
+        op.execute(f'CREATE TRIGGER {name} BEFORE UPDATE ON "{table}" WHEN {condition} BEGIN {_refusal(table)}; END')
+        return
+    _create_function(table)
+    op.execute(
+        f'CREATE TRIGGER {name} BEFORE UPDATE ON "{table}" FOR EACH ROW WHEN ({condition}) '
+        f"EXECUTE FUNCTION {table}_refuse()"
+    )
+
+
 def _is_server() -> bool:
     return op.get_bind().dialect.name == _SERVER
 

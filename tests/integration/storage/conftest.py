@@ -19,6 +19,13 @@ ON_BOTH: dict[str, frozenset[str]] = {
     "test_people": frozenset(),
     "test_releases": frozenset(),
     "test_site": frozenset(),
+    "test_approvals": frozenset({
+        "test_what_was_signed_is_read_back_in_another_session_to_the_last_bit",
+        "test_the_database_itself_refuses_to_change_what_was_signed",
+        "test_after_its_approval_ended_no_row_of_a_plan_can_be_changed_at_all",
+        "test_who_signs_holds_the_plan_and_an_edit_before_makes_the_signature_stale",
+        "test_structures_of_an_approved_plan_keep_their_shapes_and_may_change_their_roles",
+    }),
     "test_accounts": frozenset({
         "test_a_new_user_signs_in_with_a_one_time_password_and_has_to_change_it",
         "test_each_user_has_a_signing_key_and_saves_under_the_own_name",

@@ -6,9 +6,10 @@ named place within the program's own code, until it is let go on. Nothing waits 
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import multiprocessing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -139,17 +140,36 @@ def rename(desk: Desk, name: str) -> str:
 
 def edit_slowly(desk: Desk, name: str) -> str:
     """The same, asleep for two days between its files and its transaction."""
+    with _asleep(desk, is_old=True):
+        return edit(desk, name)
+
+
+def approve(desk: Desk) -> str:
+    """Sign what was looked at last."""
+    signed = samples.approve(desk.site, desk.plan, samples.doses_to_approve(), revision=desk.revision)
+    desk.revision = signed.revision
+    return str(signed.revision)
+
+
+def approve_slowly(desk: Desk) -> str:
+    """The same; there is a gate between its files and its transaction."""
+    with _asleep(desk, is_old=False):
+        return approve(desk)
+
+
+@contextlib.contextmanager
+def _asleep(desk: Desk, *, is_old: bool) -> Iterator[None]:
     real = Saving.transaction
 
     def asleep(save: Saving):
-        for stored in save.files:
+        for stored in save.files if is_old else ():
             _grow_old(desk.site.records.blobs.place(stored))
         desk.gate("files written")
         return real(save)
 
     Saving.transaction = asleep
     try:
-        return edit(desk, name)
+        yield
     finally:
         Saving.transaction = real
 
@@ -271,7 +291,8 @@ def _grow_old(path: Path) -> None:
 ACTIONS: dict[str, Callable[..., Any]] = {
     action.__name__: action
     for action in (
-        open_site, close_site, edit, rename, edit_slowly, lock_plan, look_at_plan, sign_plan, lock_machines, unlock,
+        open_site, close_site, edit, rename, edit_slowly, approve, approve_slowly, lock_plan,
+        look_at_plan, sign_plan, lock_machines, unlock,
         look_at_machines, configure, release_machine, clear_away, back_up, renew_files, activate, renew_keys,
     )
 }  # fmt: skip
@@ -318,6 +339,12 @@ def _no_exclusion() -> None:
     restore.exclude = lambda *_, **__: FolderLock(None)
 
 
+def _no_frozen_plans() -> None:
+    """Nobody looks whether the plan is approved; the triggers are taken out of the site by whoever tests this."""
+    plans.refuse_locked = lambda _head: None
+    plans.expect_transition = lambda _before, _after: None
+
+
 def _first_version() -> None:
     """Not a control: a program of the first tables, with today's look at the version of the tables."""
     import pytest
@@ -333,6 +360,7 @@ BYPASSES: dict[str, Callable[[], None]] = {
     "lock on files": _no_lock_on_files,
     "look at the version": _no_look_at_the_version,
     "exclusion": _no_exclusion,
+    "frozen plans": _no_frozen_plans,
     "later tables": _first_version,
 }
 assert plans.fence is exclusive.fence

@@ -10,14 +10,16 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from ert.domain.approval import Approval, ApprovalEnd, Confirmed, approved_beams, inputs_digest, structures_digest
 from ert.domain.beam import Beam
 from ert.domain.device import Aperture, ApertureSource
 from ert.domain.dose import DoseResult
+from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtCurvePoint, CtImage, DensityOverride, Material
 from ert.domain.monte_carlo_model import DoseStatistics
 from ert.domain.patient import Course, Patient, Sex
 from ert.domain.plan import Goal, Normalisation, Plan, Prescription
-from ert.domain.record import DicomFile
+from ert.domain.record import DicomFile, PlanStatus
 from ert.domain.structure import Contour, PointKind, PointOfInterest, Structure, StructureRole, StructureSet
 from ert.geometry.grid import VoxelGrid
 from ert.storage import backup, migrate, schema
@@ -70,7 +72,7 @@ def as_first_version(patch) -> None:
         patch.setattr(place, "SCHEMA_VERSION", 1)
         patch.setattr(place, "MIGRATION_HEAD", "0001")
     later = {"ct_curve", "material", "machine_release", "exclusive_lock", "site_setting", "check_tolerance"}
-    later |= {"identity_provider", "identity_link", "workstation", "emergency_envelope"}
+    later |= {"identity_provider", "identity_link", "workstation", "emergency_envelope", "approval"}
     tables = tuple(t for t in schema.RECORD_TABLES if t.name.removesuffix("_revision") not in later)
     patch.setattr(schema, "RECORD_TABLES", tables)
     patch.setattr(Records, "expect_files", lambda *_: None)
@@ -226,3 +228,49 @@ def same_statistics(found: DoseStatistics | None, kept: DoseStatistics | None) -
 def renamed(plan: Plan, name: str) -> Plan:
     """The plan under another name: the smallest edit."""
     return attrs.evolve(plan, name=name)
+
+
+def plan_to_approve(site: Site, number: str = "4711") -> tuple[Plan, list[DoseResult]]:
+    """A plan of two beams, one of them a Monte Carlo's, saved as ready for review in revision 1."""
+    course = import_one(site, number=number)
+    plan = plan_of(course)
+    second = attrs.evolve(plan.beams[0], id=new_id(), number=2, name="e- boost", mu=50.0)
+    plan = attrs.evolve(plan, beams=(plan.beams[0], second))
+    doses = doses_to_approve()
+    site.plans.save(plan, base_revision=0, doses=doses, status=PlanStatus.READY)
+    return plan, doses
+
+
+def doses_to_approve() -> list[DoseResult]:
+    """Doses of the plan of `plan_to_approve`, the same each time."""
+    return [dose(), noisy_dose()]
+
+
+def approval_of(site: Site, plan: Plan, doses: list[DoseResult], *, revision: int = 1) -> Approval:
+    """What is to be signed of a plan."""
+    ct, contours = site.patients.image(plan.image_id), site.patients.structure_set(plan.structure_set_id)
+    beams, total = approved_beams(plan, tuple(doses), ("version 1",) * len(doses))
+    return Approval(
+        plan_id=plan.id, course_id=plan.course_id, patient_id=site.patients.course(plan.course_id).patient_id,
+        revision=revision + 1, plan_digest=plan.digest,
+        inputs_digest=inputs_digest(plan, tuple(d.request_digest for d in doses), image=ct, structures=contours),
+        image_digest=ct.digest, structures_digest=structures_digest(contours), ct_curve_digest=plan.ct_curve.digest,
+        beams=beams, plan_dose_digest=total, engine="pencil beam 1", software="0", second_check="green",
+        checklist=(Confirmed(code="identity", sentence="It is this patient."),), warnings=(),
+    )  # fmt: skip
+
+
+def approve(
+    site: Site, plan: Plan, doses: list[DoseResult], *, revision: int = 1, password: str = PASSWORD
+) -> Approval:
+    """Sign a plan."""
+    unsigned = approval_of(site, plan, doses, revision=revision)
+    return site.approvals.approve(plan, unsigned, doses, base_revision=revision, password=password)
+
+
+def end_of(approval: Approval, status: PlanStatus = PlanStatus.WITHDRAWN) -> ApprovalEnd:
+    """What is to be signed when an approval ends."""
+    return ApprovalEnd(
+        approval_id=approval.id, plan_id=approval.plan_id, revision=approval.revision + 1, status=status,
+        reason="The target was drawn anew.",
+    )  # fmt: skip

@@ -245,7 +245,7 @@ def test_a_save_that_loses_the_race_inside_the_transaction_is_stale(site, root, 
     plan = samples.plan_of(samples.import_one(site))
     site.plans.save(plan, base_revision=0)
     files = sorted(root.rglob("*.erte"))
-    check = site.plans._check_base
+    check = site.plans.check_base
 
     def overtaken(wanted, base_revision):
         folder = check(wanted, base_revision)
@@ -254,7 +254,7 @@ def test_a_save_that_loses_the_race_inside_the_transaction_is_stale(site, root, 
         other.close()
         return folder
 
-    monkeypatch.setattr(site.plans, "_check_base", overtaken)
+    monkeypatch.setattr(site.plans, "check_base", overtaken)
     with pytest.raises(StaleRevision, match="revision 2"):
         site.plans.save(samples.renamed(plan, "mine"), base_revision=1, doses=[samples.dose("77" * 32)])
     assert sorted(root.rglob("*.erte")) == files

@@ -59,7 +59,7 @@ def everything(path, access) -> dict:
 
     database = Database(attrs.evolve(access, path=path), may_migrate=True)
     later = {"ct_curve", "material", "machine_release", "exclusive_lock", "site_setting", "check_tolerance"}
-    later |= {"identity_provider", "identity_link", "workstation", "emergency_envelope"}
+    later |= {"identity_provider", "identity_link", "workstation", "emergency_envelope", "approval"}
     tables = [t for t in schema.metadata.sorted_tables if t.name.removesuffix("_revision") not in later]
     try:
         with database.read() as connection:

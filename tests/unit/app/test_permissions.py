@@ -47,7 +47,7 @@ SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_iden
 RecordsService.records RecordsService.record
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.activity CheckRules.history CheckRules.in_use
-Recomputation.chosen
+Recomputation.chosen ApprovalDesk.view ApprovalDesk.state ApprovalDesk.pinned
 """
 PLANNERS = f"""
 {READERS}
@@ -64,6 +64,7 @@ SiteMachines.add SiteMachines.configure CheckRules.save
 TissueLibrary.save_curve TissueLibrary.withdraw_curve TissueLibrary.save_material TissueLibrary.withdraw_material
 """
 PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk.withdraw"
+SIGNERS = "ApprovalDesk.begin ApprovalDesk.recompute ApprovalDesk.sign ApprovalDesk.end"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
 AccountService.disable AccountService.enable AccountService.set_password_rule
@@ -149,6 +150,11 @@ def may(account: Account, name: str) -> bool:
         name in PLANNERS.split()
         or (name in FACILITY.split() and Feature.FACILITY_CONFIGURATION in account.grant.features)
         or (name in PHYSICS.split() and account.grant.level is Level.ELEVATED)
+        or (
+            name in SIGNERS.split()
+            and Feature.PLAN_APPROVAL in account.grant.features
+            and account.grant.level is not Level.RESEARCH
+        )
         or (name in ADMINISTRATORS.split() and account.grant.is_administrator)
     )
 
@@ -180,6 +186,7 @@ def test_every_service_method_declares_what_it_needs_and_every_declaration_has_a
             *PLANNERS.split(),
             *FACILITY.split(),
             *PHYSICS.split(),
+            *SIGNERS.split(),
             *ADMINISTRATORS.split(),
         }
     ) == (len(NEEDED))

@@ -16,6 +16,7 @@ from ert.dicom.dose import read_rt_dose
 from ert.dicom.export import ExportDose, export_course_plan
 from ert.dicom.importing import default_selection, read_selection
 from ert.dicom.plan import read_rt_plan
+from ert.dicom.plan_write import PlanReview
 from ert.dicom.scan import scan
 from ert.domain.device import Aperture
 from ert.domain.image import DensityOverride, Material
@@ -89,6 +90,25 @@ def test_plan_values_as_treatment_needs_them(exported):
     )
     assert len(ds.RTPlanLabel) <= 16
     assert "NOT FOR CLINICAL USE" in ds.RTPlanDescription
+
+
+def test_an_approved_plan_names_its_reviewer_and_keeps_its_uids(tmp_path, export_source):
+    """PS3.3 C.8.8.16, Approval Module: status, reviewer, date and time."""
+    at = dt.datetime(2026, 3, 2, 14, 5, 9, tzinfo=dt.UTC)
+    source = attrs.evolve(export_source(), approval=PlanReview(reviewer="Dr. Lise Meitner", reviewed_at=at))
+    kept = []
+    for name in ("first", "second"):
+        export_course_plan(tmp_path / name, attrs.evolve(source, ct_files=()))
+        ds = dcmread(tmp_path / name / "rtplan.dcm")
+        assert (ds.ApprovalStatus, ds.ReviewDate, ds.ReviewTime) == ("APPROVED", "20260302", "140509")
+        assert str(ds.ReviewerName) == "Dr. Lise Meitner^"
+        kept.append([str(dcmread(tmp_path / name / file).SOPInstanceUID) for file in RT_FILES])
+    assert kept[0] == kept[1]
+    export_course_plan(tmp_path / "unapproved", attrs.evolve(source, ct_files=(), approval=None))
+    other = dcmread(tmp_path / "unapproved" / "rtplan.dcm")
+    assert other.ApprovalStatus == "UNAPPROVED"
+    assert "ReviewerName" not in other
+    assert str(other.SOPInstanceUID) not in kept[0]
 
 
 def test_doses_add_up_and_refer_to_the_plan(exported):

@@ -1,6 +1,6 @@
 """What is done to a site while the disk fails: each operation with what it needs, what it does, and what may be left.
 
-``release`` stands for approval too: signing a machine package is what the program has of it so far.
+``approve`` signs a plan and pins its doses, ``end-approval`` ends that again.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import Any
 import attrs
 import pytest
 
+from ert.domain.identity import new_id
+from ert.domain.record import PlanStatus
 from ert.domain.release import MachineRelease
 from ert.errors import WrongKey
 from ert.storage.site import Site
@@ -53,6 +55,8 @@ class Operation:
 
 class Made:
     """Records made once in the process that forks, so that every run speaks of the same ones."""
+
+    approval_id, end_id = new_id(), new_id()
 
     who, image, structures = samples.patient(), samples.image(), samples.structures()
     course = samples.course_of(who, image, structures)
@@ -125,6 +129,46 @@ def _import(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG00
 def _release(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
     site.releases.save(Made.release, base_revision=0)
     tell("done")
+
+
+def _to_approve(scene: Scene) -> None:
+    site = scene.open()
+    site.plans.save(Made.plan, base_revision=1, status=PlanStatus.READY)
+    site.close()
+
+
+def _approve(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
+    doses = [samples.dose()]
+    unsigned = attrs.evolve(samples.approval_of(site, Made.plan, doses, revision=2), id=Made.approval_id)
+    site.approvals.approve(Made.plan, unsigned, doses, base_revision=2, password=samples.PASSWORD)
+    tell("done")
+
+
+def _approved(scene: Scene) -> None:
+    _to_approve(scene)
+    site = scene.open()
+    _approve(scene, site, lambda _text: None)
+    site.close()
+
+
+def _end_approval(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
+    end = attrs.evolve(samples.end_of(site.approvals.state(Made.plan.id).approval), id=Made.end_id)
+    site.approvals.end(Made.plan, end, base_revision=3, password=samples.PASSWORD)
+    tell("done")
+
+
+def _approval_judge(scene: Scene, told: Told) -> list[str]:
+    """The plan is approved, or was, exactly if its newest revision says so; then its doses are what was pinned."""
+    site = scene.open()
+    try:
+        stored = site.plans.load(Made.plan.id)
+        pinned = site.approvals.pinned(stored.plan)
+    finally:
+        site.close()
+    broken = [] if (pinned is not None) is stored.status.is_locked else [f"{stored.status} and {pinned}"]
+    if pinned is not None and list(pinned.doses) != [samples.dose()]:
+        broken.append("the pinned dose is another one")
+    return broken + (["an acknowledged signature is lost"] if "done" in told and pinned is None else [])
 
 
 def _machine(scene: Scene, site: Site | None, tell: Tell) -> None:  # noqa: ARG001
@@ -280,6 +324,8 @@ OPERATIONS = (
     Operation(name="save-long", act=_save_long, judge=_draft_judge),
     Operation(name="import", act=_import),
     Operation(name="release", act=_release),
+    Operation(name="approve", act=_approve, prepare=_to_approve, judge=_approval_judge),
+    Operation(name="end-approval", act=_end_approval, prepare=_approved, judge=_approval_judge),
     Operation(name="machine", act=_machine),
     Operation(name="merge", act=_merge, prepare=_two_patients),
     Operation(name="backup", act=_backup, prepare=_one_backup, judge=_backup_judge),
