@@ -44,7 +44,7 @@ MEDIA = {"water": "water", "bone": "bone_compact_ICRU", "lung": "lung_ICRU46_inf
 
 
 def load_case(folder: Path, case: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Reference dose [z, y, x] cGy/MU and edges, unfolded."""
+    """Reference dose [z, y, x] cGy/MU and edges, unfolded; `copies` of one voxel's noise stand in it."""
     with np.load(folder / case["file"]) as file:
         dose, sigma = file["dose"].astype(float), file["rel_sigma"].astype(float)
         is_matter = file["density"] > AIR_BELOW_G_CM3
@@ -56,7 +56,8 @@ def load_case(folder: Path, case: dict[str, Any]) -> dict[str, np.ndarray]:
     if symmetry["fold_y"]:
         dose, sigma, is_matter = (np.concatenate([a[:, ::-1], a], 1) for a in (dose, sigma, is_matter))
         y = np.concatenate([-y[:0:-1], y])
-    return {"dose": dose, "sigma": sigma, "is_matter": is_matter, "x": x, "y": y, "z": z}
+    copies = np.array((1 + symmetry["fold_x"]) * (1 + symmetry["fold_y"]))
+    return {"dose": dose, "sigma": sigma, "is_matter": is_matter, "x": x, "y": y, "z": z, "copies": copies}
 
 
 def material_ratios() -> dict[str, tuple[float, float, float]]:
@@ -69,7 +70,9 @@ def material_ratios() -> dict[str, tuple[float, float, float]]:
     }
 
 
-def make_tissue(case: dict[str, Any], truth: dict[str, np.ndarray], voxel_cm: float) -> TissueGrid:
+def make_tissue(
+    case: dict[str, Any], truth: dict[str, np.ndarray], voxel_cm: float, margin_cm: float = MARGIN_CM
+) -> TissueGrid:
     """The phantom as voxels; case (x, y, z) = patient (x, z, y), head first supine."""
     planes = case["phantom"]
     px, py, pz = (np.asarray(planes[f"{a}_planes_cm"]) for a in "xyz")
@@ -80,9 +83,9 @@ def make_tissue(case: dict[str, Any], truth: dict[str, np.ndarray], voxel_cm: fl
         first, last = math.floor(low / voxel_cm - 1e-6), math.ceil(high / voxel_cm + 1e-6)
         return (np.arange(first, last) + 0.5) * voxel_cm
 
-    x = centres(truth["x"][0] - MARGIN_CM, truth["x"][-1] + MARGIN_CM)
-    y = centres(truth["y"][0] - MARGIN_CM, truth["y"][-1] + MARGIN_CM)
-    z = centres(min(pz[0], 0.0) - 1.0, truth["z"][-1] + MARGIN_CM)
+    x = centres(truth["x"][0] - margin_cm, truth["x"][-1] + margin_cm)
+    y = centres(truth["y"][0] - margin_cm, truth["y"][-1] + margin_cm)
+    z = centres(min(pz[0], 0.0) - 1.0, truth["z"][-1] + margin_cm)
     where = [np.searchsorted(p, c, side="right") - 1 for p, c in ((pz, z), (py, y), (px, x))]
     inside = [(w >= 0) & (w < len(p) - 1) for w, p in zip(where, (pz, py, px), strict=True)]
     grid = np.ix_(*[np.clip(w, 0, len(p) - 2) for w, p in zip(where, (pz, py, px), strict=True)])

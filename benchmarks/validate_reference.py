@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,12 +101,21 @@ def make_beam(case: dict[str, Any]) -> ElectronBeam:
     )
 
 
-def run_ert(folder: Path, machine: Path, grid_cm: float) -> dict[str, Any]:
-    """Run the command; returns its summary, or the sentence it refused with."""
+def write_study(folder: Path, case: dict[str, Any], phantom: Phantom) -> None:
+    """CT, structure set, plan and CT curve of a case."""
+    slices = write_ct(folder / "ct", phantom)
+    write_structures(folder / "rs.dcm", phantom, slices)
+    write_plan(folder / "rp.dcm", phantom, [make_beam(case)])
+    write_curve(folder / "curve.csv")
+
+
+def run_ert(folder: Path, machine: Path, grid_cm: float, more: Sequence[str] = ()) -> dict[str, Any]:
+    """Run the command; returns its summary, or the sentence it refused with. `more`: further options."""
     command = [
         str(Path(sys.executable).with_name("ert")), "dose", "--ct", str(folder / "ct"),
         "--structures", str(folder / "rs.dcm"), "--plan", str(folder / "rp.dcm"), "--machine", str(machine),
-        "--out", str(folder / "out"), "--grid-cm", str(grid_cm), "--ct-curve", str(folder / "curve.csv"), "--json",
+        "--out", str(folder / "out"), "--grid-cm", str(grid_cm), "--ct-curve", str(folder / "curve.csv"),
+        "--json", *more,
     ]  # fmt: skip
     began = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -216,10 +226,7 @@ def run_case(reference: Path, case: dict[str, Any], machine: Path, grid_cm: floa
     with tempfile.TemporaryDirectory() as temporary:
         folder = (keep / case["name"]) if keep is not None else Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        slices = write_ct(folder / "ct", phantom)
-        write_structures(folder / "rs.dcm", phantom, slices)
-        write_plan(folder / "rp.dcm", phantom, [make_beam(case)])
-        write_curve(folder / "curve.csv")
+        write_study(folder, case, phantom)
         summary = run_ert(folder, machine, grid_cm)
         row: dict[str, Any] = {"case": case["name"], "kind": case["kind"]}
         if "refused" in summary:

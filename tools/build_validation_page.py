@@ -82,7 +82,9 @@ computed over reference, mean over the axis voxels within 5 mm of the maximum, a
 field at the same depths, whose noise is several times smaller. R50 and R90 on the axis, computed minus
 reference. Goals: 2 %/2 mm in 98 % of voxels and output within 1.5 % for openings of 4 cm and more, 3 % below;
 R50 within 0.5 mm. **Bold** marks what misses them. Of the Monte Carlo, R50, R90 and output are of the mean over the
-inner half of the field's width; χ² compares the difference with both standard errors (1 is noise alone).
+inner half of the field's width; χ² compares the difference with both standard errors (1 is noise alone). A figure
+with ± was read from both doses alike over the same depths (`benchmarks/depth_figures.py`), ± one standard error that
+the noise of both gives it.
 
 ## How it is made
 
@@ -155,9 +157,15 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     columns = [c for c in COLUMNS if c.key in rows[0]]
     lines = ["| case | " + " | ".join(c.head for c in columns) + " |", "|---" * (len(columns) + 1) + "|"]
     for row in rows:
-        cells = [bold(c.form.format(row[c.key]), is_missed=misses_goal(c.key, row)) for c in columns]
+        cells = [bold(figure(c, row), is_missed=misses_goal(c.key, row)) for c in columns]
         lines.append(f"| {row['case']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def figure(column: Column, row: dict[str, Any]) -> str:
+    """A figure, with its standard error where the record has one."""
+    text, error = column.form.format(row[column.key]), row.get(f"{column.key}_sigma")
+    return text if error is None else f"{text} ± {column.form.format(error).lstrip('+')}"
 
 
 def misses_goal(key: str, row: dict[str, Any]) -> bool:

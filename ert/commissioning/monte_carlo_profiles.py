@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.monte_carlo_angles import of_one_spread
+from ert.commissioning.monte_carlo_depth import MANY_PHOTONS
 from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.dose.geometry import BeamGeometry
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner
@@ -29,6 +30,7 @@ Float = NDArray[np.float64]
 _SEED = 29
 _ELECTRONS, _PHOTONS = 480_000, 1_440_000
 _BIN_CM, _STRIP_CM, _AROUND_CM, _BELOW_CM = 0.25, 4.0, 5.0, 1.0
+_PHOTONS_BELOW_CM = 10.0
 _CORE_CM = 2.0
 _BESIDE_CM = 1.25
 _SHARE_STEP = 0.0025
@@ -36,7 +38,6 @@ _BELOW_RANGE = 1.05
 _DEEP_STRIP_CM, _DEEP_THICKNESS_CM, _LEAST_THICKNESS_CM = 6.0, 2.0, 0.5
 _OWN_ERROR = 0.02
 _SPREADS_RAD = (0.0, 0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1)
-_MANY = 1e4  # photons to an electron: what they give is then all there is
 
 
 def reference_profiles(data: BeamData, energy: EnergyData) -> list[Curve]:
@@ -53,6 +54,7 @@ class Water:
     ssd_cm: float
     check: Callable[[], None] | None
     strip_cm: float = _STRIP_CM
+    below_cm: float = _BELOW_CM
 
     def across(
         self, source: MonteCarloModel, depth_cm: float, thickness_cm: float, histories: int
@@ -67,15 +69,16 @@ class Water:
         grid = VoxelGrid(
             origin_cm=(-(half - 0.5) * _BIN_CM, surface + 0.5 * step, -beside * self.strip_cm),
             spacing_cm=(_BIN_CM, step, self.strip_cm),
-            shape_zyx=(2 * beside + 1, rows + 1 + math.ceil(_BELOW_CM / step), 2 * half),
+            shape_zyx=(2 * beside + 1, rows + 1 + math.ceil(self.below_cm / step), 2 * half),
         )
         water = np.ones(grid.shape_zyx, dtype=np.float32)
         tissue = TissueGrid(grid=grid, relative_stopping=water, relative_scattering=water, density_g_cm3=water)
-        numbers = source_numbers(source, self.tables, self.geometry, grid)
-        runner = BatchRunner(build_scene(self.tables, tissue, grid), numbers, MonteCarloSettings(seed=_SEED))
+        scene = build_scene(self.tables, tissue, grid)
+        numbers = source_numbers(source, self.tables, self.geometry, scene.grid)
+        runner = BatchRunner(scene, numbers, MonteCarloSettings(seed=_SEED))
         for _ in runner.run(BATCHES, histories // BATCHES, self.check):
             pass
-        line = runner.sums.run().total.reshape(grid.shape_zyx)[grid.shape_zyx[0] // 2, rows]
+        line = runner.sums.run().total.reshape(scene.grid.shape_zyx)[scene.window][beside, rows]
         at = (np.arange(half) + 0.5) * _BIN_CM
         return np.asarray(at, dtype=np.float64), 0.5 * (line[half:] + line[half - 1 :: -1]) / histories
 
@@ -141,13 +144,13 @@ def with_photon_spread(
     deep = max(profiles, key=lambda c: c.depth_cm, default=None)
     if deep is None or deep.depth_cm < _BELOW_RANGE * range_cm or source.photons_per_electron <= 0.0:
         return source
-    water = attrs.evolve(water, strip_cm=_DEEP_STRIP_CM)
-    none, only = (attrs.evolve(source, photons_per_electron=n, photon_angle_rad=0.0) for n in (0.0, _MANY))
+    water = attrs.evolve(water, strip_cm=_DEEP_STRIP_CM, below_cm=_PHOTONS_BELOW_CM)
+    none, only = (attrs.evolve(source, photons_per_electron=n, photon_angle_rad=0.0) for n in (0.0, MANY_PHOTONS))
     # The row may not reach up to where electrons still come: their dose would hide the photons'.
     thickness = max(_LEAST_THICKNESS_CM, min(_DEEP_THICKNESS_CM, 2.0 * (deep.depth_cm - _BELOW_RANGE * range_cm)))
     at, electrons = water.across(none, deep.depth_cm, thickness, _ELECTRONS)
     _, lit = water.across(only, deep.depth_cm, thickness, _PHOTONS)
-    lit *= source.photons_per_electron / _MANY
+    lit *= source.photons_per_electron / MANY_PHOTONS
     way_cm = water.ssd_cm + deep.depth_cm - water.geometry.insert_distance_cm + source.insert_thickness_cm
     is_used = np.abs(deep.position_cm) < at[-1]
     found = [

@@ -99,3 +99,13 @@ def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(m
     assert found.wide_frac == pytest.approx(0.03, abs=0.012)
     assert monte_carlo_profiles.with_photon_spread(start, measured[:1], water, range_cm=6.5) == start
     assert monte_carlo_profiles.with_wide_electrons(start, [], water) == start
+
+
+@pytest.mark.parametrize("depth_cm", [0.72, 0.73, 0.74])
+def test_a_profile_whose_depth_rounds_the_water_over_its_grid_is_computed(depth_cm):
+    """At 134 of 1960 depths from 0.4 to 20 cm the water's grid is a row larger than asked for, by rounding."""
+    water = monte_carlo_profiles.Water(geometry=beam(), tables=TABLES, ssd_cm=100.0, check=None)
+    at, dose = water.across(SOURCE, depth_cm, min(0.4 * depth_cm, 0.4), 3_200)
+    inside, outside = dose[at < 4.0], dose[at > 7.0]
+    assert len(at) == len(dose)
+    assert inside.mean() > 20.0 * outside.mean()
