@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import attrs
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_voxelise import voxel_means
+from ert.dose.kernels.mc_voxelise import overlaps, voxel_means
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables, photon_majorant
 from ert.dose.physics import AIR_DENSITY_G_CM3
 from ert.dose.tissue import TissueGrid
@@ -24,7 +23,6 @@ AIR_BELOW_G_CM3, METAL_FROM_G_CM3 = 0.05, 2.3
 _RATIO_ENERGY_MEV = 10.0
 _STOPPING_SCALE, _SCATTERING_SCALE = 0.01, 0.05
 _MOST_VOXELS = 60_000_000
-_MOST_SAMPLES = 4
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -101,28 +99,34 @@ def extended_grid(dose_grid: VoxelGrid, tissue: VoxelGrid) -> tuple[VoxelGrid, t
     return grid, (window[2], window[1], window[0])
 
 
-def _to_tissue_index(grid: VoxelGrid, tissue: VoxelGrid) -> Float:
-    """Affine [3, 4] from index (x, y, z) of one grid to that of another."""
-    scale = 1.0 / np.asarray(tissue.spacing_cm)
-    affine = np.empty((3, 4))
-    affine[:, :3] = scale[:, None] * (np.asarray(tissue.axes) @ np.asarray(grid.axes).T) * np.asarray(grid.spacing_cm)
-    affine[:, 3] = tissue.index_xyz(np.asarray(grid.origin_cm))
-    return affine
+def _covered(grid: VoxelGrid, tissue: VoxelGrid) -> list[NDArray[Any]]:
+    """What `voxel_means` takes of the three axes.
+
+    Raises
+    ------
+    Refused
+        If the grids are not parallel.
+    """
+    if not np.allclose(np.asarray(grid.axes), np.asarray(tissue.axes), atol=1e-6):
+        raise Refused("The dose grid is not parallel to the CT.", hint="Compute dose on a grid along the CT's axes.")
+    start = tissue.index_xyz(np.asarray(grid.origin_cm))
+    step = np.asarray(grid.spacing_cm) / np.asarray(tissue.spacing_cm)
+    found: list[NDArray[Any]] = []
+    for axis in range(3):
+        count, size = grid.shape_zyx[2 - axis], tissue.shape_zyx[2 - axis]
+        found.extend(overlaps(float(start[axis]), float(step[axis]), count, size))
+    return found
 
 
 def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGrid) -> Scene:
     """Voxel means of the tissue, a medium for each, and a transport density that gives its stopping power exactly."""
     grid, window = extended_grid(dose_grid, tissue.grid)
-    finest = min(tissue.grid.spacing_cm)
-    samples = min(_MOST_SAMPLES, max(1, math.ceil(max(grid.spacing_cm) / finest - 1e-6)))
-    is_aligned = np.allclose(_to_tissue_index(grid, tissue.grid)[:, :3], np.eye(3), atol=1e-6)
-    samples = samples if is_aligned or samples > 1 else 2
     means = np.empty((3, *grid.shape_zyx), dtype=np.float32)
     share = np.empty(grid.shape_zyx, dtype=np.float32)
     patient = np.empty((0, 0, 0), dtype=np.bool_) if tissue.is_patient is None else tissue.is_patient
     voxel_means(
         tissue.density_g_cm3, tissue.relative_stopping, tissue.relative_scattering, patient,
-        _to_tissue_index(grid, tissue.grid), samples, AIR_DENSITY_G_CM3, means, share,
+        *_covered(grid, tissue.grid), AIR_DENSITY_G_CM3, means, share,
     )  # fmt: skip
     density, stopping, scattering = means
     media = choose_media(tables, density, stopping, scattering)

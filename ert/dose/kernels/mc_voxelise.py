@@ -1,8 +1,6 @@
-"""Tissue averaged over the voxels of the Monte Carlo's grid."""
+"""Tissue averaged over the voxels of the Monte Carlo's grid, which is parallel to the tissue's."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numba import njit, prange
@@ -10,48 +8,64 @@ from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Integer = NDArray[np.int64]
+_DECIMALS = 9
+
+
+def overlaps(start: float, step: float, count: int, size: int) -> tuple[Integer, Float]:
+    """Which tissue voxels the voxels of another grid cover along one axis, and with what share of their length.
+
+    Parameters
+    ----------
+    start, step : centre of the first voxel and distance to the next, in indices of the tissue grid.
+    count, size : voxels of the grid and of the tissue along the axis.
+
+    Returns
+    -------
+    First tissue voxel [count] and shares [count, n] of it and the following. Tissue voxels that do not exist have a
+    share of zero, so that what is left to one lies outside. Edges count to 1e-9 of a tissue voxel.
+    """
+    edges = np.round(start + 0.5 + step * (np.arange(count + 1) - 0.5), _DECIMALS)
+    low, high = edges[:-1], edges[1:]
+    first = np.floor(low).astype(np.int64)
+    at = first[:, None] + np.arange(int((np.ceil(high) - first).max()))
+    share = np.maximum(np.minimum(high[:, None], at + 1.0) - np.maximum(low[:, None], at), 0.0) / (high - low)[:, None]
+    share[(at < 0) | (at >= size)] = 0.0
+    return first, share
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def voxel_means(
-    density: Float32, stopping: Float32, scattering: Float32, patient: NDArray[np.bool_], affine: Float,
-    samples: int, air_g_cm3: float, out: Float32, share: Float32,
+    density: Float32, stopping: Float32, scattering: Float32, patient: NDArray[np.bool_], first_x: Integer,
+    share_x: Float, first_y: Integer, share_y: Float, first_z: Integer, share_z: Float, air_g_cm3: float,
+    out: Float32, inside: Float32,
 ) -> None:  # fmt: skip
-    """Means of density, relative stopping and scattering power over voxels, and the share inside the patient.
+    """Means of density, relative stopping and scattering power over volume, and the share inside the patient.
 
     Parameters
     ----------
     density, stopping, scattering, patient : [z, y, x] on the tissue grid; patient may be empty (everywhere).
-    affine : [3, 4], from index (x, y, z) of the output to index of the tissue grid.
-    samples : points along each axis of a voxel.
-    out : float32 [3, z, y, x]; share : float32 [z, y, x].
+    first_x, share_x … : of `overlaps`, for each axis.
+    air_g_cm3 : what lies outside the tissue grid.
+    out : float32 [3, z, y, x]; inside : float32 [z, y, x].
     """
-    nz, ny, nx = out.shape[1], out.shape[2], out.shape[3]
-    part = 1.0 / samples
     whole = patient.size == 0
-    for k in prange(nz):
-        at = np.empty(3, dtype=np.int64)
-        for j in range(ny):
-            for i in range(nx):
-                rho = stop = scatter = inside = 0.0
-                for c in range(samples**3):
-                    z = k + ((c // (samples * samples)) + 0.5) * part - 0.5
-                    y = j + ((c // samples) % samples + 0.5) * part - 0.5
-                    x = i + (c % samples + 0.5) * part - 0.5
-                    hit = True
-                    for a in range(3):
-                        at[a] = math.floor(affine[a, 0] * x + affine[a, 1] * y + affine[a, 2] * z + affine[a, 3] + 0.5)
-                        hit = hit and 0 <= at[a] < density.shape[2 - a]
-                    if not hit:
-                        rho += air_g_cm3
-                        stop += air_g_cm3
-                        scatter += air_g_cm3
-                        continue
-                    rho += density[at[2], at[1], at[0]]
-                    stop += stopping[at[2], at[1], at[0]]
-                    scatter += scattering[at[2], at[1], at[0]]
-                    if whole or patient[at[2], at[1], at[0]]:
-                        inside += 1.0
-                scale = part**3
-                out[0, k, j, i], out[1, k, j, i], out[2, k, j, i] = rho * scale, stop * scale, scatter * scale
-                share[k, j, i] = inside * scale
+    for k in prange(out.shape[1]):
+        for j in range(out.shape[2]):
+            for i in range(out.shape[3]):
+                rho = stop = scatter = within = known = 0.0
+                for c in range(share_z.shape[1]):
+                    for b in range(share_y.shape[1]):
+                        for a in range(share_x.shape[1]):
+                            share = share_z[k, c] * share_y[j, b] * share_x[i, a]
+                            if share > 0.0:
+                                z, y, x = first_z[k] + c, first_y[j] + b, first_x[i] + a
+                                known += share
+                                rho += share * density[z, y, x]
+                                stop += share * stopping[z, y, x]
+                                scatter += share * scattering[z, y, x]
+                                if whole or patient[z, y, x]:
+                                    within += share
+                air = max(0.0, 1.0 - known) * air_g_cm3
+                out[0, k, j, i], out[1, k, j, i], out[2, k, j, i] = rho + air, stop + air, scatter + air
+                inside[k, j, i] = within
