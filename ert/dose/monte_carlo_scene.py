@@ -99,8 +99,8 @@ def extended_grid(dose_grid: VoxelGrid, tissue: VoxelGrid) -> tuple[VoxelGrid, t
     return grid, (window[2], window[1], window[0])
 
 
-def _covered(grid: VoxelGrid, tissue: VoxelGrid) -> list[NDArray[Any]]:
-    """What `voxel_means` takes of the three axes.
+def _covered(grid: VoxelGrid, tissue: VoxelGrid) -> list[tuple[NDArray[np.int64], Float]]:
+    """Overlaps along x, y and z.
 
     Raises
     ------
@@ -111,11 +111,8 @@ def _covered(grid: VoxelGrid, tissue: VoxelGrid) -> list[NDArray[Any]]:
         raise Refused("The dose grid is not parallel to the CT.", hint="Compute dose on a grid along the CT's axes.")
     start = tissue.index_xyz(np.asarray(grid.origin_cm))
     step = np.asarray(grid.spacing_cm) / np.asarray(tissue.spacing_cm)
-    found: list[NDArray[Any]] = []
-    for axis in range(3):
-        count, size = grid.shape_zyx[2 - axis], tissue.shape_zyx[2 - axis]
-        found.extend(overlaps(float(start[axis]), float(step[axis]), count, size))
-    return found
+    count, size = grid.shape_zyx[::-1], tissue.shape_zyx[::-1]
+    return [overlaps(float(start[a]), float(step[a]), count[a], size[a]) for a in range(3)]
 
 
 def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGrid) -> Scene:
@@ -124,9 +121,10 @@ def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGr
     means = np.empty((3, *grid.shape_zyx), dtype=np.float32)
     share = np.empty(grid.shape_zyx, dtype=np.float32)
     patient = np.empty((0, 0, 0), dtype=np.bool_) if tissue.is_patient is None else tissue.is_patient
+    x, y, z = _covered(grid, tissue.grid)
     voxel_means(
         tissue.density_g_cm3, tissue.relative_stopping, tissue.relative_scattering, patient,
-        *_covered(grid, tissue.grid), AIR_DENSITY_G_CM3, means, share,
+        *x, *y, *z, AIR_DENSITY_G_CM3, means, share,
     )  # fmt: skip
     density, stopping, scattering = means
     media = choose_media(tables, density, stopping, scattering)
