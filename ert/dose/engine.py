@@ -26,6 +26,7 @@ from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scat
 from ert.dose.redefinition_fan import Field, Material, redefinition_of
 from ert.dose.redefinition_fan import fan_dose as redefined_fan_dose
 from ert.dose.remembered import TracedFan
+from ert.dose.threads import kernel_threads, own_processors
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
 from ert.dose.water import given_dose_gy_per_mu, given_point_cm
@@ -113,12 +114,13 @@ def compute_beam_dose(
         fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,
     )  # fmt: skip
     factor = output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm, correction)
-    traced = _trace(job)
-    _report(progress, check, 0.2)
-    fan = _fan_dose(job, traced, factor, lambda done: _report(progress, check, 0.2 + 0.6 * done))
-    _report(progress, check, 0.8)
-    gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
-    given = given_dose_gy_per_mu(model, geometry, ssd_cm)
+    with own_processors(kernel_threads() if algorithm is Algorithm.PENCIL_BEAM else ()):  # others take too long for it
+        traced = _trace(job)
+        _report(progress, check, 0.2)
+        fan = _fan_dose(job, traced, factor, lambda done: _report(progress, check, 0.2 + 0.6 * done))
+        _report(progress, check, 0.8)
+        gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
+        given = given_dose_gy_per_mu(model, geometry, ssd_cm)
     x_cm, y_cm = given_point_cm(geometry.outline_cm)
     if (x_cm, y_cm) != (0.0, 0.0):
         warnings.append(
