@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -75,7 +76,7 @@ class DoseRequest:
     numerics_version: int = NUMERICS_VERSION
     uncertainty_pct: float | None = attrs.field(default=None, metadata=ADDED_LATER)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the request."""
         return digest_of(self)
