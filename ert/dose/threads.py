@@ -49,8 +49,13 @@ def own_processors(threads: Sequence[int]) -> Iterator[None]:
         return
     try:
         for thread, processor in zip(threads, allowed, strict=True):
-            os.sched_setaffinity(thread, {processor})
+            _move(thread, [processor])
         yield
     finally:
         for thread in threads:
-            os.sched_setaffinity(thread, allowed)
+            _move(thread, allowed)
+
+
+def _move(thread: int, processors: Sequence[int]) -> None:
+    with contextlib.suppress(OSError):  # where the system forbids it a dose comes later, and is the same
+        os.sched_setaffinity(thread, processors)

@@ -56,6 +56,16 @@ def test_other_numbers_of_threads_stay_free(threads: list[int]) -> None:
         assert all(os.sched_getaffinity(thread) == allowed for thread in more)
 
 
+def test_a_system_that_forbids_it_computes_all_the_same(threads: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbid(_thread: int, _processors: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbid)
+    with own_processors(threads):
+        reached = True
+    assert reached
+
+
 def test_kernel_threads_are_of_this_process_and_never_the_caller() -> None:
     found = kernel_threads()
     assert threading.get_native_id() not in found
