@@ -14,6 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from ert.dose.kernels.lattice import Box, add_blurred_map, gather, no_sums
+from ert.dose.kernels.sampling import least_bits
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -149,6 +150,16 @@ def _tables(dose_table: Float, wide_table: Float, ratio_table: Float) -> tuple[F
     return dose_table.astype(np.float32), shape, dose_table.max()
 
 
+@njit(cache=True, nogil=True)
+def _is_beyond(depth: Float32, box: Box, per_cm: np.float32, last: int) -> bool:
+    """True if all of a plane's box lies where g has ended, at its table's `last`: most planes do."""
+    bits = np.empty(box[1] - box[0], dtype=np.int32)
+    for j in range(box[0], box[1]):
+        bits[j - box[0]] = least_bits(depth[j, box[2] : box[3]].view(np.int32))
+    bits[0] = least_bits(bits)
+    return bool(bits.view(np.float32)[0] * per_cm >= np.float32(last))
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def spread_planes(
     depth: Float32, variance: Float32, entry_cm: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32],
@@ -185,6 +196,9 @@ def spread_planes(
         of_plane[2], of_plane[3] = (virtual / distance) ** 2, (virtual / (distance * pitch)) ** 2
         of_plane[4], of_plane[5] = (core * gap) ** 2 + thin * gap**3 + 1e-4, thin
         of_plane[6], of_plane[7] = nodes[n], (wide * gap) ** 2
+        if _is_beyond(depth[n], box, of_plane[0], g.shape[0] - 1):
+            dose[n] = 0.0
+            continue
         amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
         top = _fill_pencils(
             depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, root
