@@ -39,6 +39,7 @@ from ert.dose import engine, pencil_beam
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm
+from ert.dose.threads import kernel_threads
 from ert.dose.tissue import TissueGrid
 from ert.geometry.frames import BeamFrame
 from ert.geometry.grid import VoxelGrid
@@ -148,6 +149,7 @@ def _times(work: Callable[[], object], repeats: int) -> tuple[list[float], list[
 
 def run(threads: int, repeats: int, algorithm: Algorithm, side_cm: float) -> dict[str, object]:
     """Figures of one process."""
+    kernel_threads()  # as the program's self-test does
     numba.set_num_threads(threads)
     package = read_package(resources_dir() / "demo_machine" / "package")
     tissue = make_patient()

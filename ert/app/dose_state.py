@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.beam import Beam
-from ert.domain.dose import DoseResult, plan_dose_gy
+from ert.domain.dose import DoseResult, plan_dose_gy, scaled_sum
 from ert.domain.dose_engines import engine_of, engines_text
 from ert.domain.dose_uncertainty import DoseUncertainty, plan_uncertainty
 from ert.domain.identity import read_only
@@ -140,7 +140,7 @@ def _monitor_units(plan: Plan) -> list[float]:
 
 
 def _beam_gy(result: DoseResult, factor: float) -> NDArray[np.float32]:
-    return read_only((result.gy_per_mu.astype(np.float64) * factor).astype(np.float32))
+    return read_only(scaled_sum([result.gy_per_mu], [factor]))
 
 
 def dose_state(plan: Plan, results: tuple[DoseResult, ...]) -> DoseState:
@@ -193,10 +193,14 @@ def preview_state(plan: Plan, results: Sequence[DoseResult], *, message: str) ->
     """
     mu_known = _monitor_units(plan)
     fractions = plan.prescription.fractions
+    total = read_only(plan_dose_gy(list(results), mu_known, fractions))
+    is_one = len(results) == 1  # its dose is the sum, and following the hand there is no time to make it twice
     preview = DosePreview(
         grid=results[0].grid,
-        preview_gy=read_only(plan_dose_gy(list(results), mu_known, fractions)),
-        preview_beams_gy=tuple(_beam_gy(r, m * fractions) for r, m in zip(results, mu_known, strict=True)),
+        preview_gy=total,
+        preview_beams_gy=(total,)
+        if is_one
+        else tuple(_beam_gy(r, m * fractions) for r, m in zip(results, mu_known, strict=True)),
         preview_mu=tuple(mu_known),
         engine=engines_text(results, [b.number for b in plan.beams], None),
     )

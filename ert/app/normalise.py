@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import dose_at_volume_gy
-from ert.domain.dose import DoseResult
+from ert.domain.dose import DoseResult, scaled_sum
 from ert.domain.plan import Normalisation, Plan
 from ert.domain.structure import StructureSet
 from ert.dose.monitor import round_mu
@@ -89,7 +89,4 @@ def _reached_gy(plan: Plan, results: Sequence[DoseResult], shares: Sequence[floa
 
 def sum_gy(results: Sequence[DoseResult], mu: Sequence[float]) -> NDArray[np.float32]:
     """Σ MU · Gy/MU in beam order, float32."""
-    total = np.zeros(results[0].grid.shape_zyx, dtype=np.float64)
-    for result, factor in zip(results, mu, strict=True):
-        total += factor * result.gy_per_mu.astype(np.float64)
-    return total.astype(np.float32)
+    return scaled_sum([r.gy_per_mu for r in results], mu)

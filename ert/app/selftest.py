@@ -26,6 +26,7 @@ from ert.domain.structure import Contour, Structure, StructureRole, StructureSet
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
 from ert.dose.output import rectangle_cm
+from ert.dose.threads import kernel_threads
 from ert.dose.tissue import build_tissue
 from ert.errors import SelfTestFailed
 from ert.geometry.frames import BeamFrame
@@ -117,6 +118,7 @@ def run_self_test(package: MachinePackage | None = None, *, known: dict[str, lis
         A dose differs by more than 1e-5 of the largest, or the answers cannot be read.
     """
     began = time.perf_counter()
+    kernel_threads()  # before anything else starts them: later they cannot be told from others
     if package is None:
         package = read_package(resources_dir() / "demo_machine" / "package")
     if known is None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -23,13 +25,23 @@ NUMERICS_VERSION = 11
 """Raised with every change of a dose result; part of every dose request, so that old results retire themselves."""
 
 
+_INFINITE_BITS = 0x7F800000
+
+
 def _gy(value: ArrayLike) -> NDArray[np.float32]:
     array = np.asarray(value)
     if array.dtype != np.float32:
         raise Refused("Dose arrays must be 32-bit floats.")
-    if array.size > 0 and not (math.isfinite(array.min()) and math.isfinite(array.max())):
+    if not _is_finite(array):
         raise Refused("A dose array has a value that is not a finite number.")
     return read_only(array)
+
+
+def _is_finite(array: NDArray[np.float32]) -> bool:
+    """Whether all are finite: in one pass where none is below zero, for then a larger number has larger bits."""
+    if array.size == 0 or int(array.view(np.uint32).max()) < _INFINITE_BITS:
+        return True
+    return math.isfinite(array.min()) and math.isfinite(array.max())
 
 
 @attrs.frozen(kw_only=True)
@@ -64,7 +76,7 @@ class DoseRequest:
     numerics_version: int = NUMERICS_VERSION
     uncertainty_pct: float | None = attrs.field(default=None, metadata=ADDED_LATER)
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
         """SHA-256 of the request."""
         return digest_of(self)
@@ -154,7 +166,23 @@ def plan_dose_gy(results: list[DoseResult], mu_per_fraction: list[float], fracti
         raise Refused("A plan dose needs one dose and one MU figure for each beam, and at least one beam.")
     if any(r.grid != results[0].grid for r in results):
         raise Refused("The beams' doses lie on different grids and cannot be added.")
-    total = np.zeros(results[0].grid.shape_zyx, dtype=np.float64)
-    for result, mu in zip(results, mu_per_fraction, strict=True):
-        total += (mu * fractions) * result.gy_per_mu.astype(np.float64)
-    return total.astype(np.float32)
+    return scaled_sum([r.gy_per_mu for r in results], [mu * fractions for mu in mu_per_fraction])
+
+
+def scaled_sum(doses: Sequence[NDArray[np.float32]], factors: Sequence[float]) -> NDArray[np.float32]:
+    """Σ factor · dose in the order given, float32; summed in float64, slice by slice: whole volumes of those take long.
+
+    Parameters
+    ----------
+    doses : float32 [z, y, x], all of one shape, at least one.
+    """
+    out = np.empty(doses[0].shape, dtype=np.float32)
+    total, part = np.empty(out.shape[1:]), np.empty(out.shape[1:])
+    for k in range(len(out)):
+        total.fill(0.0)
+        for dose, factor in zip(doses, factors, strict=True):
+            part[:] = dose[k]
+            part *= factor
+            total += part
+        out[k] = total
+    return out

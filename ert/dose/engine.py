@@ -26,6 +26,7 @@ from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scat
 from ert.dose.redefinition_fan import Field, Material, redefinition_of
 from ert.dose.redefinition_fan import fan_dose as redefined_fan_dose
 from ert.dose.remembered import TracedFan
+from ert.dose.threads import kernel_threads, own_processors
 from ert.dose.tissue import TissueGrid
 from ert.dose.validity import check_beam, check_ssd
 from ert.dose.water import given_dose_gy_per_mu, given_point_cm
@@ -112,13 +113,14 @@ def compute_beam_dose(
         tissue=tissue, geometry=geometry, model=model, dose_grid=dose_grid, tables=model_tables(model, ssd_cm),
         fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,
     )  # fmt: skip
-    traced = _trace(job)
-    _report(progress, check, 0.2)
-    fan = _fan_dose(job, traced, lambda done: _report(progress, check, 0.2 + 0.6 * done))
-    fan *= np.float32(output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm, correction))
-    _report(progress, check, 0.8)
-    gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
-    given = given_dose_gy_per_mu(model, geometry, ssd_cm)
+    factor = output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm, correction)
+    with own_processors(kernel_threads() if algorithm is Algorithm.PENCIL_BEAM else ()):  # others take too long for it
+        traced = _trace(job)
+        _report(progress, check, 0.2)
+        fan = _fan_dose(job, traced, factor, lambda done: _report(progress, check, 0.2 + 0.6 * done))
+        _report(progress, check, 0.8)
+        gy_per_mu = _to_grid(job, fan, traced, is_to_medium=dose_to is DoseTo.MEDIUM)
+        given = given_dose_gy_per_mu(model, geometry, ssd_cm)
     x_cm, y_cm = given_point_cm(geometry.outline_cm)
     if (x_cm, y_cm) != (0.0, 0.0):
         warnings.append(
@@ -217,8 +219,8 @@ def _trace(job: _Job) -> _Traced:
     if is_stale.any():
         trace_fan(
             job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, *lattice, is_pencil,
-            is_stale, scattered(0, len(fluence.y_cm)), nodes[:count], steps, numbers[0],
-            numbers[1], numbers[2], tables.power, tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
+            is_stale, scattered(0, len(fluence.y_cm) // 2), nodes[:count], steps, numbers, tables.power,
+            tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
         )  # fmt: skip
         fan.is_pencil = is_pencil
     hit = fan.ends[0][fan.ends[0] > 0]
@@ -240,20 +242,22 @@ def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
     return TracedFan(key=key, depth=depth, variance=variance, ends=ends, dose=np.empty_like(depth))
 
 
-def _fan_dose(job: _Job, traced: _Traced, report: Callable[[float], None]) -> Float32:
-    """Dose to water on the fan, without the output correction, by the engine asked for."""
+def _fan_dose(job: _Job, traced: _Traced, correction: float, report: Callable[[float], None]) -> Float32:
+    """Dose to water on the fan by the engine asked for, with the correction of the output."""
     frame, insert_cm = job.geometry.frame, job.geometry.insert_distance_cm
     if job.algorithm is Algorithm.PENCIL_BEAM:
         return fan_dose(
             job.model, job.tables, job.fluence, traced.rays, sad_cm=frame.sad_cm, insert_distance_cm=insert_cm,
-            out=traced.fan.dose,
+            correction=correction, out=traced.fan.dose,
         )  # fmt: skip
     field = Field(
         model=job.model, outline_cm=job.geometry.outline_cm, applicator=job.geometry.applicator, fluence=job.fluence,
         sad_cm=frame.sad_cm, insert_cm=insert_cm,
     )  # fmt: skip
     material = _material(job, traced.rays.nodes_cm)
-    return redefined_fan_dose(field, traced.rays, material, ssd_cm=job.ssd_cm, check=report)
+    dose = redefined_fan_dose(field, traced.rays, material, ssd_cm=job.ssd_cm, check=report)
+    dose *= np.float32(correction)
+    return dose
 
 
 def _material(job: _Job, nodes_cm: Float) -> Material:
@@ -305,7 +309,7 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
         job.model.source.virtual_sad_cm,
     ])  # fmt: skip
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
-    dose = np.zeros(job.dose_grid.shape_zyx, dtype=np.float32)
+    dose = np.empty(job.dose_grid.shape_zyx, dtype=np.float32)
     resample_to_grid(
         fan, traced.ends, tissue.medium_factors, _index_chain(job), box, numbers, tissue.is_patient is None,
         is_to_medium, dose,

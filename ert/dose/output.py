@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -13,6 +14,11 @@ from ert.domain.machine import Applicator
 
 def equivalent_square_cm(outline_cm: Outline) -> float:
     """Side of the square with the same area to perimeter ratio, 4 A / P (a × b: 2 a b / (a + b))."""
+    return _equivalent_square_cm(tuple(map(tuple, outline_cm)))
+
+
+@functools.lru_cache(maxsize=64)
+def _equivalent_square_cm(outline_cm: Outline) -> float:
     x, y = np.asarray(outline_cm, dtype=np.float64).T
     area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2.0
     perimeter = float(np.hypot(np.roll(x, -1) - x, np.roll(y, -1) - y).sum())

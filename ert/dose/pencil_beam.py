@@ -60,6 +60,8 @@ class ModelTables:
 
 
 _tables: Remembered[ModelTables] = Remembered(8)
+_variances: Remembered[Float] = Remembered(8)
+_falls: Remembered[Float32] = Remembered(8)
 
 
 def depth_dose_gy_per_mu(model: BeamModel, ssd_cm: float) -> Float:
@@ -135,12 +137,14 @@ def fan_dose(
     *,
     sad_cm: float,
     insert_distance_cm: float,
+    correction: float = 1.0,
     out: Float32 | None = None,
 ) -> Float32:
-    """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+    """Dose to water, Gy/MU, on every node of the fan.
 
     Parameters
     ----------
+    correction : of the output (`output_correction`); 1 for the dose without it.
     out : filled, if given: float32 of the shape of the rays.
 
     Returns
@@ -159,7 +163,9 @@ def fan_dose(
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,
         dose,
     )  # fmt: skip
-    add_smooth_dose(model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm)
+    add_smooth_dose(
+        model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, correction=correction
+    )
     return dose
 
 
@@ -172,8 +178,12 @@ def add_smooth_dose(
     sad_cm: float,
     insert_distance_cm: float,
     has_edge: bool = True,
+    correction: float = 1.0,
 ) -> None:
-    """Add edge electrons (`has_edge`), bremsstrahlung and what the insert lets through to the dose on the fan."""
+    """Add edge electrons (`has_edge`), bremsstrahlung and what the insert lets through to the dose on the fan.
+
+    correction : multiplies the whole dose.
+    """
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
     nearest = max(float(gaps[rays.first]), 0.5)
@@ -189,12 +199,14 @@ def add_smooth_dose(
         photons.blocked_gy_per_mu, photons.blocked_attenuation_per_cm, _FALL_END_CM,
     ])  # fmt: skip
     falls = _electron_falls(model, has_edge=has_edge)
-    add_background(dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), falls, laws, numbers)
+    add_background(
+        dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), falls, laws, numbers, correction
+    )
 
 
 def _electron_falls(model: BeamModel, *, has_edge: bool) -> Float32:
     """Edge and rim of `background_falls` up to where nothing is left of them, and their rises: float32 [depth, 4]."""
-    falls = background_falls(model)[:2]
+    falls = background_falls(model)[:2].copy()
     if not has_edge:
         falls[0] = 0.0
     beyond = np.flatnonzero(falls.any(axis=0))
@@ -208,8 +220,12 @@ def background_falls(model: BeamModel) -> Float32:
 
     Returns
     -------
-    float32 [4, depth], steps of 0.05 cm to 60 cm.
+    float32 [4, depth], steps of 0.05 cm to 60 cm; read-only, the last few are remembered.
     """
+    return _falls.get(model, None, lambda: read_only(_background_falls(model)))
+
+
+def _background_falls(model: BeamModel) -> Float32:
     source, photons = model.source, model.photons
     z = np.arange(0.0, _FALL_END_CM, FALL_STEP_CM)
     u = z / model.practical_range_cm
@@ -226,7 +242,11 @@ def background_falls(model: BeamModel) -> Float32:
 
 
 def water_variance_cm2(model: BeamModel, tables: ModelTables, depths_cm: Float) -> Float:
-    """f² A2 of a pencil in flat water at these depths (equations (4), (5)), cm²."""
+    """f² A2 of a pencil in flat water at these depths (equations (4), (5)), cm²; the last few are remembered."""
+    return _variances.get(model, depths_cm.tobytes(), lambda: read_only(_water_variance(model, tables, depths_cm)))
+
+
+def _water_variance(model: BeamModel, tables: ModelTables, depths_cm: Float) -> Float:
     end = float(np.max(depths_cm)) + _WATER_STEP_CM
     u = np.arange(0.5 * _WATER_STEP_CM, end, _WATER_STEP_CM) / model.practical_range_cm
     power = np.interp(u, np.arange(len(tables.power)) * TABLE_STEP, tables.power)

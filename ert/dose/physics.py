@@ -108,7 +108,7 @@ def fermi_eyges_moments(scattering_rad2_cm: ArrayLike, step_cm: float) -> tuple[
     """
     a0 = a1 = a2 = 0.0
     rows = [(a0, a1, a2)]
-    for t in np.asarray(scattering_rad2_cm, dtype=np.float64):
+    for t in np.asarray(scattering_rad2_cm, dtype=np.float64).tolist():  # numpy's own scalars take four times as long
         a2 += step_cm * (2.0 * a1 + step_cm * (a0 + t * step_cm / 6.0))
         a1 += step_cm * (a0 + 0.25 * t * step_cm)
         a0 += 0.5 * t * step_cm

@@ -12,6 +12,7 @@ One convention, stated once: matrices act on column vectors, rotations are activ
 
 from __future__ import annotations
 
+import functools
 import math
 
 import attrs
@@ -74,6 +75,17 @@ def position_matrix(patient_position: str) -> Matrix:
         ) from None
 
 
+@functools.lru_cache(maxsize=64)
+def _rotation(collimator_deg: float, gantry_deg: float, couch_deg: float, patient_position: str) -> Matrix:
+    """R of `BeamFrame.rotation`, remembered: a dose asks for it ten times."""
+    return (
+        rotation_z(-collimator_deg)
+        @ rotation_y(-gantry_deg)
+        @ rotation_z(couch_deg)
+        @ position_matrix(patient_position)
+    )
+
+
 @attrs.frozen(kw_only=True)
 class BeamFrame:
     """The beam's eye view frame of one beam, origin at the isocentre, source at (0, 0, +SAD).
@@ -96,12 +108,7 @@ class BeamFrame:
     @property
     def rotation(self) -> Matrix:
         """3 x 3 matrix R with ``p_bev = R (p_patient - isocentre)``."""
-        return (
-            rotation_z(-self.collimator_deg)
-            @ rotation_y(-self.gantry_deg)
-            @ rotation_z(self.couch_deg)
-            @ position_matrix(self.patient_position)
-        )
+        return _rotation(self.collimator_deg, self.gantry_deg, self.couch_deg, self.patient_position).copy()
 
     @property
     def source_cm(self) -> NDArray[np.float64]:

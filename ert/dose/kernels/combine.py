@@ -9,6 +9,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from ert.dose.kernels.lattice import add_blurred_map, gather, no_sums, occupied
+from ert.dose.kernels.sampling import least_bits
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -86,21 +87,18 @@ def _add_edges(
         line[i] += edge + (a * rim_near[i] + b * rim_far[i]) * (falls[d, 1] + t * falls[d, 3])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _least(bits: NDArray[np.int32]) -> np.int32:
-    """Least of the bits of numbers that are not negative; a minimum of floats does not become vectors."""
-    least: np.int32 = bits[0]
-    for i in range(bits.shape[0]):
-        least = min(least, bits[i])
-    return least
+@njit(cache=True, nogil=True)
+def _scale(line: Float32, factor: np.float32) -> None:
+    for i in range(line.shape[0]):
+        line[i] *= factor
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def add_background(
     dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, order: NDArray[np.int64],
-    falls: Float32, photons: Float, numbers: Float,
+    falls: Float32, photons: Float, numbers: Float, factor: float,
 ) -> None:  # fmt: skip
-    """Add edge electrons, bremsstrahlung of the open field and what the insert lets through.
+    """Add edge electrons, bremsstrahlung of the open field and what the insert lets through; the sum × a factor.
 
     Parameters
     ----------
@@ -113,11 +111,13 @@ def add_background(
     photons : dose per unit of the open map, buildup and its 1/cm, attenuation 1/cm; dose per unit of the blocked map
         and attenuation 1/cm; depth from which they fall no further, cm.
     numbers : sad_cm, virtual_sad_cm, insert_cm, step of `falls` in cm.
+    factor : on all of the dose.
     """
     _, ny, nx = depth.shape
     sad, virtual, insert = numbers[0], numbers[1], numbers[2]
     per_cm, end_cm = np.float32(1.0 / numbers[3]), np.full(1, (falls.shape[0] - 1) * numbers[3], dtype=np.float32)
     bits, end = depth.view(np.int32), end_cm.view(np.int32)[0]
+    whole = np.float32(factor)
     span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
     laws = np.empty(5, dtype=np.float32)
     laws[0], laws[1], laws[2], laws[3], laws[4] = photons[1], photons[2], photons[3], photons[5], photons[6]
@@ -137,8 +137,9 @@ def add_background(
             _add_photons(
                 line, at, blurred[2, q, j], blurred[2, q + 1, j], blurred[3, q, j], blurred[3, q + 1, j], mix, laws
             )
-            if _least(bits[n, j]) < end:
+            if least_bits(bits[n, j]) < end:
                 _add_edges(
                     line, at, blurred[0, q, j], blurred[0, q + 1, j], blurred[1, q, j], blurred[1, q + 1, j], a, b,
                     falls, per_cm,
                 )  # fmt: skip
+            _scale(line, whole)

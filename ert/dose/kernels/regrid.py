@@ -8,8 +8,11 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from ert.dose.kernels.sampling import least_bits
+
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Integers = NDArray[np.int32]
 _AIR_G_CM3 = 0.05
 _INSIDE = 1e-9  # voxels within the outer faces: an index on a face would round to a voxel that is not there
 
@@ -64,7 +67,7 @@ def _range(low: int, high: int, row: Float, lens: Float, fan: Float, voxels: Flo
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _place(
-    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: NDArray[np.int32], u: Float32,
+    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: Integers, u: Float32,
     v: Float32, n: Float32,
 ) -> None:  # fmt: skip
     """Lower corner in the fan, and the parts of a pixel and node beyond it, of the voxels from `begin` on.
@@ -98,6 +101,31 @@ def _body(i: int, row: Float, line: int, slice_: int) -> np.uint32:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _place_along(
+    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: Integers, u: Float32
+) -> tuple[int, np.float32, np.float32]:
+    """As `_place` for a row along a line of the fan, all of whose voxels lie between the same rows and planes.
+
+    cell, u : filled; column, and the part of a pixel beyond it.
+
+    Returns
+    -------
+    where that line begins, and the parts of a pixel and node beyond it
+    """
+    x0, b0 = np.float32((row[0] + row[3] * begin) * lens[4]), np.float32(row[3] * lens[4])
+    scale, to_column = np.float32(1.0) / np.float32(lens[3] - row[2]), np.float32(lens[5])
+    at_v = np.float32(row[1] * lens[4]) * scale - np.float32(lens[6])
+    at_n = np.float32((lens[0] - row[2] - lens[1]) * lens[2])
+    top_n, top_v, top_u = np.int32(fan[0] - 2), np.int32(fan[1] - 2), np.int32(fan[2] - 2)
+    for m in range(cell.shape[0]):
+        at_u = (x0 + b0 * ramp[m]) * scale - to_column
+        iu = min(np.int32(at_u), top_u)
+        cell[m], u[m] = iu, at_u - np.float32(iu)
+    iv, jn = min(np.int32(at_v), top_v), min(np.int32(at_n), top_n)
+    return (int(jn) * fan[1] + int(iv)) * fan[2], at_v - np.float32(iv), at_n - np.float32(jn)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _gather(begin: int, row: Float, line: np.int32, slice_: np.int32, factor: Float32, out: Float32) -> None:
     """Factors of the tissue voxels under the voxels from `begin` on."""
     tx, ty, tz, t0, t1, t2 = row[6], row[7], row[8], row[9], row[10], row[11]
@@ -109,7 +137,7 @@ def _gather(begin: int, row: Float, line: np.int32, slice_: np.int32, factor: Fl
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sample_row(
-    flat: Float32, fan: tuple[int, int, int], cell: NDArray[np.int32], u: Float32, v: Float32, n: Float32, out: Float32
+    flat: Float32, fan: tuple[int, int, int], cell: Integers, u: Float32, v: Float32, n: Float32, out: Float32
 ) -> None:
     """Trilinear values of the fan."""
     line, plane, one = np.uint32(fan[2]), np.uint32(fan[1] * fan[2]), np.uint32(1)
@@ -138,7 +166,7 @@ def _mix_lines(flat: Float32, at: int, line: int, plane: int, b: np.float32, c: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sample_line(mixed: Float32, cell: NDArray[np.int32], u: Float32, out: Float32) -> None:
+def _sample_line(mixed: Float32, cell: Integers, u: Float32, out: Float32) -> None:
     """Linear values along one line of the fan; cell : columns."""
     one = np.uint32(1)
     for m in range(out.shape[0]):
@@ -160,38 +188,38 @@ def _finish(factor: Float32, is_to_medium: bool, value: Float32) -> None:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _is_clear(voxel: int, ends: Float32, row: Float, lens: Float) -> bool:
-    """True before the first or behind the last tissue of the ray nearest to a voxel of a row."""
-    i = float(voxel)
-    zb = row[5] * i + row[2]
-    scale = lens[4] / (lens[3] - zb)
-    at_u, at_v = (row[3] * i + row[0]) * scale - lens[5], (row[4] * i + row[1]) * scale - lens[6]
-    return _is_beside(ends, int(at_v + 0.5), int(at_u + 0.5), lens[0] - zb)
+def _clear_air(begin: int, row: Float, lens: Float, ends: Float32, factor: Float32) -> None:
+    """No dose, a factor of 0, in air before the first and behind the last tissue of the ray nearest to a voxel."""
+    for m in range(factor.shape[0]):
+        if factor[m] < np.float32(0.0):
+            i = float(begin + m)
+            zb = row[5] * i + row[2]
+            scale = lens[4] / (lens[3] - zb)
+            at_u, at_v = (row[3] * i + row[0]) * scale - lens[5], (row[4] * i + row[1]) * scale - lens[6]
+            if _is_beside(ends, int(at_v + 0.5), int(at_u + 0.5), lens[0] - zb):
+                factor[m] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _clear_air(factor: Float32, ends: Float32, begin: int, row: Float, lens: Float, value: Float32) -> None:
-    """No dose in air before the first and behind the last tissue of its ray."""
-    for m in range(value.shape[0]):
-        if factor[m] < np.float32(0.0) and _is_clear(begin + m, ends, row, lens):
-            value[m] = np.float32(0.0)
+def _clear_air_along(begin: int, row: Float, lens: Float, ends: Float32, nearest: Integers, factor: Float32) -> None:
+    """As `_clear_air` for a row along a line of the fan: of its place only the column changes; nearest : scratch."""
+    scale, distance = lens[4] / (lens[3] - row[2]), lens[0] - row[2]
+    line, first = int(row[1] * scale - lens[6] + 0.5), float(begin)
+    column0, per_voxel, to_column = row[0], row[3], lens[5]
+    for m in range(factor.shape[0]):
+        nearest[m] = np.int32((per_voxel * (first + m) + column0) * scale - to_column + 0.5)
+    for m in range(factor.shape[0]):
+        if factor[m] < np.float32(0.0) and _is_beside(ends, line, nearest[m], distance):
+            factor[m] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _within(
-    begin: int, end: int, factor: Float32, line: int, slice_: int, ends: Float32, row: Float, lens: Float
-) -> tuple[int, int]:
-    """First and one past the last voxel of a row that gets dose."""
-    low, high = begin, end
-    while low < high:
-        of = factor[_body(low, row, line, slice_)]
-        if of > np.float32(0.0) or (of < np.float32(0.0) and not _is_clear(low, ends, row, lens)):
-            break
+def _trim(factor: Float32) -> tuple[int, int]:
+    """First and one past the last voxel that gets dose."""
+    low, high = 0, factor.shape[0]
+    while low < high and factor[low] == np.float32(0.0):
         low += 1
-    while high > low:
-        of = factor[_body(high - 1, row, line, slice_)]
-        if of > np.float32(0.0) or (of < np.float32(0.0) and not _is_clear(high - 1, ends, row, lens)):
-            break
+    while high > low and factor[high - 1] == np.float32(0.0):
         high -= 1
     return low, high
 
@@ -217,12 +245,18 @@ def medium_factors(density: Float32, stopping: Float32, is_patient: NDArray[np.b
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sides(volume: Float32) -> Float:
-    """Shape as numbers to compare indices with."""
+def _sides(volume: Float32, less: float) -> Float:
+    """Shape, each side by so much less, as numbers to compare indices with."""
     sides = np.empty(3)
     for axis in range(3):
-        sides[axis] = volume.shape[axis]
+        sides[axis] = volume.shape[axis] - less
     return sides
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _ramp(count: int) -> Float32:
+    """The numbers 0, 1, 2 … as floats."""
+    return np.arange(count).astype(np.float32)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -242,14 +276,23 @@ def _start_row(chain: Float, j: int, k: int, row: Float) -> None:
         row[6 + axis], row[9 + axis] = _row(chain[1], axis, j, k) + 0.5, chain[1, axis, 0]
 
 
+@njit(cache=True, nogil=True)
+def _clear_share(part: int, parts: int, first: int, end: int, out: Float32) -> None:
+    """Clear one of `parts` equal shares of the slices outside first … end − 1."""
+    beside = out.shape[0] - (end - first)
+    for n in range(part * beside // parts, (part + 1) * beside // parts):
+        out[n if n < first else n + end - first] = np.float32(0.0)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_slice(
     k: int, flat: Float32, fan: tuple[int, int, int], ends: Float32, ratio: Float32, line: int, slice_: int,
     chain: Float, box: NDArray[np.int64], last: Float, voxels: Float, lens: Float, ramp: Float32, has_air: bool,
     is_to_medium: bool, out: Float32,
 ) -> None:  # fmt: skip
-    """All rows of slice k of the dose grid."""
-    width = ramp.shape[0]
+    """All rows of slice k of the dose grid; zero where no dose is."""
+    out[: box[1]], out[box[4] :] = np.float32(0.0), np.float32(0.0)
+    width, none = ramp.shape[0], np.float32(0.0)
     cells, mixed = np.empty(width, dtype=np.int32), np.empty(fan[2], dtype=np.float32)
     columns, rows = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
     nodes, factors = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
@@ -257,29 +300,34 @@ def _fill_slice(
     for j in range(box[1], box[4]):
         _start_row(chain, j, k, row)
         begin, end = _range(box[0], box[3], row, lens, last, voxels)
-        start, stop = _within(begin, end, ratio, line, slice_, ends, row, lens)
-        count = stop - start
+        is_along = row[4] == 0.0 and row[5] == 0.0  # of the eight neighbours in the fan six are always the same
+        found = factors[: end - begin]
+        if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0 and end > begin:
+            under = int(_body(begin, row, line, slice_))
+            found[:] = ratio[under : under + end - begin]
+        else:
+            _gather(begin, row, np.int32(line), np.int32(slice_), ratio, found)
+        if has_air and end > begin and least_bits(found.view(np.int32)) < 0:
+            if is_along:
+                _clear_air_along(begin, row, lens, ends, cells, found)
+            else:
+                _clear_air(begin, row, lens, ends, found)
+        low, high = _trim(found)
+        start, stop = begin + low, begin + high
+        out[j, :start], out[j, stop:] = none, none
+        count = high - low
         if count == 0:
             continue
         cell, u, v, n = cells[:count], columns[:count], rows[:count], nodes[:count]
-        value, factor = out[j, start:stop], factors[:count]
-        if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0:
-            under = int(_body(start, row, line, slice_))
-            factor[:] = ratio[under : under + count]
-        else:
-            _gather(start, row, np.int32(line), np.int32(slice_), ratio, factor)
-        _place(start, row, lens, fan, ramp, cell, u, v, n)
-        if row[4] == 0.0 and row[5] == 0.0:  # along a line of the fan: of its eight neighbours six are always the same
-            first = int(cell[0]) // fan[2] * fan[2]
-            for m in range(count):
-                cell[m] -= np.int32(first)
-            _mix_lines(flat, first, fan[2], fan[1] * fan[2], v[0], n[0], mixed)
+        value = out[j, start:stop]
+        if is_along:
+            first, b, c = _place_along(start, row, lens, fan, ramp, cell, u)
+            _mix_lines(flat, first, fan[2], fan[1] * fan[2], b, c, mixed)
             _sample_line(mixed, cell, u, value)
         else:
+            _place(start, row, lens, fan, ramp, cell, u, v, n)
             _sample_row(flat, fan, cell, u, v, n, value)
-        _finish(factor, is_to_medium, value)
-        if has_air:
-            _clear_air(factor, ends, start, row, lens, value)
+        _finish(found[low:high], is_to_medium, value)
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
@@ -299,13 +347,15 @@ def resample_to_grid(
     chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
-    out : float32 [z, y, x] of the dose grid, zero; filled inside the box.
+    out : float32 [z, y, x] of the dose grid; filled.
     """
-    last, voxels, lens = _sides(fan) - 1.0, _sides(factor), _lens(numbers)
+    last, voxels, lens = _sides(fan, 1.0), _sides(factor, 0.0), _lens(numbers)
     line, slice_ = factor.shape[2], factor.shape[1] * factor.shape[2]
-    flat, ratio = fan.ravel(), factor.ravel()
-    width = box[3] - box[0]
-    ramp = np.arange(width).astype(np.float32)
-    for k in prange(box[2], box[5]):
-        _fill_slice(k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
-                    is_to_medium, out[k])  # fmt: skip
+    flat, ratio, ramp = fan.ravel(), factor.ravel(), _ramp(box[3] - box[0])
+    parts = max(1, box[5] - box[2])
+    for m in prange(parts):
+        _clear_share(m, parts, box[2], box[5], out)
+        if box[5] > box[2]:
+            k = box[2] + m
+            _fill_slice(k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
+                        is_to_medium, out[k])  # fmt: skip

@@ -37,8 +37,8 @@ def _cell(position: float, size: int) -> tuple[int, np.float32]:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _at(volume: Float32, k: int, j: int, i: int, a: np.float32, b: np.float32, c: np.float32) -> np.float32:
-    """Trilinear value in cell (k, j, i); three nested linear interpolations in float32."""
+def at_cell(volume: Float32, k: int, j: int, i: int, a: np.float32, b: np.float32, c: np.float32) -> np.float32:
+    """Trilinear value in cell (k, j, i) of `cell_of`; three nested linear interpolations in float32."""
     nz, ny, nx = volume.shape
     # Unsigned, so that no index is checked for counting from the end.
     x1, y1, z1 = np.uint32(min(i + 1, nx - 1)), np.uint32(min(j + 1, ny - 1)), np.uint32(min(k + 1, nz - 1))
@@ -53,12 +53,21 @@ def _at(volume: Float32, k: int, j: int, i: int, a: np.float32, b: np.float32, c
 
 
 @njit(cache=True, nogil=True, inline="always")
+def cell_of(
+    shape: tuple[int, int, int], fx: float, fy: float, fz: float
+) -> tuple[int, int, int, np.float32, np.float32, np.float32]:
+    """Lower corner (z, y, x) around a fractional index (x, y, z) inside the volume, and the parts x, y, z beyond it."""
+    i, a = _cell(fx, shape[2])
+    j, b = _cell(fy, shape[1])
+    k, c = _cell(fz, shape[0])
+    return k, j, i, a, b, c
+
+
+@njit(cache=True, nogil=True, inline="always")
 def sample(volume: Float32, fx: float, fy: float, fz: float) -> np.float32:
     """Trilinear value of volume [z, y, x] at a fractional index (x, y, z) inside the volume."""
-    i, a = _cell(fx, volume.shape[2])
-    j, b = _cell(fy, volume.shape[1])
-    k, c = _cell(fz, volume.shape[0])
-    return _at(volume, k, j, i, a, b, c)
+    k, j, i, a, b, c = cell_of(volume.shape, fx, fy, fz)
+    return at_cell(volume, k, j, i, a, b, c)
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -82,3 +91,15 @@ def sample_inner(volume: Float32, fx: float, fy: float, fz: float) -> np.float32
 def nearest(volume: Float32, fx: float, fy: float, fz: float) -> float:
     """Value of the nearest voxel for a fractional index inside the volume."""
     return float(volume[np.uint32(int(fz + 0.5)), np.uint32(int(fy + 0.5)), np.uint32(int(fx + 0.5))])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def least_bits(bits: NDArray[np.int32]) -> np.int32:
+    """Least of the bits of floats: below zero if one of them is, else the least float's own.
+
+    A minimum of floats does not become vectors.
+    """
+    least: np.int32 = bits[0]
+    for i in range(bits.shape[0]):
+        least = min(least, bits[i])
+    return least

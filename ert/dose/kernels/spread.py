@@ -14,6 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from ert.dose.kernels.lattice import Box, add_blurred_map, gather, no_sums
+from ert.dose.kernels.sampling import least_bits
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -128,6 +129,37 @@ def _fill_pencils(
     return top
 
 
+@njit(cache=True, nogil=True)
+def _places(rows: NDArray[np.int32], columns: NDArray[np.int32], nx: int) -> tuple[NDArray[np.uint32], Box]:
+    """Flat index of each pencil in a plane, and the box around all of them.
+
+    Here and in `_tables`, not in the parallel function: there each sum and each copy would wake all threads.
+    """
+    pixel = np.empty(rows.shape[0], dtype=np.uint32)
+    for p in range(rows.shape[0]):
+        pixel[p] = np.uint32(rows[p] * nx + columns[p])
+    return pixel, (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+
+
+@njit(cache=True, nogil=True)
+def _tables(dose_table: Float, wide_table: Float, ratio_table: Float) -> tuple[Float32, Float32, float]:
+    """g; share and relative width of the wide component, [u, 2]; the highest g."""
+    shape = np.empty((wide_table.shape[0], 2), dtype=np.float32)
+    for k in range(shape.shape[0]):
+        shape[k, 0], shape[k, 1] = wide_table[k], ratio_table[k]
+    return dose_table.astype(np.float32), shape, dose_table.max()
+
+
+@njit(cache=True, nogil=True)
+def _is_beyond(depth: Float32, box: Box, per_cm: np.float32, last: int) -> bool:
+    """True if all of a plane's box lies where g has ended, at its table's `last`: most planes do."""
+    bits = np.empty(box[1] - box[0], dtype=np.int32)
+    for j in range(box[0], box[1]):
+        bits[j - box[0]] = least_bits(depth[j, box[2] : box[3]].view(np.int32))
+    bits[0] = least_bits(bits)
+    return bool(bits.view(np.float32)[0] * per_cm >= np.float32(last))
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def spread_planes(
     depth: Float32, variance: Float32, entry_cm: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32],
@@ -153,14 +185,9 @@ def spread_planes(
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
     core, wide, thin = numbers[4], numbers[5], scatter_air_rad2_per_cm / 6.0
     ny, nx = depth.shape[1], depth.shape[2]
-    count, g = rows.shape[0], dose_table.astype(np.float32)
-    pixel, shape = np.empty(count, dtype=np.uint32), np.empty((wide_table.shape[0], 2), dtype=np.float32)
-    for p in range(count):
-        pixel[p] = np.uint32(rows[p] * nx + columns[p])
-    for k in range(shape.shape[0]):
-        shape[k, 0], shape[k, 1] = wide_table[k], ratio_table[k]
-    entry, highest = entry_cm.ravel(), dose_table.max()
-    box = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+    count, entry = rows.shape[0], entry_cm.ravel()
+    pixel, box = _places(rows, columns, nx)
+    g, shape, highest = _tables(dose_table, wide_table, ratio_table)
     for m in prange(order.shape[0]):
         n = order[m]
         distance, gap = nodes[n] - sad + virtual, nodes[n] - insert
@@ -169,6 +196,9 @@ def spread_planes(
         of_plane[2], of_plane[3] = (virtual / distance) ** 2, (virtual / (distance * pitch)) ** 2
         of_plane[4], of_plane[5] = (core * gap) ** 2 + thin * gap**3 + 1e-4, thin
         of_plane[6], of_plane[7] = nodes[n], (wide * gap) ** 2
+        if _is_beyond(depth[n], box, of_plane[0], g.shape[0] - 1):
+            dose[n] = 0.0
+            continue
         amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
         top = _fill_pencils(
             depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, root

@@ -8,10 +8,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.sampling import is_in_volume, lookup, nearest, sample
+from ert.dose.kernels.sampling import at_cell, cell_of, is_in_volume, lookup, nearest, sample
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Flags = NDArray[np.bool_]
+Places = NDArray[np.uint32]
 TISSUE_FROM = 0.05
 """Relative stopping power above which a ray has met tissue (air is 0.001, inflated lung 0.27).
 
@@ -83,13 +85,17 @@ def _trace_pencil(
         for m in range(steps):
             s, t = np.float32(0.0), np.float32(0.0)
             if is_in_volume(stopping.shape, fx, fy, fz):
-                s = sample(stopping, fx, fy, fz) if z < far else np.float32(nearest(stopping, fx, fy, fz))
+                if z < far:
+                    k, j, i, a, b, c = cell_of(stopping.shape, fx, fy, fz)
+                    s = at_cell(stopping, k, j, i, a, b, c)
+                else:
+                    s = np.float32(nearest(stopping, fx, fy, fz))
                 if s > TISSUE_FROM:
                     last = ((n - 1) * steps + m + 1) * step_cm
                     if first < 0.0:
                         first = last - step_cm
                 if first >= 0.0 and z < far:
-                    t = sample(scattering, fx, fy, fz)
+                    t = at_cell(scattering, k, j, i, a, b, c)
             longer = 1.0
             if first >= 0.0 and z < far:
                 if z < steep:
@@ -137,37 +143,131 @@ def _inner(i: int, count: int) -> int:
     return i | 1 if i < count // 2 else i & ~1
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _is_traced(is_pencil: Flags, j: int, i: int) -> bool:
+    """Pencils, and of the other rays one in 2 × 2."""
+    return is_pencil[j, i] or (_inner(j, is_pencil.shape[0]) == j and _inner(i, is_pencil.shape[1]) == i)
+
+
 @njit(cache=True, nogil=True)
-def _between(is_pencil: NDArray[np.bool_], is_stale: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Pixels that take over what another ray found, if either is stale, and the traced rays of their blocks, flat."""
+def _between(pair: int, is_pencil: Flags, is_stale: Flags, to: Places, of: Places) -> int:
+    """How many rays of two rows take over what another found, if either is stale; which, and of which, flat."""
     ny, nx = is_pencil.shape
-    to, of = np.empty(ny * nx, dtype=np.int64), np.empty(ny * nx, dtype=np.int64)
-    count = 0
-    for j in range(ny):
+    count, top = 0, 2 * pair
+    for j in range(top, top + 2):
         for i in range(nx):
             b, a = _inner(j, ny), _inner(i, nx)
-            if not is_pencil[j, i] and (b != j or a != i) and (is_stale[j, i] or is_stale[b, a]):
-                to[count], of[count] = j * nx + i, b * nx + a
+            if not _is_traced(is_pencil, j, i) and (is_stale[j, i] or is_stale[b, a]):
+                to[count], of[count] = (j - top) * nx + i, (b - top) * nx + a
                 count += 1
-    return to[:count], of[:count]
+    return count
 
 
-@njit(cache=True, nogil=True, parallel=True)
-def _fill_between(to: NDArray[np.int64], of: NDArray[np.int64], depth: Float32, ends: Float32) -> None:
-    """Give rays that were not traced what the traced one of their block found."""
-    nn = depth.shape[0]
-    for n in prange(nn + 2):
-        plane = depth[n].ravel() if n < nn else ends[n - nn].ravel()
-        for p in range(to.shape[0]):
-            plane[np.uint32(to[p])] = plane[np.uint32(of[p])]
+@njit(cache=True, nogil=True, inline="always")
+def _put(lines: Float32, columns: Places, node: int, row: Float32) -> None:
+    """What rays found at one node; lines : float32 [ray, node]."""
+    n = np.uint32(node)
+    for r in range(columns.shape[0]):
+        row[columns[r]] = lines[np.uint32(r), n]
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _fill_between(to: Places, of: Places, rows: Float32) -> None:
+    """Give rays that were not traced what the traced one of their block found; rows : [2, nx] of one plane."""
+    flat = rows.ravel()
+    for p in range(to.shape[0]):
+        flat[to[p]] = flat[of[p]]
+
+
+@njit(cache=True, nogil=True)
+def _trace_row(
+    stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y: float, is_pencil: Flags,
+    columns: Places, nodes: Float, steps_per_node: int, numbers: Float, power: Float, scale: Float, angle: Float,
+    depth: Float32, variance: Float32, ends: Float32,
+) -> None:  # fmt: skip
+    """Trace rays of one row.
+
+    Parameters
+    ----------
+    y : of the row; is_pencil : of its rays; columns : which to trace; numbers : of `trace_fan`.
+    depth, variance : float32 [ray, node] in the order of `columns`; filled, the latter for pencils only.
+    ends : float32 [2, nx], filled where a ray is traced.
+    """
+    sad, virtual, range_cm = numbers[0], numbers[1], numbers[2]
+    spacing, ty = nodes[1] - nodes[0], y / virtual
+    at, step, after = np.empty(3), np.empty(3), np.empty(3)
+    for r in range(columns.shape[0]):
+        i = columns[r]
+        tx = x_cm[i] / virtual
+        path = math.sqrt(1.0 + tx * tx + ty * ty)
+        step_cm = spacing / steps_per_node if is_pencil[i] else spacing
+        near = nodes[0] + 0.5 * step_cm
+        _aim(to_index, offset, tx, ty, near, sad - virtual, sad, at)
+        _aim(to_index, offset, tx, ty, near + step_cm, sad - virtual, sad, after)
+        for c in range(3):
+            step[c] = after[c] - at[c]
+        if is_pencil[i]:
+            first, last = _trace_pencil(
+                stopping, scattering, at, step, steps_per_node, step_cm, path, range_cm, power, scale, angle,
+                depth[r], variance[r],
+            )  # fmt: skip
+        else:
+            first, last = _trace_depth(stopping, at, step, step_cm, path, depth[r])
+        ends[0, i] = first + nodes[0] if first >= 0.0 else -1.0
+        ends[1, i] = last + nodes[0] if last >= 0.0 else -1.0
+
+
+@njit(cache=True, nogil=True)
+def _choose(j: int, is_pencil: Flags, is_stale: Flags, columns: Places) -> tuple[int, int]:
+    """Columns of the rays of a row that are to be traced, pencils first; how many pencils, and how many in all."""
+    count = pencils = 0
+    for of_pencils in (True, False):
+        for i in range(is_pencil.shape[1]):
+            if is_stale[j, i] and is_pencil[j, i] == of_pencils and _is_traced(is_pencil, j, i):
+                columns[count] = i
+                count += 1
+        pencils = count if of_pencils else pencils
+    return pencils, count
+
+
+@njit(cache=True, nogil=True)
+def _trace_pair(
+    pair: int, stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
+    is_pencil: Flags, is_stale: Flags, nodes: Float, steps_per_node: int, numbers: Float, power: Float, scale: Float,
+    angle: Float, depth: Float32, variance: Float32, ends: Float32,
+) -> None:  # fmt: skip
+    """Trace two neighbouring rows ray by ray, then write plane by plane: runs of neighbours, not single numbers."""
+    nx, nn, top = x_cm.shape[0], nodes.shape[0], 2 * pair
+    columns, to, of = np.empty((2, nx), np.uint32), np.empty(2 * nx, np.uint32), np.empty(2 * nx, np.uint32)
+    between = _between(pair, is_pencil, is_stale, to, of)
+    p0, c0 = _choose(top, is_pencil, is_stale, columns[0])
+    p1, c1 = _choose(top + 1, is_pencil, is_stale, columns[1])
+    lines, spreads = np.empty((c0 + c1, nn), np.float32), np.empty((p0 + p1, nn), np.float32)
+    begin_line = begin_spread = 0
+    for of_row, count in ((0, c0), (1, c1)):
+        j = top + of_row
+        _trace_row(
+            stopping, scattering, to_index, offset, x_cm, y_cm[j], is_pencil[j], columns[of_row, :count], nodes,
+            steps_per_node, numbers, power, scale, angle, lines[begin_line:], spreads[begin_spread:], ends[:, j],
+        )  # fmt: skip
+        begin_line, begin_spread = c0, p0
+    if c0 + c1 + between == 0:
+        return
+    for n in range(nn):
+        _put(lines[:c0], columns[0, :c0], n, depth[n, top])
+        _put(lines[c0:], columns[1, :c1], n, depth[n, top + 1])
+        _fill_between(to[:between], of[:between], depth[n, top : top + 2])
+        _put(spreads[:p0], columns[0, :p0], n, variance[n, top])
+        _put(spreads[p0:], columns[1, :p1], n, variance[n, top + 1])
+    for end in range(2):
+        _fill_between(to[:between], of[:between], ends[end, top : top + 2])
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def trace_fan(
     stopping: Float32, scattering: Float32, to_index: Float, offset: Float, x_cm: Float, y_cm: Float,
-    is_pencil: NDArray[np.bool_], is_stale: NDArray[np.bool_], order: NDArray[np.int64], nodes: Float,
-    steps_per_node: int, sad_cm: float, virtual_cm: float, range_cm: float, power: Float, scale: Float,
-    angle: Float, depth: Float32, variance: Float32, ends: Float32,
+    is_pencil: Flags, is_stale: Flags, order: NDArray[np.int64], nodes: Float, steps_per_node: int, numbers: Float,
+    power: Float, scale: Float, angle: Float, depth: Float32, variance: Float32, ends: Float32,
 ) -> None:  # fmt: skip
     """Trace every ray of the fan (equations (4) and (5) of docs/physics/pencil_beam.md).
 
@@ -175,49 +275,23 @@ def trace_fan(
     ----------
     stopping, scattering : float32 [z, y, x] relative linear collision stopping and scattering power.
     to_index, offset : 3 x 3 and 3; voxel index (x, y, z) = to_index @ bev_cm + offset.
-    x_cm, y_cm : fan coordinates on the isocentre plane, seen from the virtual source.
+    x_cm, y_cm : fan coordinates on the isocentre plane, seen from the virtual source; an even number of each.
     is_pencil : [ny, nx]; rays that carry electrons (scattering is followed only for them). Of the others, which only
         the smooth background needs, one in 2 × 2 is traced.
     is_stale : [ny, nx]; rays to trace. Of the others the arrays hold what they found before.
-    order : every row once, in an order that gives each thread its share of long rows.
+    order : every pair of rows (0 and 1, 2 and 3, …) once, in an order that gives each thread its share of long ones.
     nodes : distances from the nominal source, evenly spaced; steps_per_node : samples between two of a pencil.
-    sad_cm, virtual_cm : isocentre to nominal and to virtual source.
-    range_cm : practical range; power, scale, angle : T_water (rad²/cm), f and A0 in water (rad²) against u = z/Rp,
-        steps of 0.01.
+    numbers : isocentre to nominal and to virtual source, cm; practical range, cm.
+    power, scale, angle : T_water (rad²/cm), f and A0 in water (rad²) against u = z/Rp, steps of 0.01.
     depth : filled; float32 [node, y, x] water-equivalent depth, cm.
     variance : filled; float32 [node, y, x] f² A2 from the surface on, cm²; not set where no electrons go.
     ends : filled; float32 [2, y, x] distance from the nominal source where tissue begins and ends; −1 for none.
     """
-    ny, nx, nn = y_cm.shape[0], x_cm.shape[0], nodes.shape[0]
-    spacing = nodes[1] - nodes[0]
     for m in prange(order.shape[0]):
-        j = order[m]
-        at, step, after = np.empty(3), np.empty(3), np.empty(3)
-        line, spread = np.empty(nn, dtype=np.float32), np.empty(nn, dtype=np.float32)
-        for i in range(nx):
-            if not is_stale[j, i] or (not is_pencil[j, i] and (_inner(j, ny) != j or _inner(i, nx) != i)):
-                continue
-            tx, ty = x_cm[i] / virtual_cm, y_cm[j] / virtual_cm
-            path = math.sqrt(1.0 + tx * tx + ty * ty)
-            step_cm = spacing / steps_per_node if is_pencil[j, i] else spacing
-            near = nodes[0] + 0.5 * step_cm
-            _aim(to_index, offset, tx, ty, near, sad_cm - virtual_cm, sad_cm, at)
-            _aim(to_index, offset, tx, ty, near + step_cm, sad_cm - virtual_cm, sad_cm, after)
-            for c in range(3):
-                step[c] = after[c] - at[c]
-            if is_pencil[j, i]:
-                first, last = _trace_pencil(
-                    stopping, scattering, at, step, steps_per_node, step_cm, path, range_cm, power, scale, angle,
-                    line, spread,
-                )  # fmt: skip
-                variance[:, j, i] = spread
-            else:
-                first, last = _trace_depth(stopping, at, step, step_cm, path, line)
-            depth[:, j, i] = line
-            ends[0, j, i] = first + nodes[0] if first >= 0.0 else -1.0
-            ends[1, j, i] = last + nodes[0] if last >= 0.0 else -1.0
-    to, of = _between(is_pencil, is_stale)
-    _fill_between(to, of, depth, ends)
+        _trace_pair(
+            order[m], stopping, scattering, to_index, offset, x_cm, y_cm, is_pencil, is_stale, nodes, steps_per_node,
+            numbers, power, scale, angle, depth, variance, ends,
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
