@@ -9,8 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
-from ert.commissioning.common_depth import Ratios, common_ratio, joined, point_of
-from ert.commissioning.forward import Points, Setup, air_share, background, core_share, make_setup, slanted_depth_cm
+from ert.commissioning.common_depth import Ratios, common_ratio, point_of
+from ert.commissioning.common_depth import joined as joined_ratios
+from ert.commissioning.forward import (
+    Points,
+    Setup,
+    air_share,
+    background,
+    core_share,
+    joined,
+    make_setup,
+    slanted_depth_cm,
+)
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, bends, to_parameters
 from ert.commissioning.reference import DEPTH_STEP_CM, Reference, absolute, is_plateau, smooth_reference
@@ -88,6 +98,10 @@ class Objective:
         )
         curves = [c for c in (absolute(c, data, energy) for c in energy.curves) if c is not None]
         self.curves = [(c, _points(c, data)) for c in curves]
+        self._all = joined([at for _, at in self.curves])
+        self._dose = np.concatenate([c.dose for c in curves])
+        sigma = np.concatenate([c.sigma for c in curves])
+        self._sigma = np.sqrt(sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * self._dose) ** 2)
         self.air = energy.air_profiles
         whole = data.machine.applicator(data.reference.applicator_id)
         self._reference_field = data.reference
@@ -135,10 +149,7 @@ class Objective:
         """Residuals over their standard deviations, then the prior's."""
         p = self.parameters(vector)
         closed = self.identity(p)
-        rows = []
-        for curve, at in self.curves:
-            sigma = np.sqrt(curve.sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * curve.dose) ** 2)
-            rows.append((self.curve(p, closed, at) - curve.dose) / sigma)
+        rows = [(self.curve(p, closed, self._all) - self._dose) / self._sigma]
         rows.extend(self._air_residuals(p))
         rows.append((vector - START) / SPREAD)
         rows.append(bends(p))
@@ -161,7 +172,7 @@ class Objective:
                 ratios = self._ratios(curve, at, use, closed, p)
                 fields.setdefault(curve.field, []).append(ratios if is_depth else point_of(ratios))
         depth_cm, range_cm = self.reference.depth_cm, self.setup.range_cm
-        factor = common_ratio([joined(rows) for rows in fields.values()], depth_cm=depth_cm, range_cm=range_cm)
+        factor = common_ratio([joined_ratios(rows) for rows in fields.values()], depth_cm=depth_cm, range_cm=range_cm)
         fade = np.clip((_FADE_U - depth_cm / range_cm) / _FADE_WIDTH, 0.0, 1.0)
         return attrs.evolve(self.reference, dose=self.reference.dose * factor**fade)
 

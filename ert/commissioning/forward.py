@@ -7,6 +7,7 @@ the off-axis ratio taken at the point instead of at the pencil.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import attrs
 import numpy as np
@@ -76,16 +77,27 @@ def slanted_depth_cm(setup: Setup, p: Parameters, at: Points) -> Float:
 
 @attrs.frozen(kw_only=True)
 class Points:
-    """Points of one measured curve: field (w × h at the isocentre plane), applicator, positions."""
+    """Points of one measured curve: field (w × h at the isocentre plane), applicator, positions.
 
-    width_cm: float
-    height_cm: float
-    applicator_x_cm: float
-    applicator_y_cm: float
+    Field, applicator and SSD are one number each for one curve, and one for each point where curves are `joined`.
+    """
+
+    width_cm: float | Float
+    height_cm: float | Float
+    applicator_x_cm: float | Float
+    applicator_y_cm: float | Float
     x_cm: Float
     y_cm: Float
     depth_cm: Float
-    ssd_cm: float
+    ssd_cm: float | Float
+
+
+def joined(curves: Sequence[Points]) -> Points:
+    """All points of some curves in one: the same numbers as curve by curve, in a tenth of the time."""
+    names = [field.name for field in attrs.fields(Points)]
+    return Points(
+        **{name: np.concatenate([np.broadcast_to(getattr(c, name), c.x_cm.shape) for c in curves]) for name in names}
+    )
 
 
 def _strip(x: Float, half: Float, sigma: Float) -> Float:
@@ -102,8 +114,8 @@ def _line(x: Float, half: Float, sigma: Float) -> Float:
 def _edges(at: Points, halves: tuple[Float, Float], sigma: Float, growth_frac: float) -> Float:
     """Density, 1/cm, at the points of the four blurred edges, each with its `edge_weight`."""
     a, b = halves
-    per_x = float(edge_weight(growth_frac, 0.5 * at.width_cm)) * _line(at.x_cm, a, sigma) * _strip(at.y_cm, b, sigma)
-    per_y = float(edge_weight(growth_frac, 0.5 * at.height_cm)) * _line(at.y_cm, b, sigma) * _strip(at.x_cm, a, sigma)
+    per_x = edge_weight(growth_frac, 0.5 * at.width_cm) * _line(at.x_cm, a, sigma) * _strip(at.y_cm, b, sigma)
+    per_y = edge_weight(growth_frac, 0.5 * at.height_cm) * _line(at.y_cm, b, sigma) * _strip(at.x_cm, a, sigma)
     return np.asarray(per_x + per_y)
 
 

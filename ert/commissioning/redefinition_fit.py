@@ -53,6 +53,9 @@ _ROWS: tuple[tuple[str, float | None, float, float, float, str], ...] = (
     ("edge_angle_rad", None, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
 )
 NAMES = tuple(row[0] for row in _ROWS)
+_BUILDUP = NAMES.index("buildup_frac")
+_COLUMNS = (_BUILDUP, *(c for c in range(len(_ROWS)) if c != _BUILDUP))
+"""Build-up first, while the spectra of the same electrons are still known."""
 SPREAD, LOWER, UPPER = (np.array([row[c] for row in _ROWS], dtype=np.float64) for c in (2, 3, 4))
 
 
@@ -126,6 +129,7 @@ class RedefinitionObjective:
         self._reference = data.reference
         self._fields = [self._measured(f, energy) for f in self._wanted(energy)]
         self.start = np.array([getattr(self._first, name) for name in NAMES])
+        self._carried: tuple[bytes, list[tuple[Field, Float]]] = (b"", [])
 
     def _wanted(self, energy: EnergyData) -> list[MeasuredField]:
         """Fields no larger than the reference field: larger ones say nothing new and take long."""
@@ -163,19 +167,24 @@ class RedefinitionObjective:
 
     def _spectra(self, redefinition: RedefinitionModel, measured: _Measured) -> tuple[Field, Float]:
         made = self._field(redefinition, measured.field, measured.pitch_cm)
-        spectra = middle_spectra(
+        return made, middle_spectra(
             made, ssd_cm=measured.field.ssd_cm, depth_cm=self._depth_cm, node_mev=redefinition.node_mev
         )
-        depths = redefinition.step_cm * np.arange(len(spectra))
-        build = 1.0 - redefinition.buildup_frac * np.exp(-depths / redefinition.buildup_cm)
-        return made, spectra * build[:, None, None]
+
+    def _all_spectra(self, redefinition: RedefinitionModel, vector: Float) -> list[tuple[Field, Float]]:
+        """Spectra of all fields without build-up; those of the call before, if only build-up is another."""
+        key = np.delete(vector, _BUILDUP).tobytes()
+        if self._carried[0] != key:
+            self._carried = (key, [self._spectra(redefinition, measured) for measured in self._fields])
+        return self._carried[1]
 
     def closed(self, vector: Float) -> tuple[RedefinitionModel, Float]:
         """The model of a vector with C(E) and scale from the reference depth dose, and the weighted residuals."""
         redefinition = attrs.evolve(self._first, **dict(zip(NAMES, vector.tolist(), strict=True)))
         rows: list[Float] = []
-        for number, measured in enumerate(self._fields):
-            made, spectra = self._spectra(redefinition, measured)
+        carried = self._all_spectra(redefinition, vector)
+        for number, (measured, (made, without)) in enumerate(zip(self._fields, carried, strict=True)):
+            spectra = without * _built(redefinition, len(without))
             if number == 0:
                 redefinition = self.with_factors(redefinition, spectra, measured.background)
             per = redefinition.node_factor * (redefinition.scale_gy_per_mu / _CGY)
@@ -214,10 +223,17 @@ class RedefinitionObjective:
     def on_fine_lattice(self, redefinition: RedefinitionModel) -> RedefinitionModel:
         """C(E) once more, from the reference field on the engine's own lattice."""
         reference = attrs.evolve(self._fields[0], pitch_cm=PENCIL_PITCH_CM)
-        _, spectra = self._spectra(redefinition, reference)
+        spectra = self._spectra(redefinition, reference)[1]
+        spectra = spectra * _built(redefinition, len(spectra))
         half = reference.background.shape[1] // 2
         axis = reference.background[:, half - 1 : half + 1].mean(axis=1)
         return self.with_factors(redefinition, spectra, np.repeat(axis[:, None], spectra.shape[2], axis=1))
+
+
+def _built(redefinition: RedefinitionModel, planes: int) -> Float:
+    """Factor of build-up on the spectra of each plane, [plane, 1, 1]."""
+    depths = redefinition.step_cm * np.arange(planes)
+    return np.asarray(1.0 - redefinition.buildup_frac * np.exp(-depths / redefinition.buildup_cm))[:, None, None]
 
 
 def _residuals(computed: Float, curve: Curve) -> Float:
@@ -240,7 +256,7 @@ def fit_redefinition(
     found, residuals = objective.closed(vector)
     jacobian = np.zeros((len(residuals), len(vector)))
     for _ in range(_ROUNDS):
-        for column in range(len(vector)):
+        for column in _COLUMNS:
             if check is not None:
                 check()
             sign = 1.0 if vector[column] + SPREAD[column] < UPPER[column] else -1.0

@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 
 import attrs
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.beam_model import RedefinitionModel
 from ert.domain.identity import read_only
 from ert.dose.kernels import redefine as kernel
-from ert.dose.kernels.rebin import rebin
+from ert.dose.kernels.lanes import PITCH, SUMS
+from ert.dose.kernels.rebin import WORK, share_columns
 from ert.dose.physics import (
     AIR_RELATIVE_SCATTERING,
     collision_range_water,
@@ -130,28 +132,35 @@ class Electrons:
 
     Parameters
     ----------
-    state : float64 [slot, y, x, 13], see `ert.dose.kernels.redefine`; taken over.
+    state : float64 [slot, y, x, 13], see `ert.dose.kernels.redefine`; taken over where its memory is [slot, y, 13, x].
     pitch_cm, virtual_cm : pixel side on the isocentre plane, virtual source to isocentre.
     """
 
     def __init__(self, state: Float, physics: Physics, *, pitch_cm: float, virtual_cm: float) -> None:
-        self.state = state
-        self._spare = np.empty_like(state)
+        self.sums = np.ascontiguousarray(state.transpose(0, 1, 3, 2))
+        self._spare = np.empty_like(self.sums)
         self._physics = physics
         self._pitch_cm, self._virtual_cm = pitch_cm, virtual_cm
-        slots, ny, nx, _ = state.shape
+        slots, ny, _, nx = self.sums.shape
         self._boxes = np.zeros((slots, 4), dtype=np.int64)
         for k in range(slots):
-            rows, columns = np.nonzero(state[k, :, :, 0] > 0.0)
+            rows, columns = np.nonzero(self.sums[k, :, 0] > 0.0)
             if len(rows):
                 self._boxes[k] = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
         core = int(physics.populations[0, 1])
-        top = float(state[..., 0].max(initial=0.0))
+        top = float(self.sums[:, :, 0].max(initial=0.0))
         self._least = top * np.where(np.arange(slots) < core, LEAST_CORE, LEAST_WIDE)
         self._row_lost, self._slot_lost = np.zeros(ny), np.zeros(slots)
-        self._touched = np.zeros((slots, ny), dtype=np.int8)
-        self._scratch = np.empty((ny, kernel.SUMS))
+        self._span = np.zeros((slots, ny, 2), dtype=np.int64)
+        threads = numba.get_num_threads()
+        self._scratch = np.zeros((threads, kernel.scratch_size(slots)))
+        self._work, self._tiles = np.empty((threads, WORK)), np.empty((threads, ny * SUMS * int(PITCH)))
         self.plane = np.zeros((ny, nx))
+
+    @property
+    def state(self) -> Float:
+        """float64 [slot, y, x, 13]: sums of each slot, pixel and kind, set within `boxes`; a view of `sums`."""
+        return self.sums.transpose(0, 1, 3, 2)
 
     @property
     def boxes(self) -> Integer:
@@ -186,16 +195,16 @@ class Electrons:
         reach = self.reach
         constants = self._constants(step)
         physics = self._physics
-        self._touched[:] = 0
+        self._span[:] = 0
         kernel.advance(
-            self.state, boxes, self._spare, self._touched, reach, physics.populations, self.plane, step.material,
-            physics.tables, constants, self._scratch, self._row_lost,
+            self.sums, boxes, self._spare, self._span, reach, physics.populations, self.plane, step.material,
+            physics.tables, constants, self._least, self._row_lost, self._scratch,
         )  # fmt: skip
-        self.state, self._spare = self._spare, self.state
+        slots = np.flatnonzero(self._span.any(axis=(1, 2)))
         boxes[:] = 0
-        slots = np.flatnonzero(self._touched.any(axis=1))
-        order = np.concatenate([slots[::2], slots[1::2]])
-        rebin(self.state, self._spare, self._touched, reach, order, self._least, boxes, self._slot_lost)
+        share_columns(
+            self._spare, self._span, self.sums, slots, self._least, boxes, self._slot_lost, self._work, self._tiles
+        )
 
     def _constants(self, step: Step) -> Float:
         physics, dz = self._physics, step.far_cm - step.near_cm

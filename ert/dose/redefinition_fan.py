@@ -219,7 +219,7 @@ def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Fl
     for n, (near, far) in enumerate(zip(rays.nodes_cm, rays.nodes_cm[1:], strict=False)):
         if electrons.is_spent:
             break
-        middle_spectrum(electrons.state, electrons.boxes, stopping, 1.0 / RANGE_STEP_G_CM2, at_node, found[n])
+        middle_spectrum(electrons.sums, electrons.boxes, stopping, 1.0 / RANGE_STEP_G_CM2, at_node, found[n])
         found[n] *= field.scale(float(near))
         electrons.advance(
             Step(

@@ -12,7 +12,7 @@ from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.domain.device import Outline
 from ert.domain.machine import Applicator
 from ert.dose.fluence import Fluence, build_fluence
-from ert.dose.kernels.redefine import SUMS
+from ert.dose.kernels.lanes import SUMS
 from ert.dose.physics import collision_range_water
 from ert.dose.redefinition import CUT_MEV, Physics, top_energy_mev
 
@@ -97,7 +97,7 @@ def _binned(energy_mev: Float, weight: Float, population: Float) -> Float:
 def start_state(model: RedefinitionModel, physics: Physics, field: Opening) -> Float:
     """The phase space at the insert in unit fluence × pixels: [slot, y, x, 13] of `ert.dose.kernels.redefine`."""
     ny, nx = field.beam.shape[1:]
-    state = np.zeros((physics.slots, ny, nx, SUMS))
+    state = np.zeros((physics.slots, ny, SUMS, nx)).transpose(0, 1, 3, 2)
     core = int(physics.populations[0, 1])
     _fill(state[:core], field.beam, core_spectrum(model, physics), angle_rad=model.core_angle_rad)
     edge = model.edge_per_cm * field.edge

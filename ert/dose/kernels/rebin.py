@@ -8,123 +8,269 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.normal import CUT_SIGMA, PER_SIGMA, ZERO_SIGMA, normal_table
+from ert.dose.kernels.lanes import (
+    COUNT,
+    FREE,
+    LANES,
+    MEAN,
+    PER_SIGMA,
+    PITCH,
+    ROWS,
+    SHIFTS,
+    SIGMA,
+    SUMS,
+    W0,
+    W1,
+    W2,
+    begin,
+    extent,
+    load,
+    part_size,
+    total,
+    used_lanes,
+    weigh,
+    widened,
+)
 
 Float = NDArray[np.float64]
 Integer = NDArray[np.int64]
 
 _LEAST_VARIANCE_PX2 = 1e-6
-_NORMAL = normal_table()
+_SLOPE, _LEAN, _SQUARE, _R, _RR, _P0, _P1, _P2, _P3, _P4 = (FREE + np.uint64(n) * PITCH for n in range(10))
+_TILE = np.uint64(SUMS) * PITCH
+"""Numbers of one tile: 13 sums of one row of pixels."""
+WORK = int(np.uint64(ROWS) * PITCH + _TILE)
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _share(source: Float, target: Float, along: int, across: int, is_rows: bool, size: int, span: Integer) -> float:
-    """Share one pixel's electrons along one axis (equations (8)–(10)); returns those that leave the lattice.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _parents(tile: Float, at: np.uint64, least: float, work: Float, first: np.uint64, last: np.uint64) -> float:
+    """What `weigh` and `_deposit` need of the pixels of a tile; returns the electrons of those with too few.
 
-    `source` holds the 13 sums; the axis is x where `is_rows` is false. `span` collects the first and last pixel met.
+    The axis is that of sums 3–7 of the tile; sums 8–12 are carried along.
     """
-    o, other = (8, 3) if is_rows else (3, 8)
-    n = source[0]
-    per = 1.0 / n
-    mean, slope = source[o] * per, source[o + 2] * per
-    variance = max(source[o + 1] * per - mean * mean, _LEAST_VARIANCE_PX2)
-    sigma = math.sqrt(variance)
-    covariance = source[o + 3] * per - mean * slope
-    tilt = covariance / variance
-    rest = source[o + 4] * per - slope * slope - tilt * covariance
-    lean = tilt * sigma
-    low = int(math.floor(mean - CUT_SIGMA * sigma + 0.5))
-    high = int(math.floor(mean + CUT_SIGMA * sigma + 0.5))
-    to_table = PER_SIGMA / sigma
-    lost = f_before = d_before = ud_before = 0.0
-    r, rr = source[1] * per, source[2] * per
-    p0, p1, p2, p3, p4 = source[other], source[other + 1], source[other + 2], source[other + 3], source[other + 4]
-    p0, p1, p2, p3, p4 = p0 * per, p1 * per, p2 * per, p3 * per, p4 * per
-    for d in range(low, high + 1):
-        f, density, ud = 1.0, 0.0, 0.0
-        if d < high:
-            at = (d + 0.5 - mean) * to_table
-            place = at + ZERO_SIGMA
-            c = int(place)
-            part = place - c
-            f = _NORMAL[c, 0] + part * (_NORMAL[c + 1, 0] - _NORMAL[c, 0])
-            density = _NORMAL[c, 1] + part * (_NORMAL[c + 1, 1] - _NORMAL[c, 1])
-            ud = at / PER_SIGMA * density
-        w0 = n * (f - f_before)
-        w1 = n * (d_before - density)
-        w2 = w0 + n * (ud_before - ud)
-        f_before, d_before, ud_before = f, density, ud
-        to = along + d
-        if to < 0 or to >= size:
-            lost += w0
-            continue
-        span[0], span[1] = min(span[0], to), max(span[1], to)
-        x = mean - d
-        cell = target[to, across] if is_rows else target[across, to]
-        cell[0] += w0
-        cell[1] += w0 * r
-        cell[2] += w0 * rr
-        cell[o] += x * w0 + sigma * w1
-        cell[o + 1] += x * (x * w0 + 2.0 * sigma * w1) + variance * w2
-        cell[o + 2] += slope * w0 + lean * w1
-        cell[o + 3] += x * (slope * w0 + lean * w1) + sigma * (slope * w1 + lean * w2)
-        cell[o + 4] += (slope * slope + rest) * w0 + lean * (2.0 * slope * w1 + lean * w2)
-        cell[other] += p0 * w0
-        cell[other + 1] += p1 * w0
-        cell[other + 2] += p2 * w0
-        cell[other + 3] += p3 * w0
-        cell[other + 4] += p4 * w0
+    for i in range(first, last):
+        c = at + i
+        is_used = 1.0 if tile[c] > least else 0.0
+        n = tile[c] * is_used
+        per = is_used / (n + (1.0 - is_used))
+        mean, slope = tile[c + np.uint64(3) * PITCH] * per, tile[c + np.uint64(5) * PITCH] * per
+        variance = max(tile[c + np.uint64(4) * PITCH] * per - mean * mean, _LEAST_VARIANCE_PX2)
+        sigma = math.sqrt(variance)
+        per_sigma = 1.0 / sigma
+        lean = (tile[c + np.uint64(6) * PITCH] * per - mean * slope) * per_sigma
+        work[COUNT + i], work[MEAN + i], work[SIGMA + i], work[PER_SIGMA + i] = n, mean, sigma, per_sigma
+        work[_SLOPE + i], work[_LEAN + i] = slope, lean
+        work[_SQUARE + i] = tile[c + np.uint64(7) * PITCH] * per - lean * lean
+        work[_R + i], work[_RR + i] = tile[c + PITCH] * per, tile[c + np.uint64(2) * PITCH] * per
+        work[W0 + i] = tile[c] - n
+    for i in range(first, last):
+        c = at + i
+        n = work[COUNT + i]
+        is_used = 1.0 if n > 0.0 else 0.0
+        per = is_used / (n + (1.0 - is_used))
+        work[_P0 + i] = tile[c + np.uint64(8) * PITCH] * per
+        work[_P1 + i] = tile[c + np.uint64(9) * PITCH] * per
+        work[_P2 + i] = tile[c + np.uint64(10) * PITCH] * per
+        work[_P3 + i] = tile[c + np.uint64(11) * PITCH] * per
+        work[_P4 + i] = tile[c + np.uint64(12) * PITCH] * per
+    return total(work, W0, first, last)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _deposit(work: Float, shift: float, tile: Float, to: np.uint64, first: np.uint64, last: np.uint64) -> None:
+    """Add the sums of the electrons just weighed to the tile that begins at `to` (equations (9), (10))."""
+    for i in range(first, last):
+        w0, w1, w2, c = work[W0 + i], work[W1 + i], work[W2 + i], to + i
+        x, sigma, slope, lean = work[MEAN + i] - shift, work[SIGMA + i], work[_SLOPE + i], work[_LEAN + i]
+        spread, turned, along = sigma * w1, slope * w1, lean * w2
+        moved, sloped = x * w0 + spread, slope * w0 + lean * w1
+        tile[c] += w0
+        tile[c + PITCH] += work[_R + i] * w0
+        tile[c + np.uint64(2) * PITCH] += work[_RR + i] * w0
+        tile[c + np.uint64(3) * PITCH] += moved
+        tile[c + np.uint64(4) * PITCH] += x * (moved + spread) + sigma * sigma * w2
+        tile[c + np.uint64(5) * PITCH] += sloped
+        tile[c + np.uint64(6) * PITCH] += x * sloped + sigma * (turned + along)
+        tile[c + np.uint64(7) * PITCH] += work[_SQUARE + i] * w0 + lean * (2.0 * turned + along)
+        tile[c + np.uint64(8) * PITCH] += work[_P0 + i] * w0
+        tile[c + np.uint64(9) * PITCH] += work[_P1 + i] * w0
+        tile[c + np.uint64(10) * PITCH] += work[_P2 + i] * w0
+        tile[c + np.uint64(11) * PITCH] += work[_P3 + i] * w0
+        tile[c + np.uint64(12) * PITCH] += work[_P4 + i] * w0
+
+
+@njit(cache=True, nogil=True)
+def _flush(tile: Float, at: np.uint64, column: int, width: int, row: Float, span: Integer) -> float:
+    """Add so many lanes of a tile to a row [13, x] from that column on, clear them; returns what is off the lattice."""
+    begin_at, end_at = min(max(0, -column), width), max(min(width, row.shape[1] - column), 0)
+    lost = 0.0
+    for i in range(begin_at):
+        lost += tile[at + np.uint64(i)]
+    for i in range(end_at, width):
+        lost += tile[at + np.uint64(i)]
+    if end_at > begin_at:
+        span[0], span[1] = min(span[0], column + begin_at), max(span[1], column + end_at)
+    for s in range(SUMS):
+        source, target = at + np.uint64(s) * PITCH, row[s]
+        if end_at > begin_at:
+            part, count = target[column + begin_at : column + end_at], np.uint64(end_at - begin_at)
+            for i in range(count):
+                part[i] += tile[source + np.uint64(begin_at) + i]
+        for i in range(np.uint64(width)):
+            tile[source + i] = 0.0
     return lost
 
 
 @njit(cache=True, nogil=True)
-def _rebin_slot(
-    state: Float, spare: Float, touched: NDArray[np.int8], reach: Integer, least: float, box: Integer
+def share_row(
+    tile: Float, at: np.uint64, column: int, lanes: np.uint64, least: float, work: Float, row: Float, span: Integer
 ) -> float:
-    """Both axes of one slot, x into `spare`, y back into `state`; returns the electrons left out."""
-    ny, nx = state.shape[0], state.shape[1]
-    j0, j1, i0, i1 = reach[0], reach[1], reach[2], reach[3]
-    lost = 0.0
-    spare[j0:j1] = 0.0
-    columns = np.array([nx, -1])
-    for j in range(j0, j1):
-        if touched[j] == 0:
+    """Share the pixels of a tile out along their row; returns the electrons left out.
+
+    Parameters
+    ----------
+    tile : from `at` on 13 sums of `lanes` pixels, the first of them at `column`.
+    least : pixels with fewer electrons are dropped.
+    work : of `WORK` numbers; behind the rows of `ert.dose.kernels.lanes` it has to be zero, and is so afterwards.
+    row : [13, x], added to; span : first and one past the last column of it that is set, brought up to date.
+    """
+    first, last = used_lanes(tile, at, np.uint64(0), lanes)
+    if last <= first:
+        return 0.0
+    first, last = widened(first, last)
+    lost = _parents(tile, at, least, work, first, last)
+    low, high = extent(work, first, last)
+    if high < low:
+        return lost
+    begin(work, first, last)
+    shift, most = int(math.floor(low + 0.5)), int(math.floor(high + 0.5))
+    window, out = shift, np.uint64(ROWS) * PITCH
+    count = int(last) - int(first)
+    column += int(first)
+    while shift <= most:
+        if shift - window > SHIFTS:
+            lost += _flush(work, out + first, column + window, count + SHIFTS, row, span)
+            window = shift
+        weigh(work, shift + 0.5, shift == most, first, last)
+        _deposit(work, float(shift), work, out + np.uint64(shift - window), first, last)
+        shift += 1
+    return lost + _flush(work, out + first, column + window, count + most - window, row, span)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _turned(s: int) -> int:
+    """Sums along y where those along x are, and the other way round."""
+    return s if s < 3 else (s + 5 if s < 8 else s - 5)
+
+
+@njit(cache=True, nogil=True)
+def _share_column(
+    source: Float, span: Integer, column: int, lanes: int, least: float, work: Float, tiles: Float, rows: Integer
+) -> float:
+    """Share some columns of one slot out along y, into `tiles` (one of each row); `rows` those that are set there."""
+    lost, count, here = 0.0, source.shape[0], np.uint64(ROWS) * PITCH
+    rows[0] = rows[1] = 0
+    for j in range(count):
+        a, b = max(span[j, 0], column), min(span[j, 1], column + lanes)
+        if b <= a:
             continue
-        for i in range(i0, i1):
-            if state[j, i, 0] > least:
-                lost += _share(state[j, i], spare, i, j, False, nx, columns)
+        first, last = np.uint64(a - column), np.uint64(b - column)
+        for s in range(SUMS):
+            load(source[j, _turned(s), a:b], work, here + np.uint64(s) * PITCH, first)
+        first, last = used_lanes(work, here, first, last)
+        if last == first:
+            continue
+        first, last = widened(first, last)
+        lost += _parents(work, here, least, work, first, last)
+        low, high = extent(work, first, last)
+        if high < low:
+            continue
+        begin(work, first, last)
+        shift, most = int(math.floor(low + 0.5)), int(math.floor(high + 0.5))
+        _clear(tiles, rows, min(max(j + shift, 0), count), min(max(j + most + 1, 0), count))
+        while shift <= most:
+            weigh(work, shift + 0.5, shift == most, first, last)
+            row = j + shift
+            if 0 <= row < count:
+                _deposit(work, float(shift), tiles, np.uint64(row) * _TILE, first, last)
             else:
-                lost += state[j, i, 0]
-    state[:, columns[0] : columns[1] + 1] = 0.0
-    rows = np.array([ny, -1])
-    for j in range(j0, j1):
-        for i in range(columns[0], columns[1] + 1):
-            if spare[j, i, 0] > least:
-                lost += _share(spare[j, i], state, j, i, True, ny, rows)
-            else:
-                lost += spare[j, i, 0]
-    box[0], box[1], box[2], box[3] = rows[0], rows[1] + 1, columns[0], columns[1] + 1
-    if rows[1] < 0:
+                lost += total(work, W0, first, last)
+            shift += 1
+    return lost
+
+
+@njit(cache=True, nogil=True)
+def _clear(tiles: Float, rows: Integer, low: int, high: int) -> None:
+    """Clear the tiles of rows that are not in use yet, and let `rows` hold all up to those."""
+    if high <= low:
+        return
+    if rows[1] == rows[0]:
+        rows[0] = rows[1] = low
+    tile = int(_TILE)
+    tiles[min(low, rows[0]) * tile : rows[0] * tile] = 0.0
+    tiles[rows[1] * tile : max(high, rows[1]) * tile] = 0.0
+    rows[0], rows[1] = min(low, rows[0]), max(high, rows[1])
+
+
+@njit(cache=True, nogil=True)
+def _share_slot(
+    source: Float, span: Integer, target: Float, least: float, box: Integer, work: Float, tiles: Float, rows: Integer
+) -> float:
+    """Share one slot out along y, from `source` into `target`; returns the electrons left out."""
+    ny, _, nx = source.shape
+    c0, c1, lost = nx, 0, 0.0
+    for j in range(ny):
+        if span[j, 1] > span[j, 0]:
+            c0, c1 = min(c0, span[j, 0]), max(c1, span[j, 1])
+    box[0], box[1], box[2], box[3] = ny, 0, nx, 0
+    size = part_size(max(c1 - c0, 0))
+    for part in range(rows.shape[0]):
+        column = c0 + part * size
+        if column >= c1:
+            break
+        lanes = min(size, c1 - column)
+        lost += _share_column(source, span, column, lanes, least, work, tiles, rows[part])
+        for j in range(rows[part, 0], rows[part, 1]):
+            at = np.uint64(j) * _TILE
+            for s in range(SUMS):
+                row, begin_at = target[j, _turned(s), column : column + lanes], at + np.uint64(s) * PITCH
+                for i in range(np.uint64(lanes)):
+                    row[i] = tiles[begin_at + i]
+            first, last = used_lanes(tiles, at, np.uint64(0), np.uint64(lanes))
+            if last > first:
+                box[0], box[1] = min(box[0], j), max(box[1], j + 1)
+                box[2], box[3] = min(box[2], column + int(first)), max(box[3], column + int(last))
+    if box[1] <= box[0]:
         box[:] = 0
+    for part in range(rows.shape[0]):
+        column = c0 + part * size
+        end = min(column + size, c1)
+        for j in range(box[0], box[1]):
+            if column < end and not rows[part, 0] <= j < rows[part, 1]:
+                target[j, :, column:end] = 0.0
     return lost
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def rebin(
-    state: Float, spare: Float, touched: NDArray[np.int8], reach: Integer, slots: Integer, least: Float, box: Integer,
-    lost: Float,
+def share_columns(
+    source: Float, span: Integer, target: Float, slots: Integer, least: Float, box: Integer, lost: Float, work: Float,
+    tiles: Float,
 ) -> None:  # fmt: skip
-    """Share the electrons of every slot out between pixels: one writer per slot, so threads change no bit.
+    """Share the electrons of every slot out along y: one writer per slot, so threads change no bit.
 
     Parameters
     ----------
-    state, spare : float64 [slot, y, x, 13]; state holds sums counted from the old pixels, in the rows flagged in
-        `touched` and the columns `reach`, and receives the redefined ones; the sums in `spare` are overwritten.
-    slots : the slots to work on, in the order in which they are dealt out.
+    source : float64 [slot, y, 13, x], shared out along x by `share_row`; target : of the same shape, set within `box`.
+    span : int64 [slot, y, 2], first and one past the last column of `source` that is set, equal where there is none.
+    slots : the slots to work on, dealt out in turn to the threads.
     least : [slot] pixels with fewer electrons are dropped.
-    box : int64 [slot, 4], receives where electrons are now.
+    box : int64 [slot, 4], receives first and one past the last row and column with electrons.
     lost : [slot], electrons dropped or gone off the lattice, added to.
+    work, tiles : [thread, `WORK`], [thread, y × 13 × `PITCH`], overwritten.
     """
-    for m in prange(slots.shape[0]):
-        k = slots[m]
-        lost[k] += _rebin_slot(state[k], spare[k], touched[k], reach, least[k], box[k])
+    threads = work.shape[0]
+    for t in prange(threads):
+        rows = np.zeros((source.shape[3] // LANES + 1, 2), dtype=np.int64)
+        for m in range(t, slots.shape[0], threads):
+            k = slots[m]
+            lost[k] += _share_slot(source[k], span[k], target[k], least[k], box[k], work[t], tiles[t], rows)

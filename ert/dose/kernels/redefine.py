@@ -1,12 +1,13 @@
 """Redefinition of pencil beams: electrons of one plane lose energy, scatter and drift to the next.
 
-Equations: docs/physics/redefinition.md. The state of one plane is a float64 array [slot, y, x, 13] of raw sums over the
+Equations: docs/physics/redefinition.md. The state of one plane is a float64 array [slot, y, 13, x] of raw sums over the
 electrons of one pixel and range bin:
 
     N, N·r, N·r²,  N·x, N·x², N·t, N·x·t, N·t²,  N·y, N·y², N·u, N·y·u, N·u²
 
 r is the residual range in water, g/cm²; x and y count from the pixel's centre in pixels; t and u are slopes against the
-fan line through the electron. Slots are the range bins of the core, then those of the wide population.
+fan line through the electron. Slots are the range bins of the core, then those of the wide population. The sums of one
+row are rows of their own, so that loops over pixels become vector instructions.
 """
 
 from __future__ import annotations
@@ -17,20 +18,39 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.normal import PER_SIGMA, ZERO_SIGMA, normal_table
+from ert.dose.kernels.lanes import (
+    COUNT,
+    FREE,
+    MEAN,
+    PER_SIGMA,
+    PITCH,
+    ROWS,
+    SIGMA,
+    SUMS,
+    W0,
+    W1,
+    W2,
+    begin,
+    extent,
+    load,
+    part_size,
+    total,
+    used_lanes,
+    weigh,
+    widened,
+)
+from ert.dose.kernels.rebin import share_row
 from ert.dose.kernels.sampling import lookup
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integer = NDArray[np.int64]
 
-SUMS = 13
 MOST_OBLIQUITY = 1.6
 """Longest mean path through a plane, in plane distances."""
 _MOST_HARD_FRAC = 0.5
 _LEAST_VARIANCE = 1e-8
 _LEAST_SCATTER = 1e-12
-_NORMAL = normal_table()
 
 # Places in `constants`.
 PLANE_STEP, PIXELS_PER_SLOPE, SHRINK, HALF_COUNT, FAN_SLOPE, RANGE_STEP = 0, 1, 2, 3, 4, 5
@@ -41,149 +61,267 @@ CONSTANTS = 14
 # Rows of `tables`, on an even grid of residual range.
 POWER, DOSE = 0, 1
 
-
-@njit(cache=True, nogil=True, inline="always")
-def _drift(cell: Float, scatter: float, constants: Float, moved: Float) -> None:
-    """Sums of one electron after the step, counted from the old pixel (equations (4)–(6)); scatter: T ds, rad²."""
-    a, shrink = constants[PIXELS_PER_SLOPE], constants[SHRINK]
-    per = 1.0 / cell[0]
-    q = 0.5 * scatter
-    for o in (3, 8):
-        x, xx, t, xt, tt = cell[o] * per, cell[o + 1] * per, cell[o + 2] * per, cell[o + 3] * per, cell[o + 4] * per
-        moved[o] = x + a * t
-        moved[o + 1] = xx + a * (2.0 * xt + a * (tt + q / 3.0))
-        moved[o + 2] = shrink * t
-        moved[o + 3] = shrink * (xt + a * (tt + 0.5 * q))
-        moved[o + 4] = shrink * shrink * (tt + q)
+# Rows of the lanes of one row of pixels: what they meet, and what the electrons of one slot do there.
+_SLANT, _STOPPING, _SCATTERING, _OPEN, _DOSE, _LOST = (np.uint64(n) * PITCH for n in range(6))
+_RANGE, _VARIANCE, _SQUARE, _PATH, _PLACE, _FOUND, _KEPT, _HARD, _SOFT = (np.uint64(n) * PITCH for n in range(6, 15))
+_LANE_ROWS = 15
+_MOVED = FREE
+"""Ten rows of `work`: means of x, x², t, xt, t² and the same of y after the step, counted from the old pixel."""
+_TILE = np.uint64(SUMS) * PITCH
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _share(
-    new: Float, touched: NDArray[np.int8], reach: Integer, population: Float, j: int, i: int, n: float, moved: Float,
-    variance: float, extra: float,
-) -> float:  # fmt: skip
-    """Share n electrons of mean range moved[1] out between range bins (equation (7)); returns those that came to rest.
-
-    The same cut and renormalised Gaussian as in `rebin`, so that mean and variance of range are kept; `extra` is added
-    to the squares of the slopes.
-    """
-    first, last, width = int(population[0]), int(population[1]) - 1, population[2]
-    mean = moved[1] / width
-    sigma = math.sqrt(max(variance, _LEAST_VARIANCE)) / width
-    low = int(math.floor(mean - 3.5 * sigma))
-    high = min(int(math.floor(mean + 3.5 * sigma)), last)
-    to_table = PER_SIGMA / sigma
-    lost = f_before = d_before = ud_before = 0.0
-    for b in range(low, high + 1):
-        f, density, ud = 1.0, 0.0, 0.0
-        if b < high:
-            at = min((b + 1 - mean) * to_table, ZERO_SIGMA)
-            c = int(at + ZERO_SIGMA)
-            part = at + ZERO_SIGMA - c
-            f = _NORMAL[c, 0] + part * (_NORMAL[c + 1, 0] - _NORMAL[c, 0])
-            density = _NORMAL[c, 1] + part * (_NORMAL[c + 1, 1] - _NORMAL[c, 1])
-            ud = at / PER_SIGMA * density
-        w0 = n * (f - f_before)
-        w1 = n * (d_before - density)
-        w2 = w0 + n * (ud_before - ud)
-        f_before, d_before, ud_before = f, density, ud
-        if b < 0:
-            lost += w0
-            continue
-        k = first + b
-        if touched[k, j] == 0:
-            touched[k, j] = 1
-            new[k, j, reach[2] : reach[3]] = 0.0
-        cell = new[k, j, i]
-        cell[0] += w0
-        cell[1] += width * (mean * w0 + sigma * w1)
-        cell[2] += width * width * (mean * (mean * w0 + 2.0 * sigma * w1) + sigma * sigma * w2)
-        for m in range(3, 13):
-            cell[m] += w0 * moved[m]
-        cell[7] += w0 * extra
-        cell[12] += w0 * extra
-    return lost
+@njit(cache=True, nogil=True, error_model="numpy")
+def _meet(cell: Float, lane: Float, constants: Float, first: np.uint64, last: np.uint64) -> None:
+    """Range, its variance, mean square slope and path of the electrons of each pixel (equation (3))."""
+    for i in range(first, last):
+        n = cell[i]
+        is_used = 1.0 if n > 0.0 else 0.0
+        per = is_used / (n + (1.0 - is_used))
+        before = cell[PITCH + i] * per
+        square = 0.5 * (cell[np.uint64(7) * PITCH + i] + cell[np.uint64(12) * PITCH + i]) * per
+        obliquity = min(1.0 + constants[OBLIQUITY] * square, MOST_OBLIQUITY)
+        lane[_RANGE + i] = before
+        lane[_VARIANCE + i] = cell[np.uint64(2) * PITCH + i] * per - before * before
+        lane[_SQUARE + i] = square
+        ds = constants[PLANE_STEP] * obliquity * lane[_SLANT + i]
+        lane[_PATH + i] = lane[_STOPPING + i] * ds
+        lane[_SOFT + i] = lane[_SCATTERING + i] * ds
+        lane[_HARD + i] = n * obliquity
 
 
 @njit(cache=True, nogil=True)
-def _advance_row(
-    old: Float, box: Integer, new: Float, touched: NDArray[np.int8], reach: Integer, populations: Float, j: int,
-    dose: Float, material: Float32, tables: Float, constants: Float, moved: Float,
+def _look_up(table: Float, lane: Float, back: float, per_range: float, first: np.uint64, last: np.uint64) -> None:
+    """A table at the electrons' ranges less a part of their path, into `_FOUND`."""
+    for i in range(first, last):
+        lane[_FOUND + i] = lookup(table, (lane[_RANGE + i] - back * lane[_PATH + i]) * per_range)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _give_dose(cell: Float, lane: Float, first: np.uint64, last: np.uint64) -> None:
+    """Dose, with `_FOUND` per electron, and electrons that end in metal or have no range left."""
+    for i in range(first, last):
+        lane[_DOSE + i] += lane[_HARD + i] * lane[_FOUND + i]
+        is_left = 1.0 if lane[_RANGE + i] >= 0.0 else 0.0
+        kept = lane[_OPEN + i] * cell[i] * is_left
+        lane[_KEPT + i] = kept
+        lane[_LOST + i] += cell[i] - kept
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scatter(lane: Float, constants: Float, is_core: bool, first: np.uint64, last: np.uint64) -> None:
+    """What of the scattering (`_FOUND`: per path) stays Gaussian (6a), part scattered widely, range variance (7)."""
+    soft_frac = constants[SOFT_FRAC] if is_core else 1.0
+    per_most_of_water = constants[SATURATION] if is_core else 0.0
+    for i in range(first, last):
+        per_power = lane[_STOPPING + i] / max(lane[_SCATTERING + i], _LEAST_SCATTER)
+        per_most = max(constants[ISOTROPY], per_most_of_water * per_power)
+        square, path = lane[_SQUARE + i], lane[_PATH + i]
+        scatter = lane[_SOFT + i] * lane[_FOUND + i]
+        lane[_SOFT + i] = soft_frac * (scatter * max(0.0, 1.0 - square * per_most))
+        lane[_HARD + i] = min(constants[HARD_PER_POWER] * scatter, _MOST_HARD_FRAC)
+        detour = constants[DETOUR] * (square * square * square) / max(scatter, _LEAST_SCATTER) * path
+        variance = lane[_VARIANCE + i] + path * (constants[STRAGGLING] + detour)
+        lane[_VARIANCE + i] = max(variance, _LEAST_VARIANCE)
+        lane[_RANGE + i] -= path
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def _drift(
+    cell: Float, lane: Float, work: Float, o: np.uint64, to: np.uint64, a: float, shrink: float, first: np.uint64,
+    last: np.uint64,
+) -> None:  # fmt: skip
+    """Means of one axis after the step (equations (4)–(6))."""
+    for i in range(first, last):
+        n = cell[i]
+        is_used = 1.0 if n > 0.0 else 0.0
+        per = is_used / (n + (1.0 - is_used))
+        q = 0.5 * lane[_SOFT + i]
+        x, xx, t = cell[o + i] * per, cell[o + PITCH + i] * per, cell[o + np.uint64(2) * PITCH + i] * per
+        xt, tt = cell[o + np.uint64(3) * PITCH + i] * per, cell[o + np.uint64(4) * PITCH + i] * per
+        work[to + i] = x + a * t
+        work[to + PITCH + i] = xx + a * (2.0 * xt + a * (tt + q / 3.0))
+        work[to + np.uint64(2) * PITCH + i] = shrink * t
+        work[to + np.uint64(3) * PITCH + i] = shrink * (xt + a * (tt + 0.5 * q))
+        work[to + np.uint64(4) * PITCH + i] = shrink * shrink * (tt + q)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _deposit(
+    work: Float, width: float, extra: float, tile: Float, to: np.uint64, first: np.uint64, last: np.uint64
+) -> None:
+    """Add the sums of the electrons just weighed to the tile that begins at `to`."""
+    for i in range(first, last):
+        w0, w1, w2, c = work[W0 + i], work[W1 + i], work[W2 + i], to + i
+        mean, spread = work[MEAN + i], work[SIGMA + i]
+        both = mean * w0 + spread * w1
+        tile[c] += w0
+        tile[c + PITCH] += width * both
+        tile[c + np.uint64(2) * PITCH] += width * width * (mean * (both + spread * w1) + spread * spread * w2)
+        tile[c + np.uint64(3) * PITCH] += w0 * work[_MOVED + i]
+        tile[c + np.uint64(4) * PITCH] += w0 * work[_MOVED + PITCH + i]
+        tile[c + np.uint64(5) * PITCH] += w0 * work[_MOVED + np.uint64(2) * PITCH + i]
+        tile[c + np.uint64(6) * PITCH] += w0 * work[_MOVED + np.uint64(3) * PITCH + i]
+        tile[c + np.uint64(7) * PITCH] += w0 * (work[_MOVED + np.uint64(4) * PITCH + i] + extra)
+        tile[c + np.uint64(8) * PITCH] += w0 * work[_MOVED + np.uint64(5) * PITCH + i]
+        tile[c + np.uint64(9) * PITCH] += w0 * work[_MOVED + np.uint64(6) * PITCH + i]
+        tile[c + np.uint64(10) * PITCH] += w0 * work[_MOVED + np.uint64(7) * PITCH + i]
+        tile[c + np.uint64(11) * PITCH] += w0 * work[_MOVED + np.uint64(8) * PITCH + i]
+        tile[c + np.uint64(12) * PITCH] += w0 * (work[_MOVED + np.uint64(9) * PITCH + i] + extra)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _range_bins(lane: Float, work: Float, per_width: float, is_hard: bool, first: np.uint64, last: np.uint64) -> None:
+    """Prepare to share electrons out between bins; those scattered widely, or what is left of `_KEPT`, which falls."""
+    for i in range(first, last):
+        kept, sigma = lane[_KEPT + i], math.sqrt(lane[_VARIANCE + i]) * per_width
+        n = kept * lane[_HARD + i] if is_hard else kept
+        work[COUNT + i], work[MEAN + i], work[SIGMA + i] = n, lane[_RANGE + i] * per_width, sigma
+        work[PER_SIGMA + i] = 1.0 / sigma
+        lane[_KEPT + i] = kept - n
+
+
+@njit(cache=True, nogil=True)
+def _share_bins(
+    lane: Float, work: Float, population: Float, is_hard: bool, extra: float, tiles: Float, is_used: NDArray[np.bool_],
+    first: np.uint64, last: np.uint64,
 ) -> float:  # fmt: skip
-    """One row of `advance`; returns the electrons that ended in it."""
-    lost = 0.0
-    per_range = 1.0 / constants[RANGE_STEP]
+    """Share electrons out between the range bins of a population; returns those that came to rest.
+
+    The same cut Gaussian as in `rebin`, so that mean and variance of range are kept; `extra` is added to the squares of
+    the slopes.
+    """
+    begin_slot, top, width = int(population[0]), int(population[1]) - 1, population[2]
+    _range_bins(lane, work, 1.0 / width, is_hard, first, last)
+    low, high = extent(work, first, last)
+    if high < low:
+        return 0.0
+    begin(work, first, last)
+    b, most, lost = int(math.floor(low)), min(int(math.floor(high)), top), 0.0
+    if b < 0:
+        if most < 0:
+            return total(work, COUNT, first, last)
+        weigh(work, 0.0, False, first, last)
+        lost = total(work, W0, first, last)
+        b = 0
+    while b <= most:
+        weigh(work, b + 1.0, b == most, first, last)
+        k = begin_slot + b
+        if not is_used[k]:
+            is_used[k] = True
+            tiles[k * int(_TILE) : (k + 1) * int(_TILE)] = 0.0
+        _deposit(work, width, extra, tiles, np.uint64(k) * _TILE, first, last)
+        b += 1
+    return lost
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _advance_slot(
+    k: int, cell: Float, populations: Float, tables: Float, constants: Float, lane: Float, work: Float, tiles: Float,
+    is_used: NDArray[np.bool_], first: np.uint64, last: np.uint64,
+) -> float:  # fmt: skip
+    """Dose and step of the electrons of one slot; returns those that came to rest."""
+    is_core, per_range = k < int(populations[0, 1]), 1.0 / constants[RANGE_STEP]
+    _meet(cell, lane, constants, first, last)
+    _look_up(tables[DOSE], lane, 0.0, per_range, first, last)
+    _give_dose(cell, lane, first, last)
+    _look_up(tables[POWER], lane, 0.5, per_range, first, last)
+    _scatter(lane, constants, is_core, first, last)
+    a, shrink = constants[PIXELS_PER_SLOPE], constants[SHRINK]
+    _drift(cell, lane, work, np.uint64(3) * PITCH, _MOVED, a, shrink, first, last)
+    _drift(cell, lane, work, np.uint64(8) * PITCH, _MOVED + np.uint64(5) * PITCH, a, shrink, first, last)
+    if not is_core:
+        return _share_bins(lane, work, populations[1], False, 0.0, tiles, is_used, first, last)
+    lost = _share_bins(lane, work, populations[1], True, constants[HARD_SQUARE], tiles, is_used, first, last)
+    return lost + _share_bins(lane, work, populations[0], False, 0.0, tiles, is_used, first, last)
+
+
+@njit(cache=True, nogil=True)
+def _describe(lane: Float, material: Float32, j: int, column: int, lanes: int, constants: Float) -> None:
+    """What the lanes of a row meet; no dose and no lost electrons yet."""
     y = (j + 0.5 - constants[HALF_COUNT]) * constants[FAN_SLOPE]
-    core_count = int(populations[0, 1])
+    for m in range(lanes):
+        i, at = column + m, np.uint64(m)
+        x = (i + 0.5 - constants[HALF_COUNT]) * constants[FAN_SLOPE]
+        lane[_SLANT + at] = math.sqrt(1.0 + x * x + y * y)
+        lane[_STOPPING + at], lane[_SCATTERING + at] = material[0, j, i], material[1, j, i]
+        lane[_OPEN + at] = material[2, j, i]
+        lane[_DOSE + at] = lane[_LOST + at] = 0.0
+
+
+@njit(cache=True, nogil=True)
+def _advance_part(
+    old: Float, box: Integer, new: Float, span: Integer, populations: Float, j: int, column: int, lanes: int,
+    dose: Float, material: Float32, tables: Float, constants: Float, least: Float, scratch: Float,
+    is_used: NDArray[np.bool_],
+) -> float:  # fmt: skip
+    """Some columns of one row of `advance`; returns the electrons that ended there."""
+    at = int(np.uint64(ROWS) * PITCH + _TILE)
+    work, cell = scratch[:at], scratch[at : at + int(_TILE)]
+    at += int(_TILE)
+    lane, tiles = scratch[at : at + _LANE_ROWS * int(PITCH)], scratch[at + _LANE_ROWS * int(PITCH) :]
+    is_used[:] = False
+    _describe(lane, material, j, column, lanes, constants)
+    lost = 0.0
     for k in range(old.shape[0]):
-        if j < box[k, 0] or j >= box[k, 1]:
+        a, b = max(box[k, 2], column), min(box[k, 3], column + lanes)
+        if j < box[k, 0] or j >= box[k, 1] or b <= a:
             continue
-        is_core = k < core_count
-        for i in range(box[k, 2], box[k, 3]):
-            cell = old[k, j, i]
-            n = cell[0]
-            if n <= 0.0:
-                continue
-            before = cell[1] / n
-            variance = cell[2] / n - before * before
-            square = 0.5 * (cell[7] + cell[12]) / n
-            obliquity = min(1.0 + constants[OBLIQUITY] * square, MOST_OBLIQUITY)
-            dose[j, i] += n * obliquity * lookup(tables[DOSE], before * per_range)
-            x = (i + 0.5 - constants[HALF_COUNT]) * constants[FAN_SLOPE]
-            ds = constants[PLANE_STEP] * obliquity * math.sqrt(1.0 + x * x + y * y)
-            kept = float(material[2, j, i]) * n
-            lost += n - kept
-            path = float(material[0, j, i]) * ds
-            moved[1] = before - path
-            if kept <= 0.0 or moved[1] < -path:
-                lost += kept
-                continue
-            scatter = float(material[1, j, i]) * lookup(tables[POWER], (before - 0.5 * path) * per_range) * ds
-            per_most = constants[ISOTROPY]
-            if is_core:
-                per_power = float(material[0, j, i]) / max(float(material[1, j, i]), _LEAST_SCATTER)
-                per_most = max(per_most, constants[SATURATION] * per_power)
-            soft = scatter * max(0.0, 1.0 - square * per_most)
-            detour = constants[DETOUR] * square**3 / max(scatter, _LEAST_SCATTER) * path
-            variance += path * (constants[STRAGGLING] + detour)
-            if is_core:
-                hard = min(constants[HARD_PER_POWER] * scatter, _MOST_HARD_FRAC)
-                _drift(cell, constants[SOFT_FRAC] * soft, constants, moved)
-                square = constants[HARD_SQUARE]
-                lost += _share(new, touched, reach, populations[1], j, i, hard * kept, moved, variance, square)
-                kept *= 1.0 - hard
-                lost += _share(new, touched, reach, populations[0], j, i, kept, moved, variance, 0.0)
-            else:
-                _drift(cell, soft, constants, moved)
-                lost += _share(new, touched, reach, populations[1], j, i, kept, moved, variance, 0.0)
+        first, last = np.uint64(a - column), np.uint64(b - column)
+        for s in range(SUMS):
+            load(old[k, j, s, a:b], cell, np.uint64(s) * PITCH, first)
+        first, last = used_lanes(cell, np.uint64(0), first, last)
+        if last > first:
+            first, last = widened(first, last)
+            lost += _advance_slot(k, cell, populations, tables, constants, lane, work, tiles, is_used, first, last)
+    for i in range(lanes):
+        dose[j, column + i] += lane[_DOSE + np.uint64(i)]
+        lost += lane[_LOST + np.uint64(i)]
+    for k in range(old.shape[0]):
+        if is_used[k]:
+            if span[k, j, 1] == 0:
+                new[k, j] = 0.0
+                span[k, j, 0] = new.shape[3]
+            start = np.uint64(k) * _TILE
+            lost += share_row(tiles, start, column, np.uint64(lanes), least[k], work, new[k, j], span[k, j])
     return lost
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def advance(
-    old: Float, box: Integer, new: Float, touched: NDArray[np.int8], reach: Integer, populations: Float, dose: Float,
-    material: Float32, tables: Float, constants: Float, scratch: Float, lost: Float,
+    old: Float, box: Integer, new: Float, span: Integer, reach: Integer, populations: Float, dose: Float,
+    material: Float32, tables: Float, constants: Float, least: Float, lost: Float, scratch: Float,
 ) -> None:  # fmt: skip
-    """Dose of a plane, then its electrons carried to the next one within their pixels (`rebin` shares them out).
+    """Dose of a plane, then its electrons carried to the next one and shared out between range bins and along x.
 
     Parameters
     ----------
-    old : float64 [slot, y, x, 13], state of the plane; box : int64 [slot, 4], first and one past the last row and
+    old : float64 [slot, y, 13, x], state of the plane; box : int64 [slot, 4], first and one past the last row and
         column that hold electrons.
-    new : of the same shape; of the rows flagged in `touched` int8 [slot, y], the columns `reach` are set.
+    new : of the same shape; set in the columns `span` int64 [slot, y, 2], which has to be zero before.
     reach : 4 numbers, the smallest box around all of `box`.
     populations : [2, 3] first slot, number of slots, bin width in g/cm² of core and wide population.
     dose : [y, x], added to: electrons × obliquity × dose per electron of their range.
     material : float32 [3, y, x] mean relative stopping and scattering power along the step, part that meets no metal.
     tables : [2, m] scattering power rad²/cm and dose per electron against residual range.
     constants : see the names at the head of this module.
-    scratch : [y, 13], overwritten.
-    lost : [y] electrons that ended, added to.
+    least : [slot] pixels with fewer electrons are dropped.
+    lost : [y] electrons that ended, were dropped or left the lattice, added to.
+    scratch : [thread, `scratch_size`], zero at first, as it is left.
     """
-    for j in prange(reach[0], reach[1]):
-        lost[j] += _advance_row(
-            old, box, new, touched, reach, populations, j, dose, material, tables, constants, scratch[j]
-        )
+    threads, size = scratch.shape[0], part_size(reach[3] - reach[2])
+    for t in prange(threads):
+        is_used = np.zeros(old.shape[0], dtype=np.bool_)
+        for j in range(reach[0] + t, reach[1], threads):
+            for column in range(reach[2], reach[3], size):
+                lost[j] += _advance_part(
+                    old, box, new, span, populations, j, column, min(size, reach[3] - column), dose, material, tables,
+                    constants, least, scratch[t], is_used,
+                )  # fmt: skip
+
+
+def scratch_size(slots: int) -> int:
+    """Numbers of scratch that `advance` needs for each thread."""
+    return (ROWS + _LANE_ROWS + SUMS * (slots + 2)) * int(PITCH)
 
 
 @njit(cache=True, nogil=True)
@@ -200,13 +338,13 @@ def middle_spectrum(state: Float, box: Integer, stopping: Float, per_g_cm2: floa
     half = state.shape[1] // 2
     for k in range(state.shape[0]):
         for j in range(max(half - 1, box[k, 0]), min(half + 1, box[k, 1])):
+            row = state[k, j]
             for i in range(box[k, 2], box[k, 3]):
-                cell = state[k, j, i]
-                n = cell[0]
+                n = row[0, i]
                 if n <= 0.0:
                     continue
-                place = cell[1] / n * per_g_cm2
-                value = 0.5 * n * min(1.0 + 0.5 * (cell[7] + cell[12]) / n, MOST_OBLIQUITY)
+                place = row[1, i] / n * per_g_cm2
+                value = 0.5 * n * min(1.0 + 0.5 * (row[7, i] + row[12, i]) / n, MOST_OBLIQUITY)
                 value *= lookup(stopping, place)
                 at = min(max(lookup(at_node, place), 0.0), out.shape[0] - 1.000001)
                 m = int(at)

@@ -8,7 +8,7 @@ import numba
 import numpy as np
 import pytest
 
-from ert.dose.kernels.redefine import SUMS
+from ert.dose.kernels.lanes import SUMS
 from ert.dose.physics import csda_range_water, energy_at_range_water, scattering_power_water, water_electrons
 from ert.dose.redefinition import RANGE_STEP_G_CM2, Electrons, Physics, Step, air_steps
 from ert.settings import resources_dir
