@@ -19,11 +19,10 @@ from ert.storage import schema
 from ert.storage.backend import Look
 from ert.storage.database_copy import copy_to_file
 from ert.storage.dialect import present_tables, schema_version
+from ert.storage.guards import SERVER_TRIGGERS
 from ert.storage.server_access import ServerAccess
 from ert.storage.server_errors import translated_server
 from ert.storage.server_opening import open_server
-
-_GUARDED = ("history", "plan_revision", "structure_set_revision", "file", "dose", "approval", "plan")
 
 
 class Postgres:
@@ -79,23 +78,21 @@ class Postgres:
 
 
 def _tables(connection: sa.Connection) -> Iterator[tuple[str, str]]:
-    present = present_tables(connection)
-    if schema_version(connection) == schema.SCHEMA_VERSION:
-        for name in sorted({table.name for table in schema.metadata.sorted_tables} - present):
+    is_newest = schema_version(connection) == schema.SCHEMA_VERSION
+    if is_newest:
+        for name in sorted({table.name for table in schema.metadata.sorted_tables} - present_tables(connection)):
             yield "tables", f"{name} is missing"
     query = (
-        "SELECT relname, tgname, tgenabled FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+        "SELECT tgname, tgenabled FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
         "WHERE NOT tgisinternal AND relnamespace = current_schema()::regnamespace"
     )
-    enabled: set[str] = set()
-    for table, trigger, state in connection.exec_driver_sql(query):
-        if state in {"O", "A", b"O", b"A"}:
-            enabled.add(table)
-        else:
+    present: set[str] = set()
+    for trigger, state in connection.exec_driver_sql(query):
+        present.add(trigger)
+        if state not in {"O", "A", b"O", b"A"}:
             yield "triggers", f"{trigger} is switched off"
-    for name in _GUARDED:
-        if name in present and name not in enabled:
-            yield "triggers", f"{name} is not guarded against changes"
+    if is_newest:
+        yield from (("triggers", f"{name} is missing") for name in sorted(SERVER_TRIGGERS - present))
 
 
 def _references(connection: sa.Connection) -> Iterator[tuple[str, str]]:

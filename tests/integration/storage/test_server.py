@@ -21,6 +21,7 @@ from ert.errors import (
     StorageFailed,
 )
 from ert.storage import schema
+from ert.storage.guards import SERVER_TRIGGERS
 from ert.storage.server_access import ServerAccess
 from ert.storage.server_opening import _parameters
 from ert.storage.server_secret import PASSWORD_FILE
@@ -237,6 +238,19 @@ def test_append_only_is_held_by_the_server(root, login, site):
                 connection.execute(statement)
 
 
+def test_every_trigger_is_one_that_is_looked_for(root, login, site):
+    place = place_of(root)
+    with psycopg.connect(
+        host=HOST, port=place.port, user=ROLE, password=login.password, dbname=place.database, autocommit=True
+    ) as connection:
+        found = connection.execute(
+            "SELECT tgname FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid "
+            "WHERE NOT tgisinternal AND relnamespace = %s::regnamespace",
+            [place.schema],
+        )
+        assert {name for (name,) in found} == SERVER_TRIGGERS
+
+
 @pytest.mark.parametrize(
     "meddling",
     [
@@ -247,6 +261,7 @@ def test_append_only_is_held_by_the_server(root, login, site):
         ("DELETE FROM course", 1, "CHECK-DATABASE"),
         ("ALTER TABLE history DISABLE TRIGGER USER", 0, "CHECK-DATABASE"),
         ("DROP TRIGGER dose_no_update ON dose", 0, "CHECK-DATABASE"),
+        ("DROP TRIGGER plan_approved_no_update ON plan", 0, "CHECK-DATABASE"),
         ("DROP TABLE material_revision", 0, "CHECK-DATABASE"),
     ],
 )
