@@ -146,6 +146,7 @@ def test_waiting_can_be_cancelled_and_everything_is_as_before(start, browser, qt
     browser[0] = lambda address: seen.append(address) or True
     page.provider.button.click()
     qtbot.waitUntil(lambda: "Waiting for you" in page.provider.waiting.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: bool(seen), timeout=20_000)
     assert not page.sign_in.isEnabled()
     assert not page.site.isEnabled()
     assert page.provider.button.isHidden()
