@@ -60,12 +60,7 @@ CHECKS = (
     ("types", ["mypy"]),
     ("import contracts", ["lint-imports", "--no-logo"]),
 )
-_SHORT_INTEGRATION = ("tests/integration/app", "tests/integration/dicom", "tests/integration/dose")
-HALVES = (
-    ["tests/integration", *(f"--ignore={folder}" for folder in _SHORT_INTEGRATION)],
-    ["tests/unit", "tests/property", "tests/ui", *_SHORT_INTEGRATION],
-)
-"""All tests in two parts that take about as long."""
+HALVES = (["tests/integration"], ["tests/unit", "tests/property", "tests/ui"])
 
 
 class SetupError(Exception):
