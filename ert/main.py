@@ -23,20 +23,23 @@ def prepare_environment() -> None:
 
     Compiled kernels are code: they lie in a folder only this user can write to, one for each state of their sources.
     """
-    folder = Path(platformdirs.user_cache_dir("ert", appauthor=False)) / "kernels" / kernels_digest()
+    folder = kernels_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and patient data in clear
 
 
-def kernels_digest() -> str:
-    """Digest of the sources of all kernels: numba's cache does not notice a changed kernel that another file calls."""
+def kernels_folder() -> Path:
+    """Where this user's compiled kernels lie: one folder for each state of the sources of all of them.
+
+    Numba's cache does not notice a changed kernel that another file calls.
+    """
     digest = hashlib.sha256()
     for part in ("dose", "geometry"):
         for path in sorted((Path(__file__).parent / part / "kernels").glob("*.py")):
             digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+    return Path(platformdirs.user_cache_dir("ert", appauthor=False)) / "kernels" / digest.hexdigest()[:16]
 
 
 def cache_settings() -> CacheSettings:

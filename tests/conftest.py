@@ -9,22 +9,19 @@ import tempfile
 from pathlib import Path
 
 import hypothesis
-import platformdirs
 import pytest
 
-from ert.main import kernels_digest
+from ert.main import kernels_folder
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 def _set_environment() -> None:
-    """No display, no settings of the person at the keyboard, one set of compiled kernels for all runs."""
+    """No display, no settings of the person at the keyboard, the kernels this user has compiled already."""
     scratch = Path(tempfile.mkdtemp(prefix="ert-tests-"))
     atexit.register(shutil.rmtree, scratch, ignore_errors=True)
     (scratch / "runtime").mkdir(mode=0o700)
-    os.environ.setdefault(
-        "NUMBA_CACHE_DIR", str(Path(platformdirs.user_cache_dir("ert-tests-numba")) / kernels_digest())
-    )
+    os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels_folder()))
     os.environ.setdefault("NUMBA_NUM_THREADS", "2")
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "1")

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import attrs
 
-from ert.app.selftest import known_answers_file, sample_doses
+from ert.app.selftest import known_answers_file, known_doses
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.commission import commission
 from ert.commissioning.fit import fit_energy
@@ -54,7 +54,7 @@ def main() -> None:
         shutil.rmtree(options.out)
     write_package(options.out, package)
     if options.out == home / "package":
-        known_answers_file().write_text(json.dumps(sample_doses(package), indent=0) + "\n", encoding="ascii")
+        known_answers_file().write_text(json.dumps(known_doses(package), indent=0) + "\n", encoding="ascii")
     sys.stdout.write(f"{options.out}: digest {package.digest}\n")
 
 

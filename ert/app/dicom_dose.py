@@ -63,7 +63,7 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
         The dose engine does not give the doses it is known to give.
     """
     _check_algorithm(job)
-    require_tested_engine()
+    require_tested_engine(Algorithm(job.algorithm))
     inputs = read_inputs(job, ctx)
     doses = _compute(inputs, ctx)
     ctx.progress(0.8, "Evaluating structures")

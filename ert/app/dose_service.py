@@ -237,7 +237,6 @@ class DoseService:
         SelfTestFailed
             The dose engine does not give the doses it is known to give: none is computed.
         """
-        require_tested_engine()
         requests = self.requests(plan)
         results = []
         for number, item in enumerate(requests):
@@ -272,7 +271,6 @@ class DoseService:
         Cancelled
             When the job was asked to stop.
         """
-        require_tested_engine()
         before = {result.request_digest: result for result in known}
         results = []
         for item in self.requests(plan):
@@ -303,6 +301,7 @@ class DoseService:
         tissue = self.tissue(plan)
         ctx.check()
         algorithm = plan.algorithm_of(item.beam)
+        require_tested_engine(algorithm)
         geometry = beam_geometry(item.beam, item.machine, patient_position=self._image.patient_position)
 
         def compute(followed: RunWatch | None) -> DoseResult:

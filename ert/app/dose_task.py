@@ -130,7 +130,8 @@ def run_dose_task(data: bytes) -> tuple[bytes, ...]:
             hint="Install the same version of ERT on every computer of the cluster.",
         )
     with _ONE_AT_A_TIME:
-        require_tested_engine()
+        for algorithm in sorted({beam.algorithm for beam in task.beams}):
+            require_tested_engine(algorithm)
         tissue = build_tissue(
             task.image, external=task.external, structures=task.overridden, curve=task.curve, overrides=task.overrides
         )

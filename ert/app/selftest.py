@@ -1,4 +1,4 @@
-"""Self-test of the dose engine: two small doses with known answers, before the first dose of every process.
+"""Self-test of the dose engines: small doses with known answers, before an engine's first dose of every process.
 
 It finds machine code that does not do what it did when the answers were stored (a damaged cache of compiled kernels, a
 changed numerical library, a faulty processor), and compiles what the first dose of a new computer needs. The answers
@@ -18,10 +18,12 @@ import numpy as np
 
 from ert.analysis.dvh import compute_dvh
 from ert.commissioning.package import read_package
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel, MachinePackage
 from ert.domain.dose import DoseResult, plan_dose_gy
 from ert.domain.image import CtImage, DensityOverride
 from ert.domain.materials import default_ct_curve, material_named
+from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.structure import Contour, Structure, StructureRole, StructureSet
 from ert.dose.engine import compute_beam_dose
 from ert.dose.geometry import BeamGeometry
@@ -37,9 +39,13 @@ from ert.settings import resources_dir
 _LOG = logging.getLogger(__name__)
 _GRID = VoxelGrid(origin_cm=(-4.75, -0.75, -4.75), spacing_cm=(0.5, 0.5, 0.5), shape_zyx=(20, 16, 20))
 _BONE = (slice(None), slice(3, 5), slice(10, 13))
-_GANTRIES_DEG = (0.0, 20.0)
+_GANTRIES_DEG = {Algorithm.PENCIL_BEAM: (0.0, 20.0), Algorithm.PBRA: (20.0,), Algorithm.MONTE_CARLO: (20.0,)}
 _ENERGY_MEV = 12.0
 _TOLERANCE_FRAC = 1e-5
+_ONE_ROUND = MonteCarloSettings(max_histories=1)
+
+Known = dict[str, dict[str, list[float]]]
+"""Of each engine and gantry angle: given dose and dose of every third voxel, cGy/MU."""
 
 
 @attrs.frozen(kw_only=True)
@@ -55,16 +61,20 @@ def known_answers_file() -> Path:
     return resources_dir() / "demo_machine" / "known_doses.json"
 
 
-def sample_doses(package: MachinePackage) -> dict[str, list[float]]:
+def sample_doses(package: MachinePackage, algorithm: Algorithm) -> dict[str, list[float]]:
     """Given dose and dose of every third voxel, cGy/MU, of a cutout on water with bone, for each gantry angle."""
     found = {}
-    for gantry_deg in _GANTRIES_DEG:
-        result = _dose(package, package.model(_ENERGY_MEV), gantry_deg)
-        if result.given_dose_gy_per_mu is None:
-            raise SelfTestFailed("The dose engine gave no given dose.")
-        values = [result.given_dose_gy_per_mu, *result.gy_per_mu[::3, ::3, ::3].ravel().tolist()]
+    for gantry_deg in _GANTRIES_DEG[algorithm]:
+        result = _dose(package, package.model(_ENERGY_MEV), gantry_deg, algorithm)
+        given_gy = result.given_dose_gy_per_mu or 0.0  # the Monte Carlo knows none
+        values = [given_gy, *result.gy_per_mu[::3, ::3, ::3].ravel().tolist()]
         found[f"gantry {gantry_deg:g}"] = [100.0 * float(v) for v in values]
     return found
+
+
+def known_doses(package: MachinePackage) -> Known:
+    """The answers as they are stored: `sample_doses` of every engine."""
+    return {algorithm.value: sample_doses(package, algorithm) for algorithm in Algorithm}
 
 
 def _box(number: int, name: str, role: StructureRole, half_cm: float, top_cm: float) -> Structure:
@@ -74,7 +84,7 @@ def _box(number: int, name: str, role: StructureRole, half_cm: float, top_cm: fl
     return Structure(number=number, name=name, role=role, contours=contours)
 
 
-def _dose(package: MachinePackage, model: BeamModel, gantry_deg: float) -> DoseResult:
+def _dose(package: MachinePackage, model: BeamModel, gantry_deg: float, algorithm: Algorithm) -> DoseResult:
     """One dose along the whole path a plan's dose takes: CT, contours, override, tissue, beam, histogram."""
     hu = np.zeros(_GRID.shape_zyx, dtype=np.int16)
     hu[_BONE] = 1000
@@ -98,19 +108,27 @@ def _dose(package: MachinePackage, model: BeamModel, gantry_deg: float) -> DoseR
         frame=frame, outline_cm=rectangle_cm(4.0, 5.0), applicator=machine.applicator("A10"),
         insert_distance_cm=machine.insert_distance_cm,
     )  # fmt: skip
-    result = compute_beam_dose(tissue=tissue, geometry=geometry, model=model, dose_grid=_GRID)
+    result = compute_beam_dose(
+        tissue=tissue, geometry=geometry, model=model, dose_grid=_GRID, algorithm=algorithm, monte_carlo=_ONE_ROUND
+    )
     course_gy = plan_dose_gy([result], [1.0], 1)
     compute_dvh(body, course_gy, _GRID)
     sample_at(course_gy, _GRID, np.zeros((1, 3)))
     return result
 
 
-def run_self_test(package: MachinePackage | None = None, *, known: dict[str, list[float]] | None = None) -> SelfTest:
-    """Compute the known doses and compare.
+def run_self_test(
+    package: MachinePackage | None = None,
+    *,
+    algorithm: Algorithm = Algorithm.PENCIL_BEAM,
+    known: Known | None = None,
+) -> SelfTest:
+    """Compute the known doses of an engine and compare.
 
     Parameters
     ----------
     package, known : the demo machine and its stored answers if not given.
+    algorithm : the engine.
 
     Raises
     ------
@@ -121,28 +139,31 @@ def run_self_test(package: MachinePackage | None = None, *, known: dict[str, lis
     kernel_threads()  # before anything else starts them: later they cannot be told from others
     if package is None:
         package = read_package(resources_dir() / "demo_machine" / "package")
-    if known is None:
-        known = read_known_doses()
-    computed = sample_doses(package)
-    if computed.keys() != known.keys() or any(len(computed[k]) != len(known[k]) for k in known):
+    wanted = (read_known_doses() if known is None else known).get(algorithm.value, {})
+    computed = sample_doses(package, algorithm)
+    if computed.keys() != wanted.keys() or any(len(computed[k]) != len(wanted[k]) for k in wanted):
         raise SelfTestFailed("The stored doses of the self-test do not belong to this version.", hint="Install again.")
-    largest = max(max(values) for values in known.values())
-    worst = max(float(np.abs(np.subtract(computed[k], known[k])).max()) for k in known) / largest
+    largest = max(max(values) for values in wanted.values())
+    worst = max(float(np.abs(np.subtract(computed[k], wanted[k])).max()) for k in wanted) / largest
     if not worst <= _TOLERANCE_FRAC:
         raise SelfTestFailed(
-            f"The dose engine gives wrong doses ({100 * worst:.3g} % of the maximum off). No dose is computed.",
-            hint="Run `ert selftest --fresh`, which compiles the engine anew. If it fails again, call physics.",
+            f"The dose engine {algorithm.value} gives wrong doses ({100 * worst:.3g} % of the maximum off). "
+            "No dose is computed with it.",
+            hint="Run `ert selftest --fresh`, which compiles the engines anew. If it fails again, call physics.",
         )
     found = SelfTest(worst_frac=worst, seconds=time.perf_counter() - began)
-    _LOG.info("self-test of the dose engine: worst %.1e, %.2f s", found.worst_frac, found.seconds)
+    _LOG.info("self-test of %s: worst %.1e, %.2f s", algorithm.value, found.worst_frac, found.seconds)
     return found
 
 
-def read_known_doses() -> dict[str, list[float]]:
+def read_known_doses() -> Known:
     """The stored answers; `SelfTestFailed` if they cannot be read."""
     try:
         tree = json.loads(known_answers_file().read_text(encoding="ascii"))
-        return {str(name): [float(v) for v in values] for name, values in tree.items()}
+        return {
+            str(engine): {str(name): [float(v) for v in values] for name, values in answers.items()}
+            for engine, answers in tree.items()
+        }
     except (OSError, ValueError, AttributeError, TypeError) as exc:
         raise SelfTestFailed(
             "The stored doses of the self-test cannot be read.", hint="Install ERT again.", detail=repr(exc)
@@ -150,12 +171,12 @@ def read_known_doses() -> dict[str, list[float]]:
 
 
 @functools.cache
-def require_tested_engine() -> SelfTest:
-    """Run the self-test once in this process; every dose for a patient asks for it first.
+def require_tested_engine(algorithm: Algorithm) -> SelfTest:
+    """Run the self-test of an engine once in this process; every dose for a patient asks for it first.
 
     Raises
     ------
     SelfTestFailed
         As `run_self_test`; it is tried again with the next dose, never skipped.
     """
-    return run_self_test()
+    return run_self_test(algorithm=algorithm)

@@ -162,7 +162,7 @@ def start(
     if site is not None:
         window.sign_in.show_sign_in(site)
     window.show()
-    _test_engine(window, jobs)
+    _test_engines(window, jobs)
     if site is not None and credentials is not None:
         _sign_in(window, gateway, jobs, site=site, credentials=credentials, plan_id=plan_id)
     if on_ready is not None:
@@ -174,22 +174,25 @@ def start(
     return code
 
 
-def _test_engine(window: MainWindow, jobs: Jobs) -> None:
-    """Behind the sign-in: the self-test of the dose engine, which also loads or compiles its kernels."""
+def _test_engines(window: MainWindow, jobs: Jobs) -> None:
+    """Behind the sign-in: the self-test of each dose engine, which also loads or compiles its kernels."""
     from ert.app.jobs import Lane
+    from ert.domain.algorithm import Algorithm
 
-    def test(_ctx: JobContext) -> None:
-        from ert.app.selftest import require_tested_engine
+    for algorithm in Algorithm:
 
-        require_tested_engine()
+        def test(_ctx: JobContext, algorithm: Algorithm = algorithm) -> None:
+            from ert.app.selftest import require_tested_engine
 
-    jobs.submit(
-        Lane.DOSE,
-        test,
-        title="Testing the dose engine",
-        on_done=lambda _: spare_collector(),
-        on_failed=window.show_failure,
-    )
+            require_tested_engine(algorithm)
+
+        jobs.submit(
+            Lane.DOSE,
+            test,
+            title=f"Testing the dose engine {algorithm.value}",
+            on_done=lambda _: spare_collector(),
+            on_failed=window.show_failure,
+        )
 
 
 def spare_collector() -> None:

@@ -12,13 +12,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-# Every folder with tests: none may be forgotten when they are shared out.
-TEST_FOLDERS = [
-    p.relative_to(p.parents[1])
-    for p in Path(__file__).resolve().parents[1].iterdir()
-    if p.is_dir() and any(p.rglob("test_*.py"))
-]
-SCRIPT = Path(__file__).resolve().parents[2] / "installer/bootstrap.py"
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "installer/bootstrap.py"
 
 
 @pytest.fixture
@@ -233,14 +228,28 @@ def test_all_checks_run_and_pytest_speaks_last(
     assert ran == ["ruff format --check .", "ruff check .", "mypy", "lint-imports --no-logo", "pytest -k water"]
 
 
-@pytest.mark.parametrize(("half", "code"), [("tests/integration", 1), ("tests/ui", 5), ("none", 0)])
-def test_all_tests_run_in_two_halves_and_a_failure_of_either_counts(
-    bootstrap: ModuleType, capfd: pytest.CaptureFixture[str], half: str, code: int
+@pytest.mark.parametrize(
+    ("part", "code"), [("tests/integration ", 1), ("tests/ui", 5), ("tests/integration/app", 2), ("no", 0)]
+)
+def test_all_tests_run_in_parts_and_a_failure_of_any_counts(
+    bootstrap: ModuleType, capfd: pytest.CaptureFixture[str], part: str, code: int
 ):
-    program(bootstrap, "pytest", f'echo ran "$@"; case "$*" in *{half}*) exit {code};; esac')
+    program(bootstrap, "pytest", f'echo ran "$@"; case "$*" in "{part}"*|*" {part}"*) exit {code};; esac')
     assert bootstrap.run_tests([]) == code
     told = capfd.readouterr().out
-    assert sorted(told.replace("ran ", "").split()) == sorted(str(p) for p in TEST_FOLDERS)
+    assert told.count("ran ") == len(bootstrap.PARTS)
+    assert all(folder in told for part in bootstrap.PARTS for folder in part)
+
+
+def test_each_test_file_is_in_exactly_one_part(bootstrap: ModuleType):
+    def files_of(part: list[str]) -> list[Path]:
+        ignored = [ROOT / entry.removeprefix("--ignore=") for entry in part if entry.startswith("--ignore=")]
+        folders = [ROOT / entry for entry in part if not entry.startswith("-")]
+        found = [file for folder in folders for file in folder.rglob("test_*.py")]
+        return [file for file in found if not any(folder in file.parents for folder in ignored)]
+
+    shared_out = [file for part in bootstrap.PARTS for file in files_of(part)]
+    assert sorted(shared_out) == sorted((ROOT / "tests").rglob("test_*.py"))
 
 
 def test_an_unknown_verb_is_wrong_usage():

@@ -6,12 +6,22 @@ import pytest
 from ert.app import selftest
 from ert.app.selftest import read_known_doses, require_tested_engine, run_self_test
 from ert.cli.selftest import drop_compiled_kernels
+from ert.domain.algorithm import Algorithm
 from ert.errors import SelfTestFailed
 from tests.unit.dose.beams import demo
 
 
-def test_the_shipped_engine_gives_the_shipped_doses():
-    assert run_self_test().worst_frac < 1e-5
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_the_shipped_engine_gives_the_shipped_doses(algorithm):
+    assert run_self_test(algorithm=algorithm).worst_frac < 1e-5
+
+
+@pytest.mark.parametrize("algorithm", Algorithm)
+def test_one_wrong_answer_of_an_engine_is_found(algorithm):
+    known = read_known_doses()
+    known[algorithm.value]["gantry 20"][150] += 1e-4
+    with pytest.raises(SelfTestFailed, match=f"{algorithm.value} gives wrong doses"):
+        run_self_test(demo(), algorithm=algorithm, known=known)
 
 
 def test_a_model_one_in_a_thousand_off_is_found():
@@ -25,12 +35,12 @@ def test_a_model_one_in_a_thousand_off_is_found():
 
 def test_a_dose_that_is_no_number_is_found():
     known = read_known_doses()
-    known["gantry 0"][5] = float("nan")
+    known["pencil-beam"]["gantry 0"][5] = float("nan")
     with pytest.raises(SelfTestFailed, match="wrong doses"):
         run_self_test(demo(), known=known)
 
 
-@pytest.mark.parametrize("text", ["", "[1, 2]", '{"gantry 0": 3}', '{"gantry 0": ["x"]}'])
+@pytest.mark.parametrize("text", ["", "[1, 2]", '{"gantry 0": 3}', '{"pencil-beam": {"gantry 0": ["x"]}}', "{}"])
 def test_answers_that_cannot_be_read_fail(tmp_path, monkeypatch, text):
     file = tmp_path / "known.json"
     file.write_text(text, encoding="ascii")
@@ -45,8 +55,8 @@ def test_a_failure_is_not_remembered_as_passed(tmp_path, monkeypatch):
         patch.setattr(selftest, "known_answers_file", lambda: tmp_path / "absent.json")
         for _ in range(2):
             with pytest.raises(SelfTestFailed):
-                require_tested_engine()
-    assert require_tested_engine() is require_tested_engine()
+                require_tested_engine(Algorithm.PENCIL_BEAM)
+    assert require_tested_engine(Algorithm.PENCIL_BEAM) is require_tested_engine(Algorithm.PENCIL_BEAM)
 
 
 def test_fresh_drops_compiled_kernels_only(tmp_path, monkeypatch):
