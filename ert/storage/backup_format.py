@@ -108,6 +108,7 @@ class Manifest:
             total_bytes=sum(part.size for part in (*self.parts, *self.files)),
             new_bytes=self.new_bytes,
             verified_level=self.verified_level,
+            epoch=self.epoch,
             head_seq=self.head_seq,
             flaws=self.flaws,
         )

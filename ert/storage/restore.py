@@ -91,7 +91,9 @@ def restore(
         with translated("restoring the site"):
             building.mkdir(mode=0o700)
         _copy(source, manifest, building, accept_damage=accept_damage, progress=progress)
-        findings = _mark_and_check(building, manifest, unlocked, options, progress)
+        # Above every epoch that was backed up here: what is backed up from the copy on is newer than all of it.
+        epoch = 1 + max(unlocked.store.epoch, *(info.epoch for info in backups.backups()))
+        findings = _mark_and_check(building, manifest, unlocked, options, progress, epoch=epoch)
         if not accept_damage:
             _expect_sound(backup_id, findings)
         with translated("restoring the site"):
@@ -140,7 +142,13 @@ def _copy(source: Path, manifest: form.Manifest, building: Path, *, accept_damag
 
 
 def _mark_and_check(
-    building: Path, manifest: form.Manifest, unlocked: Unlocked, options: SiteOptions, progress: Progress
+    building: Path,
+    manifest: form.Manifest,
+    unlocked: Unlocked,
+    options: SiteOptions,
+    progress: Progress,
+    *,
+    epoch: int,
 ) -> tuple[Finding, ...]:
     """Raise the epoch, note where the copy comes from, and check all of it."""
     access = file_access(building, unlocked, options, may_be_older=True)
@@ -153,7 +161,7 @@ def _mark_and_check(
             head = records.trail.head(connection)
         if (head.seq, head.code.hex()) != (manifest.head_seq, manifest.head_h):
             raise form.damaged_backup(manifest.backup_id, "history head differs from manifest")
-        store = attrs.evolve(unlocked.store, epoch=unlocked.store.epoch + 1)
+        store = attrs.evolve(unlocked.store, epoch=epoch)
         with database.write() as connection:
             write_meta(connection, records.guard, records.trail.read_meta(connection) | {"epoch": store.epoch})
             if schema.exclusive_lock.name in present_tables(connection):

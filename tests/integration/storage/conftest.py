@@ -44,6 +44,8 @@ ON_BOTH: dict[str, frozenset[str]] = {
         "test_a_cancelled_backup_leaves_nothing_but_files_for_the_next",
         "test_what_an_earlier_backup_has_heals_the_loss",
         "test_a_full_disk_leaves_earlier_backups_and_no_half_one",
+        "test_a_backup_of_a_clock_that_was_ahead_is_not_taken_for_the_newest",
+        "test_what_is_backed_up_after_a_second_restore_is_newer_than_the_branch_that_was_left",
     }),
     "test_renewal": frozenset({
         "test_a_kill_at_any_step_leaves_a_site_that_opens_and_goes_on",
