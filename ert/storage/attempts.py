@@ -25,6 +25,7 @@ from attrs import frozen
 
 from ert.errors import DiskFull, SignInLocked, StorageFailed
 from ert.storage.atomic import translated, write_all
+from ert.storage.places import open_regular
 from ert.storage.turns import Turns
 
 FOLDER = "keys/attempts"
@@ -154,7 +155,7 @@ def wait_before_next_s(failures: Failures, now: dt.datetime) -> float:
 def _read(path: Path, mark: str) -> Failures:
     with translated("reading attempts to sign in"):
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 lines = stream.read(_MAXIMUM_BYTES).split(b"\n")
         except FileNotFoundError:
             return Failures()

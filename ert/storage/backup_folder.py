@@ -21,6 +21,7 @@ from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.opening import DATABASE, opens
+from ert.storage.places import expect_own_folders, is_file_itself
 from ert.storage.records import Records
 from ert.storage.ring import ring_generation
 from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
@@ -151,6 +152,7 @@ class BackupFolder:
             raise Refused("The rule keeps nothing; no backup was removed.", hint="Give at least one --keep-… number.")
         lock = lock_folder(self._folder)
         try:
+            expect_own_folders(self._folder, form.OBJECTS, form.SNAPSHOTS, form.TMP)
             infos, bad = self._trusted(progress)
             keep = backups_to_keep(infos, rule) | bad
             remove = [b.backup_id for b in infos if b.is_good and b.backup_id not in keep]
@@ -266,6 +268,7 @@ class BackupFolder:
 
     def _remove_unreferenced(self) -> int:
         """Remove files that no backup names; none at all while some backup cannot say what it names."""
+        expect_own_folders(self._folder, form.OBJECTS, form.SNAPSHOTS)
         needed: set[str] = set()
         try:
             for name in form.backup_ids(self._folder):
@@ -276,8 +279,9 @@ class BackupFolder:
         with translated("removing unused files of backups"):
             for path in (self._folder / form.OBJECTS).rglob("*.erte"):
                 if path.stem not in needed:
-                    freed += path.stat().st_size
-                    path.chmod(0o600)
+                    freed += path.lstat().st_size
+                    if is_file_itself(path):
+                        path.chmod(0o600)
                     path.unlink()
         return freed
 

@@ -84,6 +84,13 @@ def restore(
     with translated("looking at the folder for the restored site"):
         if to.exists() or to.is_symlink():
             raise InvalidSite(f"{to} exists already; nothing was restored there.", hint="Give a new folder.")
+        marks = (FILE_NAME, form.FOLDER_FILE)
+        around = next((p for p in to.absolute().parents if any((p / mark).exists() for mark in marks)), None)
+        if around is not None:  # its files would be taken for left-over ones there, and be cleared away
+            raise InvalidSite(
+                f"{to} lies in {around}, which is a site or a folder of backups; nothing was restored there.",
+                hint="Give a new folder beside it.",
+            )
         to.parent.mkdir(parents=True, exist_ok=True)
     manifest = backups.manifest(backup_id)
     building = to.parent / f".{to.name}.{new_id()}.restoring"
@@ -119,7 +126,7 @@ def _expect_sound(backup_id: str, findings: tuple[Finding, ...]) -> None:
 def _copy(source: Path, manifest: form.Manifest, building: Path, *, accept_damage: bool, progress: Progress) -> None:
     for name in (DATA, TMP, TRASH, SLOTS):
         with translated("restoring the site"):
-            (building / name).mkdir(mode=0o700, parents=True)
+            make_folders(building / name, below=building)
     snapshot = source / form.SNAPSHOTS / manifest.backup_id
     total, done = max(1, sum(part.size for part in (*manifest.parts, *manifest.files))), 0
     for part in (*manifest.parts, *manifest.files):
