@@ -163,6 +163,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "AccountService.enable": (Right.ADMINISTER, "enable a user"),
     "AccountService.set_password_rule": (Right.ADMINISTER, "change the password rule"),
     "AccountService.password_rule": (Right.OWN_SESSION, "look at the password rule"),
+    "AccountService.set_approval_rule": (Right.ADMINISTER, "change the approval rule"),
+    "AccountService.approval_rule": (Right.VIEW, "look at the approval rule"),
     "AccountService.change_own_password": (Right.OWN_ACCOUNT, "change your password"),
     "AccountService.confirm_password": (Right.OWN_SESSION, "confirm your password"),
     "AccountService.confirm_with_provider": (Right.OWN_SESSION, "sign in again"),

@@ -24,6 +24,7 @@ ON_BOTH: dict[str, frozenset[str]] = {
         "test_the_database_itself_refuses_to_change_what_was_signed",
         "test_after_its_approval_ended_no_row_of_a_plan_can_be_changed_at_all",
         "test_who_signs_holds_the_plan_and_an_edit_before_makes_the_signature_stale",
+        "test_where_the_site_asks_for_another_person_who_edited_last_signs_nothing",
         "test_structures_of_an_approved_plan_keep_their_shapes_and_may_change_their_roles",
     }),
     "test_accounts": frozenset({

@@ -47,7 +47,7 @@ SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_iden
 RecordsService.records RecordsService.record
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.activity CheckRules.history CheckRules.in_use
-Recomputation.chosen ApprovalDesk.view ApprovalDesk.state ApprovalDesk.pinned
+Recomputation.chosen AccountService.approval_rule ApprovalDesk.view ApprovalDesk.state ApprovalDesk.pinned
 """
 PLANNERS = f"""
 {READERS}
@@ -67,7 +67,7 @@ PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk
 SIGNERS = "ApprovalDesk.begin ApprovalDesk.recompute ApprovalDesk.sign ApprovalDesk.end"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
-AccountService.disable AccountService.enable AccountService.set_password_rule
+AccountService.disable AccountService.enable AccountService.set_password_rule AccountService.set_approval_rule
 IdentityService.settings IdentityService.save_settings IdentityService.links IdentityService.link
 IdentityService.add_account IdentityService.have_password IdentityService.workstations
 IdentityService.enrol_workstation IdentityService.remove_workstation
