@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ from attrs import evolve
 
 from ert.domain.account import Account, Right, source_of
 from ert.errors import NotPermitted
+from ert.logs import Public
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 NEEDED: Mapping[str, tuple[Right, str]] = {
     # the opened site
@@ -259,7 +262,11 @@ def _guard(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
                 hint="This is a fault of the program; please report it.",
             )
         holder = args[0] if args else next(iter(given.values()))
-        demand(_account_of(holder), *needed)
+        try:
+            demand(_account_of(holder), *needed)
+        except NotPermitted:
+            _LOG.warning("not permitted: %s needs %s", Public(name), Public(needed[0].value))
+            raise
         return function(*args, **given)
 
     asked.needs = needed  # type: ignore[attr-defined]

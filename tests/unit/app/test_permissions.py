@@ -16,6 +16,7 @@ import ert.app
 from ert.app.permissions import NEEDED, guarded
 from ert.domain.account import FIRST_GRANT, NOBODY, Account, Feature, Grant, Level
 from ert.errors import NotPermitted
+from ert.logs import JsonFormatter
 
 SITE_TYPES = {"SiteSession", "SiteStore", "PlanWorkspace", "ImportService"}
 UNGUARDED = {
@@ -252,6 +253,16 @@ def test_a_refusal_says_what_is_missing_and_who_can_give_it():
     with pytest.raises(NotPermitted, match="emergency access lets look at patients and plans") as refused:
         METHODS["PlanWorkspace.apply"](holder)
     assert "your own" in refused.value.hint
+
+
+def test_a_refusal_stands_in_the_log_without_a_name(caplog):
+    holder = SimpleNamespace(store=SimpleNamespace(account=Account(id="u", name="anna")))
+    with caplog.at_level("WARNING", logger="ert"), pytest.raises(NotPermitted):
+        METHODS["AccountService.disable"](holder)
+    (record,) = caplog.records
+    line = JsonFormatter().format(record)
+    assert '"args": ["AccountService.disable", "administer"]' in line
+    assert "anna" not in line
 
 
 def test_screens_and_commands_reach_records_through_the_services(repository):
