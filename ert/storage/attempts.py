@@ -129,7 +129,8 @@ class Attempts:
             try:
                 with translated("writing down an attempt to sign in"):
                     path.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
-                    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+                    handle = os.open(path, flags, 0o600)
                     with os.fdopen(handle, "wb", buffering=0) as out:
                         write_all(out, f"{line}\n".encode("ascii"))
                         os.fsync(out.fileno())

@@ -44,6 +44,7 @@ from ert.storage.places import expect_own_folders, open_regular
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import FILES, Records, stored_file
 from ert.storage.store_file import FILE_NAME, app_version
+from ert.storage.surroundings import expect_outside
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 
 DATABASE_LEVEL = 2
@@ -212,6 +213,7 @@ def _prepare_folder(folder: Path, site_root: Path, unlocked: Unlocked) -> None:
         raise InvalidSite(
             "Backups cannot lie in the site's own folder, nor around it.", hint="Choose a folder on another disk."
         )
+    expect_outside(folder, "backed up")
     with translated("preparing the backup folder"):
         # A first backup killed before it had said whose folder this is leaves tmp/ alone.
         is_new = not folder.exists() or (folder.is_dir() and {p.name for p in folder.iterdir()} <= {form.TMP})

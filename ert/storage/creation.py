@@ -31,6 +31,7 @@ from ert.storage.server_schema import access_with, create_schema, drop_schema, n
 from ert.storage.server_secret import write_secret
 from ert.storage.share_locks import known_not_to_lock
 from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
+from ert.storage.surroundings import expect_outside
 from ert.storage.unlock import SLOTS, Unlocked, created_of, ring_path, slot_path
 from ert.storage.users import add_user
 
@@ -168,6 +169,7 @@ def _check_folder(root: Path) -> None:
             raise InvalidSite(
                 f"The folder {root} is not empty; a site was not created there.", hint="Choose a new folder."
             )
+    expect_outside(root, "created")
 
 
 def _write_site(draft: _Draft) -> None:

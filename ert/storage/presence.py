@@ -96,7 +96,7 @@ def _note_in(path: Path, vault: Vault) -> str:
 
 def lock_file(path: Path, kind: int) -> FolderLock:
     """Lock a file, made if it is missing, without waiting; raises `OSError` (`BlockingIOError` if it is held)."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)  # the note is written there
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
         _expect_in_place(handle, path)

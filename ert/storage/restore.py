@@ -36,6 +36,7 @@ from ert.storage.records import Records
 from ert.storage.restored import ACTIVATED, RESTORED, may_be_activated
 from ert.storage.site_lock_note import write_note
 from ert.storage.store_file import FILE_NAME, read_store_file
+from ert.storage.surroundings import expect_outside
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 from ert.storage.users import need_administrator
 
@@ -84,13 +85,7 @@ def restore(
     with translated("looking at the folder for the restored site"):
         if to.exists() or to.is_symlink():
             raise InvalidSite(f"{to} exists already; nothing was restored there.", hint="Give a new folder.")
-        marks = (FILE_NAME, form.FOLDER_FILE)
-        around = next((p for p in to.absolute().parents if any((p / mark).exists() for mark in marks)), None)
-        if around is not None:  # its files would be taken for left-over ones there, and be cleared away
-            raise InvalidSite(
-                f"{to} lies in {around}, which is a site or a folder of backups; nothing was restored there.",
-                hint="Give a new folder beside it.",
-            )
+        expect_outside(to, "restored")
         to.parent.mkdir(parents=True, exist_ok=True)
     manifest = backups.manifest(backup_id)
     building = to.parent / f".{to.name}.{new_id()}.restoring"

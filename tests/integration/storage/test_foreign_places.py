@@ -7,6 +7,7 @@ nobody waits for it. Each test hangs, or finds the other's files gone, in a prog
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import time
@@ -15,9 +16,10 @@ import pytest
 
 from ert.domain.backup import BackupState, Retention
 from ert.domain.record import Severity
-from ert.errors import InvalidSite
+from ert.errors import InvalidSite, StorageFailed
 from ert.storage.assembly import SiteOptions
 from ert.storage.maintenance import SiteCare
+from ert.storage.slots import login_tag
 from ert.storage.sweep import quarantine
 from tests.integration.storage import samples
 
@@ -136,6 +138,33 @@ def test_downloads_of_a_browser_are_no_unfinished_files_of_ours(root, elsewhere)
         assert theirs.exists()
 
 
+def test_nothing_is_written_through_a_link_in_the_place_of_a_lock(root, tmp_path):
+    """Whoever renews keys or activates a copy writes into the lock why all others are kept out."""
+    theirs = tmp_path / "thesis.txt"
+    theirs.write_bytes(b"irreplaceable")
+    (root / "site.lock").unlink()
+    (root / "site.lock").symlink_to(theirs)
+    with pytest.raises(StorageFailed):
+        samples.open_site(root)
+    with pytest.raises(StorageFailed):
+        samples.sites().renew_data_keys(root, progress=quiet, **WHO)
+    assert theirs.read_bytes() == b"irreplaceable"
+    (root / "site.lock").unlink()
+    samples.open_site(root).close()
+
+
+def test_no_attempt_is_written_down_through_a_link(root, tmp_path):
+    theirs = tmp_path / "thesis.txt"
+    theirs.write_bytes(b"irreplaceable")
+    store_id = json.loads((root / "store.json").read_bytes())["store"]["store_id"]
+    counted = root / "keys" / "attempts" / f"{login_tag(store_id, samples.LOGIN)}.log"
+    counted.parent.mkdir(exist_ok=True)
+    counted.symlink_to(theirs)
+    with pytest.raises(StorageFailed):
+        samples.open_site(root)
+    assert theirs.read_bytes() == b"irreplaceable"
+
+
 def a_pipe(path):
     path.unlink(missing_ok=True)
     os.mkfifo(path)
@@ -213,3 +242,13 @@ def test_nothing_is_restored_into_a_site_or_a_folder_of_backups(root, tmp_path, 
     with pytest.raises(InvalidSite, match="nothing was restored there"):
         SiteCare(SiteOptions()).restore(tmp_path / "backups", "", to=tmp_path / place, progress=quiet, **WHO)
     assert not (tmp_path / place).parent.exists() or list((tmp_path / place).parent.glob("*copy*")) == []
+    with pytest.raises(InvalidSite, match="nothing was created there"):
+        samples.make_site(tmp_path / place)
+    with contextlib.closing(samples.open_site(root)) as site:
+        site.start_backup(tmp_path / "backups").finish()  # the folder itself is no place inside it
+    other = samples.copied_site(tmp_path / "other")
+    with (
+        contextlib.closing(samples.open_site(other)) as site,
+        pytest.raises(InvalidSite, match="nothing was backed up there"),
+    ):
+        site.start_backup(tmp_path / place)
