@@ -15,6 +15,7 @@ from ert.app.permissions import guarded
 from ert.app.ports import SiteStore
 from ert.app.tissue_library import Run
 from ert.domain.account import Account, Grant
+from ert.domain.approval_rule import ApprovalRule
 from ert.domain.password import SPECIAL_CHARACTERS, PasswordRule, is_common
 from ert.errors import NotPermitted, Refused
 
@@ -125,6 +126,11 @@ class AccountService:
         self._need_confirmed()
         self._run(lambda: self._store.password_rules.save(rule))
 
+    def set_approval_rule(self, rule: ApprovalRule) -> None:
+        """Have a rule count for every approval from now on."""
+        self._need_confirmed()
+        self._run(lambda: self._store.approvals.rules.save(rule))
+
     # ---- of everybody --------------------------------------------------------------------------------------------
 
     def change_own_password(self, current: str, new: str) -> Account:
@@ -136,6 +142,10 @@ class AccountService:
     def password_rule(self) -> PasswordRule:
         """What the site asks of passwords."""
         return self._run(self._store.password_rules.read)
+
+    def approval_rule(self) -> ApprovalRule:
+        """What the site asks of who approves."""
+        return self._run(self._store.approvals.rules.read)
 
     def confirm_password(self, password: str) -> None:
         """Check one's own password, whatever the database is busy with; raises `WrongKey`, `SignInLocked`.

@@ -6,8 +6,19 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ert.domain.approval import Approval, ApprovalEnd, ApprovalState, PinnedPlan
+from ert.domain.approval_rule import ApprovalRule, LastEdit
 from ert.domain.dose import DoseResult
 from ert.domain.plan import Plan
+
+
+class ApprovalRules(Protocol):
+    """What a site asks of who approves."""
+
+    def read(self) -> ApprovalRule:
+        """The rule that counts."""
+
+    def save(self, value: ApprovalRule) -> None:
+        """Have a rule count from now on."""
 
 
 class ApprovalStore(Protocol):
@@ -18,6 +29,13 @@ class ApprovalStore(Protocol):
 
     def pinned(self, plan: Plan) -> PinnedPlan | None:
         """The approval of a plan with its pinned doses; None if it has none."""
+
+    @property
+    def rules(self) -> ApprovalRules:
+        """What the site asks of who approves."""
+
+    def last_edit(self, plan_id: str) -> LastEdit:
+        """Who brought a plan to its newest content."""
 
     def approve(
         self, plan: Plan, approval: Approval, doses: Sequence[DoseResult], *, base_revision: int, password: str

@@ -10,6 +10,7 @@ from ert.app.dose_state import DoseState, DoseStatus
 from ert.app.release_book import ReleaseStanding, ReleaseState
 from ert.domain.account import Account, Level, Right
 from ert.domain.algorithm import Algorithm
+from ert.domain.approval_rule import LastEdit
 from ert.domain.dose import DoseResult
 from ert.domain.monitor_units import BeamMuCheck, Verdict
 from ert.domain.plan import Plan
@@ -49,6 +50,7 @@ class PlanFacts:
     check : the second check of exactly this plan and dose; None if there is none.
     tolerances : limits of the second check that the site has now.
     standings : of each beam's model, with the beam's name.
+    last_edit : who edited the saved plan last, where the site wants another person to approve; None where it does not.
     """
 
     plan: Plan
@@ -63,12 +65,14 @@ class PlanFacts:
     tolerances: CheckTolerances
     standings: tuple[tuple[str, ReleaseStanding], ...]
     account: Account
+    last_edit: LastEdit | None = None
 
 
 def requirements(facts: PlanFacts) -> tuple[Requirement, ...]:
     """Every requirement, met or not, in the order in which one works through them."""
     return (
         _right(facts.account),
+        *_another_person(facts),
         _saved(facts),
         _ready(facts),
         _beams(facts.plan),
@@ -99,6 +103,16 @@ def _right(account: Account) -> Requirement:
     else:
         why = "Your account lacks the feature Plan Approval: an administrator can give it (Site, Users)."
     return Requirement(code=code, title=title, is_met=False, sentence=why)
+
+
+def _another_person(facts: PlanFacts) -> Iterator[Requirement]:
+    edit = facts.last_edit
+    if edit is None:
+        return
+    is_met = edit.user_id != facts.account.id
+    who = edit.user_name or "somebody else"
+    why = f"{who} edited it last (revision {edit.revision})." if is_met else edit.own_words()
+    yield Requirement(code="another-person", title="Approved by another person", is_met=is_met, sentence=why)
 
 
 def _saved(facts: PlanFacts) -> Requirement:

@@ -38,6 +38,7 @@ from ert.domain.approval import (
     inputs_digest,
     structures_digest,
 )
+from ert.domain.approval_rule import LastEdit
 from ert.domain.beam import Beam
 from ert.domain.dose import DoseResult
 from ert.domain.identity import array_digest
@@ -158,7 +159,7 @@ class ApprovalDesk:
             cache=NoCache(),
         )  # fmt: skip
         doses = service.compute(question.plan, ctx)
-        _expect_same(question.plan, question.facts.results, doses)
+        expect_same(question.plan, question.facts.results, doses)
         return Recomputed(question=question, doses=doses, engine=dose_state(question.plan, doses).engine)
 
     def sign(self, made: Recomputed, *, confirmed: Collection[str], password: str) -> Approval:
@@ -255,7 +256,14 @@ class ApprovalDesk:
             tolerances=self._rules.in_use().tolerances,
             standings=self._standings(plan, workspace.models),
             account=self._store.account,
+            last_edit=self._last_edit(plan.id),
         )
+
+    def _last_edit(self, plan_id: str) -> LastEdit | None:
+        """Who edited the plan last, if the site's rule asks for it."""
+        if not self._run(self._store.approvals.rules.read).needs_another_person:
+            return None
+        return self._run(lambda: self._store.approvals.last_edit(plan_id))
 
     def _view(self, facts: PlanFacts, workspace: PlanWorkspace) -> ApprovalView:
         return ApprovalView(
@@ -288,6 +296,7 @@ class ApprovalDesk:
             tolerances=self._rules.in_use().tolerances,
             standings=self._standings(question.plan, question.models),
             account=self._run(self._store.refresh_account),
+            last_edit=self._last_edit(question.plan.id),
         )
         _refuse_unmet(requirements(facts))
 
@@ -330,7 +339,7 @@ def _refuse_unmet(found: Sequence[Requirement]) -> None:
         raise Refused(f"This plan cannot be approved yet. {listed}")
 
 
-def _expect_same(plan: Plan, shown: Sequence[DoseResult], doses: Sequence[DoseResult]) -> None:
+def expect_same(plan: Plan, shown: Sequence[DoseResult], doses: Sequence[DoseResult]) -> None:
     """Refuse doses that are not, byte by byte, those on screen."""
     pairs = list(zip(plan.beams, shown, doses, strict=True))
     other = [beam.name for beam, before, after in pairs if _bytes_of(before) != _bytes_of(after)]

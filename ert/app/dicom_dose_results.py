@@ -16,6 +16,7 @@ from ert.analysis.metrics import dose_at_volume_gy
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
 from ert.domain.plan import DoseTo
+from ert.domain.spreadsheet import harmless
 from ert.domain.structure import Structure
 from ert.errors import Refused
 from ert.geometry.frames import BeamFrame
@@ -125,5 +126,5 @@ def dvh_csv(dvhs: Sequence[Dvh], dose_to: DoseTo) -> str:
     writer.writerow(("structure", "stated_as", "dose_gy", "volume_percent", "volume_cc"))
     for dvh in dvhs:
         for dose, percent, cc in zip(dvh.dose_gy, dvh.volume_pct, dvh.volume_at_dose_cc, strict=True):
-            writer.writerow((dvh.name, dose_to.phrase, f"{dose:.4f}", f"{percent:.5f}", f"{cc:.5f}"))
+            writer.writerow((harmless(dvh.name), dose_to.phrase, f"{dose:.4f}", f"{percent:.5f}", f"{cc:.5f}"))
     return buffer.getvalue()

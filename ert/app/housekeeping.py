@@ -36,7 +36,7 @@ class Housekeeping:
 
         Raises
         ------
-        Unavailable, Untrusted, LockLost
+        Refused, Unavailable, Untrusted, LockLost
             It stopped; the next time goes on.
         """
         if self._is_closing.is_set() or not self._db(self._store.is_sweep_due):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ from attrs import evolve
 
 from ert.domain.account import Account, Right, source_of
 from ert.errors import NotPermitted
+from ert.logs import Public
 
 T = TypeVar("T")
+_LOG = logging.getLogger(__name__)
 
 NEEDED: Mapping[str, tuple[Right, str]] = {
     # the opened site
@@ -163,6 +166,8 @@ NEEDED: Mapping[str, tuple[Right, str]] = {
     "AccountService.enable": (Right.ADMINISTER, "enable a user"),
     "AccountService.set_password_rule": (Right.ADMINISTER, "change the password rule"),
     "AccountService.password_rule": (Right.OWN_SESSION, "look at the password rule"),
+    "AccountService.set_approval_rule": (Right.ADMINISTER, "change the approval rule"),
+    "AccountService.approval_rule": (Right.VIEW, "look at the approval rule"),
     "AccountService.change_own_password": (Right.OWN_ACCOUNT, "change your password"),
     "AccountService.confirm_password": (Right.OWN_SESSION, "confirm your password"),
     "AccountService.confirm_with_provider": (Right.OWN_SESSION, "sign in again"),
@@ -257,7 +262,11 @@ def _guard(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
                 hint="This is a fault of the program; please report it.",
             )
         holder = args[0] if args else next(iter(given.values()))
-        demand(_account_of(holder), *needed)
+        try:
+            demand(_account_of(holder), *needed)
+        except NotPermitted:
+            _LOG.warning("not permitted: %s needs %s", Public(name), Public(needed[0].value))
+            raise
         return function(*args, **given)
 
     asked.needs = needed  # type: ignore[attr-defined]

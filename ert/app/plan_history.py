@@ -18,11 +18,11 @@ from ert.domain.patient import Patient
 from ert.domain.plan import Plan
 from ert.domain.plan_difference import Change, plan_difference
 from ert.domain.record import PlanHead, StoredPlan
+from ert.domain.spreadsheet import harmless
 from ert.errors import Refused, StorageFailed
 
 ACTIVITY_LIMIT = 500
 _PAGE = 2000
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _HEAD = ("number", "time UTC", "user", "computer", "program", "event", "subject", "revision", "detail", "record")
 
 
@@ -193,13 +193,8 @@ def activity_csv(entries: Sequence[Activity]) -> str:
             str(entry.number), at, entry.user, entry.host, entry.app_version, entry.event, entry.subject, revision,
             entry.detail, entry.record,
         )  # fmt: skip
-        writer.writerow([_harmless(cell) for cell in cells])
+        writer.writerow([harmless(cell) for cell in cells])
     return out.getvalue()
-
-
-def _harmless(cell: str) -> str:
-    """Put an apostrophe before what a spreadsheet would compute, also behind blanks that it ignores."""
-    return f"'{cell}" if cell.startswith(_FORMULA_STARTS) or cell.lstrip().startswith(_FORMULA_STARTS) else cell
 
 
 def _is_same_part(a: str, b: str) -> bool:

@@ -57,7 +57,7 @@ class PasswordRules(Protocol):
     def read(self) -> PasswordRule:
         """The rule that counts."""
 
-    def save(self, rule: PasswordRule) -> None:
+    def save(self, value: PasswordRule) -> None:
         """Have a rule count for every password set from now on."""
 
 

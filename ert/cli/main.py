@@ -5,6 +5,9 @@ Exit codes: 0 done, 1 the input was refused, 2 wrong usage, 3 an internal fault.
 
 from __future__ import annotations
 
+import contextlib
+import errno
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -44,6 +47,7 @@ from ert.errors import Cancelled, ErtError
 
 DONE, REFUSED, USAGE, FAULT = 0, 1, 2, 3
 _INTERRUPTED = 130
+_OUTPUT_LOST = {errno.ENOSPC, errno.EPIPE, errno.EDQUOT}
 
 
 def build(wiring: Wiring | None) -> typer.Typer:
@@ -116,6 +120,7 @@ def _guarded(invoke: Callable[[], int], *, wants_json: bool) -> int:
     """Turn every way to fail into a sentence and an exit code."""
     try:
         code = invoke()
+        sys.stdout.flush()  # a full disk is told here, not by the interpreter at its end
         if code == _INTERRUPTED:
             raise KeyboardInterrupt  # noqa: TRY301 - typer turns Ctrl-C into this code
     except (KeyboardInterrupt, Cancelled, typer.Abort):
@@ -126,13 +131,25 @@ def _guarded(invoke: Callable[[], int], *, wants_json: bool) -> int:
     except typer.TyperException as wrong:
         _show_usage(wrong)
         code = USAGE
+    except OSError as error:
+        if error.errno not in _OUTPUT_LOST:
+            code = _tell_fault(error, wants_json=wants_json)
+        else:
+            print_error(f"ert: The output could not be written completely: {error.strerror}.")
+            _give_up_output()
+            code = REFUSED
     except ErtError as error:
         _tell_refusal(error, wants_json=wants_json)
         code = REFUSED
     except Exception as error:  # noqa: BLE001 - the outermost boundary: a fault gets a code, never a traceback
-        _tell_fault(error, wants_json=wants_json)
-        code = FAULT
+        code = _tell_fault(error, wants_json=wants_json)
     return code
+
+
+def _give_up_output() -> None:
+    """Have the interpreter not try once more at its end what could not be written."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _tell_refusal(error: ErtError, *, wants_json: bool) -> None:
@@ -149,7 +166,7 @@ def _show_usage(wrong: typer.TyperException) -> None:
         show(file=sys.stderr)
 
 
-def _tell_fault(error: Exception, *, wants_json: bool) -> None:
+def _tell_fault(error: Exception, *, wants_json: bool) -> int:
     code = logs.record_fault(error)
     path = logs.log_folder() / "ert.log"
     print_error(
@@ -158,6 +175,7 @@ def _tell_fault(error: Exception, *, wants_json: bool) -> None:
     )
     if wants_json:
         print_json({"error": {"code": code, "sentence": "An internal fault.", "hint": f"See {path}."}})
+    return FAULT
 
 
 def run(wiring: Wiring | None = None) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+# Control characters but the ends of lines and tabs; marks that turn the direction of text.
+_COMMANDS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 ProgressFn = Callable[[float, str], None]
 
 
@@ -19,12 +22,22 @@ def print_json(value: dict[str, Any]) -> None:
 
 def print_line(text: str = "") -> None:
     """A line on stdout."""
-    sys.stdout.write(text + "\n")
+    sys.stdout.write(visible(text) + "\n")
 
 
 def print_error(text: str) -> None:
     """A line on stderr."""
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(visible(text) + "\n")
+
+
+def visible(text: str) -> str:
+    """The text as a terminal may have it: names from files must neither command it nor turn what stands beside them."""
+    return _COMMANDS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def _in_one_line(cell: str) -> str:
+    """A cell without ends of lines: one of them would look like the beginning of another row."""
+    return " ".join(cell.splitlines())
 
 
 def print_result(value: dict[str, Any], text: str, *, as_json: bool) -> None:
@@ -38,9 +51,10 @@ def print_result(value: dict[str, Any], text: str, *, as_json: bool) -> None:
 def print_table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """A table on stdout, as wide as the terminal allows; plain columns where there is no terminal."""
     if not sys.stdout.isatty():
-        widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
+        lines = [head, *(tuple(_in_one_line(cell) for cell in row) for row in rows)]
+        widths = [max(len(row[i]) for row in lines) for i in range(len(head))]
         print_line(title)
-        for row in [head, *rows]:
+        for row in lines:
             print_line("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         return
     from rich.console import Console
@@ -51,7 +65,7 @@ def print_table(title: str, head: tuple[str, ...], rows: Sequence[tuple[str, ...
     for name in head:
         table.add_column(escape(name))
     for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
+        table.add_row(*(escape(visible(_in_one_line(cell))) for cell in row))
     Console().print(table)
 
 

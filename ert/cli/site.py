@@ -135,9 +135,10 @@ def add(app: typer.Typer, wiring: Wiring | None) -> typer.Typer:
         else:
             print_line(f"The site '{name}' is ready in {folder}.")
 
-    from ert.cli import provider
+    from ert.cli import approval_rule, provider
 
     _add_accept_restore(group, wiring)
+    approval_rule.add(group, wiring)
     provider.add(group, wiring)
     _add_sweep(group, wiring)
     app.add_typer(group, name="site")

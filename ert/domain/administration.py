@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from ert.domain.patient import Patient
+from ert.domain.patient import Patient, expect_visible_number
 from ert.domain.record import Finding, Severity
 from ert.errors import Refused
 
@@ -54,9 +54,15 @@ def corrected(record: PatientRecord, patient: Patient) -> Patient:
         raise Refused("The correction belongs to another record; nothing was changed.")
     if patient == record.patient:
         raise Refused("Nothing differs from what is stored.", hint="Change a field first.")
+    if _number_of(patient) != _number_of(record.patient):
+        expect_visible_number(patient)
     if not (patient.family_name.strip() or patient.given_name.strip()):
         raise Refused("A patient needs a name.", hint="Enter the family name.")
     return patient
+
+
+def _number_of(patient: Patient) -> tuple[str, str]:
+    return patient.medical_record_number, patient.issuer
 
 
 def expect_mergeable(source: PatientRecord, into: PatientRecord, *, has_merged: bool) -> None:

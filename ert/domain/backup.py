@@ -13,6 +13,7 @@ from ert.domain.record import Finding
 
 OVERDUE_AFTER = 2  # intervals without a good backup
 Progress = Callable[[float, str], None]
+_BEFORE_ALL = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 
 class BackupState(enum.StrEnum):
@@ -35,6 +36,7 @@ class BackupInfo:
     file_count, total_bytes : encrypted files it refers to, and the bytes of all it consists of.
     new_bytes : what it added to the folder.
     verified_level : level of the check it passed when it was made.
+    epoch : of the site: how often it went back to a backup.
     head_seq : last row of the history it holds.
     flaws : what was wrong with the site already; empty if it is complete.
     """
@@ -46,6 +48,7 @@ class BackupInfo:
     total_bytes: int = 0
     new_bytes: int = 0
     verified_level: int = 0
+    epoch: int = 0
     head_seq: int = 0
     flaws: tuple[str, ...] = ()
 
@@ -53,6 +56,11 @@ class BackupInfo:
     def is_good(self) -> bool:
         """Whether it holds everything."""
         return self.state is BackupState.COMPLETE
+
+    @property
+    def age_key(self) -> tuple[int, int, dt.datetime, str]:
+        """Sorts backups by the state they hold, oldest first: clocks may have been wrong, the history only grows."""
+        return self.epoch, self.head_seq, self.created or _BEFORE_ALL, self.backup_id
 
 
 @attrs.frozen(kw_only=True)
@@ -92,11 +100,12 @@ class Restored:
 def backups_to_keep(backups: Iterable[BackupInfo], rule: Retention) -> frozenset[str]:
     """Return the ids of the good backups to keep: the newest of each of the last days, weeks and months with one.
 
-    The newest good backup is always among them.
+    The newest good backup is always among them, by its content and by its date.
     """
-    dated = [(b.created, b.backup_id) for b in backups if b.is_good and b.created is not None]
-    dated.sort(reverse=True)
+    good = sorted((b for b in backups if b.is_good), key=lambda b: b.age_key, reverse=True)
+    dated = [(b.created, b.backup_id) for b in good if b.created is not None]
     kept = {backup_id for _, backup_id in dated[: max(1, rule.keep_last)]}
+    kept |= {backup_id for _, backup_id in sorted(dated)[-1:]}
     periods: tuple[tuple[int, Callable[[dt.datetime], object]], ...] = (
         (rule.keep_daily, lambda moment: moment.date()),
         (rule.keep_weekly, lambda moment: tuple(moment.isocalendar())[:2]),
@@ -111,9 +120,8 @@ def backups_to_keep(backups: Iterable[BackupInfo], rule: Retention) -> frozenset
 
 
 def newest_good(backups: Iterable[BackupInfo]) -> BackupInfo | None:
-    """Return the newest complete backup, None if there is none."""
-    good = [b for b in backups if b.is_good and b.created is not None]
-    return max(good, key=lambda b: (b.created, b.backup_id), default=None)
+    """Return the complete backup with the newest content, None if there is none."""
+    return max((b for b in backups if b.is_good), key=lambda b: b.age_key, default=None)
 
 
 def is_due(last: dt.datetime | None, now: dt.datetime, every_hours: int) -> bool:
@@ -122,5 +130,5 @@ def is_due(last: dt.datetime | None, now: dt.datetime, every_hours: int) -> bool
 
 
 def is_overdue(last: dt.datetime | None, now: dt.datetime, every_hours: int) -> bool:
-    """Whether backups have failed to appear for so long that somebody must be told."""
-    return last is None or now - last > dt.timedelta(hours=OVERDUE_AFTER * every_hours)
+    """Whether backups have failed to appear for so long, or are dated so far ahead, that somebody must be told."""
+    return last is None or abs(now - last) > dt.timedelta(hours=OVERDUE_AFTER * every_hours)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import unicodedata
 
 import attrs
 
 from ert.domain.identity import new_id
 from ert.errors import Refused
+
+# control, format (zero width, turning of direction), surrogate, private use, unassigned; ends of lines and paragraphs
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 class Sex(enum.StrEnum):
@@ -58,6 +62,24 @@ class Patient:
         given = " ".join(part for part in (self.prefix, self.given_name, self.middle_name) if part)
         family = " ".join(part for part in (self.family_name, self.suffix) if part)
         return ", ".join(part for part in (family, given) if part) or "(no name)"
+
+
+def expect_visible_number(patient: Patient) -> None:
+    """Refuse a new record number, or issuer, with signs that nobody sees: two that look alike would be two records.
+
+    Raises
+    ------
+    Refused
+        Naming the sign. Numbers that are in a site already stay as they are.
+    """
+    for text in (patient.medical_record_number, patient.issuer):
+        unseen = [c for c in text if unicodedata.category(c) in _UNSEEN]
+        if unseen:
+            raise Refused(
+                f"The medical record number, or its issuer, holds a sign that nobody sees (U+{ord(unseen[0]):04X}); "
+                "two numbers that look alike would be two records. Nothing was changed.",
+                hint="Enter it by hand, or have the images sent again with the number as it is printed.",
+            )
 
 
 @attrs.frozen(kw_only=True)

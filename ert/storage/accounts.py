@@ -23,7 +23,7 @@ from ert.domain.password import normalise_password
 from ert.errors import InvalidSite, NotFound, Refused, WrongKey
 from ert.storage import slots
 from ert.storage.atomic import sync_folder, translated
-from ert.storage.password_rule import SitePasswordRules, check_against_rule
+from ert.storage.password_rule import check_against_rule, password_rules
 from ert.storage.passwords import KDF_FLOOR
 from ert.storage.printed_code import password_of
 from ert.storage.records import Records
@@ -272,7 +272,7 @@ class AccountRepository:
         """Refuse a one-time password that nobody used in time: what lies about in a note must not open a site later."""
         if not user.account.must_change_password:
             return
-        hours = SitePasswordRules(self._records).read().one_time_hours
+        hours = password_rules(self._records).read().one_time_hours
         ended = user.slots_since + dt.timedelta(hours=hours)
         if self._clock() > ended:
             raise Refused(

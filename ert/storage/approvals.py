@@ -24,16 +24,19 @@ from ert.domain.approval import (
     signed_bytes,
     structures_digest,
 )
+from ert.domain.approval_rule import ApprovalRule, LastEdit
 from ert.domain.dose import DoseResult
 from ert.domain.plan import Plan
 from ert.domain.record import PlanStatus
 from ert.errors import DigestMismatch, ErtError, Refused, StaleRevision, Untrusted
 from ert.logs import Public
 from ert.storage import documents, schema, structure_sets
+from ert.storage.approval_rule import approval_rules, expect_another_person, last_edit
 from ert.storage.approved import APPROVAL, END, FIRST, put_pinned, read_pinned, read_state
 from ert.storage.envelope import FileKind
 from ert.storage.plans import PlanRepository
 from ert.storage.records import Records, Row, Saving
+from ert.storage.site_setting import SiteSetting
 from ert.storage.users import User, need_right, read_user
 
 INTEGRITY_ALARM = "approved plan failed its integrity check"
@@ -64,6 +67,15 @@ class ApprovalRepository:
         """Return the approval of a plan with its doses, all verified; raises as `read_pinned`, and notes that."""
         return self._alarming(plan.id, lambda: read_pinned(self._records, plan))
 
+    @property
+    def rules(self) -> SiteSetting[ApprovalRule]:
+        """What the site asks of who approves."""
+        return approval_rules(self._records)
+
+    def last_edit(self, plan_id: str) -> LastEdit:
+        """Return who brought a plan to its newest content."""
+        return last_edit(self._records, plan_id)
+
     def approve(
         self, plan: Plan, approval: Approval, doses: Sequence[DoseResult], *, base_revision: int, password: str
     ) -> Approval:
@@ -85,7 +97,7 @@ class ApprovalRepository:
         Raises
         ------
         WrongKey, SignInLocked, NotPermitted, Refused
-            Who is signed in cannot sign. Nothing was signed.
+            Who is signed in cannot sign, or edited the plan last where another person must. Nothing was signed.
         StaleRevision, PlanLocked, LockHeld, LockLost
             A colleague was first. Nothing was signed.
         DigestMismatch
@@ -109,7 +121,7 @@ class ApprovalRepository:
                 beside=beside,
                 event="plan approved",
                 change=change,
-                expect=lambda connection: self._expect_structures(connection, plan, structures),
+                expect=lambda connection: self._expect_in_transaction(connection, plan, structures),
             )
 
     def end(self, plan: Plan, end: ApprovalEnd, *, base_revision: int, password: str) -> ApprovalEnd:
@@ -191,7 +203,8 @@ class ApprovalRepository:
             raise DigestMismatch("The plan belongs to another patient than the approval says; nothing was signed.")
         return structures_revision
 
-    def _expect_structures(self, connection: sa.Connection, plan: Plan, revision: int) -> None:
+    def _expect_in_transaction(self, connection: sa.Connection, plan: Plan, revision: int) -> None:
+        expect_another_person(self._records, connection, plan.id)
         if self._records.row(connection, schema.structure_set, plan.structure_set_id)["rev"] != revision:
             raise StaleRevision("The structures were changed in this moment; nothing was signed.", hint="Sign again.")
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from ert.errors import DiskFull, ErtError, StorageFailed
 T = TypeVar("T")
 UNFINISHED = ".part"
 _UNFINISHED_AGE_S = 24 * 3600
+_OWN_UNFINISHED = re.compile(rf"([0-9a-f-]{{36}}\.)?[0-9a-f-]{{36}}{re.escape(UNFINISHED)}")
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 
@@ -152,7 +154,8 @@ def remove_left_unfinished(folder: Path) -> None:
     """Remove what writers killed a day ago left in a folder of such files; what cannot be removed stays."""
     with contextlib.suppress(OSError):
         for path in folder.glob(f"*{UNFINISHED}"):
-            if time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:
+            # browsers name their downloads so, too: this may be a link to a folder of theirs
+            if _OWN_UNFINISHED.fullmatch(path.name) and time.time() - path.stat().st_mtime > _UNFINISHED_AGE_S:
                 path.unlink(missing_ok=True)
 
 

@@ -25,6 +25,7 @@ from attrs import frozen
 
 from ert.errors import DiskFull, SignInLocked, StorageFailed
 from ert.storage.atomic import translated, write_all
+from ert.storage.places import open_regular
 from ert.storage.turns import Turns
 
 FOLDER = "keys/attempts"
@@ -128,7 +129,8 @@ class Attempts:
             try:
                 with translated("writing down an attempt to sign in"):
                     path.parent.mkdir(mode=0o700, exist_ok=True, parents=True)
-                    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+                    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_NOFOLLOW", 0)
+                    handle = os.open(path, flags, 0o600)
                     with os.fdopen(handle, "wb", buffering=0) as out:
                         write_all(out, f"{line}\n".encode("ascii"))
                         os.fsync(out.fileno())
@@ -154,7 +156,7 @@ def wait_before_next_s(failures: Failures, now: dt.datetime) -> float:
 def _read(path: Path, mark: str) -> Failures:
     with translated("reading attempts to sign in"):
         try:
-            with path.open("rb") as stream:
+            with open_regular(path) as stream:
                 lines = stream.read(_MAXIMUM_BYTES).split(b"\n")
         except FileNotFoundError:
             return Failures()

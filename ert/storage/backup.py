@@ -40,15 +40,18 @@ from ert.storage.database import Database
 from ert.storage.dialect import schema_version
 from ert.storage.exclusive import BACKUPS, Heart, Lease
 from ert.storage.opening import DATABASE
+from ert.storage.places import expect_own_folders, open_regular
 from ert.storage.presence import FolderLock, exclude
 from ert.storage.records import FILES, Records, stored_file
 from ert.storage.store_file import FILE_NAME, app_version
+from ert.storage.surroundings import expect_outside
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 
 DATABASE_LEVEL = 2
 FILES_LEVEL = 3
 FULL_LEVEL = 4
 _KEY_TRIES = 5
+_MAXIMUM_KEY_FILE_BYTES = 1024 * 1024
 
 
 def no_progress(_done_frac: float, _text: str) -> None:
@@ -194,7 +197,8 @@ def lock_folder(folder: Path) -> FolderLock:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what interrupted backups left; only under the folder's lock."""
+    """Remove what interrupted backups left; only under the folder's lock. Raises `InvalidSite` behind a link."""
+    expect_own_folders(folder, form.SNAPSHOTS, form.TMP)
     with translated("removing an unfinished backup"):
         for name in form.backup_ids(folder):
             if name.endswith(form.UNFINISHED):
@@ -209,6 +213,7 @@ def _prepare_folder(folder: Path, site_root: Path, unlocked: Unlocked) -> None:
         raise InvalidSite(
             "Backups cannot lie in the site's own folder, nor around it.", hint="Choose a folder on another disk."
         )
+    expect_outside(folder, "backed up")
     with translated("preparing the backup folder"):
         # A first backup killed before it had said whose folder this is leaves tmp/ alone.
         is_new = not folder.exists() or (folder.is_dir() and {p.name for p in folder.iterdir()} <= {form.TMP})
@@ -249,7 +254,12 @@ def _copy_state(job: _Job, records: Records) -> None:
 def _key_files(root: Path) -> dict[str, bytes]:
     with translated("reading the site's keys"):
         paths = [root / FILE_NAME, *sorted((root / KEYS).glob("ring-*.bin")), *sorted((root / SLOTS).glob("*.json"))]
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+        return {path.relative_to(root).as_posix(): _whole(path) for path in paths}
+
+
+def _whole(path: Path) -> bytes:
+    with open_regular(path) as source:
+        return source.read(_MAXIMUM_KEY_FILE_BYTES)
 
 
 def _finish(job: _Job, level: int, progress: Progress) -> BackupInfo:
@@ -351,10 +361,14 @@ def copy_verified(source: Path, target: Path, part: Part, *, tmp_folder: Path) -
 
     def write(out: BinaryIO) -> None:
         with form.reading(source) as read:
+            size = 0
             while block := read():
+                size += len(block)
+                if size > part.size:  # nobody knows how long it goes on
+                    break
                 digest.update(block)
                 write_all(out, block)
-        if digest.hexdigest() != part.sha256:
+        if size != part.size or digest.hexdigest() != part.sha256:
             raise form.damaged_file(part.path, "size or SHA-256")
 
     write_new_file(target, write, tmp_folder=tmp_folder, mode=0o400)

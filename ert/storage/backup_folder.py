@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from ert.storage.check import Checked, check_site
 from ert.storage.check_files import blocker
 from ert.storage.database import Database
 from ert.storage.opening import DATABASE, opens
+from ert.storage.places import expect_own_folders, is_file_itself
 from ert.storage.records import Records
 from ert.storage.ring import ring_generation
 from ert.storage.unlock import KEYS, Unlocked, unlock_with_password
@@ -72,13 +74,22 @@ class BackupFolder:
         return manifest
 
     def newest_good(self) -> BackupInfo | None:
-        """Return the newest complete backup, None if there is none; reads no more manifests than it must."""
-        infos = (self._info(name) for name in reversed(form.backup_ids(self._folder)))
-        return next((info for info in infos if info.is_good), None)
+        """Return the newest complete backup, None if there is none; reads no more manifests than it must.
+
+        Names are dates: what is dated ahead of this computer's clock is compared with what comes behind it.
+        """
+        now, found = dt.datetime.now(dt.UTC), []
+        for name in reversed(form.backup_ids(self._folder)):
+            info = self._info(name)
+            if info.is_good:
+                found.append(info)
+                if info.created is not None and info.created <= now:
+                    break
+        return newest_good(found)
 
     def newest(self) -> str:
-        """Return the id of the newest complete backup; `NotFound` if there is none."""
-        found = self.newest_good()
+        """Return the id of the complete backup with the newest content; `NotFound` if there is none."""
+        found = newest_good(self.backups())
         if found is None:
             raise NotFound(
                 f"There is no complete backup in {self._folder}.", hint="'ert backup list' shows what there is."
@@ -95,7 +106,7 @@ class BackupFolder:
         NotFound
             It knows no such account.
         """
-        for name in reversed([b.backup_id for b in self.backups() if b.is_good]):
+        for name in (b.backup_id for b in self._good_newest_first(self.backups())):
             root = self._folder / form.SNAPSHOTS / name
             try:
                 with self._opened(root) as records, records.database.read() as connection:
@@ -141,6 +152,7 @@ class BackupFolder:
             raise Refused("The rule keeps nothing; no backup was removed.", hint="Give at least one --keep-… number.")
         lock = lock_folder(self._folder)
         try:
+            expect_own_folders(self._folder, form.OBJECTS, form.SNAPSHOTS, form.TMP)
             infos, bad = self._trusted(progress)
             keep = backups_to_keep(infos, rule) | bad
             remove = [b.backup_id for b in infos if b.is_good and b.backup_id not in keep]
@@ -234,7 +246,7 @@ class BackupFolder:
         """Return all backups, and those that only seemed good: newer than the newest that really is."""
         infos = self.backups()
         bad: set[str] = set()
-        for info in reversed([b for b in infos if b.is_good]):
+        for info in self._good_newest_first(infos):
             findings = self.verify(info.backup_id, level=FILES_LEVEL, progress=progress)
             if all(f.severity is Severity.NOTE for f in findings):
                 good = tuple(b for b in infos if b.backup_id not in bad)
@@ -243,15 +255,20 @@ class BackupFolder:
         raise _none_is_good(f"{len(bad)} failed")
 
     @staticmethod
+    def _good_newest_first(infos: tuple[BackupInfo, ...]) -> list[BackupInfo]:
+        return sorted((b for b in infos if b.is_good), key=lambda b: b.age_key, reverse=True)
+
+    @staticmethod
     def _superseded(infos: tuple[BackupInfo, ...]) -> list[str]:
         """Incomplete backups older than a good one are worth nothing more."""
         good = newest_good(infos)
         if good is None:
             return []
-        return [b.backup_id for b in infos if b.state is BackupState.INCOMPLETE and b.backup_id < good.backup_id]
+        return [b.backup_id for b in infos if b.state is BackupState.INCOMPLETE and b.age_key < good.age_key]
 
     def _remove_unreferenced(self) -> int:
         """Remove files that no backup names; none at all while some backup cannot say what it names."""
+        expect_own_folders(self._folder, form.OBJECTS, form.SNAPSHOTS)
         needed: set[str] = set()
         try:
             for name in form.backup_ids(self._folder):
@@ -262,8 +279,9 @@ class BackupFolder:
         with translated("removing unused files of backups"):
             for path in (self._folder / form.OBJECTS).rglob("*.erte"):
                 if path.stem not in needed:
-                    freed += path.stat().st_size
-                    path.chmod(0o600)
+                    freed += path.lstat().st_size
+                    if is_file_itself(path):
+                        path.chmod(0o600)
                     path.unlink()
         return freed
 

@@ -33,6 +33,7 @@ from ert.errors import BadTag, InvalidSite, NotFound, SchemaTooNew
 from ert.storage.atomic import replace_file, translated
 from ert.storage.blobs import BlobStore, StoredFile
 from ert.storage.keys import Vault
+from ert.storage.places import open_regular
 
 FOLDER_FILE = "ert-backup.json"
 LOCK = "backup.lock"
@@ -108,6 +109,7 @@ class Manifest:
             total_bytes=sum(part.size for part in (*self.parts, *self.files)),
             new_bytes=self.new_bytes,
             verified_level=self.verified_level,
+            epoch=self.epoch,
             head_seq=self.head_seq,
             flaws=self.flaws,
         )
@@ -208,7 +210,7 @@ def backup_ids(folder: Path) -> tuple[str, ...]:
 
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as the disk has it: its cached pages are dropped first if possible."""
-    with path.open("rb", buffering=0) as source:
+    with open_regular(path) as source:
         if hasattr(os, "posix_fadvise"):
             os.posix_fadvise(source.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         return hashlib.file_digest(source, "sha256").hexdigest()
@@ -223,7 +225,7 @@ def reading(path: Path) -> Iterator[Callable[[], bytes]]:
             return stream.read(_BLOCK)
 
     with _as_damage(path):
-        stream = path.open("rb", buffering=0)
+        stream = open_regular(path)
     try:
         yield read
     finally:

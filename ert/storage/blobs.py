@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,6 +22,7 @@ from ert.storage import codec
 from ert.storage.atomic import make_folders, translated, write_new_file
 from ert.storage.envelope import HEADER_BYTES, Compression, FileContext, Header, Sealed, seal, unseal
 from ert.storage.keys import Vault
+from ert.storage.places import expect_own_folders, is_file_itself, open_regular
 
 DATA = "data"
 TMP = "tmp"
@@ -122,7 +124,7 @@ class BlobStore:
             Nothing that a row could name is left.
         """
         plaintext = self.read(stored)
-        with translated("reading an encrypted file"), self.place(stored).open("rb") as source:
+        with translated("reading an encrypted file"), open_regular(self.place(stored)) as source:
             header = Header.from_bytes(source.read(HEADER_BYTES), file_bytes=stored.size)
         folder = stored.path.split("/")[1:-1]
         fresh = self.put(
@@ -152,7 +154,7 @@ class BlobStore:
             Missing or unreadable.
         """
         path = self.place(stored)
-        with translated("reading an encrypted file"), path.open("rb") as source:
+        with translated("reading an encrypted file"), open_regular(path) as source:
             plaintext = self._unsealed(source, stored)
         if zlib.crc32(plaintext) != stored.crc32_plain or hashlib.sha256(plaintext).digest() != stored.content_hash:
             raise DigestMismatch(
@@ -171,11 +173,10 @@ class BlobStore:
             Changed; missing or unreadable.
         """
         path = self.place(stored)
-        with translated("reading an encrypted file"):
-            size = path.stat().st_size
-            with path.open("rb") as source:
-                digest = hashlib.file_digest(source, "sha256").digest()
-        if size != stored.size or digest != stored.sha256_cipher:
+        with translated("reading an encrypted file"), open_regular(path) as source:
+            size = os.fstat(source.fileno()).st_size
+            digest = hashlib.file_digest(source, "sha256").digest() if size == stored.size else b""
+        if digest != stored.sha256_cipher:
             raise _changed(stored, "size or SHA-256")
 
     def discard(self, files: Iterable[StoredFile]) -> None:
@@ -198,11 +199,13 @@ class BlobStore:
         Ages are measured by the clock of the disk or share that stamped the files, never by this workstation's.
         """
         with translated("listing unused files"):
+            expect_own_folders(self._root, DATA, TMP)
             now_s = self._storage_time_s()
-            return tuple(p for p in self.orphans(referenced) if now_s - p.stat().st_mtime > ORPHAN_AGE_S)
+            return tuple(p for p in self.orphans(referenced) if now_s - p.lstat().st_mtime > ORPHAN_AGE_S)
 
     def to_quarantine(self, paths: Iterable[Path]) -> None:
         """Move files to ``quarantine/``, under the path they had; nothing there is ever removed."""
+        expect_own_folders(self._root, DATA, TMP, QUARANTINE)
         with translated("putting unused files aside"):
             for path in paths:
                 target = self._root / QUARANTINE / path.relative_to(self._root)
@@ -211,20 +214,22 @@ class BlobStore:
 
     def to_trash(self, paths: Iterable[Path]) -> None:
         """Move files to ``trash/``, where they lie for `TRASH_AGE_S`."""
+        expect_own_folders(self._root, DATA, TMP, TRASH)
         with translated("sweeping unused files"):
             for path in paths:
                 target = self._root / TRASH / f"{uuid.uuid4()}{path.suffix}"
                 path.rename(target)
-                os.utime(target)
+                os.utime(target, follow_symlinks=False)
 
     def empty_trash(self) -> tuple[int, int]:
         """Remove what has lain in the trash for `TRASH_AGE_S`; return how many files and bytes."""
         count = freed = 0
+        expect_own_folders(self._root, TRASH)
         with translated("emptying the trash"):
             now_s = self._storage_time_s()
             for path in (self._root / TRASH).iterdir():
-                found = path.stat()
-                if now_s - found.st_mtime > TRASH_AGE_S:
+                found = path.lstat()
+                if not stat.S_ISDIR(found.st_mode) and now_s - found.st_mtime > TRASH_AGE_S:
                     _remove(path)
                     count, freed = count + 1, freed + found.st_size
         return count, freed
@@ -306,8 +311,9 @@ class _ContentDigest:
 
 
 def _remove(path: Path) -> None:
-    if path.exists():
-        path.chmod(0o600)
+    if os.path.lexists(path):
+        if is_file_itself(path):  # the mode of what a link leads to is not ours
+            path.chmod(0o600)
         path.unlink()
 
 

@@ -17,7 +17,7 @@ from ert.domain.identity import new_id
 from ert.errors import InvalidSite, WrongKey
 from ert.storage import printed_code, schema, slots, store_file
 from ert.storage.assembly import SITE_NAME_COLUMN, SiteOptions, file_access, make_records
-from ert.storage.atomic import replace_file, sync_folder, translated
+from ert.storage.atomic import make_folders, replace_file, sync_folder, translated
 from ert.storage.audit import GENESIS, write_meta
 from ert.storage.blobs import DATA, TMP, TRASH
 from ert.storage.database import AnyAccess, Database
@@ -31,6 +31,7 @@ from ert.storage.server_schema import access_with, create_schema, drop_schema, n
 from ert.storage.server_secret import write_secret
 from ert.storage.share_locks import known_not_to_lock
 from ert.storage.store_file import CLINICAL, FILE_NAME, StoreFile
+from ert.storage.surroundings import expect_outside
 from ert.storage.unlock import SLOTS, Unlocked, created_of, ring_path, slot_path
 from ert.storage.users import add_user
 
@@ -168,6 +169,7 @@ def _check_folder(root: Path) -> None:
             raise InvalidSite(
                 f"The folder {root} is not empty; a site was not created there.", hint="Choose a new folder."
             )
+    expect_outside(root, "created")
 
 
 def _write_site(draft: _Draft) -> None:
@@ -190,7 +192,7 @@ def _write_site(draft: _Draft) -> None:
 
 def _fill(root: Path, draft: _Draft) -> None:
     for name in _FOLDERS:
-        (root / name).mkdir(mode=0o700, parents=True)
+        make_folders(root / name, below=root)
     vault, store = draft.unlocked.vault, draft.unlocked.store
     tmp = root / TMP
     replace_file(ring_path(root, vault.ring), vault.wrapped_ring(), tmp_folder=tmp)

@@ -51,6 +51,7 @@ VERSIONS: Mapping[str, int] = {
     "presence": 1,
     "exclusive_lock": 1,
     "password_rule": 1,
+    "approval_rule": 1,
     "site_lock": 1,
 }
 

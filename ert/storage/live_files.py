@@ -19,6 +19,7 @@ from ert.domain.identity import new_id
 from ert.storage.atomic import make_folders_to, remove_left_unfinished, swap_in
 from ert.storage.envelope import FileContext, FileKind, Header, seal, unseal
 from ert.storage.keys import Vault
+from ert.storage.places import open_regular
 from ert.storage.presence import FolderLock, lock_file
 
 _LOCK = ".lock"
@@ -102,7 +103,7 @@ class LiveShelf:
         BadTag, SchemaTooNew
             Damaged, of another site, or of a newer program.
         """
-        with self.path(live_id).open("rb") as stream:
+        with open_regular(self.path(live_id)) as stream:
             data = stream.read(_MAXIMUM_BYTES)
         source = io.BytesIO(data)
         context = self._context(live_id)

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from ert.domain.approval import structures_digest
 from ert.domain.image import CtImage
-from ert.domain.patient import Course, Patient
+from ert.domain.patient import Course, Patient, expect_visible_number
 from ert.domain.record import DicomFile, ImageHead
 from ert.domain.structure import StructureSet
 from ert.errors import DigestMismatch, ImportRejected, NotFound, StaleRevision
@@ -139,6 +139,7 @@ class PatientRepository:
             with save.transaction() as connection:
                 is_new = self._check_stored(connection, patient, image, structures)
                 if is_new:
+                    expect_visible_number(patient)
                     self._insert_patient(connection, patient)
                 self._insert_image(connection, patient, image)
                 self._insert_structures(connection, image, structures, revision)

@@ -15,9 +15,11 @@ from pathlib import Path
 from ert.errors import DatabaseBusy
 from ert.storage.atomic import storage_error
 from ert.storage.keys import Vault
+from ert.storage.places import open_regular
 from ert.storage.site_lock_note import read_note
 
 SITE_LOCK = "site.lock"
+_MAXIMUM_NOTE_BYTES = 64 * 1024
 _NOT_GRANTED = {errno.EWOULDBLOCK}
 _NOT_OFFERED = {
     errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EROFS, errno.EPERM, errno.EACCES, errno.ENOENT,
@@ -86,14 +88,15 @@ def exclude(folder: Path, *, name: str = SITE_LOCK, busy: DatabaseBusy, note: by
 
 def _note_in(path: Path, vault: Vault) -> str:
     try:
-        return read_note(vault, path.read_bytes())
+        with open_regular(path) as note:
+            return read_note(vault, note.read(_MAXIMUM_NOTE_BYTES))
     except OSError:
         return ""
 
 
 def lock_file(path: Path, kind: int) -> FolderLock:
     """Lock a file, made if it is missing, without waiting; raises `OSError` (`BlockingIOError` if it is held)."""
-    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)  # the note is written there
     try:
         fcntl.flock(handle, kind | fcntl.LOCK_NB)
         _expect_in_place(handle, path)

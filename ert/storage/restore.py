@@ -36,6 +36,7 @@ from ert.storage.records import Records
 from ert.storage.restored import ACTIVATED, RESTORED, may_be_activated
 from ert.storage.site_lock_note import write_note
 from ert.storage.store_file import FILE_NAME, read_store_file
+from ert.storage.surroundings import expect_outside
 from ert.storage.unlock import KEYS, SLOTS, Unlocked
 from ert.storage.users import need_administrator
 
@@ -84,6 +85,7 @@ def restore(
     with translated("looking at the folder for the restored site"):
         if to.exists() or to.is_symlink():
             raise InvalidSite(f"{to} exists already; nothing was restored there.", hint="Give a new folder.")
+        expect_outside(to, "restored")
         to.parent.mkdir(parents=True, exist_ok=True)
     manifest = backups.manifest(backup_id)
     building = to.parent / f".{to.name}.{new_id()}.restoring"
@@ -91,7 +93,9 @@ def restore(
         with translated("restoring the site"):
             building.mkdir(mode=0o700)
         _copy(source, manifest, building, accept_damage=accept_damage, progress=progress)
-        findings = _mark_and_check(building, manifest, unlocked, options, progress)
+        # Above every epoch that was backed up here: what is backed up from the copy on is newer than all of it.
+        epoch = 1 + max(unlocked.store.epoch, *(info.epoch for info in backups.backups()))
+        findings = _mark_and_check(building, manifest, unlocked, options, progress, epoch=epoch)
         if not accept_damage:
             _expect_sound(backup_id, findings)
         with translated("restoring the site"):
@@ -117,7 +121,7 @@ def _expect_sound(backup_id: str, findings: tuple[Finding, ...]) -> None:
 def _copy(source: Path, manifest: form.Manifest, building: Path, *, accept_damage: bool, progress: Progress) -> None:
     for name in (DATA, TMP, TRASH, SLOTS):
         with translated("restoring the site"):
-            (building / name).mkdir(mode=0o700, parents=True)
+            make_folders(building / name, below=building)
     snapshot = source / form.SNAPSHOTS / manifest.backup_id
     total, done = max(1, sum(part.size for part in (*manifest.parts, *manifest.files))), 0
     for part in (*manifest.parts, *manifest.files):
@@ -140,7 +144,13 @@ def _copy(source: Path, manifest: form.Manifest, building: Path, *, accept_damag
 
 
 def _mark_and_check(
-    building: Path, manifest: form.Manifest, unlocked: Unlocked, options: SiteOptions, progress: Progress
+    building: Path,
+    manifest: form.Manifest,
+    unlocked: Unlocked,
+    options: SiteOptions,
+    progress: Progress,
+    *,
+    epoch: int,
 ) -> tuple[Finding, ...]:
     """Raise the epoch, note where the copy comes from, and check all of it."""
     access = file_access(building, unlocked, options, may_be_older=True)
@@ -153,7 +163,7 @@ def _mark_and_check(
             head = records.trail.head(connection)
         if (head.seq, head.code.hex()) != (manifest.head_seq, manifest.head_h):
             raise form.damaged_backup(manifest.backup_id, "history head differs from manifest")
-        store = attrs.evolve(unlocked.store, epoch=unlocked.store.epoch + 1)
+        store = attrs.evolve(unlocked.store, epoch=epoch)
         with database.write() as connection:
             write_meta(connection, records.guard, records.trail.read_meta(connection) | {"epoch": store.epoch})
             if schema.exclusive_lock.name in present_tables(connection):

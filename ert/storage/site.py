@@ -11,6 +11,7 @@ from ert.domain.account import NOBODY, Account
 from ert.domain.backup import Progress
 from ert.domain.ct_curve import SiteCtCurve
 from ert.domain.library import SiteMaterial
+from ert.domain.password import PasswordRule
 from ert.domain.record import Finding
 from ert.domain.release import MachineRelease
 from ert.domain.second_check import SiteTolerances
@@ -21,12 +22,7 @@ from ert.storage.accounts import AccountRepository
 from ert.storage.activity import ActivityLog
 from ert.storage.anchors import Anchors, went_back
 from ert.storage.approvals import ApprovalRepository
-from ert.storage.assembly import (
-    SiteOptions,
-    access_to,
-    make_records,
-    records_of_this_thread,
-)  # fmt: skip
+from ert.storage.assembly import SiteOptions, access_to, make_records, records_of_this_thread
 from ert.storage.attempts import Attempts
 from ert.storage.backup import PendingBackup, begin_backup
 from ert.storage.backup_folder import BackupFolder
@@ -41,7 +37,7 @@ from ert.storage.identities import IdentityRepository
 from ert.storage.library import LibraryRepository, check_tolerances_of, ct_curves_of, materials_of, releases_of
 from ert.storage.machines import MachineRepository
 from ert.storage.own_password import OwnPassword
-from ert.storage.password_rule import SitePasswordRules
+from ert.storage.password_rule import password_rules
 from ert.storage.patient_admin import PatientAdministration
 from ert.storage.patients import PatientRepository
 from ert.storage.people import People
@@ -51,6 +47,7 @@ from ert.storage.records import Records
 from ert.storage.restored import read_only_reason
 from ert.storage.run_shelf import RunShelf
 from ert.storage.site_keys import SiteKeys
+from ert.storage.site_setting import SiteSetting
 from ert.storage.sweep import is_sweep_due, sweep
 from ert.storage.unlock import Unlocked
 from ert.storage.users import need_administrator
@@ -361,9 +358,9 @@ class Site:
         return BackupFolder(folder, self._unlocked)
 
     @property
-    def password_rules(self) -> SitePasswordRules:
+    def password_rules(self) -> SiteSetting[PasswordRule]:
         """What the site asks of passwords."""
-        return SitePasswordRules(self._records)
+        return password_rules(self._records)
 
     @property
     def locks(self) -> ExclusiveLocks:

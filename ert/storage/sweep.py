@@ -50,6 +50,8 @@ def sweep(records: Records, root: Path, progress: Progress) -> Swept:
         A backup is being made, or somebody else sweeps; nothing was moved.
     LockLost
         This computer slept meanwhile; what was moved until then is in the trash.
+    InvalidSite
+        One of the site's folders is a link to elsewhere; nothing was moved there.
     DiskFull, StorageFailed, DatabaseBusy
         Likewise.
     """

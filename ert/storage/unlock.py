@@ -19,6 +19,7 @@ from ert.storage.attempts import Attempts
 from ert.storage.keys import Vault, unwrap_ring
 from ert.storage.opening import DATABASE, opens
 from ert.storage.passwords import KDF_FLOOR, SALT_BYTES, KdfParameters, derive_password_key
+from ert.storage.places import open_regular
 from ert.storage.printed_code import parse_code, password_of
 from ert.storage.slots import Slot
 from ert.storage.store_file import CLINICAL, StoreFile, check_store_file, read_store_file
@@ -342,7 +343,7 @@ def _is_under(root: Path, store: StoreFile, vault: Vault) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    with path.open("rb") as stream:
+    with open_regular(path) as stream:
         return stream.read(_MAXIMUM_FILE_BYTES)
 
 

@@ -59,7 +59,7 @@ class UsersDialog(WorkingDialog):
         self.save = push_button("Save", "save", "Keep what was changed")
         self.reset = push_button("Reset password…", "key", "Give a one-time password; also ends a lock")
         self.switch = push_button("Disable", "lock", "Close or open this account")
-        self.rule = push_button("Password rule…", "key", "What this site asks of passwords")
+        self.rule = push_button("Rules…", "key", "What this site asks of passwords, and of who approves")
         self.close_button = push_button("Close", "close", "Close")
         self._secret_box = QFrame()
         self._build()

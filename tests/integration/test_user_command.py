@@ -36,11 +36,11 @@ def run(site, capsys, monkeypatch, tmp_path):
         os.close(write)
         return str(read)
 
-    def made(*arguments, as_user=CHIEF, new=None, json_wanted=True):
+    def made(*arguments, as_user=CHIEF, new=None, json_wanted=True, group="user"):
         fds = ["--user", as_user[0], "--password-fd", pipe(as_user[1])]
         if new is not None:
             fds += ["--new-password-fd", pipe(new)]
-        whole = ["user", *arguments, "--site", str(site), *fds, *(["--json"] if json_wanted else [])]
+        whole = [group, *arguments, "--site", str(site), *fds, *(["--json"] if json_wanted else [])]
         code = call(whole, Wiring())
         for descriptor in fds[3::2]:
             os.close(int(descriptor))
@@ -129,3 +129,19 @@ def test_the_rule_of_passwords_is_shown_and_changed_by_administrators(run):
     assert run("rule", "--one-time-hours", "0")[0] == 1
     assert run("rule")[1] == {"policy": "nist", "one_time_hours": 24}
     assert run("rule", as_user=("anna", "kettles and lemons"))[0] == 1
+
+
+def test_who_may_approve_is_shown_to_everybody_and_changed_by_administrators(run):
+    assert run("approval-rule", group="site")[:2] == (0, {"needs_another_person": False})
+    run("add", "anna", new=FIRST)
+    run("password", as_user=("anna", FIRST), new=OWN)
+    anna = ("anna", OWN)
+    code, told, _ = run("approval-rule", "--another-person", group="site", as_user=anna)
+    assert (code, "an administrator's account" in told["error"]["hint"] + told["error"]["sentence"]) == (1, True)
+    code, text, _ = run("approval-rule", "--another-person", group="site", json_wanted=False)
+    assert (code, text) == (
+        0,
+        "Who may approve: the approver must be another person than who edited the plan last.\n",
+    )
+    assert run("approval-rule", group="site", as_user=anna)[1] == {"needs_another_person": True}
+    assert run("approval-rule", "--anybody", group="site")[1] == {"needs_another_person": False}

@@ -150,9 +150,11 @@ def test_the_password_rule_is_chosen_and_shown_to_who_changes_a_password(window,
     assert (rule.hours.value(), rule.save.isEnabled()) == (72, False)
     rule.choices[PasswordPolicy.NIST].setChecked(True)
     rule.hours.setValue(24)
+    rule.another.setChecked(True)
     rule.save.click()
     qtbot.waitUntil(lambda: not rule.isVisible(), timeout=20_000)
     assert window.session.accounts.password_rule() == PasswordRule(policy=PasswordPolicy.NIST, one_time_hours=24)
+    assert window.session.accounts.approval_rule().needs_another_person
     dialog.reject()
     change = ChangePasswordDialog(window.session, window)
     qtbot.waitUntil(lambda: "15 to 128" in change.form.new.rules[0].text(), timeout=20_000)

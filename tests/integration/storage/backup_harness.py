@@ -112,6 +112,8 @@ def run_live(count: int, *, editors: int = 1, saves: int = 1, place: Path | None
     place : where it all lies; None for the folder of temporary files.
     """
     tally, started = Tally(editors=editors), time.monotonic()
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="ert-live-", dir=place))
     root = samples.copied_site(folder / "site")
     first = kill_harness._prepare(root)

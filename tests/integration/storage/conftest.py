@@ -24,6 +24,7 @@ ON_BOTH: dict[str, frozenset[str]] = {
         "test_the_database_itself_refuses_to_change_what_was_signed",
         "test_after_its_approval_ended_no_row_of_a_plan_can_be_changed_at_all",
         "test_who_signs_holds_the_plan_and_an_edit_before_makes_the_signature_stale",
+        "test_where_the_site_asks_for_another_person_who_edited_last_signs_nothing",
         "test_structures_of_an_approved_plan_keep_their_shapes_and_may_change_their_roles",
     }),
     "test_accounts": frozenset({
@@ -44,6 +45,8 @@ ON_BOTH: dict[str, frozenset[str]] = {
         "test_a_cancelled_backup_leaves_nothing_but_files_for_the_next",
         "test_what_an_earlier_backup_has_heals_the_loss",
         "test_a_full_disk_leaves_earlier_backups_and_no_half_one",
+        "test_a_backup_of_a_clock_that_was_ahead_is_not_taken_for_the_newest",
+        "test_what_is_backed_up_after_a_second_restore_is_newer_than_the_branch_that_was_left",
     }),
     "test_renewal": frozenset({
         "test_a_kill_at_any_step_leaves_a_site_that_opens_and_goes_on",

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from ert.domain.account import Feature, Grant, Level
 from ert.domain.approval import MEANING, signed_bytes
+from ert.domain.approval_rule import ApprovalRule
 from ert.domain.record import PlanStatus
 from ert.errors import DigestMismatch, LockHeld, NotPermitted, PlanLocked, StaleRevision, WrongKey
 from ert.storage import documents, schema
@@ -263,6 +264,53 @@ def test_who_signs_holds_the_plan_and_an_edit_before_makes_the_signature_stale(s
     colleague.close()
     assert site.plans.head(plan.id).name == "edited"
     assert plan_scope(plan.id) not in site.records.leases
+
+
+def a_colleague(site, root):
+    """Another approver's session."""
+    name, first, own = "Dr. Lise Meitner", "Zebra-Quartz-7!", "Quartz-Zebra-8!"
+    grant = Grant(level=Level.DEFAULT, features=frozenset({Feature.PLAN_APPROVAL}))
+    site.accounts.add(name, password=first, grant=grant)
+    hers = samples.sites().open(root, user_name=name, password=first)
+    hers.accounts.change_own_password(first, own)
+    hers.refresh_account()
+    return hers, own
+
+
+def test_where_the_site_asks_for_another_person_who_edited_last_signs_nothing(site, root):
+    """Whoever marks a plan ready, or keeps doses, edits nothing; whoever restores an earlier revision does."""
+    plan, doses = samples.plan_to_approve(site)
+    rules = site.approvals.rules
+    assert not rules.read().needs_another_person
+    rules.save(ApprovalRule(needs_another_person=True))
+    with pytest.raises(NotPermitted, match=r"You edited this plan last \(revision 1\).*Nothing was signed"):
+        samples.approve(site, plan, doses)
+    assert site.approvals.state(plan.id) is None
+    hers, password = a_colleague(site, root)
+    hers.plans.save(plan, base_revision=1, status=PlanStatus.READY)  # the same content, in her name
+    found = hers.approvals.last_edit(plan.id)
+    assert (found.user_name, found.revision) == (samples.LOGIN, 1)
+    with pytest.raises(NotPermitted):
+        samples.approve(site, plan, doses, revision=2)
+    hers.plans.save(samples.renamed(plan, "hers"), base_revision=2)
+    hers.plans.save(plan, base_revision=3, status=PlanStatus.READY, reason="restored r1")
+    found = hers.approvals.last_edit(plan.id)
+    assert (found.user_name, found.revision) == ("Dr. Lise Meitner", 4)
+    with pytest.raises(NotPermitted, match="revision 4"):
+        samples.approve(hers, plan, doses, revision=4, password=password)
+    signed = samples.approve(site, plan, doses, revision=4)
+    assert (signed.user_name, site.approvals.state(plan.id).is_valid) == (samples.LOGIN, True)
+    hers.close()
+    (noted,) = [e for e in site.activity.entries(limit=50) if e.event == "approval rule changed"]
+    assert "must be another person" in noted.detail
+    assert site.check() == ()
+
+
+def test_without_the_rule_whoever_edited_last_may_sign(site):
+    plan, doses = samples.plan_to_approve(site)
+    site.approvals.rules.save(ApprovalRule(needs_another_person=True))
+    site.approvals.rules.save(ApprovalRule())
+    assert samples.approve(site, plan, doses).user_name == samples.LOGIN
 
 
 def test_patients_that_are_merged_or_corrected_leave_the_approval_valid(site):

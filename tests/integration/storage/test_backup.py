@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import errno
 import json
@@ -362,6 +363,50 @@ def dated(root, folder, template):
         back_up(site, folder)
     yield site
     site.close()
+
+
+def test_a_backup_of_a_clock_that_was_ahead_is_not_taken_for_the_newest(root, folder, template):
+    """Once by ten years, for one backup: what is restored, kept and waited for is the newest content all the same."""
+    clock = Calendar()
+    gateway = Sites(SiteOptions(clock=clock), kind="sandbox", kdf=samples.FAST)
+    with contextlib.closing(gateway.open(root, **WHO)) as site:
+        made = []
+        for revision, year in enumerate((2026, 2036, 2026, 2026), start=1):
+            clock.now = clock.now.replace(year=year) + dt.timedelta(days=1)
+            site.plans.save(samples.renamed(template[2], f"edit {revision}"), base_revision=revision)
+            made.append(back_up(site, folder))
+        shelf = site.backups(folder)
+        assert shelf.newest() == made[-1].backup_id
+        assert shelf.newest_good() == made[-1]
+        site.backups(folder).prune(Retention(keep_last=1))
+        assert {b.backup_id for b in shelf.backups()} == {made[-1].backup_id, made[1].backup_id}
+    restored = SiteCare(SiteOptions()).restore(folder, "", to=root.with_name("copy"), progress=quiet, **WHO)
+    with contextlib.closing(samples.open_site(restored.folder)) as copy:
+        assert copy.plans.load(template[2].id).plan.name == "edit 4"
+
+
+def test_what_is_backed_up_after_a_second_restore_is_newer_than_the_branch_that_was_left(root, folder, template):
+    """Both branches would have had the epoch after the first backup's, and the longer one was left."""
+    with contextlib.closing(samples.open_site(root)) as site:
+        first = back_up(site, folder)
+    care, copy = SiteCare(SiteOptions()), root.with_name("copy")
+
+    def go_back():
+        care.restore(folder, first.backup_id, to=copy, progress=quiet, **WHO)
+        care.activate(copy, root, reason="the disk was lost", **WHO)
+
+    go_back()
+    with contextlib.closing(samples.open_site(root)) as site:
+        for revision in range(1, 6):
+            site.plans.save(samples.renamed(template[2], f"left {revision}"), base_revision=revision)
+        left = back_up(site, folder)
+    go_back()
+    with contextlib.closing(samples.open_site(root)) as site:
+        going_on = back_up(site, folder)
+        assert going_on.head_seq < left.head_seq
+        assert site.backups(folder).newest() == going_on.backup_id
+        site.backups(folder).prune(Retention(keep_last=1))
+        assert [b.backup_id for b in site.backups(folder).backups()] == [going_on.backup_id]
 
 
 def days(shelf):

@@ -97,6 +97,29 @@ def test_a_record_number_stays_unique_whatever_its_spelling(site, two):
     assert record(site, "4711") == seen
 
 
+@pytest.mark.parametrize("sign", ["\u200b", "\u202e", "\u00ad", "\n", "\x1b", "\ufeff"])
+def test_no_new_record_number_looks_like_another_one(site, two, sign):
+    """`4711` and `47<nothing to be seen>11` would be two records of one person, or one list entry for two."""
+    evil, before = f"47{sign}12", site.administration.records()
+    with pytest.raises(Refused, match=f"sign that nobody sees \\(U\\+{ord(sign):04X}\\)"):
+        samples.import_one(site, seed=3, number=evil)
+    seen = record(site, "4711")
+    for field in ("medical_record_number", "issuer"):
+        with pytest.raises(Refused, match="nobody sees"):
+            site.administration.correct(seen, attrs.evolve(seen.patient, **{field: evil}), reason="pasted")
+    assert site.administration.records() == before
+    assert site.check() == ()
+
+
+def test_a_number_of_before_with_such_a_sign_can_be_corrected(site, two, monkeypatch):
+    monkeypatch.setattr("ert.storage.patients.expect_visible_number", lambda _patient: None)
+    samples.import_one(site, seed=3, number="47\u200b13")
+    seen = record(site, "47\u200b13")
+    named = site.administration.correct(seen, attrs.evolve(seen.patient, given_name="Anne"), reason="misspelt")
+    site.administration.correct(named, attrs.evolve(named.patient, medical_record_number="4713"), reason="as printed")
+    assert record(site, "4713").patient.given_name == "Anne"
+
+
 @pytest.mark.parametrize("reason", ["", "   "])
 def test_nothing_is_changed_without_a_reason(site, two, reason):
     first, second = record(site, "4711"), record(site, "4712")

@@ -19,6 +19,8 @@ def workshop(folder: Path | None = None) -> Iterator[Path]:
     """A folder for scenes; in memory where there is such a place, because flushes cost nothing there."""
     memory = Path("/dev/shm")  # noqa: S108
     place = folder or (memory if os.access(memory, os.W_OK) else None)
+    if place is not None:
+        place.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix="ert-faults-", dir=place))
     try:
         with statements_compiled_once():

@@ -16,6 +16,7 @@ import ert.app
 from ert.app.permissions import NEEDED, guarded
 from ert.domain.account import FIRST_GRANT, NOBODY, Account, Feature, Grant, Level
 from ert.errors import NotPermitted
+from ert.logs import JsonFormatter
 
 SITE_TYPES = {"SiteSession", "SiteStore", "PlanWorkspace", "ImportService"}
 UNGUARDED = {
@@ -47,7 +48,7 @@ SiteSession.patient_heads SiteSession.with_courses SiteSession.refuse_other_iden
 RecordsService.records RecordsService.record
 PlanHistory.head PlanHistory.patient PlanHistory.revisions PlanHistory.plan PlanHistory.difference PlanHistory.changes
 PlanHistory.conflict PlanHistory.activity CheckRules.history CheckRules.in_use
-Recomputation.chosen ApprovalDesk.view ApprovalDesk.state ApprovalDesk.pinned
+Recomputation.chosen AccountService.approval_rule ApprovalDesk.view ApprovalDesk.state ApprovalDesk.pinned
 """
 PLANNERS = f"""
 {READERS}
@@ -67,7 +68,7 @@ PHYSICS = "ReleaseBook.release ReleaseBook.withdraw ReleaseDesk.sign ReleaseDesk
 SIGNERS = "ApprovalDesk.begin ApprovalDesk.recompute ApprovalDesk.sign ApprovalDesk.end"
 ADMINISTRATORS = """
 AccountService.accounts AccountService.add AccountService.set_grant AccountService.reset_password
-AccountService.disable AccountService.enable AccountService.set_password_rule
+AccountService.disable AccountService.enable AccountService.set_password_rule AccountService.set_approval_rule
 IdentityService.settings IdentityService.save_settings IdentityService.links IdentityService.link
 IdentityService.add_account IdentityService.have_password IdentityService.workstations
 IdentityService.enrol_workstation IdentityService.remove_workstation
@@ -252,6 +253,16 @@ def test_a_refusal_says_what_is_missing_and_who_can_give_it():
     with pytest.raises(NotPermitted, match="emergency access lets look at patients and plans") as refused:
         METHODS["PlanWorkspace.apply"](holder)
     assert "your own" in refused.value.hint
+
+
+def test_a_refusal_stands_in_the_log_without_a_name(caplog):
+    holder = SimpleNamespace(store=SimpleNamespace(account=Account(id="u", name="anna")))
+    with caplog.at_level("WARNING", logger="ert"), pytest.raises(NotPermitted):
+        METHODS["AccountService.disable"](holder)
+    (record,) = caplog.records
+    line = JsonFormatter().format(record)
+    assert '"args": ["AccountService.disable", "administer"]' in line
+    assert "anna" not in line
 
 
 def test_screens_and_commands_reach_records_through_the_services(repository):

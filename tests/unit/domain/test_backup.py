@@ -69,6 +69,26 @@ def test_what_is_not_complete_takes_no_place():
     assert backups_to_keep(broken, Retention(keep_daily=9)) == frozenset()
 
 
+def held(text, head_seq, epoch=1):
+    return BackupInfo(backup_id=text, state=BackupState.COMPLETE, created=at(text), head_seq=head_seq, epoch=epoch)
+
+
+def test_a_backup_made_while_the_clock_was_wrong_is_as_old_as_its_content():
+    ahead, before, now = held("2036-03-01T08:00", 10), held("2026-02-28T08:00", 5), held("2026-03-02T08:00", 20)
+    assert newest_good([ahead, before, now]) == now
+    assert backups_to_keep([ahead, before, now], Retention(keep_last=1)) == {now.backup_id, ahead.backup_id}
+    assert backups_to_keep([ahead, before, now], Retention(keep_last=2)) == {now.backup_id, ahead.backup_id}
+    behind = held("2016-03-02T09:00", 30)
+    assert newest_good([ahead, before, now, behind]) == behind
+    assert behind.backup_id in backups_to_keep([ahead, before, now, behind], Retention(keep_last=1))
+
+
+def test_after_a_restore_the_new_branch_is_the_newest_however_short_it_is():
+    left, going_on = held("2026-03-01T08:00", 500, epoch=2), held("2026-03-02T08:00", 300, epoch=3)
+    assert newest_good([left, going_on]) == going_on
+    assert backups_to_keep([left, going_on], Retention(keep_last=1)) == {going_on.backup_id}
+
+
 @pytest.mark.parametrize(
     ("last", "due", "overdue"),
     [
@@ -78,6 +98,7 @@ def test_what_is_not_complete_takes_no_place():
         ("2026-03-01T04:00", True, False),
         ("2026-03-01T03:59", True, True),
         ("2026-03-01T12:01", True, False),
+        ("2026-03-01T20:01", True, True),  # of a clock that was ahead: nobody knows how old it is
     ],
 )
 def test_a_schedule_of_four_hours_at_noon(last, due, overdue):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import io
 import os
+import uuid
 
 import pytest
 
@@ -57,14 +58,15 @@ def test_what_could_not_be_put_in_place_is_removed(tmp_path):
 
 
 def test_what_was_left_unfinished_a_day_ago_goes_and_nothing_else(tmp_path):
-    old, new, other = tmp_path / "old.part", tmp_path / "new.part", tmp_path / "old.json"
-    for path in (old, new, other):
+    old, new, other = tmp_path / f"{uuid.uuid4()}.part", tmp_path / f"{uuid.uuid4()}.part", tmp_path / "old.json"
+    remembered, film = tmp_path / f"{uuid.uuid4()}.{uuid.uuid4()}.part", tmp_path / "a film of somebody.part"
+    for path in (old, new, other, remembered, film):
         path.write_bytes(b"x")
-    for path in (old, other):
+    for path in (old, other, remembered, film):
         stamp = path.stat().st_mtime - DAY_S - 60
         os.utime(path, (stamp, stamp))
     remove_left_unfinished(tmp_path)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["new.part", "old.json"]
+    assert set(tmp_path.iterdir()) == {new, other, film}
     remove_left_unfinished(tmp_path / "missing")
 
 
