@@ -22,6 +22,7 @@ from ert.app.dicom_dose_read import DicomDoseJob, DoseInputs, read_inputs
 from ert.app.dicom_dose_results import axis_maximum, beam_summary, dvh_csv, histograms, structure_summary
 from ert.app.dose_checkpoints import DoseCheckpoints
 from ert.app.dose_grid import dose_grid
+from ert.app.incidence import incidence_sentence
 from ert.app.jobs import JobContext
 from ert.app.selftest import require_tested_engine
 from ert.domain.algorithm import Algorithm
@@ -34,6 +35,7 @@ from ert.dose.geometry import beam_geometry
 from ert.dose.tissue import TissueGrid, build_tissue
 from ert.errors import OutsideModel, Refused
 from ert.geometry.grid import VoxelGrid
+from ert.geometry.surface import obliquity_deg
 
 _LOG = logging.getLogger(__name__)
 _SSD_TOLERANCE_CM = 0.5
@@ -172,7 +174,12 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
                 algorithm=inputs.job.algorithm,
                 maximum=axis_maximum(gy, doses.grid, frame=frame, ssd_cm=result.ssd_cm),
                 highest_gy=float(gy.max()),
-                warnings=[*result.warnings, *item.notes, *_ssd_warning(item, result)],
+                warnings=[
+                    *result.warnings,
+                    *item.notes,
+                    *_ssd_warning(item, result),
+                    *_incidence_warning(inputs, item),
+                ],
             )
         )
     return {
@@ -209,6 +216,13 @@ def _ssd_warning(item: PlannedBeam, result: DoseResult) -> list[str]:
     if stated is None or abs(stated - result.ssd_cm) <= _SSD_TOLERANCE_CM:
         return []
     return [f"The plan states an SSD of {stated:.1f} cm; on this CT and external contour it is {result.ssd_cm:.1f} cm."]
+
+
+def _incidence_warning(inputs: DoseInputs, item: PlannedBeam) -> list[str]:
+    """A sentence if the beam is oblique."""
+    frame = item.beam.frame(patient_position=inputs.course.image.patient_position, sad_cm=inputs.package.machine.sad_cm)
+    sentence = incidence_sentence(obliquity_deg(inputs.external, frame))
+    return [] if sentence is None else [sentence]
 
 
 def _write(inputs: DoseInputs, doses: _Doses, summary: dict[str, Any], histogram_text: str) -> None:

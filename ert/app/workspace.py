@@ -12,6 +12,7 @@ from ert.app.dose_service import DoseService, Models
 from ert.app.dose_state import BeamDose, DoseState, DoseStatus
 from ert.app.edit_session import EditSession
 from ert.app.evaluation import Evaluation
+from ert.app.incidence import incidence_findings
 from ert.app.jobs import Jobs, Lane
 from ert.app.live_preview import LivePreview
 from ert.app.mu_check import MuChecker
@@ -218,8 +219,11 @@ class PlanWorkspace:
             mu_checks=self.mu_checks,
             clearance=self.tools.clearance,
         )
+        oblique = incidence_findings(
+            self.plan.beams, lambda beam: self.tools.obliquity_deg(beam, self.plan.external_number)
+        )
         checked = second_check_findings(self.checks, self.plan, self.dose)
-        return by_severity((*found, *readiness_findings(self.readiness), *checked))
+        return by_severity((*found, *oblique, *readiness_findings(self.readiness), *checked))
 
     @property
     def mu_checks(self) -> tuple[BeamMuCheck, ...]:

@@ -22,7 +22,7 @@ from pydicom.uid import (
 )
 
 from ert.dicom.headers import SliceHeader
-from ert.dicom.values import required_whole, text
+from ert.dicom.values import required_whole, text, whole
 from ert.errors import ImportRejected
 
 _NATIVE = (ImplicitVRLittleEndian, ExplicitVRLittleEndian, DeflatedExplicitVRLittleEndian)
@@ -30,13 +30,16 @@ _BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # JPEG 2000 may be reversible or not; Lossy Image Compression (0028,2110) tells, and is checked with the header.
 _DECODABLE = (RLELossless, JPEGLossless, JPEGLosslessSV1, JPEGLSLossless, JPEG2000Lossless, JPEG2000)
 _INT16 = np.iinfo(np.int16)
+NOT_SCANNED_HU = -2000
+"""What padding becomes that is no CT number: far below air, as scanners that pad within the range of CT numbers do."""
 
 
 def read_hu(dataset: FileDataset, header: SliceHeader) -> NDArray[np.int16]:
     """CT numbers of one slice, int16 (rows, columns).
 
     ``HU = Rescale Slope * stored value + Rescale Intercept`` (DICOM PS3.3 C.11.1), rounded to the nearest whole number
-    where the slope or intercept is fractional.
+    where the slope or intercept is fractional. Values declared as padding (Pixel Padding Value, PS3.3 C.7.5.1.1.2) that
+    do not fit 16 bits after rescaling become `NOT_SCANNED_HU`; padding that fits is kept as it is.
 
     Raises
     ------
@@ -46,10 +49,44 @@ def read_hu(dataset: FileDataset, header: SliceHeader) -> NDArray[np.int16]:
     """
     stored = _stored_values(dataset, header)
     slope, intercept = header.rescale_slope or 0.0, header.rescale_intercept_hu or 0.0
-    low, high = (slope * float(v) + intercept for v in (stored.min(), stored.max()))
-    if min(low, high) < _INT16.min or max(low, high) > _INT16.max:
+    if not _fits(stored, slope, intercept):
+        is_padding = _is_padding(dataset, stored)
+        hu = np.full(stored.shape, NOT_SCANNED_HU, dtype=np.int16)
+        hu[~is_padding] = _rescaled(stored[~is_padding], slope, intercept)
+        return hu
+    return _rescaled(stored, slope, intercept)
+
+
+def _fits(stored: NDArray[Any], slope: float, intercept: float) -> bool:
+    low, high = _reach_hu(stored, slope, intercept)
+    return low >= _INT16.min and high <= _INT16.max
+
+
+def _reach_hu(stored: NDArray[Any], slope: float, intercept: float) -> tuple[float, float]:
+    ends = [slope * float(v) + intercept for v in (stored.min(), stored.max())] if stored.size else [0.0]
+    return min(ends), max(ends)
+
+
+def _is_padding(dataset: FileDataset, stored: NDArray[Any]) -> NDArray[np.bool_]:
+    """Pixels that hold the declared padding value, or lie between it and Pixel Padding Range Limit.
+
+    Both may be written with or without sign, whatever the pixels are.
+    """
+    value = whole(dataset, "PixelPaddingValue")
+    if value is None:
+        return np.zeros(stored.shape, dtype=np.bool_)
+    limit = whole(dataset, "PixelPaddingRangeLimit")
+    ends = np.array([value, value if limit is None else limit]).astype(stored.dtype)  # modulo 2¹⁶, or 2⁸
+    found: NDArray[np.bool_] = (stored >= ends.min()) & (stored <= ends.max())
+    return found
+
+
+def _rescaled(stored: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
+    """Stored values as CT numbers; `ImportRejected` where they do not fit 16 bits."""
+    if not _fits(stored, slope, intercept):
+        low, high = _reach_hu(stored, slope, intercept)
         raise ImportRejected(
-            f"CT numbers reach from {min(low, high):.0f} to {max(low, high):.0f} HU; ERT keeps "
+            f"CT numbers reach from {low:.0f} to {high:.0f} HU; ERT keeps "
             f"{_INT16.min} to {_INT16.max} HU and clips nothing."
         )
     if slope == 1.0 and intercept == int(intercept):

@@ -11,6 +11,7 @@ from pydicom.dataset import Dataset
 
 from ert.dicom import values
 from ert.dicom.boundary import dicom_boundary, read_dataset
+from ert.dicom.contour_planes import crossing_heights_cm, without_copies
 from ert.dicom.headers import RT_STRUCTURE_SET
 from ert.domain.record import Finding, Severity
 from ert.domain.structure import Contour, Structure, StructureRole, StructureSet
@@ -20,6 +21,7 @@ from ert.geometry.grid import VoxelGrid
 PLANE_TOLERANCE_CM = 0.01
 """How far a contour's points may leave their common plane: writers round to 0.1 mm at worst."""
 _MIN_POINTS = 3
+_PLACES = 3
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR", "CLOSED_PLANAR_XOR")
 _MARKERS = ("MARKER", "ISOCENTER", "REGISTRATION", "DOSE_MEASUREMENT")
 _OUTLINE_NAMES = {"body", "external", "ext", "skin", "outline", "patient", "patient outline", "external contour"}
@@ -29,8 +31,9 @@ _PALETTE = ((230, 60, 60), (60, 160, 230), (70, 190, 90), (230, 160, 40), (170, 
 def read_structures(path: Path, *, grid: VoxelGrid, frame_of_reference_uid: str) -> tuple[StructureSet, list[Finding]]:
     """Read an RT Structure Set drawn on a CT volume.
 
-    Closed planar contours and points are taken over; open contours are left out; closed contours of one or two points
-    or no area enclose nothing and are left out. Each of these is named in a finding. Structures without contours stay.
+    Closed planar contours and points are taken over, a contour that is stored twice once; open contours are left out;
+    closed contours of one or two points or no area enclose nothing and are left out. Each of these is named in a
+    finding, and so are contours of one plane that cross. Structures without contours stay.
 
     Parameters
     ----------
@@ -63,7 +66,8 @@ class _Reader:
     def __init__(self, dataset: Dataset, name: str, grid: VoxelGrid, frame_uid: str) -> None:
         self.dataset = dataset
         self.name = name
-        self.normal = np.asarray(grid.axes)[2]
+        self.axes = np.asarray(grid.axes)
+        self.normal = self.axes[2]
         self.frame_uid = frame_uid
         origin = float(np.asarray(grid.origin_cm) @ self.normal)
         self.heights_cm = origin + grid.axis_centres_cm(2)
@@ -138,10 +142,12 @@ class _Reader:
     def _structure(self, number: int, name: str, interpreted: str, item: Dataset | None) -> Structure:
         label = name or f"Structure {number}"
         closed: list[Contour] = []
+        is_xor = False
         points: list[tuple[float, float, float]] = []
         left_out: defaultdict[str, int] = defaultdict(int)
         for contour in values.items(item, "ContourSequence") if item is not None else []:
             kind = values.text(contour, "ContourGeometricType").upper()
+            is_xor = is_xor or kind in _CLOSED[1:]
             array = self._points(contour, label)
             if kind == "POINT" or (kind in _CLOSED and len(array) == 1):
                 points.extend((float(x), float(y), float(z)) for x, y, z in array)
@@ -157,15 +163,34 @@ class _Reader:
             self.find(Severity.NOTE, "empty-structure", f"'{label}' has no contours.", label)
         if points and not closed and interpreted not in _MARKERS:
             self.find(Severity.NOTE, "points", f"'{label}' consists of points.", label)
+        contours = tuple(closed) if is_xor else self._each_once(closed, label)
         known = interpreted in set(StructureRole)
         return Structure(
             number=number,
             name=label,
             role=StructureRole(interpreted) if known else StructureRole.OTHER,
             colour=self._colour(number, item),
-            contours=tuple(closed),
+            contours=contours,
             points=tuple(points),
         )
+
+    def _each_once(self, closed: list[Contour], label: str) -> tuple[Contour, ...]:
+        """The contours without copies; crossing ones stay and are told."""
+        kept = without_copies(closed)
+        if len(kept) < len(closed):
+            number = len(closed) - len(kept)
+            sentence = f"'{label}': {number} contour{'s' if number > 1 else ''} stored twice, taken once."
+            self.find(Severity.WARNING, "contour-copies", sentence, label)
+        crossing = crossing_heights_cm(kept, self.axes)
+        if crossing:
+            where = ", ".join(f"{h:.2f}" for h in crossing[:_PLACES])
+            more = f" and {len(crossing) - _PLACES} more" if len(crossing) > _PLACES else ""
+            sentence = (
+                f"'{label}' has contours that cross one another in the planes at {where} cm{more}: what lies in two of "
+                "them is not part of the structure."
+            )
+            self.find(Severity.WARNING, "contours-cross", sentence, label)
+        return kept
 
     def _points(self, contour: Dataset, label: str) -> NDArray[np.float64]:
         """Points (n, 3), cm."""

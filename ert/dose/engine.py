@@ -15,6 +15,7 @@ from ert.domain.dose import NUMERICS_VERSION, DoseResult
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import DoseTo
+from ert.dose.ct_edge import check_ct_edge
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence, pencil_pitch_cm
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.redefine_sample import sample_step
@@ -94,14 +95,15 @@ def compute_beam_dose(
     Raises
     ------
     OutsideModel
-        Applicator, aperture or SSD outside what was commissioned, the axis misses the patient, or the model was not
-        commissioned for the algorithm.
+        Applicator, aperture or SSD outside what was commissioned, the axis misses the patient, the beam passes a part
+        of EXTERNAL that the CT does not hold, or the model was not commissioned for the algorithm.
     """
     began = time.perf_counter()
     correction = redefinition_of(model).output if algorithm is Algorithm.PBRA else model.output
     warnings = check_beam(model, geometry)
     ssd_cm = trace_ssd_cm(tissue, geometry)
     check_ssd(model, ssd_cm)
+    warnings += check_ct_edge(tissue, geometry, ssd_cm=ssd_cm, range_cm=model.practical_range_cm)
     _report(progress, check, 0.05)
     if algorithm is Algorithm.MONTE_CARLO:
         return monte_carlo_dose(

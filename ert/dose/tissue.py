@@ -20,14 +20,18 @@ from ert.domain.image import CtCurve, CtImage, DensityOverride
 from ert.domain.materials import AIR
 from ert.domain.structure import Structure, StructureSet
 from ert.domain.tissue import metal_sentence
-from ert.dose.kernels.convert import blend, convert_hu, count_above, row_ends
+from ert.dose.kernels.convert import AIR_BELOW_G_CM3, blend, convert_hu, count_within, row_ends
 from ert.dose.kernels.regrid import medium_factors
+from ert.dose.outline_gaps import refuse_gaps
 from ert.dose.remembered import TracedFans
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.raster import Box, crop, structure_box, structure_mask, structure_occupancy, union_box
 
 _MARGIN_VOXELS = 2
+_LOWEST_HU, _HIGHEST_HU = -32768, 32767
+_UNSCANNED_HU = -1100  # noise in air stays above it; scanners fill with -2000 or less
+_TOLD_CC = 0.005  # below it a volume prints as 0.00
 F32 = NDArray[np.float32]
 
 
@@ -44,6 +48,9 @@ class TissueGrid:
     is_patient : bool [z, y, x], inside EXTERNAL or an overridden structure: where dose is wanted; None where only the
         arrays are known (phantoms), then all tissue and the air between tissue is.
     warnings : sentences for the user.
+    beyond_ct_cm : float64 (2, 3), how far contours of EXTERNAL and of overridden structures reach beyond the low and
+        the high face of the CT along its x, y, z, where matter stands at that face (below zero: not beyond it); −inf
+        where none does.
     fans : the rays that were traced last; they go with the patient.
     """
 
@@ -53,6 +60,7 @@ class TissueGrid:
     density_g_cm3: F32 = attrs.field(converter=read_only, repr=False)
     is_patient: NDArray[np.bool_] | None = attrs.field(default=None, repr=False)
     warnings: tuple[str, ...] = ()
+    beyond_ct_cm: NDArray[np.float64] = attrs.field(factory=lambda: np.full((2, 3), -np.inf), repr=False)
     fans: TracedFans = attrs.field(init=False, factory=TracedFans, repr=False)
 
     def __attrs_post_init__(self) -> None:
@@ -115,8 +123,10 @@ def build_tissue(
     Raises
     ------
     Refused
-        If EXTERNAL lies outside the image, or a structure is empty or not on planes parallel to the slices.
+        If EXTERNAL lies outside the image or has a gap in which the CT shows tissue, or a structure is empty or not on
+        planes parallel to the slices.
     """
+    refuse_gaps(external, image.hu, image.grid)
     items = [(structures.structure(o.structure_number), o.material) for o in overrides]
     box = external_box(external, image.grid, margin_voxels=margin_voxels)
     for structure, _ in items:
@@ -137,7 +147,8 @@ def build_tissue(
         relative_scattering=arrays[1],
         density_g_cm3=arrays[2],
         is_patient=read_only(is_patient),
-        warnings=_metal_warnings(hu, inside, grid),
+        warnings=(*_metal_warnings(hu, inside, grid), *_unscanned_warnings(hu, inside, grid)),
+        beyond_ct_cm=_beyond_ct_cm([external, *(s for s, _ in items)], image.grid, box, arrays[2], is_patient),
     )
 
 
@@ -178,7 +189,36 @@ def _override(
 
 
 def _metal_warnings(hu: NDArray[np.int16], inside: NDArray[np.bool_], grid: VoxelGrid) -> tuple[str, ...]:
-    count = count_above(hu, inside, METAL_HU)
+    count = count_within(hu, inside, METAL_HU + 1, _HIGHEST_HU)
     if count == 0:
         return ()
     return (metal_sentence(count * grid.voxel_volume_cm3),)
+
+
+def _unscanned_warnings(hu: NDArray[np.int16], inside: NDArray[np.bool_], grid: VoxelGrid) -> tuple[str, ...]:
+    """Scanners fill what lies outside their circle with CT numbers far below air."""
+    volume_cc = count_within(hu, inside, _LOWEST_HU, _UNSCANNED_HU) * grid.voxel_volume_cm3
+    if volume_cc < _TOLD_CC:
+        return ()
+    return (
+        f"{volume_cc:.2f} cm³ inside the external contour have CT numbers of {_UNSCANNED_HU} HU or less: the scanner "
+        "did not see what is there, and it is taken for air. Give it a material if a beam passes through it.",
+    )
+
+
+def _beyond_ct_cm(
+    drawn: Iterable[Structure], grid: VoxelGrid, box: Box, density: F32, is_patient: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """`TissueGrid.beyond_ct_cm` of structures drawn on the CT's grid, with the arrays of a part of it."""
+    index = grid.index_xyz(np.concatenate([c.points_cm for structure in drawn for c in structure.contours]))
+    size = np.asarray(grid.shape_zyx[::-1])
+    reach = np.array([0.5, 0.5, 0.0])  # across slices a contour stands for half a slice beyond its plane
+    beyond = np.stack([-reach - index.min(axis=0), index.max(axis=0) - (size - 1) - reach])
+    beyond *= np.asarray(grid.spacing_cm)
+    for axis, part in enumerate(reversed(box)):
+        for end, at in enumerate((0, -1)):
+            layer = (density.take(at, axis=2 - axis) > AIR_BELOW_G_CM3) & is_patient.take(at, axis=2 - axis)
+            is_ct_face = part.start == 0 if end == 0 else part.stop == size[axis]
+            if not is_ct_face or not layer.any():
+                beyond[end, axis] = -np.inf
+    return read_only(beyond)

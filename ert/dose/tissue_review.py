@@ -16,7 +16,7 @@ from ert.domain.ct_curve import METAL_HU
 from ert.domain.image import CtImage, DensityOverride
 from ert.domain.structure import Structure, StructureSet
 from ert.domain.tissue import MetalFound, OverrideOverlap, OverrideVolume, TissueReview
-from ert.dose.kernels.convert import count_above
+from ert.dose.kernels.convert import count_within
 from ert.dose.tissue import external_box
 from ert.geometry.grid import Float3, VoxelGrid
 from ert.geometry.raster import Box, crop, structure_box, structure_mask, union_box
@@ -124,7 +124,7 @@ def _middle(mask: Mask, low: Sequence[int], grid: VoxelGrid) -> Float3:
 
 
 def _metal(hu: NDArray[np.int16], inside: Mask, grid: VoxelGrid) -> MetalFound | None:
-    count = count_above(hu, inside, METAL_HU)
+    count = count_within(hu, inside, METAL_HU + 1, 32767)
     if count == 0:
         return None
     return MetalFound(

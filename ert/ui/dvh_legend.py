@@ -9,11 +9,11 @@ from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from ert.domain.dvh import Dvh
-from ert.ui.theme import TEXT
+from ert.ui.theme import BASE, BORDER, TEXT
 
 _LINE_PX, _GAP_PX, _PAD_PX = 18, 6, 4
 _WIDEST_PX = 130
-_PLATE = QColor(0, 0, 0, 110)
+_PLATE_OPACITY = 0.9  # of 1: names stay legible on bright curves, which still show where they run
 _SMALLER_PT = 1.5
 
 
@@ -59,10 +59,14 @@ class DvhLegend(QWidget):
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """A translucent plate, so that a curve below can still be seen."""
+        """A nearly opaque plate with an edge; what remains of the curves below does not disturb the names."""
         painter = QPainter(self)
         try:
-            painter.fillRect(self.rect(), _PLATE)
+            plate = QColor(BASE)
+            plate.setAlphaF(_PLATE_OPACITY)
+            painter.fillRect(self.rect(), plate)
+            painter.setPen(QPen(QColor(BORDER), 1.0))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
             line_px = painter.fontMetrics().height()
             for number, (text, colour) in enumerate(self._rows):
                 top = _PAD_PX + number * line_px

@@ -1,7 +1,7 @@
 """OmniPro-Accept and myQA Accept CSV exports: `Key:; value`, `Points [mm]:`, rows of inline; crossline; depth; values.
 
-Separators are semicolon or tab, decimals with point or comma. Which way the inline and crossline axes of the tank point
-is not in the file.
+Separators are semicolon, tab, or comma with decimal points; decimals with point or comma. Which way the inline and
+crossline axes of the tank point is not in the file.
 """
 
 from __future__ import annotations
@@ -33,7 +33,10 @@ from ert.commissioning.scans.track import Track, check_width, follow
 FORMAT = "OmniPro CSV"
 _POINTS = re.compile(r"^Points\s*\[\s*(\w+)\s*\]\s*:?", re.IGNORECASE)
 _ENERGY = re.compile(r"([\d.,]+)\s*(MeV|MV)\b", re.IGNORECASE)
-_ROW = re.compile(r"^[+-]?[\d.,]")
+_MOST_COLUMNS = 6  # three positions, field, reference, their ratio; more: commas separate and are decimal signs
+_BY_COMMA = re.compile(r"\.\d*\s*,|,\s*[+-]?\d*\.|,\s+\S|,[^,\s]*,")
+"""A comma that separates: beside a number with a decimal point, before a blank, or one of several without blanks."""
+_ROW = re.compile(r"^[+-]?[.,]?\d")
 _KINDS = {"beam": "z", "depth": "z", "depth dose": "z", "crossline": "x", "inline": "y"}
 _NAMES = {"x": ("crossline", "cross"), "y": ("inline", "in"), "z": ("depth", "beam")}
 _MEDIA = {"water": WATER, "air": AIR}
@@ -61,7 +64,7 @@ def read_omnipro(file: TextFile) -> tuple[list[Scan], list[RefusedScan]]:
             in_data = True
         elif ":" in line.text:
             key, _, value = line.text.partition(":")
-            begun.put(key.strip().lower(), value.strip(" ;\t"), line.number)
+            begun.put(key.strip().lower(), value.strip(" ;,\t"), line.number)
     if in_data:
         blocks.append(begun)
     elif len(begun.header) > 1:
@@ -71,6 +74,8 @@ def read_omnipro(file: TextFile) -> tuple[list[Scan], list[RefusedScan]]:
 
 def _cells(text: str) -> list[str]:
     separator = next((s for s in ";\t" if s in text), None)
+    if separator is None and _BY_COMMA.search(text):
+        separator = ","
     cells = text.split(separator) if separator else text.split()
     while cells and not cells[-1].strip():
         cells.pop()
@@ -147,8 +152,10 @@ def _path(block: Block, file: TextFile) -> tuple[Track, tuple[str, ...]]:
         raise file.refuse(block.line, "the curve has no points.", "Export the file again.")
     table = numbers(block.rows, file, columns=len(block.rows[0][1]))
     order, remarks = _columns(block, file)
-    if table.shape[1] < 4:
-        raise file.refuse(block.rows[0][0], f"{table.shape[1]} columns; four are needed.", "Export the file again.")
+    if not 4 <= table.shape[1] <= _MOST_COLUMNS:
+        raise file.refuse(
+            block.rows[0][0], f"{table.shape[1]} columns where four to six belong.", "Export it with semicolons."
+        )
     points = table[:, order] / (10.0 if unit == "mm" else 1.0)
     values, more = _values(table)
     return follow(points, values, file, block.line), remarks + more

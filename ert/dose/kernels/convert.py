@@ -49,14 +49,14 @@ def blend(values: F32, occupancy: F32, value: float) -> None:
 
 
 @njit(cache=True, nogil=True)
-def count_above(hu: NDArray[np.int16], inside: NDArray[np.bool_], limit_hu: int) -> int:
-    """Number of voxels inside whose CT number is above a limit."""
+def count_within(hu: NDArray[np.int16], inside: NDArray[np.bool_], low_hu: int, high_hu: int) -> int:
+    """Number of voxels inside whose CT number lies between two limits, limits included."""
     count = 0
     nz, ny, nx = hu.shape
     for k in range(nz):
         for j in range(ny):
             for i in range(nx):
-                if inside[k, j, i] and hu[k, j, i] > limit_hu:
+                if inside[k, j, i] and low_hu <= hu[k, j, i] <= high_hu:
                     count += 1
     return count
 

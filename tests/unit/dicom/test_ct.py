@@ -222,3 +222,58 @@ def test_copies_are_the_same_bytes_and_never_another_slice(ct_writer, tmp_path):
         write_ct_copies(out, [("1.2.3.4.9", files[0][1])])
     with pytest.raises(ExportRejected, match="no DICOM object"):
         write_ct_copies(out, [("1.2.3.4.9", b"nonsense")])
+
+
+@pytest.mark.parametrize(
+    ("is_signed", "kind", "padding", "stored_padding"),
+    [
+        (False, "US", 65535, 65535),
+        (False, "US", 63536, 63536),
+        (False, "SS", -2000, 63536),  # written with a sign although the pixels have none
+        (True, "SS", -32768, -32768),
+    ],
+)
+def test_padding_that_is_no_ct_number_is_not_scanned(ct_writer, is_signed, kind, padding, stored_padding):
+    """DICOM PS3.3 C.7.5.1.1.2: such pixels hold no CT number; all others are read as without it."""
+
+    def padded(ds, _k):
+        stored = np.clip(np.frombuffer(ds.PixelData, dtype="<i2").reshape(7, 9).astype(np.int64), 0, 4095)
+        stored[0, :3] = stored_padding
+        ds.PixelRepresentation = int(is_signed)
+        ds.PixelData = stored.astype("<i2" if is_signed else "<u2").tobytes()
+        ds.add_new(0x00280120, kind, padding)
+        return ds
+
+    def without(ds, _k):
+        ds.PixelData = np.clip(np.frombuffer(ds.PixelData, dtype="<i2"), 0, 4095).astype("<i2").tobytes()
+        return ds
+
+    plain = read_ct(the_series(ct_writer.write(without))).hu
+    hu = read_ct(the_series(ct_writer.write(padded))).hu
+    assert (hu[:, 0, :3] == -2000).all()
+    is_kept = np.ones((7, 9), dtype=bool)
+    is_kept[0, :3] = False
+    np.testing.assert_array_equal(hu[:, is_kept], plain[:, is_kept])
+
+
+def test_values_that_fit_nothing_are_refused_beside_padding_too(ct_writer):
+    def padded(ds, _k):
+        stored = np.frombuffer(ds.PixelData, dtype="<i2").reshape(7, 9).astype(np.int64).clip(0, 4095)
+        stored[0, :3], stored[1, 0] = 65535, 60000
+        ds.PixelRepresentation, ds.PixelData = 0, stored.astype("<u2").tobytes()
+        ds.add_new(0x00280120, "US", 65535)
+        return ds
+
+    with pytest.raises(ImportRejected, match="58976 HU"):
+        read_ct(the_series(ct_writer.write(padded)))
+
+
+def test_padding_among_the_ct_numbers_is_left_as_it_is(ct_writer):
+    """Some programs declare 0 as padding where 0 is water."""
+
+    def declared(ds, _k):
+        ds.add_new(0x00280120, "SS", 1024)
+        return ds
+
+    plain = read_ct(the_series(ct_writer.write())).hu
+    np.testing.assert_array_equal(read_ct(the_series(ct_writer.write(declared))).hu, plain)

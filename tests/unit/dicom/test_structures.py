@@ -193,3 +193,41 @@ def test_what_is_written_reads_back(tmp_path, demo):
     assert found.structures[0].points == ((1.0, -2.0, 3.5),)
     assert [s.role for s in found.structures] == [s.role for s in structures.structures]
     assert found.structures[0].colour == (1, 2, 3)
+
+
+@pytest.mark.parametrize("turn", [0, 1, 2])
+@pytest.mark.parametrize("direction", [1, -1])
+def test_a_contour_that_is_stored_twice_is_taken_once(tmp_path, turn, direction):
+    """Combined by exclusive or it would take itself away, and EXTERNAL would be air on that slice."""
+    again = np.roll(np.array(SQUARE).reshape(-1, 3)[::direction], turn, axis=0).ravel().tolist()
+    hole = [3, 3, 3, 6, 3, 3, 6, 6, 3, 3, 6, 3]
+    found, findings = read(
+        write_rtstruct(tmp_path / "s", [(1, "BODY", "EXTERNAL", [contour(), contour(hole), contour(again)])])
+    )
+    assert [len(c.points_cm) for c in found.structures[0].contours] == [4, 4]
+    np.testing.assert_allclose(found.structures[0].contours[0].points_cm, np.array(SQUARE).reshape(-1, 3) / 10)
+    (told,) = [f for f in findings if f.code == "contour-copies"]
+    assert told.sentence == "'BODY': 1 contour stored twice, taken once."
+    assert not [f for f in findings if f.code == "contours-cross"]
+
+
+def test_contours_that_cross_are_told_and_kept(tmp_path):
+    across = [5, 5, 3, 15, 5, 3, 15, 15, 3, 5, 15, 3]
+    found, findings = read(write_rtstruct(tmp_path / "s", [(1, "PTV", "PTV", [contour(), contour(across)])]))
+    assert len(found.structures[0].contours) == 2
+    (told,) = [f for f in findings if f.code == "contours-cross"]
+    assert "at 0.30 cm" in told.sentence
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        [3, 3, 3, 6, 3, 3, 6, 6, 3, 3, 6, 3],  # a hole
+        [20, 0, 3, 30, 0, 3, 30, 10, 3, 20, 10, 3],  # beside it
+        [10, 0, 3, 20, 0, 3, 20, 10, 3, 10, 10, 3],  # touching it
+        [5, 5, 6, 15, 5, 6, 15, 15, 6, 5, 15, 6],  # on the next slice
+    ],
+)
+def test_holes_neighbours_and_other_planes_do_not_cross(tmp_path, other):
+    _, findings = read(write_rtstruct(tmp_path / "s", [(1, "PTV", "PTV", [contour(), contour(other)])]))
+    assert not [f for f in findings if f.code in {"contours-cross", "contour-copies"}]

@@ -137,6 +137,18 @@ def test_metal_is_warned_of_unless_overridden():
     assert tissue(hu).warnings == ()
 
 
+def test_what_the_scanner_did_not_see_within_the_patient_is_told():
+    hu = np.zeros(GRID.shape_zyx)
+    hu[5, 18:23, 18:23] = -2000
+    (warning,) = tissue(hu).warnings
+    assert "0.40 cm³" in warning  # 25 voxels of 0.016 cm³
+    assert "taken for air" in warning
+    hu[5, 18:23, 18:23] = -1024  # air, as scanners write it
+    assert tissue(hu).warnings == ()
+    hu[:, 0, :] = -2000  # outside EXTERNAL
+    assert tissue(hu).warnings == ()
+
+
 def test_external_outside_the_image_is_refused():
     far = box((50, 60), (50, 60), PLANES, name="BODY")
     with pytest.raises(Refused, match="does not lie in the image"):

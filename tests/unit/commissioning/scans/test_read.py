@@ -94,6 +94,32 @@ def test_omnipro_csv_with_either_decimal_sign(beams, tmp_path, decimal):
         assert (scan.applicator, scan.detector_kind) == ("Cone 10", "diode")
 
 
+@pytest.mark.parametrize("separator", [",", ", ", "\t", ";"])
+@pytest.mark.parametrize("names", [True, False])
+def test_omnipro_csv_with_any_separator_is_the_same(beams, tmp_path, separator, names):
+    plain = written(tmp_path, writers.omnipro(beams, decimal=".", names=names)).scans
+    found = written(tmp_path, writers.omnipro(beams, decimal=".", names=names, separator=separator))
+    assert found.refused == ()
+    for scan, other in zip(found.scans, plain, strict=True):
+        assert scan.positions_cm.tolist() == other.positions_cm.tolist()
+        assert scan.values.tolist() == other.values.tolist()
+        assert (scan.curve, scan.tank_axis, scan.energy_mev, scan.ssd_cm, scan.field_x_cm, scan.applicator) == (
+            other.curve, other.tank_axis, other.energy_mev, other.ssd_cm, other.field_x_cm, other.applicator
+        )  # fmt: skip
+
+
+def test_decimal_commas_between_blanks_do_not_separate(beams, tmp_path):
+    found = written(tmp_path, writers.omnipro(beams, decimal=",", separator="  ", names=False))
+    plain = written(tmp_path, writers.omnipro(beams, decimal=",", names=False))
+    assert [s.values.tolist() for s in found.scans] == [s.values.tolist() for s in plain.scans]
+
+
+def test_commas_that_separate_and_are_decimal_signs_are_refused(beams, tmp_path):
+    found = written(tmp_path, writers.omnipro(beams, decimal=",", separator=","))
+    assert found.scans == ()
+    assert len(found.refused) == 3
+
+
 def test_omnipro_columns_without_names_are_taken_in_the_order_of_the_format_and_it_says_so(beams, tmp_path):
     found = written(tmp_path, writers.omnipro(beams, names=False))
     assert [s.tank_axis for s in found.scans] == ["depth", "crossline", "inline"]

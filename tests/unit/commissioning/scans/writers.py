@@ -121,7 +121,7 @@ def mcc(beams, *, modality="EL", inline="GUN_TARGET", crossline="LEFT_RIGHT", me
     return "\n".join([*lines, "END_SCAN_DATA", ""])
 
 
-def omnipro(beams, *, unit="MeV", medium="Water", decimal=",", names=True, inline_sign=1.0):
+def omnipro(beams, *, unit="MeV", medium="Water", decimal=",", names=True, inline_sign=1.0, separator="; "):
     lines = []
     for beam in beams:
         x, y, z = beam_points(beam, inline_sign=inline_sign)
@@ -141,7 +141,7 @@ def omnipro(beams, *, unit="MeV", medium="Water", decimal=",", names=True, inlin
         for a, b, c, d in zip(x, y, z, 100.0 * beam.value / beam.value.max(), strict=True):
             lines.append(f"{b:.2f}; {a:.2f}; {c:.2f}; {d:.4f}; 0.0; 0.0".replace(".", decimal))
         lines.append("")
-    return "\r\n".join(lines)
+    return "\r\n".join(lines).replace("; ", separator)
 
 
 def columns(path: Path) -> dict[str, np.ndarray]:
