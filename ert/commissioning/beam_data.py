@@ -22,6 +22,7 @@ from ert.commissioning.curve_files import (
 )
 from ert.commissioning.index_tables import read_field, read_machine, read_toml, table, tables
 from ert.commissioning.measured import AirProfile, BeamData, Curve, EnergyData, Field, Insert, Output
+from ert.commissioning.plausible import require_plausible
 from ert.domain.machine import Machine
 from ert.domain.machine_configuration import ApplicatorSetting
 from ert.errors import InvalidBeamData, Refused
@@ -55,6 +56,7 @@ def read_beam_data(folder: Path, *, energies_mev: Sequence[float] | None = None)
     data = tuple(_read_energy(folder, tree, e, machine) for e in energies)
     for energy in data:
         _require_reference(energy, reference)
+        require_plausible(energy, reference, machine.sad_cm)
     return BeamData(
         name=machine.name,
         origin=str(tree.get("origin", "")),
@@ -129,13 +131,19 @@ def _read_energy(folder: Path, tree: Mapping[str, Any], energy_mev: float, machi
     checks, absent = read_checks(folder, tree, energy_mev, machine, INDEX_NAME)
     return EnergyData(
         energy_mev=energy_mev,
-        curves=tuple(curves),
-        outputs=tuple(outputs),
-        air_profiles=tuple(air),
+        curves=tuple(sorted(curves, key=lambda c: (*_place(c.field, machine), c.kind, c.axis, c.depth_cm, c.file))),
+        outputs=tuple(sorted(outputs, key=lambda o: _place(o.field, machine))),
+        air_profiles=tuple(sorted(air, key=lambda a: (a.applicator_id, a.distance_cm))),
         inserts=tuple(inserts),
         checks=checks,
         missing=(*missing, *absent),
     )
+
+
+def _place(field: Field, machine: Machine) -> tuple[float, float, float, float, str]:
+    """Where a field stands in a fixed order, so that a fit does not depend on the order files are listed in."""
+    applicator = machine.applicator(field.applicator_id)
+    return (applicator.area_cm2, field.width_cm * field.height_cm, field.width_cm, field.ssd_cm, field.applicator_id)
 
 
 def _require_reference(energy: EnergyData, reference: Field) -> None:

@@ -10,14 +10,16 @@ import attrs
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
+from ert.commissioning.measured import BeamData, EnergyData
 from ert.commissioning.model import build_model
 from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.redefinition_model import build_redefinition
 from ert.domain.acceptance import EnergyAcceptance
-from ert.domain.beam_model import MachinePackage
+from ert.domain.beam_model import BeamModel, MachinePackage
 from ert.domain.commissioning import CommissioningReport, EnergyReport, engines_of
+from ert.errors import OutsideModel
 
 
 @attrs.frozen(kw_only=True)
@@ -64,10 +66,7 @@ def commission(
         model = build_model(data, energy, fit, is_demo=is_demo)
         model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
         if with_monte_carlo:
-            source = fit_monte_carlo(
-                model, data.machine, air=energy.air_profiles, profiles=reference_profiles(data, energy), check=check
-            )  # fmt: skip
-            model = attrs.evolve(model, monte_carlo=source)
+            model = _with_source(data, energy, model, check)
         models.append(model)
         tables.append(
             output_tables(
@@ -96,6 +95,17 @@ def commission(
         energies=tuple(reports),
     )
     return Commissioned(package=package, report=report)
+
+
+def _with_source(data: BeamData, energy: EnergyData, model: BeamModel, check: Callable[[], None] | None) -> BeamModel:
+    """The model with a Monte Carlo source; without one, and saying so, where the cross sections do not reach."""
+    profiles = reference_profiles(data, energy)
+    try:
+        source = fit_monte_carlo(model, data.machine, air=energy.air_profiles, profiles=profiles, check=check)
+    except OutsideModel as too_high:
+        limits = (*model.validity.limits, f"no Monte Carlo source: {too_high.sentence.rstrip('.')}")
+        return attrs.evolve(model, validity=attrs.evolve(model.validity, limits=limits))
+    return attrs.evolve(model, monte_carlo=source)
 
 
 def _acceptance(report: EnergyReport) -> list[EnergyAcceptance]:

@@ -17,7 +17,7 @@ from ert.errors import InvalidBeamData
 Float = NDArray[np.float64]
 _DEFAULT_SIGMA_FRAC = 0.01
 _LEAST_POINTS = 10
-_CUTOUT = re.compile(r"^(\d+(?:\.\d+)?)x(\d+(?:\.\d+)?)$")
+_CUTOUT = re.compile(r"^(\d+(?:\.\d+)?)\s*[xX\N{MULTIPLICATION SIGN}]\s*(\d+(?:\.\d+)?)$")
 _DEPTH_COLUMN = re.compile(r"^dose_(\d+(?:\.\d+)?)cm$")
 _AIR_COLUMN = re.compile(r"^fluence_(\d+(?:\.\d+)?)$")
 
@@ -47,7 +47,7 @@ def refuse(where: str, what: str, todo: str) -> InvalidBeamData:
 
 
 def make_field(applicator_id: str, cutout: str, ssd_cm: float, machine: Machine, where: str) -> Field:
-    """A field from its applicator and cutout ('open' or width x height, cm); refused where it does not fit."""
+    """A field from its applicator and cutout ('open' or width x height, cm: '4x6', '4.0 x 6'), or a refusal."""
     known = {a.id: a for a in machine.applicators}
     if applicator_id not in known:
         raise refuse(where, f"applicator '{applicator_id}' is not listed.", f"Listed are {', '.join(known)}.")
@@ -60,6 +60,9 @@ def make_field(applicator_id: str, cutout: str, ssd_cm: float, machine: Machine,
         width, height = float(match[1]), float(match[2])
         if width > applicator.opening_x_cm or height > applicator.opening_y_cm or min(width, height) <= 0:
             raise refuse(where, f"cutout '{cutout}' does not fit applicator '{applicator_id}'.", "Correct the index.")
+        # One name for one opening: fields are told apart by it.
+        is_whole = (width, height) == (applicator.opening_x_cm, applicator.opening_y_cm)
+        cutout = OPEN if is_whole else f"{width:g}x{height:g}"
     return Field(applicator_id=applicator_id, cutout=cutout, width_cm=width, height_cm=height, ssd_cm=ssd_cm)
 
 
@@ -76,6 +79,8 @@ class Csv:
         if len(lines) < 2:
             raise refuse(name, "it has no rows below the header.", "Export it again.")
         self.header = [c.strip() for c in lines[0][1]]
+        if len(self.header) == 1:
+            raise refuse(f"{name}, line 1", "there is one column.", "Separate columns by commas; decimals have points.")
         self.rows = lines[1:]
         for n, row in self.rows:
             if len(row) != len(self.header):

@@ -23,12 +23,19 @@ from ert.commissioning.forward import (
 )
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, bends, to_parameters
-from ert.commissioning.reference import DEPTH_STEP_CM, Reference, absolute, is_plateau, smooth_reference
+from ert.commissioning.reference import (
+    DEPTH_STEP_CM,
+    TAIL_FROM_FRAC,
+    Reference,
+    absolute,
+    is_plateau,
+    smooth_reference,
+)
 from ert.domain.beam_model import FittedParameter
 
 Float = NDArray[np.float64]
-_CUT_OFF = (1.12, 1.2)
-_LEAST_TAIL_POINTS = 40
+_CUT_OFF = (TAIL_FROM_FRAC, 1.2)
+_SHORT_TAIL_CM, _TYPICAL_ATTENUATION_PER_CM = 2.0, 0.05
 _MOST_ATTENUATION_PER_CM = 0.2
 _MODEL_SIGMA_FRAC = 0.006
 _FLOOR_CGY = 0.003
@@ -76,12 +83,18 @@ def _points(curve: Curve, data: BeamData) -> Points:
 
 
 def _photon_line(depth_cm: Float, level: Float) -> tuple[float, float]:
-    """Strength and attenuation of an exponential through the tail; (0, 0) where nothing is left."""
+    """Strength and attenuation of an exponential through the tail; (0, 0) where nothing is left.
+
+    A tail of less than 2 cm does not tell a slope: carried to the surface, its noise would be half of the photons or
+    twice as many.
+    """
     usable = level > 0.1 * max(float(np.median(level)), 0.0)
     if float(np.median(level)) <= 0 or np.count_nonzero(usable) < 3:
         return 0.0, 0.0
     slope = float(np.polyfit(depth_cm[usable], np.log(level[usable]), 1, w=level[usable])[0])
     attenuation = min(max(-slope, 0.0), _MOST_ATTENUATION_PER_CM)
+    if depth_cm[-1] - depth_cm[0] < _SHORT_TAIL_CM:
+        attenuation = _TYPICAL_ATTENUATION_PER_CM
     return float(np.mean(level * np.exp(attenuation * depth_cm))), attenuation
 
 
@@ -124,7 +137,7 @@ class Objective:
         """g(z) and photons that give back the reference depth dose."""
         rest, photons = background(self.setup, p, self.axis)
         u = self.axis.depth_cm / self.setup.range_cm
-        tail = u > min(_CUT_OFF[0], u[-_LEAST_TAIL_POINTS])
+        tail = u > _CUT_OFF[0]
         strength, attenuation = _photon_line(
             self.axis.depth_cm[tail], (self.reference.dose[tail] - rest[tail]) / photons[tail]
         )

@@ -12,6 +12,7 @@ from ert.commissioning.correction import OutputRatio, absolute_fields, fit_corre
 from ert.commissioning.distance import FRACTIONS, distance_ratios, distance_slopes_per_cm
 from ert.commissioning.fit import FitResult
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
+from ert.commissioning.plausible import energy_doubt
 from ert.commissioning.reference import DEPTH_STEP_CM, is_plateau
 from ert.domain.beam_model import (
     BeamModel,
@@ -74,13 +75,14 @@ def _photons(fit: FitResult) -> PhotonModel:
     )
 
 
-def _validity(data: BeamData, energy: EnergyData) -> Validity:
+def _validity(data: BeamData, energy: EnergyData, r50_cm: float) -> Validity:
     """What was measured limits what may be asked; every gap is named."""
     fields = absolute_fields(data, energy)
     ssds = sorted({f.ssd_cm for f in fields})
     applicators = tuple(a.id for a in data.machine.applicators if any(f.applicator_id == a.id for f in fields))
     sides = [equivalent_square_cm(rectangle_cm(f.width_cm, f.height_cm)) for f in fields]
-    limits = list(energy.missing)
+    doubt = energy_doubt(energy.energy_mev, r50_cm)
+    limits = [*energy.missing, *([] if doubt is None else [doubt])]
     limits += [f"applicator {a.id} was not measured" for a in data.machine.applicators if a.id not in applicators]
     if len(ssds) == 1:
         limits.append(f"no SSD other than {ssds[0]:g} cm was measured")
@@ -133,7 +135,7 @@ def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: 
             surface_frac=q.surface_frac,
             photon_tail_frac=q.tail_frac,
         ),
-        validity=_validity(data, energy),
+        validity=_validity(data, energy, q.r50_cm),
         parameters=_parameters(fit),
         is_demo=is_demo,
     )

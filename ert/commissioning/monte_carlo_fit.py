@@ -30,11 +30,11 @@ from ert.domain.beam_model import BeamModel
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.monte_carlo_tables import MonteCarloTables, monte_carlo_tables
-from ert.errors import InvalidBeamData
+from ert.errors import InvalidBeamData, OutsideModel
 
 Float = NDArray[np.float64]
 METALS_G_CM3 = {"cerrobend": 9.4, "lead": 11.35, "tungsten": 19.3}
-_BINS, _LOW, _HIGH = 32, 0.20, 1.16
+_BINS, _LOW, _HIGH, _LEAST_HIGH = 32, 0.20, 1.16, 1.08
 _HISTORIES = (480_000, 480_000, 3_840_000)
 _FIRST_PHOTONS, _PHOTON_HISTORIES = 240_000, 2_880_000
 _SMOOTHNESS = np.geomspace(1e-4, 1.0, 13)
@@ -60,6 +60,24 @@ def _solved(source: MonteCarloModel, basis: Float, photons: Float, reference: Re
         source, spectrum_share=weights[:count] / total, electrons_per_cm2_mu=total,
         photons_per_electron=float(weights[count]) / total,
     )  # fmt: skip
+
+
+def spectrum_edges_mev(surface_energy_mev: float, tables: MonteCarloTables) -> Float:
+    """Edges of the bins of the source's spectrum, as far up as the tables reach.
+
+    Raises
+    ------
+    OutsideModel
+        The tables end so close above the most probable energy that part of the beam would lie beyond them.
+    """
+    high = min(_HIGH, tables.top_mev / surface_energy_mev)
+    if high < _LEAST_HIGH:
+        raise OutsideModel(
+            f"The Monte Carlo's tables end at {tables.top_mev:g} MeV, too low for {surface_energy_mev:.1f} MeV "
+            "at the surface.",
+            hint="Use the pencil beam or redefinition (PBRA) for this energy.",
+        )
+    return np.asarray(surface_energy_mev * np.linspace(_LOW, high, _BINS + 1))
 
 
 def _first_source(model: BeamModel, machine: Machine, tables: MonteCarloTables, edges: Float) -> MonteCarloModel:
@@ -111,10 +129,12 @@ def fit_monte_carlo(
     ------
     InvalidBeamData
         The insert's material has no cross sections.
+    OutsideModel
+        The energy is too high for the tables.
     """
     tables = monte_carlo_tables()
+    edges = spectrum_edges_mev(model.surface_energy_mev, tables)
     reference = reference_field(model, machine, tables, check)
-    edges = model.surface_energy_mev * np.linspace(_LOW, _HIGH, _BINS + 1)
     step = float(reference.depth_cm[1] - reference.depth_cm[0])
     basis = broad_beams(tuple(float(e) for e in edges), step, len(reference.depth_cm))
     source = _first_source(model, machine, tables, edges)

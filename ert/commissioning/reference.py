@@ -8,9 +8,12 @@ from numpy.typing import NDArray
 
 from ert.analysis.depth import DepthQuantities, depth_quantities, smooth_curve
 from ert.commissioning.measured import BeamData, Curve, EnergyData
+from ert.errors import InvalidBeamData
 
 Float = NDArray[np.float64]
 DEPTH_STEP_CM = 0.025
+TAIL_FROM_FRAC, _LEAST_TAIL_CM = 1.12, 0.4
+"""Depth over Rp beyond which a depth dose is the photons', and how much of that must have been measured."""
 _LEAST_PLATEAU_CM = 4.0
 
 
@@ -36,12 +39,25 @@ def absolute(curve: Curve, data: BeamData, energy: EnergyData) -> Curve | None:
 
 
 def smooth_reference(data: BeamData, energy: EnergyData) -> Reference:
-    """Smooth the reference depth dose; its maximum is scaled to nothing: the measured doses are absolute."""
+    """Smooth the reference depth dose; its maximum is scaled to nothing: the measured doses are absolute.
+
+    Raises
+    ------
+    InvalidBeamData
+        It ends before the photon tail. Electrons at the end of their range would be taken for photons.
+    """
     measured = next(c for c in energy.curves if c.kind == "depth_dose" and c.field == data.reference)
     curve = absolute(measured, data, energy)
     assert curve is not None  # noqa: S101 - read_beam_data refuses an energy without reference output
     rough = depth_quantities(curve.position_cm, curve.dose, needs_tail=False)
-    grid = np.arange(0.0, float(curve.position_cm[-1]) + DEPTH_STEP_CM / 2, DEPTH_STEP_CM)
+    last_cm, needed_cm = float(curve.position_cm[-1]), TAIL_FROM_FRAC * rough.rp_cm + _LEAST_TAIL_CM
+    if last_cm < needed_cm:
+        raise InvalidBeamData(
+            f"{curve.file}: the depth dose ends at {last_cm:g} cm, the practical range is {rough.rp_cm:.1f} cm; what "
+            f"photons give is read from {needed_cm - _LEAST_TAIL_CM:.1f} to at least {needed_cm:.1f} cm.",
+            hint="Measure the depth dose to at least 2 cm beyond the practical range.",
+        )
+    grid = np.arange(0.0, last_cm + DEPTH_STEP_CM / 2, DEPTH_STEP_CM)
     dose = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=rough.rp_cm, grid_cm=grid)
     residual = (np.interp(curve.position_cm, grid, dose) - curve.dose) / curve.sigma
     quantities = depth_quantities(grid, dose, needs_tail=False)

@@ -49,6 +49,11 @@ class MonteCarloTables:
     row: Float32
     digest: str
 
+    @property
+    def top_mev(self) -> float:
+        """Highest energy that may be looked up: between the last two rows."""
+        return self.step_mev * (self.electron.shape[1] - 2)
+
     def medium(self, name: str) -> int:
         """Index of a medium."""
         return self.media.index(name)

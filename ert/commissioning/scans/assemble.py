@@ -9,6 +9,7 @@ import attrs
 from ert.analysis.curve import last_crossing_cm
 from ert.commissioning.curve_files import refuse
 from ert.commissioning.measured import Field
+from ert.commissioning.plausible import energy_doubt
 from ert.commissioning.scans.identify import Identified, identify
 from ert.commissioning.scans.ionisation import ionisation_to_dose, shift_effective_point
 from ert.commissioning.scans.machine_file import MachineFile, MeasuredOutput, Processing
@@ -38,9 +39,6 @@ from ert.commissioning.scans.working import WorkingCurve, begin
 from ert.errors import InvalidBeamData
 
 _LEAST_POINTS = 10
-_MEV_PER_CM = 2.33
-"""Mean energy at the surface per R50 (AAPM TG-25)."""
-_MOST_ENERGY_DOUBT = 0.25
 
 
 @attrs.frozen(kw_only=True)
@@ -123,11 +121,9 @@ def _doubts(files: Sequence[ScanFile], machine_file: MachineFile, finished: Sequ
         r50_cm = last_crossing_cm(x, y, 0.5 * float(y.max())) if item.curve.is_depth_dose else None
         if item.field != machine_file.reference or r50_cm is None:
             continue
-        if abs(_MEV_PER_CM * r50_cm / item.energy_mev - 1.0) > _MOST_ENERGY_DOUBT:
-            told.append(
-                f"{item.curve.scan.name}: R50 of {r50_cm:.2f} cm belongs to about {_MEV_PER_CM * r50_cm:.1f} MeV, "
-                f"it is said to be {item.energy_mev:g} MeV. Check the energy, and the units."
-            )
+        doubt = energy_doubt(item.energy_mev, r50_cm)
+        if doubt is not None:
+            told.append(f"{item.curve.scan.name}: {doubt}. Check the energy, and the units.")
     return told
 
 
