@@ -52,7 +52,7 @@ class MonteCarloTables:
     @property
     def top_mev(self) -> float:
         """Highest energy that may be looked up: between the last two rows."""
-        return self.step_mev * (self.electron.shape[1] - 2)
+        return float(self.step_mev * (self.electron.shape[1] - 2))
 
     def medium(self, name: str) -> int:
         """Index of a medium."""
