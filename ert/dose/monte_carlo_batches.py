@@ -24,6 +24,9 @@ BATCHES = 32
 """Batches of one round; the standard error rests on at least so many, whatever the number of threads."""
 TALLIES = 4
 _SLICE = 1_000
+_QUEUED = 1
+"""Batches that wait for a thread: without one, a thread stands still while another's batch is added, and while a batch
+that began before its own is not done."""
 _POLL_S = 0.05
 
 
@@ -112,7 +115,7 @@ class BatchRunner:
             started = done = 0
             try:
                 while done < batches:
-                    while started < batches and len(waiting) < self.threads:
+                    while started < batches and len(waiting) < self.threads + _QUEUED:
                         score = self._spare.pop() if self._spare else np.empty(self.scene.grid.size_zyx)
                         first = begin + started * histories
                         waiting.append(pool.submit(self._batch, score, first, histories, stop))

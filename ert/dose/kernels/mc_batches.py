@@ -7,7 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_electron import electron
-from ert.dose.kernels.mc_random import State, kernel, start_history
+from ert.dose.kernels.mc_random import State, inlined, kernel, start_history
 from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_in_insert, start, through_insert
 from ert.dose.kernels.mc_transport import ABSORB_MEV, NUMBERS, OVERFLOW, PHOTON, Pack, copy, photon, voxel_of
 
@@ -15,7 +15,7 @@ Float = NDArray[np.float64]
 STACK = 64
 
 
-@kernel
+@inlined
 def follow(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> None:

@@ -13,7 +13,7 @@ from ert.dose.kernels.mc_events import (
     deflection_of,
     moller_energy_mev,
 )
-from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, on_circle_and, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, inlined, kernel, on_circle, on_circle_and, turned, uniform
 from ert.dose.kernels.mc_transport import (
     ABSORB_MEV,
     ELECTRON,
@@ -53,7 +53,7 @@ def _is_local(energy: float, loss: float, near: float) -> bool:
     return energy <= LOCAL_MEV and energy - ABSORB_MEV < loss * near
 
 
-@kernel
+@inlined
 def _collide(
     p: Float, near: float, first: np.uint64, tables: Pack, stack: Float, count: int, tally: Float, rng: State
 ) -> tuple[int, float]:
@@ -75,7 +75,7 @@ def _collide(
     return count, stays
 
 
-@kernel
+@inlined
 def _radiate(p: Float, medium: int, tables: Pack, stack: Float, count: int, tally: Float, rng: State) -> int:
     """Bremsstrahlung: one photon in `PHOTONS` goes on, for as many; returns the height of the stack.
 
@@ -94,7 +94,7 @@ def _radiate(p: Float, medium: int, tables: Pack, stack: Float, count: int, tall
     return count
 
 
-@kernel
+@inlined
 def _hard_event(
     p: Float, e: np.float32, hard: np.float32, near: float, first: np.uint64, medium: int, tables: Pack, stack: Float,
     count: int, tally: Float, rng: State,
@@ -193,7 +193,7 @@ def _step(
     return g, event, used, loss, loss_slope, scatter, hard
 
 
-@kernel
+@inlined
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import MC2, brems_energy_mev, compton, deflection
-from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, kernel, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, inlined, kernel, on_circle, turned, uniform
 from ert.dose.kernels.mc_transport import (
     ELECTRON,
     PHOTON,
@@ -102,7 +102,7 @@ def _move(p: Float, s: float) -> None:
     p[3] += p[6] * s
 
 
-@kernel
+@inlined
 def photon_in_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
@@ -149,7 +149,7 @@ def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: flo
     return caught
 
 
-@kernel
+@inlined
 def through_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
@@ -231,7 +231,7 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
     return near if near < far else -1.0
 
 
-@kernel
+@inlined
 def air_path(p: Float, scene: Pack) -> float:
     """Distance through air to the first voxel of something denser, negative if the ray meets none."""
     _, density, shape, size, per_cm = scene
@@ -256,7 +256,7 @@ def air_path(p: Float, scene: Pack) -> float:
     return -1.0
 
 
-@kernel
+@inlined
 def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng: State) -> None:
     """Turn an electron by what it meets on a path in air: single scatters above 1 − cos = F, the rest as a Gaussian.
 
@@ -280,7 +280,7 @@ def scatter_in_air(p: Float, path_cm: float, air_g_cm3: float, tables: Pack, rng
         number += exponential(rng)
 
 
-@kernel
+@inlined
 def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: float, tally: Float, rng: State) -> bool:
     """From beam's eye view to grid coordinates; electrons through the air to denser matter; whether it arrives.
 
@@ -306,7 +306,7 @@ def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: flo
     return True
 
 
-@kernel
+@inlined
 def followed_share(x: float, y: float, is_outer: bool, outline: Float) -> float:
     """Which share of the electrons that start here is followed; all in the opening.
 
@@ -322,7 +322,7 @@ def followed_share(x: float, y: float, is_outer: bool, outline: Float) -> float:
     return _DEEP_SHARE
 
 
-@kernel
+@inlined
 def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng: State) -> bool:
     """A primary on the insert's upstream face; False for a history that starts nothing.
 

@@ -20,7 +20,7 @@ from ert.dose.kernels.mc_events import (
     compton,
     moller_energy_mev,
 )
-from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, turned, uniform
+from ert.dose.kernels.mc_random import State, exponential, inlined, kernel, on_circle, turned, uniform
 
 Float = NDArray[np.float64]
 Pack = tuple[Any, ...]
@@ -58,7 +58,7 @@ def push(
     return count + 1
 
 
-@kernel
+@inlined
 def hard_event(
     p: Float, collision_frac: float, tables: Pack, medium: int, stack: Float, count: int, tally: Float, rng: State
 ) -> int:
@@ -162,7 +162,7 @@ def pair(p: Float, stack: Float, count: int, tally: Float, rng: State) -> int:
     return push(stack, count, p, MC2, (-across * c, -across * s, -w), PHOTON, tally)
 
 
-@kernel
+@inlined
 def photon(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:

@@ -4,6 +4,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import attrs
@@ -185,3 +186,23 @@ def test_a_stop_is_heard_within_a_batch():
         next(runner.run(1, 20_000_000, check))
     assert runner.sums.batches == 0
     assert runner.sums.total.sum() == 0
+
+
+def test_the_next_batch_begins_while_one_is_added():
+    runner = BatchRunner(
+        build_scene(monte_carlo_tables(), WATER, WATER.grid), source=None, settings=attrs.evolve(SETTINGS, threads=1)
+    )
+    begun = threading.Event()
+
+    def batch(score, first, _histories, _stop):
+        if first > 0:
+            begun.set()
+        score.fill(1.0)
+        return score, np.zeros(4)
+
+    runner._batch = batch
+    steps = runner.run(3, 10, None)
+    assert next(steps) == 1
+    assert begun.wait(timeout=60.0)  # nothing asked for the second batch since
+    assert list(steps) == [2, 3]
+    assert runner.sums.run().total[0] == 3.0

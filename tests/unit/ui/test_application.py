@@ -1,9 +1,11 @@
 """The program refuses a pair of Python and Qt that would abort under the user's hands (docs/adr/0006-qt-pin.md)."""
 
+import sys
+
 import pytest
 
 from ert.errors import SelfTestFailed
-from ert.ui.application import check_platform
+from ert.ui.application import check_platform, take_short_turns
 
 
 @pytest.mark.parametrize(("python", "pyside"), [((3, 11), (6, 12)), ((3, 11), (6, 13)), ((3, 11), (7, 0))])
@@ -21,3 +23,12 @@ def test_a_good_pair_passes(python, pyside):
 
 def test_the_installed_pair_is_a_good_one():
     check_platform()
+
+
+def test_a_painting_window_waits_at_most_50_ms_for_python_though_it_lets_go_of_it_twenty_times():
+    before_s = sys.getswitchinterval()
+    try:
+        take_short_turns()
+        assert 20 * sys.getswitchinterval() < 0.05
+    finally:
+        sys.setswitchinterval(before_s)
