@@ -23,6 +23,7 @@ from ert.ui import beam_eye_scene as parts
 from ert.ui.numbers import format_number, format_quantity
 from ert.ui.painting import draw_plate
 from ert.ui.view_state import ViewState
+from ert.ui.widgets import plain_tip
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -32,6 +33,7 @@ _MIN_POINTS = 3
 _MAX_HANDLES = 160
 _MANY_HANDLES = 28
 _NARROW_PX = 400
+_HOW_TO_EDIT = "Drag a point · double-click an edge to add one · Del removes the chosen one"
 _SHOWN_ROLES = (StructureRole.PTV, StructureRole.CTV, StructureRole.GTV, StructureRole.AVOIDANCE)
 
 
@@ -68,7 +70,7 @@ class BeamEyeView(QGraphicsView):
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setAccessibleName("Beam's eye view")
         self.setMinimumSize(120, 100)
-        self.setToolTip("Drag a point · double-click an edge to add one · Del removes the chosen one")
+        self.setToolTip(plain_tip(workspace.why_read_only or _HOW_TO_EDIT))
         state.beam_changed.connect(self.rebuild)
         self.rebuild()
 
@@ -82,6 +84,11 @@ class BeamEyeView(QGraphicsView):
     def outline_cm(self) -> parts.Outline:
         """The outline as drawn, cm at the isocentre plane."""
         return list(self._outline)
+
+    @property
+    def _can_edit(self) -> bool:
+        """What cannot be changed offers nothing to take hold of."""
+        return not self._workspace.is_read_only
 
     # ---- content -------------------------------------------------------------------------------------------------
 
@@ -120,7 +127,7 @@ class BeamEyeView(QGraphicsView):
         self._aperture = parts.ApertureItem()
         scene.addItem(self._aperture)
         self._show_outline()
-        if len(self._outline) <= _MAX_HANDLES:
+        if self._can_edit and len(self._outline) <= _MAX_HANDLES:
             for index, (x, y) in enumerate(self._outline):
                 handle = parts.VertexHandle(
                     index, self._moved, self._released, is_small=len(self._outline) > _MANY_HANDLES
@@ -223,7 +230,7 @@ class BeamEyeView(QGraphicsView):
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """On an edge: new point; elsewhere: maximise."""
         at = self.mapToScene(event.position().toPoint())
-        if self._outline:
+        if self._outline and self._can_edit:
             _, distance_cm = parts.nearest_edge(self._outline, at.x(), at.y())
             if distance_cm * abs(self.transform().m11()) <= _HIT_PX:
                 self.insert_point(at.x(), at.y())

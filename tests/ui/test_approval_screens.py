@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPointF, Qt
 from PySide6.QtWidgets import QAbstractItemView, QApplication, QPushButton
 
 from ert.app.readiness import Stage
+from ert.ui.beam_eye_scene import VertexHandle
 from ert.ui.patient_model import PatientTreeModel
 from ert.ui.theme import GOOD
 from tests.ui import real_site
@@ -69,6 +70,8 @@ def test_a_plan_that_lacks_things_can_be_asked_about_and_every_reason_is_there(o
 
 def test_a_plan_is_approved_looked_at_and_its_approval_ended(opened, window, qtbot):
     page = opened("To approve")
+    assert handles(page)
+    assert "Drag a point" in page.views.beam_eye.toolTip()
     page.actions_.approval.approve.trigger()
     asked = dialog(qtbot)
     assert asked.view.unmet == ()
@@ -93,6 +96,7 @@ def test_a_plan_is_approved_looked_at_and_its_approval_ended(opened, window, qtb
     page = window.plan_page
     qtbot.waitUntil(lambda: page.workspace.dose.is_current, timeout=20_000)
     expect_frozen(page)
+    expect_no_handles(page, qtbot)
     assert "Approved by" in window.header.review.text()
     assert GOOD in window.header.review.styleSheet()
     end_it(page, qtbot)
@@ -107,6 +111,22 @@ def test_a_plan_is_approved_looked_at_and_its_approval_ended(opened, window, qtb
     model.show_rows(window.session.patients())
     index = model.find(plan_id=page.workspace.plan.id)
     assert model.data(index.siblingAtColumn(3)).startswith("approval withdrawn")
+
+
+def handles(page):
+    return [item for item in page.views.beam_eye.scene().items() if isinstance(item, VertexHandle)]
+
+
+def expect_no_handles(page, qtbot):
+    """The aperture is shown, and there is nothing to take hold of; a double-click on its edge edits nothing."""
+    eye, plan = page.views.beam_eye, page.workspace.plan
+    assert (handles(page), tuple(eye.outline_cm)) == ([], plan.beams[0].aperture.outline_cm)
+    assert "is approved; it is never changed again" in eye.toolTip()
+    (x0, y0), (x1, y1) = eye.outline_cm[:2]
+    on_edge = eye.mapFromScene(QPointF((x0 + x1) / 2, (y0 + y1) / 2))
+    with qtbot.waitSignal(eye.maximise_requested, timeout=1000):
+        qtbot.mouseDClick(eye.viewport(), Qt.MouseButton.LeftButton, pos=on_edge)
+    assert (page.workspace.plan, tuple(eye.outline_cm)) == (plan, plan.beams[0].aperture.outline_cm)
 
 
 def expect_frozen(page):

@@ -9,14 +9,19 @@ import numpy as np
 import pytest
 
 from ert.app import dose_service
+from ert.app.approval_service import expect_same
 from ert.app.check_rules import CheckRules
+from ert.app.dose_state import DoseStatus
 from ert.app.export_service import export_source
 from ert.app.jobs import JobContext, Lane
 from ert.app.plan_sum import sum_plans
 from ert.app.readiness import Stage
 from ert.app.session import SiteSession
 from ert.domain.account import Feature, Grant, Level
+from ert.domain.algorithm import Algorithm
+from ert.domain.approval_rule import ApprovalRule
 from ert.domain.identity import array_digest
+from ert.domain.monte_carlo_model import MOST_UNCERTAINTY_PCT
 from ert.domain.plan import with_beam
 from ert.domain.record import PlanStatus
 from ert.domain.second_check import CheckTolerances
@@ -203,6 +208,34 @@ def test_who_may_not_approve_sees_why_and_is_refused(session, planned):
         session.store._account = account
 
 
+def test_where_the_site_asks_for_another_person_the_list_says_so_and_who_it_was(session, planned):
+    assert "another-person" not in {r.code for r in session.approvals.view(planned).requirements}
+    session.accounts.set_approval_rule(ApprovalRule(needs_another_person=True))
+    assert unmet(session, planned) == {
+        "another-person": f"You edited this plan last (revision {planned.revision - 1}), and this site wants another "
+        "person to approve it: ask a colleague with the feature Plan Approval."
+    }
+    with pytest.raises(Refused, match="Approved by another person: You edited this plan last"):
+        session.approvals.begin(planned)
+    account = session.store.account
+    try:
+        session.store._account = attrs.evolve(account, id="another", name="another")
+        (line,) = [r for r in session.approvals.view(planned).requirements if r.code == "another-person"]
+        assert (line.is_met, line.sentence) == (True, f"planner edited it last (revision {planned.revision - 1}).")
+    finally:
+        session.store._account = account
+
+
+def test_a_rule_that_is_made_between_the_steps_counts(session, planned):
+    desk = session.approvals
+    question = desk.begin(planned)
+    made = session.jobs.call(Lane.DOSE, lambda: desk.recompute(question, JobContext()))
+    session.accounts.set_approval_rule(ApprovalRule(needs_another_person=True))
+    with pytest.raises(Refused, match="another person"):
+        desk.sign(made, confirmed=question.view.codes, password=PASSWORD)
+    assert desk.state(planned.plan.id) is None
+
+
 def test_a_wrong_password_and_a_line_that_is_not_confirmed_sign_nothing(session, planned):
     desk = session.approvals
     question = desk.begin(planned)
@@ -239,6 +272,44 @@ def test_one_bit_of_one_voxel_is_enough_to_refuse(session, planned):
     facts = attrs.evolve(question.facts, results=(attrs.evolve(result, gy_per_mu=values),))
     with pytest.raises(DigestMismatch):
         session.jobs.call(Lane.DOSE, lambda: desk.recompute(attrs.evolve(question, facts=facts), JobContext()))
+
+
+def test_a_monte_carlo_plan_is_computed_once_more_from_its_first_history_and_signed(session, planned, owner):
+    """Its random numbers follow from the request: another run gives the same bytes, noise and its errors alike."""
+    planned.apply(
+        "Engine", lambda plan: attrs.evolve(plan, algorithm=Algorithm.MONTE_CARLO, uncertainty_pct=MOST_UNCERTAINTY_PCT)
+    )
+    owner.until(lambda: planned.dose.status is DoseStatus.PREVIEW)
+    assert "preview" in unmet(session, planned)["dose"]
+    planned.compute_final_dose()
+    owner.until(lambda: planned.dose.is_current)
+    approving.save(planned, owner)
+    approving.check(planned, owner, Algorithm.PENCIL_BEAM)
+    approving.mark_ready(planned, owner)
+    assert unmet(session, planned) == {}
+    desk = session.approvals
+    question = desk.begin(planned)
+    made = session.jobs.call(Lane.DOSE, lambda: desk.recompute(question, JobContext()))
+    (shown,), (again,) = question.facts.results, made.doses
+    assert again is not shown
+    assert again.gy_per_mu.tobytes() == shown.gy_per_mu.tobytes()
+    assert again.statistics.relative_sigma.tobytes() == shown.statistics.relative_sigma.tobytes()
+    assert again.statistics.histories == shown.statistics.histories > 0
+    sigma = np.array(shown.statistics.relative_sigma)
+    place = np.unravel_index(int(shown.gy_per_mu.argmax()), sigma.shape)
+    sigma[place] = np.nextafter(sigma[place], np.float32(1))
+    other = attrs.evolve(shown, statistics=attrs.evolve(shown.statistics, relative_sigma=sigma))
+    with pytest.raises(DigestMismatch):
+        expect_same(planned.plan, (other,), made.doses)
+    signed = desk.sign(made, confirmed=question.view.codes, password=PASSWORD)
+    assert signed.beams[0].errors_digest == array_digest(shown.statistics.relative_sigma)
+    opened = session.open_plan(planned.plan.id)
+    owner.until(lambda: opened.dose.is_current)
+    (pinned,) = opened.results
+    assert pinned.gy_per_mu.tobytes() == shown.gy_per_mu.tobytes()
+    assert pinned.statistics.relative_sigma.tobytes() == shown.statistics.relative_sigma.tobytes()
+    opened.close()
+    assert session.check() == ()
 
 
 def test_the_computation_asks_no_cache_and_can_be_stopped(session, planned, monkeypatch):
