@@ -54,7 +54,7 @@ def _number(row: dict[str, str | None], column: str, line: int, what: str) -> fl
     return value
 
 
-def _rows(text: str, columns: dict[str, str], what: str) -> list[dict[str, str]]:
+def _rows(text: str, columns: dict[str, str], what: str) -> list[dict[str, str | None]]:
     """Rows by column: separated by commas, or by semicolons with decimal points or commas, as the first line is."""
     lines = text.lstrip("\ufeff")
     head = lines.partition("\n")[0]
@@ -66,7 +66,7 @@ def _rows(text: str, columns: dict[str, str], what: str) -> list[dict[str, str]]
         raise Refused(
             f"{what} lacks the column {missing[0]}.", hint=f"Its first line must name {', '.join(columns.values())}."
         )
-    rows = []
+    rows: list[dict[str, str | None]] = []
     for line, row in enumerate(reader, start=2):
         if None in row:  # decimal commas between commas shift every value behind them
             raise Refused(
