@@ -54,14 +54,29 @@ def _number(row: dict[str, str | None], column: str, line: int, what: str) -> fl
     return value
 
 
-def _rows(text: str, columns: dict[str, str], what: str) -> csv.DictReader[str]:
-    reader = csv.DictReader(io.StringIO(text.lstrip("\ufeff")))
-    missing = [c for c in columns.values() if c not in (reader.fieldnames or ())]
+def _rows(text: str, columns: dict[str, str], what: str) -> list[dict[str, str | None]]:
+    """Rows by column: separated by commas, or by semicolons with decimal points or commas, as the first line is."""
+    lines = text.lstrip("\ufeff")
+    head = lines.partition("\n")[0]
+    is_semicolon = ";" in head and "," not in head
+    reader = csv.DictReader(io.StringIO(lines), delimiter=";" if is_semicolon else ",")
+    names = list(reader.fieldnames or ())
+    missing = [c for c in columns.values() if c not in names]
     if missing:
         raise Refused(
             f"{what} lacks the column {missing[0]}.", hint=f"Its first line must name {', '.join(columns.values())}."
         )
-    return reader
+    rows: list[dict[str, str | None]] = []
+    for line, row in enumerate(reader, start=2):
+        if None in row:  # decimal commas between commas shift every value behind them
+            raise Refused(
+                f"{what}, line {line}: more values than the first line has names.",
+                hint="Separate values by semicolons where the decimal sign is a comma.",
+            )
+        rows.append(
+            {k: v.replace(",", ".") if is_semicolon and v and k in columns.values() else v for k, v in row.items()}
+        )
+    return rows
 
 
 def ct_curve_from_csv(text: str, *, name: str) -> CtCurve:

@@ -62,7 +62,7 @@ class MetricTableModel(QAbstractTableModel):
         if role != Qt.ItemDataRole.DisplayRole:
             return None
         unit = "Gy" if self._state.dose_display.is_absolute else "%"
-        structure = "PREVIEW\nnot for reporting" if self._is_preview else "Structure"
+        structure = "PREVIEW\nnot to report" if self._is_preview else "Structure"
         return ("", structure, "Volume\ncm³", *(f"{name}\n{unit}" for name in _DOSE_METRICS))[section]
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:  # noqa: ANN401

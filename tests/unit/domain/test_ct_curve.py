@@ -145,6 +145,21 @@ def test_a_site_curve_without_provenance_or_with_refused_points_is_refused(chang
         check_site_curve(site_curve(**changes))
 
 
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_a_curve_of_semicolons_is_the_same_with_either_decimal_sign(decimal):
+    lines = ct_curve_to_csv(default_ct_curve()).splitlines()
+    table = "\r\n".join(line.replace(",", ";").replace(".", decimal) for line in lines)
+    assert ct_curve_from_csv(table, name=default_ct_curve().name) == default_ct_curve()
+
+
+def test_decimal_commas_between_commas_are_refused():
+    """`0,269` would be two values, and every one behind it another quantity's."""
+    lines = ct_curve_to_csv(default_ct_curve()).splitlines()
+    table = "\n".join([lines[0], *(line.replace(".", ",") for line in lines[1:])])
+    with pytest.raises(Refused, match="line 2: more values than the first line has names"):
+        ct_curve_from_csv(table, name="shifted")
+
+
 def test_a_curve_survives_its_csv_bit_for_bit():
     odd = CtCurve(
         name="odd",
