@@ -395,4 +395,4 @@ class SiteCare(Protocol):
         """Put a restored copy in the place of its site; where the former folder lies now."""
 
     def accept_restore(self, site: Path, *, user_name: str, password: str, reason: str) -> None:
-        """Let this workstation know why a site went back in time."""
+        """Let this workstation know why a site went back in time; `Refused` if it did not."""

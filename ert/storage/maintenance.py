@@ -171,8 +171,19 @@ class SiteCare:
             return activate(copy, site, unlocked, reason=reason, options=self._options)
 
     def accept_restore(self, site: Path, *, user_name: str, password: str, reason: str) -> None:
-        """Let this workstation know why a site went back in time; noted in its history and here."""
-        Sites(self._options).open(site, user_name=user_name, password=password, accept_restore_reason=reason).close()
+        """Let this workstation know why a site went back in time; noted in its history and here.
+
+        Raises
+        ------
+        Refused
+            The site did not go back: nothing was noted.
+        """
+        opened = Sites(self._options).open(site, user_name=user_name, password=password, accept_restore_reason=reason)
+        opened.close()
+        if not opened.has_accepted_restore:
+            raise Refused(
+                "This workstation knows no later state of the site: there is nothing to accept, and nothing was noted."
+            )
 
     def _attempts(self, root: Path) -> Attempts:
         return Attempts(root, self._options.anchor_folder, self._options.clock)

@@ -97,6 +97,7 @@ class Site:
             self._identities = IdentityRepository(self._records, options.clock)
             self._workstations = WorkstationRepository(root, unlocked, self._records, options.key_store, options.clock)
             self._emergency = EmergencyEnvelopes(root, unlocked, self._records, self._attempts, options.clock)
+            self.has_accepted_restore = False
             self._name = self._continued(accept_restore_reason)
             self._records.read_only_reason = read_only_reason(root, is_on_server=self._store.database is not None)
             if unlocked.workstation_id:
@@ -394,4 +395,5 @@ class Site:
             self.expect_administrator("Accepting an older state")
             self.record_event("restore accepted", detail=accept_restore_reason)
             self._anchors.note_restore(self.site_id, remembered, continued.head, accept_restore_reason, self._clock())
+            self.has_accepted_restore = True
         return continued.site_name

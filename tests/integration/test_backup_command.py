@@ -174,6 +174,8 @@ def test_activation_waits_for_those_who_have_the_site_open(run, root, tmp_path):
 def test_a_restore_is_accepted_with_a_reason(run, root, tmp_path):
     before = (root / "site.db").read_bytes()
     assert run("list", "--site", root)[0] == 0
+    code, _, told = run("site", "accept-restore", "--site", root, "--reason", "to be sure", as_json=False)
+    assert (code, "nothing to accept" in told) == (1, True)
     (root / "site.db").write_bytes(before)
     assert run("list", "--site", root)[0] == 1
     assert run("check", "--site", root)[0] == 1
