@@ -52,7 +52,8 @@ class MonteCarloTables:
     @property
     def top_mev(self) -> float:
         """Highest energy that may be looked up: between the last two rows."""
-        return float(self.step_mev * (self.electron.shape[1] - 2))
+        rows: int = self.electron.shape[1]
+        return self.step_mev * (rows - 2)
 
     def medium(self, name: str) -> int:
         """Index of a medium."""
