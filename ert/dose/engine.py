@@ -114,7 +114,7 @@ def compute_beam_dose(
         fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,
     )  # fmt: skip
     factor = output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm, correction)
-    with own_processors(kernel_threads() if algorithm is Algorithm.PENCIL_BEAM else ()):  # others take too long for it
+    with own_processors(kernel_threads()):
         traced = _trace(job)
         _report(progress, check, 0.2)
         fan = _fan_dose(job, traced, factor, lambda done: _report(progress, check, 0.2 + 0.6 * done))
