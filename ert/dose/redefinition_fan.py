@@ -136,7 +136,13 @@ def depth_factor(field: Field, depth_cm: Float, ssd_cm: float) -> Float:
 
 
 def fan_dose(
-    field: Field, rays: Rays, material: Material, *, ssd_cm: float, check: Callable[[float], None] | None = None
+    field: Field,
+    rays: Rays,
+    material: Material,
+    *,
+    ssd_cm: float,
+    check: Callable[[float], None] | None = None,
+    out: Float32 | None = None,
 ) -> Float32:
     """Dose to water, Gy/MU, on every node of the fan, without the output correction.
 
@@ -149,13 +155,15 @@ def fan_dose(
     material : what the step after each plane meets.
     ssd_cm : nominal source to the surface on the axis.
     check : called between planes with the part done; may raise `Cancelled`.
+    out : filled, if given: float32 of the shape of the rays.
 
     Returns
     -------
     float32 [node, y, x]
     """
     nodes = rays.nodes_cm
-    dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
+    dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
+    dose[:] = 0.0
     electrons = field.electrons_at(float(nodes[rays.first]))
     depth = rays.depth_cm[rays.first].astype(np.float64)
     step_cm = (nodes[1] - nodes[0]) * _slant(field)
