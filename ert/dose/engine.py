@@ -267,13 +267,13 @@ def _material(job: _Job, nodes_cm: Float) -> Material:
     tissue, fluence, sad_cm = job.tissue, job.fluence, job.geometry.frame.sad_cm
     to_index, offset = bev_to_index(job.geometry.frame, tissue.grid)
     shape = (len(fluence.y_cm), len(fluence.x_cm))
-    out, scratch = np.zeros((3, *shape), dtype=np.float32), np.empty((shape[0], 3, 3))
+    out = np.zeros((3, *shape), dtype=np.float32)
 
     def step(number: int, reach: NDArray[np.int64]) -> Float32:
         sample_step(
             tissue.relative_stopping, tissue.relative_scattering, tissue.density_g_cm3, to_index, offset, fluence.x_cm,
             fluence.y_cm, nodes_cm[number], nodes_cm[number + 1], reach, sad_cm, job.model.source.virtual_sad_cm,
-            scratch, out,
+            out,
         )  # fmt: skip
         return out
 

@@ -14,6 +14,7 @@ from ert.domain.device import Outline
 from ert.domain.machine import Applicator
 from ert.dose.fluence import Fluence, build_fluence
 from ert.dose.kernels.redefine import middle_spectrum
+from ert.dose.kernels.redefine_plane import between_knots
 from ert.dose.pencil_beam import Rays, add_smooth_dose
 from ert.dose.physics import collision_stopping_power_water
 from ert.dose.redefinition import (
@@ -132,7 +133,9 @@ def depth_factor(field: Field, depth_cm: Float, ssd_cm: float) -> Float:
         return np.asarray(built)
     beyond_cm = ssd_cm - model.reference_ssd_cm
     knots = np.array(redefinition.depth_factor) * np.exp(beyond_cm * np.array(redefinition.distance_slope_per_cm))
-    return np.asarray(built * np.interp(depth_cm / model.practical_range_cm, redefinition.depth_frac, knots))
+    return np.asarray(
+        built * between_knots(depth_cm / model.practical_range_cm, np.array(redefinition.depth_frac), knots)
+    )
 
 
 def fan_dose(

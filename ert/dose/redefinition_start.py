@@ -104,9 +104,15 @@ def start_state(model: RedefinitionModel, physics: Physics, field: Opening) -> F
 
 
 def _fill(state: Float, moments: Float, spectrum: Float, *, angle_rad: float) -> None:
+    """Set the slots of a population [slot, y, x, 13] within the box of what is open: the rest is not even touched."""
     square = math.tan(angle_rad) ** 2
+    rows, columns = np.nonzero(moments.any(axis=0))
+    if len(rows) == 0:
+        return
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    moments = moments[:, *box]
     for k in np.flatnonzero(spectrum[0]):
-        share, cell = spectrum[0, k], state[k]
+        share, cell = spectrum[0, k], state[k][box]
         for m in range(3):
             cell[..., m] = spectrum[m, k] * moments[0]
         cell[..., 3], cell[..., 4] = share * moments[1], share * moments[2]
