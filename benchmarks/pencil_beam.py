@@ -175,7 +175,7 @@ def run(threads: int, repeats: int, algorithm: Algorithm, side_cm: float) -> dic
         result = cold()
         first = time.perf_counter() - began
         touched = int(np.count_nonzero(result.gy_per_mu))
-        digest = hashlib.sha256(result.gy_per_mu).hexdigest()[:16]
+        digest = hashlib.sha256(result.gy_per_mu.data).hexdigest()[:16]
         del result  # a dose that is held would count as memory of the next
         if idle_mb is None:
             idle_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
