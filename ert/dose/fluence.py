@@ -122,14 +122,15 @@ def build_fluence(
     pitch_cm : pixel side at the isocentre plane.
     """
     rest = (tuple(map(tuple, outline_cm)), applicator, sad_cm, insert_distance_cm, pitch_cm)
-    scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_distance_cm)
-    return _fluences.get(model, rest, lambda: scaled_fluence(model, outline_cm, applicator, scale, pitch_cm))
+    of_source_cm = sad_cm, insert_distance_cm
+    return _fluences.get(model, rest, lambda: make_fluence(model, outline_cm, applicator, of_source_cm, pitch_cm))
 
 
-def scaled_fluence(
-    model: BeamModel, outline_cm: Outline, applicator: Applicator, scale: float, pitch_cm: float
+def make_fluence(
+    model: BeamModel, outline_cm: Outline, applicator: Applicator, of_source_cm: tuple[float, float], pitch_cm: float
 ) -> Fluence:
-    """As `build_fluence`, remembered by nobody: for what is looked at once. scale : of `outline_scale`."""
+    """As `build_fluence`, remembered by nobody: for what is looked at once. of_source_cm : to isocentre and insert."""
+    scale = outline_scale(model.source.virtual_sad_cm, *of_source_cm)
     outline = np.asarray(outline_cm, dtype=np.float64) * scale
     margin = model.photons.irradiated_margin_cm
     irradiated = 0.5 * scale * np.array([applicator.opening_x_cm, applicator.opening_y_cm]) + margin

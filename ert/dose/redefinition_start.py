@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.domain.device import Outline
 from ert.domain.machine import Applicator
-from ert.dose.fluence import Fluence, outline_scale, scaled_fluence
+from ert.dose.fluence import Fluence, make_fluence
 from ert.dose.kernels.lanes import SUMS
 from ert.dose.physics import collision_range_water
 from ert.dose.redefinition import CUT_MEV, Physics, top_energy_mev
@@ -60,8 +60,7 @@ def opening(
     insert_distance_cm: float,
 ) -> Opening:
     """Moments of a cutout on the lattice of its fluence, from a lattice four times finer."""
-    scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_distance_cm)
-    fine = scaled_fluence(model, outline_cm, applicator, scale, fluence.pitch_cm / _FINER)
+    fine = make_fluence(model, outline_cm, applicator, (sad_cm, insert_distance_cm), fluence.pitch_cm / _FINER)
     count = len(fluence.x_cm)
     return Opening(beam=_moments(fine.maps[2], count), edge=_moments(fine.maps[0], count))
 
