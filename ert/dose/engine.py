@@ -116,7 +116,7 @@ def compute_beam_dose(
         fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,
     )  # fmt: skip
     factor = output_correction(model, geometry.outline_cm, geometry.applicator, ssd_cm, correction)
-    with own_processors(kernel_threads() if algorithm is Algorithm.PENCIL_BEAM else ()):  # others take too long for it
+    with own_processors(kernel_threads()):
         traced = _trace(job)
         _report(progress, check, 0.2)
         fan = _fan_dose(job, traced, factor, lambda done: _report(progress, check, 0.2 + 0.6 * done))
@@ -240,7 +240,9 @@ def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
         return kept
     _, _, x_cm, y_cm, nodes, *_ = inputs
     shape = (len(nodes), len(y_cm), len(x_cm))
-    depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
+    depth, ends = np.empty(shape, dtype=np.float32), np.empty((2, *shape[1:]), dtype=np.float32)
+    has_pencils = job.algorithm is Algorithm.PENCIL_BEAM
+    variance = np.empty(shape if has_pencils else (*shape[:2], 0), dtype=np.float32)
     return TracedFan(key=key, depth=depth, variance=variance, ends=ends, dose=np.empty_like(depth))
 
 
@@ -257,7 +259,7 @@ def _fan_dose(job: _Job, traced: _Traced, correction: float, report: Callable[[f
         sad_cm=frame.sad_cm, insert_cm=insert_cm,
     )  # fmt: skip
     material = _material(job, traced.rays.nodes_cm)
-    dose = redefined_fan_dose(field, traced.rays, material, ssd_cm=job.ssd_cm, check=report)
+    dose = redefined_fan_dose(field, traced.rays, material, ssd_cm=job.ssd_cm, check=report, out=traced.fan.dose)
     dose *= np.float32(correction)
     return dose
 
@@ -267,13 +269,13 @@ def _material(job: _Job, nodes_cm: Float) -> Material:
     tissue, fluence, sad_cm = job.tissue, job.fluence, job.geometry.frame.sad_cm
     to_index, offset = bev_to_index(job.geometry.frame, tissue.grid)
     shape = (len(fluence.y_cm), len(fluence.x_cm))
-    out, scratch = np.zeros((3, *shape), dtype=np.float32), np.empty((shape[0], 3, 3))
+    out = np.zeros((3, *shape), dtype=np.float32)
 
     def step(number: int, reach: NDArray[np.int64]) -> Float32:
         sample_step(
             tissue.relative_stopping, tissue.relative_scattering, tissue.density_g_cm3, to_index, offset, fluence.x_cm,
             fluence.y_cm, nodes_cm[number], nodes_cm[number + 1], reach, sad_cm, job.model.source.virtual_sad_cm,
-            scratch, out,
+            out,
         )  # fmt: skip
         return out
 

@@ -114,7 +114,7 @@ def build_fluence(
     insert_distance_cm: float,
     pitch_cm: float = PENCIL_PITCH_CM,
 ) -> Fluence:
-    """Fluence of a cutout in an applicator.
+    """Fluence of a cutout in an applicator; the last few are remembered.
 
     Parameters
     ----------
@@ -122,11 +122,15 @@ def build_fluence(
     pitch_cm : pixel side at the isocentre plane.
     """
     rest = (tuple(map(tuple, outline_cm)), applicator, sad_cm, insert_distance_cm, pitch_cm)
-    scale = outline_scale(model.source.virtual_sad_cm, sad_cm, insert_distance_cm)
-    return _fluences.get(model, rest, lambda: _build(model, outline_cm, applicator, scale, pitch_cm))
+    of_source_cm = sad_cm, insert_distance_cm
+    return _fluences.get(model, rest, lambda: make_fluence(model, outline_cm, applicator, of_source_cm, pitch_cm))
 
 
-def _build(model: BeamModel, outline_cm: Outline, applicator: Applicator, scale: float, pitch_cm: float) -> Fluence:
+def make_fluence(
+    model: BeamModel, outline_cm: Outline, applicator: Applicator, of_source_cm: tuple[float, float], pitch_cm: float
+) -> Fluence:
+    """As `build_fluence`, remembered by nobody: for what is looked at once. of_source_cm : to isocentre and insert."""
+    scale = outline_scale(model.source.virtual_sad_cm, *of_source_cm)
     outline = np.asarray(outline_cm, dtype=np.float64) * scale
     margin = model.photons.irradiated_margin_cm
     irradiated = 0.5 * scale * np.array([applicator.opening_x_cm, applicator.opening_y_cm]) + margin

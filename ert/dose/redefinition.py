@@ -17,7 +17,8 @@ from ert.domain.beam_model import RedefinitionModel
 from ert.domain.identity import read_only
 from ert.dose.kernels import redefine as kernel
 from ert.dose.kernels.lanes import PITCH, SUMS
-from ert.dose.kernels.rebin import WORK, share_columns
+from ert.dose.kernels.rebin import WORK
+from ert.dose.kernels.redefine_plane import advance_plane, find_reach
 from ert.dose.physics import (
     AIR_RELATIVE_SCATTERING,
     collision_range_water,
@@ -138,7 +139,6 @@ class Electrons:
 
     def __init__(self, state: Float, physics: Physics, *, pitch_cm: float, virtual_cm: float) -> None:
         self.sums = np.ascontiguousarray(state.transpose(0, 1, 3, 2))
-        self._spare = np.empty_like(self.sums)
         self._physics = physics
         self._pitch_cm, self._virtual_cm = pitch_cm, virtual_cm
         slots, ny, _, nx = self.sums.shape
@@ -147,13 +147,15 @@ class Electrons:
             rows, columns = np.nonzero(self.sums[k, :, 0] > 0.0)
             if len(rows):
                 self._boxes[k] = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
+        self._reach = np.zeros(4, dtype=np.int64)
+        find_reach(self._boxes, self._reach)
         core = int(physics.populations[0, 1])
         top = float(self.sums[:, :, 0].max(initial=0.0))
         self._least = top * np.where(np.arange(slots) < core, LEAST_CORE, LEAST_WIDE)
         self._row_lost, self._slot_lost = np.zeros(ny), np.zeros(slots)
         self._span = np.zeros((slots, ny, 2), dtype=np.int64)
         threads = numba.get_num_threads()
-        self._scratch = np.zeros((threads, kernel.scratch_size(slots)))
+        self._scratch = np.zeros((threads, kernel.scratch_size(slots, nx)))
         self._work, self._tiles = np.empty((threads, WORK)), np.empty((threads, ny * SUMS * int(PITCH)))
         self.plane = np.zeros((ny, nx))
 
@@ -170,15 +172,12 @@ class Electrons:
     @property
     def reach(self) -> Integer:
         """First and one past the last row and column with electrons in any slot; zeros if there are none."""
-        used = self._boxes[self._boxes[:, 1] > self._boxes[:, 0]]
-        if len(used) == 0:
-            return np.zeros(4, dtype=np.int64)
-        return np.array([used[:, 0].min(), used[:, 1].max(), used[:, 2].min(), used[:, 3].max()], dtype=np.int64)
+        return self._reach
 
     @property
     def is_spent(self) -> bool:
         """True if no electron is left."""
-        return not bool(np.any(self._boxes[:, 1] > self._boxes[:, 0]))
+        return bool(self._reach[1] == 0)
 
     @property
     def lost(self) -> float:
@@ -187,24 +186,15 @@ class Electrons:
 
     def advance(self, step: Step) -> None:
         """Leave the dose of this plane in `plane` and go to the next."""
-        boxes = self._boxes
-        is_active = boxes[:, 1] > boxes[:, 0]
         self.plane[:] = 0.0
-        if not is_active.any():
+        if self.is_spent:
             return
-        reach = self.reach
-        constants = self._constants(step)
         physics = self._physics
-        self._span[:] = 0
-        kernel.advance(
-            self.sums, boxes, self._spare, self._span, reach, physics.populations, self.plane, step.material,
-            physics.tables, constants, self._least, self._row_lost, self._scratch,
+        advance_plane(
+            self.sums, self._boxes, self._span, self._reach, physics.populations, self.plane, step.material,
+            physics.tables, self._constants(step), self._least, self._row_lost, self._slot_lost, self._scratch,
+            self._work, self._tiles,
         )  # fmt: skip
-        slots = np.flatnonzero(self._span.any(axis=(1, 2)))
-        boxes[:] = 0
-        share_columns(
-            self._spare, self._span, self.sums, slots, self._least, boxes, self._slot_lost, self._work, self._tiles
-        )
 
     def _constants(self, step: Step) -> Float:
         physics, dz = self._physics, step.far_cm - step.near_cm

@@ -14,6 +14,7 @@ from ert.domain.device import Outline
 from ert.domain.machine import Applicator
 from ert.dose.fluence import Fluence, build_fluence
 from ert.dose.kernels.redefine import middle_spectrum
+from ert.dose.kernels.redefine_plane import between_knots
 from ert.dose.pencil_beam import Rays, add_smooth_dose
 from ert.dose.physics import collision_stopping_power_water
 from ert.dose.redefinition import (
@@ -132,11 +133,19 @@ def depth_factor(field: Field, depth_cm: Float, ssd_cm: float) -> Float:
         return np.asarray(built)
     beyond_cm = ssd_cm - model.reference_ssd_cm
     knots = np.array(redefinition.depth_factor) * np.exp(beyond_cm * np.array(redefinition.distance_slope_per_cm))
-    return np.asarray(built * np.interp(depth_cm / model.practical_range_cm, redefinition.depth_frac, knots))
+    return np.asarray(
+        built * between_knots(depth_cm / model.practical_range_cm, np.array(redefinition.depth_frac), knots)
+    )
 
 
 def fan_dose(
-    field: Field, rays: Rays, material: Material, *, ssd_cm: float, check: Callable[[float], None] | None = None
+    field: Field,
+    rays: Rays,
+    material: Material,
+    *,
+    ssd_cm: float,
+    check: Callable[[float], None] | None = None,
+    out: Float32 | None = None,
 ) -> Float32:
     """Dose to water, Gy/MU, on every node of the fan, without the output correction.
 
@@ -149,13 +158,15 @@ def fan_dose(
     material : what the step after each plane meets.
     ssd_cm : nominal source to the surface on the axis.
     check : called between planes with the part done; may raise `Cancelled`.
+    out : filled, if given: float32 of the shape of the rays.
 
     Returns
     -------
     float32 [node, y, x]
     """
     nodes = rays.nodes_cm
-    dose = np.zeros(rays.depth_cm.shape, dtype=np.float32)
+    dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
+    dose[:] = 0.0
     electrons = field.electrons_at(float(nodes[rays.first]))
     depth = rays.depth_cm[rays.first].astype(np.float64)
     step_cm = (nodes[1] - nodes[0]) * _slant(field)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.domain.device import Outline
 from ert.domain.machine import Applicator
-from ert.dose.fluence import Fluence, build_fluence
+from ert.dose.fluence import Fluence, make_fluence
 from ert.dose.kernels.lanes import SUMS
 from ert.dose.physics import collision_range_water
 from ert.dose.redefinition import CUT_MEV, Physics, top_energy_mev
@@ -60,10 +60,7 @@ def opening(
     insert_distance_cm: float,
 ) -> Opening:
     """Moments of a cutout on the lattice of its fluence, from a lattice four times finer."""
-    fine = build_fluence(
-        model, outline_cm, applicator, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm,
-        pitch_cm=fluence.pitch_cm / _FINER,
-    )  # fmt: skip
+    fine = make_fluence(model, outline_cm, applicator, (sad_cm, insert_distance_cm), fluence.pitch_cm / _FINER)
     count = len(fluence.x_cm)
     return Opening(beam=_moments(fine.maps[2], count), edge=_moments(fine.maps[0], count))
 
@@ -106,9 +103,15 @@ def start_state(model: RedefinitionModel, physics: Physics, field: Opening) -> F
 
 
 def _fill(state: Float, moments: Float, spectrum: Float, *, angle_rad: float) -> None:
+    """Set the slots of a population [slot, y, x, 13] within the box of what is open: the rest is not even touched."""
     square = math.tan(angle_rad) ** 2
+    rows, columns = np.nonzero(moments.any(axis=0))
+    if len(rows) == 0:
+        return
+    box = np.s_[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
+    moments = moments[:, *box]
     for k in np.flatnonzero(spectrum[0]):
-        share, cell = spectrum[0, k], state[k]
+        share, cell = spectrum[0, k], state[k][box]
         for m in range(3):
             cell[..., m] = spectrum[m, k] * moments[0]
         cell[..., 3], cell[..., 4] = share * moments[1], share * moments[2]

@@ -51,7 +51,8 @@ class TracedFan:
     ----------
     key : bytes of everything the rays depend on but the patient and `is_pencil`.
     is_pencil : bool [y, x], the rays that were followed with their scattering; None: nothing is traced yet.
-    depth, variance : float32 [node, y, x] and ends : float32 [2, y, x] of `trace_fan`.
+    depth, variance : float32 [node, y, x] and ends : float32 [2, y, x] of `trace_fan`; without pencils no variance has
+        room.
     dose : float32 [node, y, x], room for the dose on the fan: fresh memory takes longer than what is written there.
     """
 

@@ -165,10 +165,10 @@ def _turned(s: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _share_column(
-    source: Float, span: Integer, column: int, lanes: int, least: float, work: Float, tiles: Float, rows: Integer
+    state: Float, span: Integer, column: int, lanes: int, least: float, work: Float, tiles: Float, rows: Integer
 ) -> float:
     """Share some columns of one slot out along y, into `tiles` (one of each row); `rows` those that are set there."""
-    lost, count, here = 0.0, source.shape[0], np.uint64(ROWS) * PITCH
+    lost, count, here = 0.0, state.shape[0], np.uint64(ROWS) * PITCH
     rows[0] = rows[1] = 0
     for j in range(count):
         a, b = max(span[j, 0], column), min(span[j, 1], column + lanes)
@@ -176,7 +176,7 @@ def _share_column(
             continue
         first, last = np.uint64(a - column), np.uint64(b - column)
         for s in range(SUMS):
-            load(source[j, _turned(s), a:b], work, here + np.uint64(s) * PITCH, first)
+            load(state[j, _turned(s), a:b], work, here + np.uint64(s) * PITCH, first)
         first, last = used_lanes(work, here, first, last)
         if last == first:
             continue
@@ -214,10 +214,10 @@ def _clear(tiles: Float, rows: Integer, low: int, high: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _share_slot(
-    source: Float, span: Integer, target: Float, least: float, box: Integer, work: Float, tiles: Float, rows: Integer
+    state: Float, span: Integer, least: float, box: Integer, work: Float, tiles: Float, rows: Integer
 ) -> float:
-    """Share one slot out along y, from `source` into `target`; returns the electrons left out."""
-    ny, _, nx = source.shape
+    """Share one slot out along y, some columns after the other; returns the electrons left out."""
+    ny, _, nx = state.shape
     c0, c1, lost = nx, 0, 0.0
     for j in range(ny):
         if span[j, 1] > span[j, 0]:
@@ -229,11 +229,11 @@ def _share_slot(
         if column >= c1:
             break
         lanes = min(size, c1 - column)
-        lost += _share_column(source, span, column, lanes, least, work, tiles, rows[part])
+        lost += _share_column(state, span, column, lanes, least, work, tiles, rows[part])
         for j in range(rows[part, 0], rows[part, 1]):
             at = np.uint64(j) * _TILE
             for s in range(SUMS):
-                row, begin_at = target[j, _turned(s), column : column + lanes], at + np.uint64(s) * PITCH
+                row, begin_at = state[j, _turned(s), column : column + lanes], at + np.uint64(s) * PITCH
                 for i in range(np.uint64(lanes)):
                     row[i] = tiles[begin_at + i]
             first, last = used_lanes(tiles, at, np.uint64(0), np.uint64(lanes))
@@ -247,21 +247,20 @@ def _share_slot(
         end = min(column + size, c1)
         for j in range(box[0], box[1]):
             if column < end and not rows[part, 0] <= j < rows[part, 1]:
-                target[j, :, column:end] = 0.0
+                state[j, :, column:end] = 0.0
     return lost
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def share_columns(
-    source: Float, span: Integer, target: Float, slots: Integer, least: Float, box: Integer, lost: Float, work: Float,
-    tiles: Float,
-) -> None:  # fmt: skip
+    state: Float, span: Integer, slots: Integer, least: Float, box: Integer, lost: Float, work: Float, tiles: Float
+) -> None:
     """Share the electrons of every slot out along y: one writer per slot, so threads change no bit.
 
     Parameters
     ----------
-    source : float64 [slot, y, 13, x], shared out along x by `share_row`; target : of the same shape, set within `box`.
-    span : int64 [slot, y, 2], first and one past the last column of `source` that is set, equal where there is none.
+    state : float64 [slot, y, 13, x], shared out along x by `share_row`; then along y too, and set within `box`.
+    span : int64 [slot, y, 2], first and one past the last column that is set before, equal where there is none.
     slots : the slots to work on, dealt out in turn to the threads.
     least : [slot] pixels with fewer electrons are dropped.
     box : int64 [slot, 4], receives first and one past the last row and column with electrons.
@@ -270,7 +269,7 @@ def share_columns(
     """
     threads = work.shape[0]
     for t in prange(threads):
-        rows = np.zeros((source.shape[3] // LANES + 1, 2), dtype=np.int64)
+        rows = np.zeros((state.shape[3] // LANES + 1, 2), dtype=np.int64)
         for m in range(t, slots.shape[0], threads):
             k = slots[m]
-            lost[k] += _share_slot(source[k], span[k], target[k], least[k], box[k], work[t], tiles[t], rows)
+            lost[k] += _share_slot(state[k], span[k], least[k], box[k], work[t], tiles[t], rows)

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from ert.dose.kernels.lanes import (
     COUNT,
     FREE,
+    LANES,
     MEAN,
     PER_SIGMA,
     PITCH,
@@ -68,6 +69,8 @@ _LANE_ROWS = 15
 _MOVED = FREE
 """Ten rows of `work`: means of x, x², t, xt, t² and the same of y after the step, counted from the old pixel."""
 _TILE = np.uint64(SUMS) * PITCH
+_WORK = int(np.uint64(ROWS + _LANE_ROWS) * PITCH + _TILE + _TILE)
+"""Scratch of one row: the lanes' `work`, a tile behind it for `share_row`, the tile of one slot, `lane`."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -250,78 +253,99 @@ def _describe(lane: Float, material: Float32, j: int, column: int, lanes: int, c
 
 @njit(cache=True, nogil=True)
 def _advance_part(
-    old: Float, box: Integer, new: Float, span: Integer, populations: Float, j: int, column: int, lanes: int,
-    dose: Float, material: Float32, tables: Float, constants: Float, least: Float, scratch: Float,
-    is_used: NDArray[np.bool_],
+    state: Float, box: Integer, populations: Float, j: int, column: int, lanes: int, dose: Float, material: Float32,
+    tables: Float, constants: Float, work: Float, tiles: Float, is_used: NDArray[np.bool_],
 ) -> float:  # fmt: skip
-    """Some columns of one row of `advance`; returns the electrons that ended there."""
+    """Some columns of one row of `advance`, shared out between range bins only; returns the electrons that ended."""
     at = int(np.uint64(ROWS) * PITCH + _TILE)
-    work, cell = scratch[:at], scratch[at : at + int(_TILE)]
-    at += int(_TILE)
-    lane, tiles = scratch[at : at + _LANE_ROWS * int(PITCH)], scratch[at + _LANE_ROWS * int(PITCH) :]
-    is_used[:] = False
+    work, cell, lane = work[:at], work[at : at + int(_TILE)], work[at + int(_TILE) :]
     _describe(lane, material, j, column, lanes, constants)
     lost = 0.0
-    for k in range(old.shape[0]):
+    for k in range(state.shape[0]):
         a, b = max(box[k, 2], column), min(box[k, 3], column + lanes)
         if j < box[k, 0] or j >= box[k, 1] or b <= a:
             continue
         first, last = np.uint64(a - column), np.uint64(b - column)
         for s in range(SUMS):
-            load(old[k, j, s, a:b], cell, np.uint64(s) * PITCH, first)
+            load(state[k, j, s, a:b], cell, np.uint64(s) * PITCH, first)
         first, last = used_lanes(cell, np.uint64(0), first, last)
         if last > first:
             first, last = widened(first, last)
             lost += _advance_slot(k, cell, populations, tables, constants, lane, work, tiles, is_used, first, last)
     for i in range(lanes):
-        dose[j, column + i] += lane[_DOSE + np.uint64(i)]
+        dose[j, column + i] = lane[_DOSE + np.uint64(i)]
         lost += lane[_LOST + np.uint64(i)]
-    for k in range(old.shape[0]):
-        if is_used[k]:
-            if span[k, j, 1] == 0:
-                new[k, j] = 0.0
-                span[k, j, 0] = new.shape[3]
-            start = np.uint64(k) * _TILE
-            lost += share_row(tiles, start, column, np.uint64(lanes), least[k], work, new[k, j], span[k, j])
+    return lost
+
+
+@njit(cache=True, nogil=True)
+def _advance_row(
+    state: Float, box: Integer, span: Integer, reach: Integer, populations: Float, j: int, dose: Float,
+    material: Float32, tables: Float, constants: Float, least: Float, scratch: Float, is_used: NDArray[np.bool_],
+) -> float:  # fmt: skip
+    """One row of `advance`, which it takes over once all of its parts are read; returns the electrons that ended."""
+    slots, size, lost = state.shape[0], part_size(reach[3] - reach[2]), 0.0
+    room, parts = slots * int(_TILE), (reach[3] - reach[2] + size - 1) // size
+    work, tiles = scratch[:_WORK], scratch[_WORK:]
+    is_used[:] = False
+    for n in range(parts):
+        column = reach[2] + n * size
+        lost += _advance_part(
+            state, box, populations, j, column, min(size, reach[3] - column), dose, material, tables, constants, work,
+            tiles[n * room : (n + 1) * room], is_used[n],
+        )  # fmt: skip
+    for k in range(slots):
+        span[k, j, 0] = span[k, j, 1] = 0
+        for n in range(parts):
+            if is_used[n, k]:
+                if span[k, j, 1] == 0:
+                    state[k, j] = 0.0
+                    span[k, j, 0] = state.shape[3]
+                column, start = reach[2] + n * size, np.uint64(n * slots + k) * _TILE
+                lanes = np.uint64(min(size, reach[3] - column))
+                lost += share_row(tiles, start, column, lanes, least[k], work, state[k, j], span[k, j])
     return lost
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def advance(
-    old: Float, box: Integer, new: Float, span: Integer, reach: Integer, populations: Float, dose: Float,
-    material: Float32, tables: Float, constants: Float, least: Float, lost: Float, scratch: Float,
+    state: Float, box: Integer, span: Integer, reach: Integer, populations: Float, dose: Float, material: Float32,
+    tables: Float, constants: Float, least: Float, lost: Float, scratch: Float,
 ) -> None:  # fmt: skip
     """Dose of a plane, then its electrons carried to the next one and shared out between range bins and along x.
 
     Parameters
     ----------
-    old : float64 [slot, y, 13, x], state of the plane; box : int64 [slot, 4], first and one past the last row and
-        column that hold electrons.
-    new : of the same shape; set in the columns `span` int64 [slot, y, 2], which has to be zero before.
+    state : float64 [slot, y, 13, x], of the plane; then what is carried on, set in the columns `span`.
+    box : int64 [slot, 4], first and one past the last row and column that hold electrons.
+    span : int64 [slot, y, 2], receives first and one past the last column that is set, equal where there is none.
     reach : 4 numbers, the smallest box around all of `box`.
     populations : [2, 3] first slot, number of slots, bin width in g/cm² of core and wide population.
-    dose : [y, x], added to: electrons × obliquity × dose per electron of their range.
+    dose : [y, x], set within `reach`: electrons × obliquity × dose per electron of their range.
     material : float32 [3, y, x] mean relative stopping and scattering power along the step, part that meets no metal.
     tables : [2, m] scattering power rad²/cm and dose per electron against residual range.
     constants : see the names at the head of this module.
     least : [slot] pixels with fewer electrons are dropped.
     lost : [y] electrons that ended, were dropped or left the lattice, added to.
-    scratch : [thread, `scratch_size`], zero at first, as it is left.
+    scratch : [thread, `scratch_size`], zero at first, as it is left where that matters.
     """
-    threads, size = scratch.shape[0], part_size(reach[3] - reach[2])
+    threads = scratch.shape[0]
     for t in prange(threads):
-        is_used = np.zeros(old.shape[0], dtype=np.bool_)
-        for j in range(reach[0] + t, reach[1], threads):
-            for column in range(reach[2], reach[3], size):
-                lost[j] += _advance_part(
-                    old, box, new, span, populations, j, column, min(size, reach[3] - column), dose, material, tables,
-                    constants, least, scratch[t], is_used,
+        is_used = np.zeros((state.shape[3] // LANES + 1, state.shape[0]), dtype=np.bool_)
+        for j in range(t, state.shape[1], threads):
+            if reach[0] <= j < reach[1]:
+                lost[j] += _advance_row(
+                    state, box, span, reach, populations, j, dose, material, tables, constants, least, scratch[t],
+                    is_used,
                 )  # fmt: skip
+            else:
+                span[:, j] = 0
 
 
-def scratch_size(slots: int) -> int:
-    """Numbers of scratch that `advance` needs for each thread."""
-    return (ROWS + _LANE_ROWS + SUMS * (slots + 2)) * int(PITCH)
+def scratch_size(slots: int, columns: int) -> int:
+    """Numbers of scratch that `advance` needs for each thread on a lattice of so many columns."""
+    parts = columns // LANES + 1
+    return _WORK + SUMS * parts * slots * int(PITCH)
 
 
 @njit(cache=True, nogil=True)

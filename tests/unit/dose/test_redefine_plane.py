@@ -1,0 +1,76 @@
+"""What a step of redefinition meets, by hand; the factor over depth; the box around electrons."""
+
+import numpy as np
+import pytest
+
+from ert.dose.kernels.redefine_plane import between_knots, find_reach
+from ert.dose.kernels.redefine_sample import sample_step
+
+FAR_CM = 1e9
+AIR = 0.0012
+"""Stopping and scattering power of air over those of water, as the kernel has them outside the volume."""
+
+
+def met(stopping, *, near_cm, far_cm, density=None, turn=None, virtual_cm=FAR_CM):
+    """Stopping, scattering, open part of a lattice of 2 × 2 pixels of 1 cm; voxels of 1 cm, one at the isocentre."""
+    stopping = np.ascontiguousarray(stopping, dtype=np.float32)
+    density = np.ones_like(stopping) if density is None else density
+    out = np.zeros((3, 2, 2), dtype=np.float32)
+    middle = (np.array(stopping.shape[::-1]) - 1) / 2
+    sample_step(
+        stopping, 2 * stopping, density, np.eye(3) if turn is None else turn, middle, np.array([-0.5, 0.5]),
+        np.array([-0.5, 0.5]), near_cm, far_cm, np.array([0, 2, 0, 2]), 0.0, virtual_cm, out,
+    )  # fmt: skip
+    return out
+
+
+def layers(*values):
+    """Slabs across z, 7 × 7 voxels wide."""
+    return np.ones((len(values), 7, 7), dtype=np.float32) * np.array(values, dtype=np.float32)[:, None, None]
+
+
+@pytest.mark.parametrize(("near", "far", "expected"), [
+    (-0.4, 0.4, 3.0),  # within the middle slab
+    (-0.5, 0.5, 3.0),  # from face to face of it
+    (0.2, 0.8, 0.5 * 3.0 + 0.5 * 1.0),
+    (-2.0, 1.0, (0.5 * AIR + 1.0 * 5.0 + 1.0 * 3.0 + 0.5 * 1.0) / 3.0),
+])  # fmt: skip
+def test_a_step_meets_each_slab_for_its_length(near, far, expected):
+    # the beam goes down z, so that distance counts the other way round
+    stopping, scattering, is_open = met(layers(1.0, 3.0, 5.0), near_cm=near, far_cm=far)
+    assert stopping == pytest.approx(np.full((2, 2), expected), rel=1e-6)
+    assert scattering[0, 0] == pytest.approx(2 * expected, rel=1e-3)
+    assert np.all(is_open == 1.0)
+
+
+def test_a_slanted_step_is_cut_at_the_faces_it_crosses_sideways():
+    # columns of 1, 2, 3 … across x; a slope of one half: 2 cm of depth go 1 cm sideways
+    volume = np.broadcast_to(np.arange(1.0, 12.0, dtype=np.float32), (11, 11, 11))
+    turn = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    stopping, _, _ = met(volume, near_cm=0.0, far_cm=2.0, turn=turn)
+    # lines start at x = −0.75, −0.25 (left pixels) and go on by 1: parts in columns 5, 6, 7 (values at −1, 0, 1)
+    left = 0.5 * ((0.25 * 5 + 0.75 * 6) + (0.75 * 6 + 0.25 * 7))
+    assert stopping[0] == pytest.approx([left, left + 1.0], rel=1e-6)
+
+
+def test_the_part_of_a_step_in_metal_is_not_open():
+    density = layers(1.0, 11.0, 1.0)
+    stopping, _, is_open = met(layers(1.0, 9.0, 1.0), near_cm=-0.75, far_cm=0.25, density=density)
+    assert is_open == pytest.approx(np.full((2, 2), 0.25), rel=1e-6)
+    assert stopping == pytest.approx(np.ones((2, 2)), rel=1e-6)
+
+
+def test_straight_lines_between_knots_are_those_of_numpy_to_the_last_bit():
+    random = np.random.default_rng(3)
+    knots, values = np.sort(random.uniform(0.0, 1.1, 23)), random.uniform(0.5, 1.5, 23)
+    places = random.uniform(-0.2, 1.4, (40, 50))
+    places[0, :23] = knots
+    assert between_knots(places, knots, values).tobytes() == np.interp(places, knots, values).tobytes()
+
+
+def test_the_reach_holds_every_box_that_is_not_empty():
+    reach = np.full(4, 9, dtype=np.int64)
+    find_reach(np.array([[0, 0, 0, 0], [3, 5, 2, 9], [4, 8, 1, 3], [0, 0, 0, 0]]), reach)
+    assert reach.tolist() == [3, 8, 1, 9]
+    find_reach(np.zeros((2, 4), dtype=np.int64), reach)
+    assert reach.tolist() == [0, 0, 0, 0]
