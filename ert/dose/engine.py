@@ -218,9 +218,9 @@ def _trace(job: _Job) -> _Traced:
     is_stale = np.ones_like(is_pencil) if fan.is_pencil is None else fan.is_pencil != is_pencil
     if is_stale.any():
         trace_fan(
-            job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, *lattice, is_pencil,
-            is_stale, scattered(0, len(fluence.y_cm) // 2), nodes[:count], steps, numbers, tables.power,
-            tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
+            job.tissue.relative_stopping, job.tissue.relative_scattering, job.tissue.tissue_blocks, to_index, offset,
+            *lattice, is_pencil, is_stale, scattered(0, len(fluence.y_cm) // 2), nodes[:count], steps, numbers,
+            tables.power, tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
         )  # fmt: skip
         fan.is_pencil = is_pencil
     hit = fan.ends[0][fan.ends[0] > 0]
