@@ -28,11 +28,24 @@ NUMERICS_VERSION = 11
 _INFINITE_BITS = 0x7F800000
 
 
-def _gy(value: ArrayLike) -> NDArray[np.float32]:
-    array = np.asarray(value)
+@attrs.frozen(eq=False)
+class FiniteDose:
+    """A dose array whose maker tested each number as it was written: to read all of them once more takes long."""
+
+    array: NDArray[np.float32]
+
+    @classmethod
+    def of(cls, array: NDArray[np.float32], highest_bits: int) -> FiniteDose | NDArray[np.float32]:
+        """The array itself unless the highest of its numbers' bits, as whole numbers, tell that all are finite."""
+        return cls(array) if highest_bits < _INFINITE_BITS else array
+
+
+def _gy(value: ArrayLike | FiniteDose) -> NDArray[np.float32]:
+    is_tested = isinstance(value, FiniteDose)
+    array = np.asarray(value.array if isinstance(value, FiniteDose) else value)
     if array.dtype != np.float32:
         raise Refused("Dose arrays must be 32-bit floats.")
-    if not _is_finite(array):
+    if not is_tested and not _is_finite(array):
         raise Refused("A dose array has a value that is not a finite number.")
     return read_only(array)
 

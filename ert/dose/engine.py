@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
-from ert.domain.dose import NUMERICS_VERSION, DoseResult
+from ert.domain.dose import NUMERICS_VERSION, DoseResult, FiniteDose
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import DoseTo
@@ -220,9 +220,9 @@ def _trace(job: _Job) -> _Traced:
     is_stale = np.ones_like(is_pencil) if fan.is_pencil is None else fan.is_pencil != is_pencil
     if is_stale.any():
         trace_fan(
-            job.tissue.relative_stopping, job.tissue.relative_scattering, to_index, offset, *lattice, is_pencil,
-            is_stale, scattered(0, len(fluence.y_cm) // 2), nodes[:count], steps, numbers, tables.power,
-            tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
+            job.tissue.relative_stopping, job.tissue.relative_scattering, job.tissue.tissue_blocks, to_index, offset,
+            *lattice, is_pencil, is_stale, scattered(0, len(fluence.y_cm) // 2), nodes[:count], steps, numbers,
+            tables.power, tables.scale, tables.angle, fan.depth, fan.variance, fan.ends,
         )  # fmt: skip
         fan.is_pencil = is_pencil
     hit = fan.ends[0][fan.ends[0] > 0]
@@ -306,7 +306,7 @@ def _index_chain(job: _Job) -> Float:
     return both
 
 
-def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) -> Float32:
+def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) -> FiniteDose | Float32:
     nodes, tissue, fluence = traced.rays.nodes_cm, job.tissue, job.fluence
     numbers = np.array([
         fluence.x_cm[0], fluence.y_cm[0], fluence.pitch_cm, nodes[0], nodes[1] - nodes[0], job.geometry.frame.sad_cm,
@@ -314,10 +314,10 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
     ])  # fmt: skip
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
     dose = np.empty(job.dose_grid.shape_zyx, dtype=np.float32)
-    resample_to_grid(
+    highest_bits = resample_to_grid(
         fan, traced.ends, tissue.medium_factors, _index_chain(job), box, numbers, tissue.is_patient is None,
         is_to_medium, dose,
     )  # fmt: skip
     if job.algorithm is Algorithm.PENCIL_BEAM:
         tissue.fans.keep(traced.fan)  # nothing reads the rays any more; a dose that is cancelled lets its fan go
-    return dose
+    return FiniteDose.of(dose, int(highest_bits.max()))

@@ -20,7 +20,7 @@ from ert.domain.image import CtCurve, CtImage, DensityOverride
 from ert.domain.materials import AIR
 from ert.domain.structure import Structure, StructureSet
 from ert.domain.tissue import metal_sentence
-from ert.dose.kernels.convert import AIR_BELOW_G_CM3, blend, convert_hu, count_within, row_ends
+from ert.dose.kernels.convert import AIR_BELOW_G_CM3, blend, convert_hu, count_within, may_be_tissue, row_ends
 from ert.dose.kernels.regrid import medium_factors
 from ert.dose.outline_gaps import refuse_gaps
 from ert.dose.remembered import TracedFans
@@ -80,6 +80,11 @@ class TissueGrid:
     def medium_factors(self) -> F32:
         """Dose to the medium over dose to water; 0 where no dose is wanted, negative in air (`medium_factors`)."""
         return read_only(medium_factors(self.density_g_cm3, self.relative_stopping, self._mask))
+
+    @cached_property
+    def tissue_blocks(self) -> NDArray[np.bool_]:
+        """Where rays may meet tissue (`may_be_tissue`)."""
+        return read_only(may_be_tissue(self.relative_stopping))
 
     @property
     def _mask(self) -> NDArray[np.bool_]:

@@ -9,7 +9,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ert.geometry.kernels.polygon_distance import signed_distances
+from ert.geometry.kernels.polygon_distance import farthest_inside, signed_distances
 
 F64 = NDArray[np.float64]
 CIRCLE_TOLERANCE_CM = 1e-3
@@ -112,17 +112,8 @@ def _largest_circle(outline: bytes) -> tuple[tuple[float, float], float]:
     counts = np.ceil((high - low) / (2.0 * half)).astype(int)
     first = (low + high) / 2.0 - (counts - 1) * half
     cells = np.stack(np.meshgrid(*(first[n] + 2.0 * half * np.arange(counts[n]) for n in (0, 1))), -1).reshape(-1, 2)
-    best, where = -math.inf, cells[0]
-    while len(cells):
-        distance = signed_distance_cm(points, cells)
-        top = int(np.argmax(distance))
-        if distance[top] > best:
-            best, where = float(distance[top]), cells[top]
-        cells = cells[distance + half * math.sqrt(2.0) > best + CIRCLE_TOLERANCE_CM]
-        half /= 2.0
-        corners = half * np.array([(-1.0, -1.0), (1.0, -1.0), (-1.0, 1.0), (1.0, 1.0)])
-        cells = (cells[:, None, :] + corners).reshape(-1, 2)
-    return (float(where[0]), float(where[1])), best
+    x, y, radius = farthest_inside(points, np.ascontiguousarray(cells), half, CIRCLE_TOLERANCE_CM)
+    return (float(x), float(y)), float(radius)
 
 
 def signed_distance_cm(outline_cm: ArrayLike, at_cm: ArrayLike) -> F64:

@@ -94,3 +94,41 @@ def row_ends(density: F32, stopping: F32, is_patient: NDArray[np.bool_]) -> NDAr
                 last -= 1
             out[0, k, j], out[1, k, j] = (first, last) if first < nx else (-1, -1)
     return out
+
+
+BLOCK_BITS = 2
+"""Voxels along each side of a block of `may_be_tissue`, as a power of two."""
+_SURELY_AIR = 0.04
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def may_be_tissue(stopping: F32) -> NDArray[np.bool_]:
+    """Blocks of 4 × 4 × 4 voxels that hold, or have next to them, more stopping power than air has.
+
+    In all others any mean of neighbouring voxels is below what counts as tissue on a ray.
+
+    Parameters
+    ----------
+    stopping : float32 [z, y, x].
+
+    Returns
+    -------
+    bool [z, y, x] of the blocks
+    """
+    nz, ny, nx = stopping.shape
+    side = 1 << BLOCK_BITS
+    near = np.zeros(((nz + side - 1) // side, ny, (nx + side - 1) // side), dtype=np.bool_)
+    out = np.zeros((near.shape[0], (ny + side - 1) // side, near.shape[2]), dtype=np.bool_)
+    for b in prange(out.shape[0]):
+        for k in range(max(b * side - 1, 0), min((b + 1) * side + 1, nz)):
+            for j in range(ny):
+                for i in range(nx):
+                    if stopping[k, j, i] > np.float32(_SURELY_AIR):
+                        near[b, j, max(i - 1, 0) >> BLOCK_BITS] = True
+                        near[b, j, min(i + 1, nx - 1) >> BLOCK_BITS] = True
+        for j in range(ny):
+            for c in range(near.shape[2]):
+                if near[b, j, c]:
+                    out[b, max(j - 1, 0) >> BLOCK_BITS, c] = True
+                    out[b, min(j + 1, ny - 1) >> BLOCK_BITS, c] = True
+    return out

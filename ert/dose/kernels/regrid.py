@@ -285,18 +285,31 @@ def _clear_share(part: int, parts: int, first: int, end: int, out: Float32) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _highest_bits(bits: NDArray[np.uint32]) -> np.uint32:
+    top = np.uint32(0)
+    for i in range(bits.shape[0]):
+        top = max(top, bits[i])
+    return top
+
+
+@njit(cache=True, nogil=True)
+def _no_bits(count: int) -> NDArray[np.uint32]:
+    return np.zeros(count, dtype=np.uint32)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill_slice(
     k: int, flat: Float32, fan: tuple[int, int, int], ends: Float32, ratio: Float32, line: int, slice_: int,
     chain: Float, box: NDArray[np.int64], last: Float, voxels: Float, lens: Float, ramp: Float32, has_air: bool,
     is_to_medium: bool, out: Float32,
-) -> None:  # fmt: skip
-    """All rows of slice k of the dose grid; zero where no dose is."""
+) -> np.uint32:  # fmt: skip
+    """All rows of slice k of the dose grid; zero where no dose is. The highest bits of all."""
     out[: box[1]], out[box[4] :] = np.float32(0.0), np.float32(0.0)
     width, none = ramp.shape[0], np.float32(0.0)
     cells, mixed = np.empty(width, dtype=np.int32), np.empty(fan[2], dtype=np.float32)
     columns, rows = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
     nodes, factors = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
-    row = np.empty(12)
+    row, top = np.empty(12), np.uint32(0)
     for j in range(box[1], box[4]):
         _start_row(chain, j, k, row)
         begin, end = _range(box[0], box[3], row, lens, last, voxels)
@@ -328,13 +341,15 @@ def _fill_slice(
             _place(start, row, lens, fan, ramp, cell, u, v, n)
             _sample_row(flat, fan, cell, u, v, n, value)
         _finish(found[low:high], is_to_medium, value)
+        top = max(top, _highest_bits(value.view(np.uint32)))
+    return top
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def resample_to_grid(
     fan: Float32, ends: Float32, factor: Float32, chain: Float, box: NDArray[np.int64], numbers: Float,
     has_air: bool, is_to_medium: bool, out: Float32,
-) -> None:  # fmt: skip
+) -> NDArray[np.uint32]:  # fmt: skip
     """Trilinear dose on the dose grid from the fan, to water or to the medium of the nearest tissue voxel.
 
     Fan values in the air before the surface continue the entrance dose, so that interpolation never mixes tissue dose
@@ -348,14 +363,22 @@ def resample_to_grid(
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
     out : float32 [z, y, x] of the dose grid; filled.
+
+    Returns
+    -------
+    highest bits of the dose in each of some parts: below those of infinity if all of it is finite and none below zero
     """
     last, voxels, lens = _sides(fan, 1.0), _sides(factor, 0.0), _lens(numbers)
     line, slice_ = factor.shape[2], factor.shape[1] * factor.shape[2]
     flat, ratio, ramp = fan.ravel(), factor.ravel(), _ramp(box[3] - box[0])
     parts = max(1, box[5] - box[2])
+    highest = _no_bits(parts)
     for m in prange(parts):
         _clear_share(m, parts, box[2], box[5], out)
         if box[5] > box[2]:
             k = box[2] + m
-            _fill_slice(k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
-                        is_to_medium, out[k])  # fmt: skip
+            highest[m] = _fill_slice(
+                k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
+                is_to_medium, out[k],
+            )  # fmt: skip
+    return highest

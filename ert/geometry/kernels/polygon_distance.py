@@ -1,4 +1,4 @@
-"""Distance of points from a closed outline."""
+"""Distance of points from a closed outline, and the point inside that is farthest from it."""
 
 from __future__ import annotations
 
@@ -31,3 +31,31 @@ def signed_distances(outline: F64, at: F64) -> F64:
                 is_inside = not is_inside
         out[m] = math.sqrt(nearest) if is_inside else -math.sqrt(nearest)
     return out
+
+
+@njit(cache=True, nogil=True)
+def farthest_inside(outline: F64, cells: F64, half: float, tolerance: float) -> tuple[float, float, float]:
+    """Point inside an outline that is farthest from it, and how far, by branch and bound.
+
+    Parameters
+    ----------
+    outline : (n, 2), not closed.
+    cells : (m, 2) centres of squares of half side `half` that cover the outline.
+    tolerance : the distance found is at most so much too small.
+    """
+    best, x, y = -np.inf, cells[0, 0], cells[0, 1]
+    while cells.shape[0] > 0:
+        distance = signed_distances(outline, cells)
+        for m in range(cells.shape[0]):
+            if distance[m] > best:
+                best, x, y = distance[m], cells[m, 0], cells[m, 1]
+        quarters, count, reach = np.empty((4 * cells.shape[0], 2)), 0, half * math.sqrt(2.0)
+        half /= 2.0
+        for m in range(cells.shape[0]):
+            if distance[m] + reach > best + tolerance:
+                for q in range(4):
+                    quarters[count, 0] = cells[m, 0] + (half if q % 2 == 1 else -half)
+                    quarters[count, 1] = cells[m, 1] + (half if q >= 2 else -half)
+                    count += 1
+        cells = quarters[:count]
+    return x, y, best

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ert.domain.dose import DoseResult, scaled_sum
+from ert.domain.dose import DoseResult, FiniteDose, scaled_sum
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 
@@ -22,6 +22,21 @@ def test_a_dose_with_a_number_that_is_not_finite_is_refused(value: float) -> Non
         result_of(0.0, value, 0.01)
     with pytest.raises(Refused, match="finite"):
         result_of(-1.0, value, 0.01)
+
+
+@pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan, -1.0])
+def test_an_array_is_taken_as_tested_only_if_its_bits_say_so(value: float) -> None:
+    array = np.array([0.0, value, 0.01], dtype=np.float32)
+    assert FiniteDose.of(array, int(array.view(np.uint32).max())) is array
+
+
+def test_a_tested_array_is_the_dose() -> None:
+    array = np.array([[[0.0, 0.02, 0.01]]], dtype=np.float32)
+    tested = FiniteDose.of(array, int(array.view(np.uint32).max()))
+    assert isinstance(tested, FiniteDose)
+    result = DoseResult(request_digest="", grid=GRID, gy_per_mu=tested, engine="test 1", dose_to="WATER", ssd_cm=100.0)
+    assert np.array_equal(result.gy_per_mu, array)
+    assert not result.gy_per_mu.flags.writeable
 
 
 def test_the_largest_float_zero_and_numbers_below_zero_are_finite() -> None:

@@ -26,3 +26,22 @@ def test_a_row_beside_the_tissue_is_empty_however_slight_its_slant(slant, tissue
     """A border that a row meets at 1e16 voxels lies one voxel from itself, as numbers have it."""
     begin, end = regrid._range(0, 35, row_at(tissue_y=tissue_y, tissue_z=tissue_z, slant=slant), LENS, FAN, TISSUE)
     assert begin == end
+
+
+@pytest.mark.parametrize(("value", "is_finite"), [(1.0, True), (0.0, True), (-1.0, True), (np.inf, False)])
+def test_the_highest_bits_tell_whether_a_dose_is_finite(value, is_finite):
+    """As whole numbers, bits of floats from zero up rise with the float and end at infinity's, 0x7F800000.
+
+    A fan's numbers below zero become no dose.
+    """
+    fan = np.full((4, 6, 6), 0.5, dtype=np.float32)
+    fan[1:3, 2:4, 2:4] = value
+    ends = np.stack([np.full((6, 6), 97.0), np.full((6, 6), 103.0)]).astype(np.float32)
+    factor, out = np.ones((5, 5, 5), dtype=np.float32), np.empty((5, 5, 5), dtype=np.float32)
+    to_bev = np.hstack([0.5 * np.eye(3), np.full((3, 1), -1.0)])
+    chain = np.stack([to_bev, np.hstack([np.eye(3), np.zeros((3, 1))])])
+    numbers = np.array([-2.5, -2.5, 1.0, 98.5, 1.0, 100.0, 95.0])
+    box = np.array([0, 0, 0, 5, 5, 5])
+    highest = regrid.resample_to_grid(fan, ends, factor, chain, box, numbers, False, False, out)
+    assert highest.max() == out.view(np.uint32).max()
+    assert (highest.max() < 0x7F800000) == is_finite == np.isfinite(out).all()
