@@ -240,9 +240,7 @@ def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
         return kept
     _, _, x_cm, y_cm, nodes, *_ = inputs
     shape = (len(nodes), len(y_cm), len(x_cm))
-    depth, ends = np.empty(shape, dtype=np.float32), np.empty((2, *shape[1:]), dtype=np.float32)
-    has_pencils = job.algorithm is Algorithm.PENCIL_BEAM
-    variance = np.empty(shape if has_pencils else (*shape[:2], 0), dtype=np.float32)
+    depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
     return TracedFan(key=key, depth=depth, variance=variance, ends=ends, dose=np.empty_like(depth))
 
 
