@@ -62,11 +62,11 @@ CHECKS = (
     ("import contracts", ["lint-imports", "--no-logo"]),
 )
 # Two parts run at a time, in this order, because most tests keep one processor busy; the first is watched.
-APART = ["tests/integration/app", "tests/integration/dicom", "tests/integration/dose"]
+RECORDS = ["tests/integration/storage", "tests/integration/identity"]
 PARTS = (
     ["tests/unit", "tests/property", "tests/ui"],
-    ["tests/integration", *(f"--ignore={folder}" for folder in APART)],
-    APART,
+    RECORDS,
+    ["tests/integration", *(f"--ignore={folder}" for folder in RECORDS)],
 )
 
 

@@ -229,7 +229,7 @@ def test_all_checks_run_and_pytest_speaks_last(
 
 
 @pytest.mark.parametrize(
-    ("part", "code"), [("tests/integration ", 1), ("tests/ui", 5), ("tests/integration/app", 2), ("no", 0)]
+    ("part", "code"), [("tests/integration ", 1), ("tests/ui", 5), ("tests/integration/storage", 2), ("no", 0)]
 )
 def test_all_tests_run_in_parts_and_a_failure_of_any_counts(
     bootstrap: ModuleType, capfd: pytest.CaptureFixture[str], part: str, code: int
