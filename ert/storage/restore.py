@@ -229,7 +229,7 @@ def activate(copy: Path, site: Path, unlocked: Unlocked, *, reason: str, options
 def _place_aside(copy: Path, site: Path, options: SiteOptions) -> Path | None:
     if not site.exists() or site.resolve() == copy.resolve():
         return None
-    aside = site.with_name(f"{site.name}.before-restore-{options.clock():%Y%m%dT%H%M%SZ}")
+    aside = site.with_name(f"{site.name}.before-restore-{options.clock():%Y%m%dT%H%M%S.%fZ}")
     if aside.exists():
         raise Refused(f"{aside} exists already; nothing was changed.", hint="Try again in a second.")
     return aside

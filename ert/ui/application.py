@@ -192,6 +192,7 @@ def _test_engines(window: MainWindow, jobs: Jobs) -> None:
     from ert.app.jobs import Lane
     from ert.domain.algorithm import Algorithm
 
+    *_, last = Algorithm
     for algorithm in Algorithm:
 
         def test(_ctx: JobContext, algorithm: Algorithm = algorithm) -> None:
@@ -203,7 +204,7 @@ def _test_engines(window: MainWindow, jobs: Jobs) -> None:
             Lane.DOSE,
             test,
             title=f"Testing the dose engine {algorithm.value}",
-            on_done=lambda _: spare_collector(),
+            on_done=(lambda _: spare_collector()) if algorithm is last else None,
             on_failed=window.show_failure,
         )
 
