@@ -207,7 +207,7 @@ def test_a_lock_opens_to_the_code_and_a_withdrawn_envelope_ends_the_session(wind
     screen.password.setText(sealed)
     screen.submit()
     qtbot.waitUntil(lambda: window.control.screen is None, timeout=20_000)
-    assert not window.findChildren(Cover)
+    assert not any(cover.isVisible() for cover in window.findChildren(Cover))  # hidden at once, deleted later
     real_site.in_session(tmp_path / "site", lambda session: session.accounts.emergency.withdraw())
     window.control.watch.revalidate()
     qtbot.waitUntil(lambda: window.session is None, timeout=20_000)
