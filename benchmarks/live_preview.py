@@ -164,6 +164,7 @@ def main() -> None:
 
         def shoot() -> None:
             if arguments.out is not None:
+                arguments.out.mkdir(parents=True, exist_ok=True)
                 picture = QGuiApplication.primaryScreen().grabWindow(0, 0, 0, width, height)
                 picture.save(str(arguments.out / f"live_preview_{width}.png"))
 
