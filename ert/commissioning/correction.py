@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.measured import BeamData, EnergyData, Field
-from ert.commissioning.reference import absolute
+from ert.commissioning.reference import INDEPENDENT, absolute
 from ert.domain.beam_model import OutputCorrection
 from ert.dose.output import equivalent_square_cm, rectangle_cm
 
@@ -51,7 +51,8 @@ def measured_ratio(
         plateau = curve.dose > 0.7 * curve.dose.max()
         computed = np.interp(curve.position_cm[plateau], depth_cm, computed_cgy)
         ratios.append(float(np.average(curve.dose[plateau] / computed, weights=computed)))
-        weights.append(_CURVE_SIGMA**-2)
+        noise = float(np.mean(curve.sigma[plateau] / curve.dose[plateau]))
+        weights.append(1.0 / (noise**2 / INDEPENDENT + _CURVE_SIGMA**2))
     for output in energy.outputs:
         if output.field == field:
             at = float(np.interp(output.depth_of_maximum_cm, depth_cm, computed_cgy))

@@ -31,6 +31,7 @@ from ert.commissioning.reference import (
     is_plateau,
     smooth_reference,
 )
+from ert.commissioning.shared_errors import SharedErrors
 from ert.domain.beam_model import FittedParameter
 
 Float = NDArray[np.float64]
@@ -115,6 +116,7 @@ class Objective:
         self._dose = np.concatenate([c.dose for c in curves])
         sigma = np.concatenate([c.sigma for c in curves])
         self._sigma = np.sqrt(sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * self._dose) ** 2)
+        self._shared = SharedErrors(data.reference, curves, self._sigma)
         self.air = energy.air_profiles
         whole = data.machine.applicator(data.reference.applicator_id)
         self._reference_field = data.reference
@@ -162,7 +164,7 @@ class Objective:
         """Residuals over their standard deviations, then the prior's."""
         p = self.parameters(vector)
         closed = self.identity(p)
-        rows = [(self.curve(p, closed, self._all) - self._dose) / self._sigma]
+        rows = [self._shared.freed((self.curve(p, closed, self._all) - self._dose) / self._sigma)]
         rows.extend(self._air_residuals(p))
         rows.append((vector - START) / SPREAD)
         rows.append(bends(p))

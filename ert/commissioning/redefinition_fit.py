@@ -50,7 +50,7 @@ _ROWS: tuple[tuple[str, float | None, float, float, float, str], ...] = (
     ("scatter_factor", 1.2, 0.15, 0.5, 1.8, "cutout depth doses and profiles"),
     ("hard_frac", 0.33, 0.1, 0.0, 0.6, "cutout depth doses, profile tails"),
     ("edge_per_cm", 0.06, 0.03, 0.0, 0.5, "shallow dose of cutouts"),
-    ("edge_angle_rad", None, 0.1, 0.1, 0.7, "shallow dose of cutouts, profile tails"),
+    ("edge_angle_rad", None, 0.1, 0.1, 1.2, "shallow dose of cutouts, profile tails"),
 )
 NAMES = tuple(row[0] for row in _ROWS)
 _BUILDUP = NAMES.index("buildup_frac")

@@ -14,7 +14,10 @@ Float = NDArray[np.float64]
 DEPTH_STEP_CM = 0.025
 TAIL_FROM_FRAC, _LEAST_TAIL_CM = 1.12, 0.4
 """Depth over Rp beyond which a depth dose is the photons', and how much of that must have been measured."""
+_PLATEAU_FRAC, _EDGE_CM, _EDGE_PER_DEPTH = 0.4, 1.0, 0.35
 _LEAST_PLATEAU_CM = 4.0
+INDEPENDENT = 3
+"""Points along a curve whose noise is independent: the rest of its noise, and drifts, are common to neighbours."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,7 +73,11 @@ def smooth_reference(data: BeamData, energy: EnergyData) -> Reference:
 
 
 def is_plateau(curve: Curve, deepest_cm: float) -> NDArray[np.bool_]:
-    """Points of a profile down to a depth that say something about output: within 0.4 half-widths, field ≥ 4 cm."""
+    """Points of a profile down to a depth that say something about output, of fields of 4 cm and more.
+
+    Within 0.4 half-widths; in large fields up to 0.8, where that is further from the edge than electrons have spread.
+    """
     width = curve.field.width_cm if curve.axis == "crossline" else curve.field.height_cm
     usable = curve.depth_cm <= deepest_cm and min(curve.field.width_cm, curve.field.height_cm) >= _LEAST_PLATEAU_CM
-    return np.asarray((np.abs(curve.position_cm) < 0.2 * width) & usable)
+    reach = max(0.2 * width, min(_PLATEAU_FRAC * width, 0.5 * width - _EDGE_CM - _EDGE_PER_DEPTH * curve.depth_cm))
+    return np.asarray((np.abs(curve.position_cm) < reach) & usable)

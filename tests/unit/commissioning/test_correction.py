@@ -11,7 +11,7 @@ import pytest
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.correction import OutputRatio, fit_correction, measured_ratio
 from ert.commissioning.gamma_along import gamma_along
-from ert.commissioning.measured import EnergyData, Output
+from ert.commissioning.measured import Curve, EnergyData, Output
 from ert.settings import resources_dir
 
 
@@ -65,6 +65,20 @@ def test_the_ratio_is_measured_over_computed_at_the_depth_of_maximum(data):
     assert found.ratio == pytest.approx(1.03)
     assert found.relative_sigma == pytest.approx(np.hypot(0.003, 0.004))
     assert measured_ratio(attrs.evolve(energy, outputs=()), data.reference, depth_cm, computed, []) is None
+
+
+def test_a_noisy_depth_dose_counts_less_than_a_sure_output(data):
+    output = Output(field=data.reference, cgy_per_mu=1.0, relative_sigma=1e-4, depth_of_maximum_cm=2.0)
+    noisy = Curve(
+        file="made.csv", kind="depth_dose", field=data.reference, is_absolute=True,
+        position_cm=np.array([1.0, 2.0, 3.0]), dose=np.full(3, 0.97), sigma=np.full(3, 0.97 * 0.03),
+    )  # fmt: skip
+    energy = EnergyData(energy_mev=12.0, curves=(noisy,), outputs=(output,), air_profiles=())
+    depth_cm, computed = np.array([0.0, 1.0, 2.0, 3.0]), np.ones(4)
+    found = measured_ratio(energy, data.reference, depth_cm, computed, [])
+    # Of 3 % a third of the variance is common to the curve: 1.73 %; with the 0.4 % of each, weights are 1 : 19.7.
+    assert found is not None
+    assert found.ratio == pytest.approx(1.0 - 0.03 / 20.74, abs=2e-5)
 
 
 def test_gamma_of_a_shifted_ramp_is_its_closed_form():
