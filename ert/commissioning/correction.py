@@ -72,7 +72,8 @@ def fit_correction(data: BeamData, ratios: list[OutputRatio]) -> OutputCorrectio
     """Smooth correction from the ratios of all measured fields of one energy (equation (10)).
 
     * cutouts of the reference applicator at the reference SSD: Gaussian-process regression of ln ratio against
-      ln(equivalent square side), prior standard deviation 1 %, correlation length 0.5 (a factor 1.65 in side);
+      ln(equivalent square side), prior standard deviation 1 % or, if more, the root mean square of ln ratio,
+      correlation length 0.5 (a factor 1.65 in side);
     * open applicators: the ratio shrunk towards 1 by prior 1 % against its uncertainty;
     * other SSDs: slope of ln ratio against SSD through zero at the reference, prior 0.1 % per cm.
 
@@ -100,14 +101,18 @@ def _shrink(value: float, sigma: float, prior: float) -> float:
 
 
 def _side_factor(cutouts: list[OutputRatio], whole_cm: float) -> tuple[Float, Float]:
-    """Posterior mean of the correction against side, anchored at 1 for the open reference field."""
+    """Posterior mean of the correction against side, anchored at 1 for the open reference field.
+
+    The prior is as wide as the model is wrong: a narrower one would keep a known error of the smallest cutouts.
+    """
     x = np.log([*(r.side_cm for r in cutouts), whole_cm])
     y = np.array([*(math.log(r.ratio) for r in cutouts), 0.0])
     noise = np.array([*(r.relative_sigma for r in cutouts), 1e-4])
+    spread = max(_MODEL_SPREAD, float(np.sqrt(np.mean(y[:-1] ** 2)))) if cutouts else _MODEL_SPREAD
     sides = np.geomspace(min(1.0, math.exp(x.min())), 40.0, _SIDE_NODES)
 
     def covariance(a: Float, b: Float) -> Float:
-        return np.asarray(_MODEL_SPREAD**2 * np.exp(-0.5 * ((a[:, None] - b[None, :]) / _LENGTH) ** 2))
+        return np.asarray(spread**2 * np.exp(-0.5 * ((a[:, None] - b[None, :]) / _LENGTH) ** 2))
 
     gram = covariance(x, x) + np.diag(noise**2)
     return sides, np.exp(covariance(np.log(sides), x) @ np.linalg.solve(gram, y))

@@ -51,6 +51,13 @@ def test_a_cutout_is_corrected_where_it_was_measured_and_the_open_field_is_not(d
     assert at == pytest.approx([1.03, 1.0], abs=1e-3)
 
 
+def test_a_cutout_that_the_model_misses_by_far_is_corrected_nearly_whole(data):
+    small = ratio_of(data, ratio=0.95, sigma=0.01, cutout="2x2", width_cm=2.0, height_cm=2.0)
+    found = fit_correction(data, [small])
+    # Prior as wide as the ratio says, 5.13 %, against 1 %: v p² / (p² + s²) keeps 0.963; a prior of 1 % kept half.
+    assert np.log(np.interp(2.0, found.side_cm, found.side_factor)) == pytest.approx(0.963 * np.log(0.95), rel=0.02)
+
+
 def test_the_slope_with_distance_is_that_of_the_two_fields(data):
     far = ratio_of(data, ratio=0.99, sigma=1e-6, ssd_cm=data.reference.ssd_cm + 10.0)
     assert fit_correction(data, [far]).ssd_slope_per_cm == pytest.approx(np.log(0.99) / 10.0, rel=1e-4)
