@@ -1,7 +1,8 @@
 """The Monte Carlo's source from beam data: spectrum by linear inversion, the rest from the pencil beam's fit.
 
 Virtual source and off-axis ratio are those of the pencil beam model, from profiles in air and water. The angular spread
-is fitted to the profiles in air (`monte_carlo_angles`); without any it is the pencil beam's.
+is fitted to the profiles in air (`monte_carlo_angles`) and to the edges of one in water, far away
+(`monte_carlo_profiles`); without either it is the pencil beam's.
 The spectrum is the non-negative, smooth combination of monoenergetic depth doses, computed by the engine itself,
 that gives the reference depth dose (docs/physics/monte_carlo.md, "Spectrum"). Deterministic: fixed seeds and order.
 """

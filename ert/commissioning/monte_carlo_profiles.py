@@ -1,8 +1,8 @@
 """What the reference field's profiles in water say about the Monte Carlo's source.
 
 The shallowest profile, beyond its penumbra, holds electrons that were spread widely. Profiles in air count them too,
-but also electrons of low energy that no dose follows. The deepest profile, below the electrons' range, holds the spread
-of the contaminant photons.
+but also electrons of low energy that no dose follows. The edges of the shallowest at the farthest SSD hold the narrow
+spread. The deepest profile, below the electrons' range, holds the spread of the contaminant photons.
 """
 
 from __future__ import annotations
