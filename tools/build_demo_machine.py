@@ -65,7 +65,7 @@ def _kept(home: Path) -> MachinePackage:
 
 
 def _with_new_sources(package: MachinePackage, home: Path) -> MachinePackage:
-    """The package with Monte Carlo sources fitted to its models' reference depth doses and the profiles in air."""
+    """The package with Monte Carlo sources fitted to the models' depth doses and to profiles in air and water."""
     data, models = read_beam_data(home / "beam_data"), []
     for energy, model in zip(data.energies, package.models, strict=True):
         profiles = reference_profiles(data, energy)

@@ -2,7 +2,8 @@
 
 Two components, as treatment heads give them: a narrow one, and a wide one of low energy that was scattered on the way.
 Profiles in air are linear in what each spread gives, edge scatter of the insert and scatter in air included, so that
-for every pair out of a row of spreads the two shares follow from non-negative least squares; the best pair is taken.
+for every pair out of a row of spreads the two shares follow from non-negative least squares; the best pair is taken,
+the narrow one between those of the row, which are 13 % apart.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables
 from ert.geometry.grid import VoxelGrid
 
 Float = NDArray[np.float64]
-_SEED, _HISTORIES, _SLICE = 17, 400_000, 50_000
+_SEED, _HISTORIES, _SLICE = 17, 200_000, 50_000  # of each of the row; more of those that are mixed
+_WIDE_TIMES, _FINE_TIMES = 4, 8
 _CORE_RAD = np.geomspace(0.02, 0.09, 13)
 _WIDE_RAD = (0.25, 0.4, 0.7, 1.0)
+NEAR, FINE = (-0.1, 0.0, 0.1), np.linspace(-0.12, 0.12, 97)
 _STRIP_CM, _BIN_CM = 1.0, 0.125
 _LEAST_SIGMA = 0.005
 _LOW_FRAC = 0.8
@@ -43,8 +46,10 @@ def with_angles(
     tables: MonteCarloTables,
     *,
     check: Callable[[], None] | None = None,
-) -> MonteCarloModel:
-    """The source with the angular spread that the profiles in air ask for; as it is without any below the insert.
+) -> tuple[MonteCarloModel, float]:
+    """The source with the angular spread that the profiles in air ask for, and the core's relative standard error.
+
+    As it is, with an infinite error, without any below the insert.
 
     Parameters
     ----------
@@ -56,28 +61,57 @@ def with_angles(
         a for a in air if a.distance_cm > machine.insert_distance_cm + _NEAR_CM and a.width_cm == opening_cm
     ]  # fmt: skip
     if not below:
-        return source
+        return source, np.inf
     planes_cm = np.array([machine.sad_cm - a.distance_cm for a in below])
     reach_cm = max(float(np.abs(a.position_cm).max()) for a in below) + 2.0 * _BIN_CM
-    row = []
-    for angle in (*_CORE_RAD, *_WIDE_RAD):
-        numbers = source_numbers(of_one_spread(source, float(angle)), tables, geometry, _NOWHERE)
-        fluence = _fluence(numbers, planes_cm, reach_cm, tables, check)
-        at_cm = (np.arange(fluence.shape[1]) + 0.5) * _BIN_CM
-        row.append(np.concatenate([
-            np.interp(np.abs(a.position_cm), at_cm, f) for a, f in zip(below, fluence, strict=True)
-        ]))  # fmt: skip
     sigma = np.concatenate([np.hypot(a.sigma, _LEAST_SIGMA * a.fluence.max()) for a in below])
     wanted = np.concatenate([a.fluence for a in below]) / sigma
-    found = []
-    for core, narrow in zip(_CORE_RAD, row, strict=False):
-        for wide, broad in zip(_WIDE_RAD, row[len(_CORE_RAD) :], strict=True):
-            weights, residual = nnls(np.column_stack([narrow, broad]) / sigma[:, None], wanted)
-            found.append((float(residual), float(core), wide, float(weights[1] / weights.sum())))
-    _, core, wide, share = min(found)
+
+    def row(angle: float, histories: int) -> Float:
+        numbers = source_numbers(of_one_spread(source, angle), tables, geometry, _NOWHERE)
+        fluence = _fluence(numbers, planes_cm, reach_cm, tables, histories=histories, check=check)
+        at_cm = (np.arange(fluence.shape[1]) + 0.5) * _BIN_CM
+        lines = [np.interp(np.abs(a.position_cm), at_cm, f) for a, f in zip(below, fluence, strict=True)]
+        return np.asarray(np.concatenate(lines) / sigma)
+
+    wide = {angle: row(angle, _WIDE_TIMES * _HISTORIES) for angle in _WIDE_RAD}
+    rough = [(min(_shares(row(float(c), _HISTORIES), w, wanted)[0] for w in wide.values()), c) for c in _CORE_RAD]
+    middle = float(min(rough)[1])
+    near = [row(middle * (1.0 + step), _FINE_TIMES * _HISTORIES) for step in NEAR]
+    found = {angle: [_shares(between(near, at)[0], w, wanted) for at in FINE] for angle, w in wide.items()}
+    angle = min(found, key=lambda w: min(chi2 for chi2, _ in found[w]))
+    at, error = least([chi2 for chi2, _ in found[angle]], len(wanted))
+    core, share = middle * (1.0 + FINE[at]), found[angle][at][1]
     return attrs.evolve(
-        source, core_angle_rad=core, wide_frac=share, wide_angle_rad=float(np.sqrt(wide**2 - core**2))
-    )  # fmt: skip
+        source, core_angle_rad=core, wide_frac=share, wide_angle_rad=float(np.sqrt(angle**2 - core**2))
+    ), error  # fmt: skip
+
+
+def _shares(narrow: Float, broad: Float, wanted: Float) -> tuple[float, float]:
+    """χ² of the best mixture of two rows, and the share of the second."""
+    weights, residual = nnls(np.column_stack([narrow, broad]), wanted)
+    return float(residual**2), float(weights[1] / weights.sum())
+
+
+def between(near: Sequence[Float], *at: float) -> Float:
+    """Rows at relative angles `at`, by the parabola through those at `NEAR`: [at, point].
+
+    All have the same random numbers, so that what differs between them is the angle.
+    """
+    low, middle, high = near
+    x = np.array(at)[:, None] / NEAR[2]
+    return np.asarray(middle + 0.5 * x * (high - low) + 0.5 * x * x * (high - 2.0 * middle + low))
+
+
+def least(chi2: Sequence[float], points: int) -> tuple[int, float]:
+    """Which of the angles `FINE` has the least χ², and one standard error of it, as a share of the angle.
+
+    From the bend of χ² (Δχ² = 1), times √(χ² per point) where that is above one.
+    """
+    best = int(np.argmin(chi2))
+    bend = float(np.polyfit(FINE, chi2, 2)[0])
+    excess = max(1.0, chi2[best] / points)
+    return best, float(np.sqrt(excess / bend)) if bend > 0.0 else np.inf
 
 
 def of_one_spread(source: MonteCarloModel, angle_rad: float) -> MonteCarloModel:
@@ -94,17 +128,17 @@ def of_one_spread(source: MonteCarloModel, angle_rad: float) -> MonteCarloModel:
 
 
 def _fluence(
-    numbers: SourceNumbers, planes_cm: Float, reach_cm: float, tables: MonteCarloTables,
+    numbers: SourceNumbers, planes_cm: Float, reach_cm: float, tables: MonteCarloTables, *, histories: int,
     check: Callable[[], None] | None,
 ) -> Float:  # fmt: skip
     """Electrons for one per cm² on the insert, in planes, by distance from the axis: [plane, bin]."""
     lookup = kernel_tables(tables, np.ones(tables.photon.shape[1]))
     fluence = np.zeros((len(planes_cm), int(np.ceil(reach_cm / _BIN_CM))))
-    for first in range(0, _HISTORIES, _SLICE):
+    for first in range(0, histories, _SLICE):
         if check is not None:
             check()
         run_air(
             first, _SLICE, np.uint64(_SEED), numbers.source, numbers.numbers, numbers.metals, lookup, planes_cm,
             _STRIP_CM, _BIN_CM, fluence,
         )  # fmt: skip
-    return fluence / (_HISTORIES * 4 * 2.0 * _STRIP_CM * _BIN_CM)
+    return fluence / (histories * 4 * 2.0 * _STRIP_CM * _BIN_CM)

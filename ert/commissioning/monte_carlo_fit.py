@@ -1,7 +1,8 @@
 """The Monte Carlo's source from beam data: spectrum by linear inversion, the rest from the pencil beam's fit.
 
 Virtual source and off-axis ratio are those of the pencil beam model, from profiles in air and water. The angular spread
-is fitted to the profiles in air (`monte_carlo_angles`); without any it is the pencil beam's.
+is fitted to the profiles in air (`monte_carlo_angles`) and to the edges of one in water, far away
+(`monte_carlo_profiles`); without either it is the pencil beam's.
 The spectrum is the non-negative, smooth combination of monoenergetic depth doses, computed by the engine itself,
 that gives the reference depth dose (docs/physics/monte_carlo.md, "Spectrum"). Deterministic: fixed seeds and order.
 """
@@ -25,7 +26,12 @@ from ert.commissioning.monte_carlo_depth import (
     photon_dose,
     reference_field,
 )
-from ert.commissioning.monte_carlo_profiles import Water, with_photon_spread, with_wide_electrons
+from ert.commissioning.monte_carlo_profiles import (
+    Water,
+    with_core_in_water,
+    with_photon_spread,
+    with_wide_electrons,
+)
 from ert.domain.beam_model import BeamModel
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
@@ -41,11 +47,18 @@ _SMOOTHNESS = np.geomspace(1e-4, 1.0, 13)
 _CHI2_ALLOWANCE = 1.2
 
 
-def _solved(source: MonteCarloModel, basis: Float, photons: Float, reference: ReferenceField) -> MonteCarloModel:
-    """The source with non-negative weights of bins and photons; the smoothest spectrum with nearly the least χ²."""
+def _solved(
+    source: MonteCarloModel, basis: Float, photons: Float, reference: ReferenceField, rest: Float | float = 0.0
+) -> MonteCarloModel:
+    """The source with non-negative weights of bins and photons; the smoothest spectrum with nearly the least χ².
+
+    Parameters
+    ----------
+    rest : dose of the whole simulation of `source` beyond that of its parts, Gy for one electron per cm².
+    """
     count = len(basis)
     matrix = np.vstack([basis, photons[None]]).T * reference.weight[:, None]
-    wanted = reference.dose_gy_per_mu * reference.weight
+    wanted = (reference.dose_gy_per_mu - source.electrons_per_cm2_mu * rest) * reference.weight
     level = np.linalg.norm(matrix[:, :count]) / np.sqrt(count)
     second = np.diff(np.eye(count), 2, axis=0)
     found = []
@@ -123,7 +136,7 @@ def fit_monte_carlo(
     ----------
     model : the fitted pencil beam model, with the smoothed reference depth dose.
     air : profiles in air of the open reference applicator.
-    profiles : profiles in water of the open reference field.
+    profiles : profiles in water of the open reference field, and of its opening at other SSDs.
 
     Raises
     ------
@@ -141,16 +154,19 @@ def fit_monte_carlo(
     photons = photon_dose(reference, source, _FIRST_PHOTONS)
     far = model.source.virtual_sad_cm - machine.sad_cm + model.reference_ssd_cm
     ratio = inverse_square = (far / (far + reference.depth_cm)) ** 2
+    rest: Float | float = 0.0
+    near = [c for c in profiles if c.field.ssd_cm == model.reference_ssd_cm]
     for number, histories in enumerate(_HISTORIES, start=1):
-        source = _solved(source, basis * ratio, photons, reference)
+        source = _solved(source, basis * ratio, photons, reference, rest)
         if number == 1:
             water = Water(
                 geometry=reference.geometry, tables=tables, ssd_cm=model.reference_ssd_cm, check=check
             )  # fmt: skip
-            source = with_angles(source, air, machine, reference.geometry, tables, check=check)
-            source = with_photon_spread(source, profiles, water, range_cm=model.practical_range_cm)
-            source = with_wide_electrons(source, profiles, water)
+            source, error = with_angles(source, air, machine, reference.geometry, tables, check=check)
+            source = with_photon_spread(source, near, water, range_cm=model.practical_range_cm)
+            source = with_wide_electrons(source, near, water)
+            source = with_core_in_water(source, profiles, water, relative_error=error)
             photons = photon_dose(reference, source, _PHOTON_HISTORIES)
         broad = source.spectrum_share @ basis
-        ratio = field_ratio(reference, source, broad, inverse_square, seed=SEED + number, histories=histories)
-    return _solved(source, basis * ratio, photons, reference)
+        ratio, rest = field_ratio(reference, source, broad, inverse_square, seed=SEED + number, histories=histories)
+    return _solved(source, basis * ratio, photons, reference, rest)
