@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from ert.app.jobs import Lane
-from ert.domain.beam_model import DEMO_LABEL, MachinePackage
+from ert.domain.beam_model import DEMO_LABEL, MachinePackage, MeasuredRange
 from ert.domain.machine_configuration import MachineConfiguration
 from ert.errors import Refused
 from ert.ui.failures import sentence_of
@@ -40,6 +40,8 @@ _MODEL_COLUMNS = (
     Column(head="Rp", unit="cm", is_open=False),
     Column(head="SSD", unit="cm", is_open=False),
     Column(head="Smallest side", unit="cm", is_open=False),
+    Column(head="Depth", unit="cm", is_open=False),
+    Column(head="Incidence", is_open=False),
     Column(head="Use", is_open=False),
     Column(head="Digest of the beam model", is_open=False),
 )
@@ -372,9 +374,17 @@ def _model_row(package: MachinePackage, index: int) -> Sequence[str]:
         *(f"{v:.2f}" for v in depths),
         f"{number_text(model.validity.ssd_min_cm)} to {number_text(model.validity.ssd_max_cm)}",
         number_text(model.validity.min_side_cm),
+        *_measured_cells(model.validity.measured),
         DEMO_LABEL if model.is_demo else "clinical",
         model.digest,
     )
+
+
+def _measured_cells(measured: MeasuredRange | None) -> tuple[str, str]:
+    if measured is None:
+        return ("not stated",) * 2
+    depths = f"{number_text(measured.depth_min_cm)} to {number_text(measured.depth_max_cm)}"
+    return depths, f"to {measured.incidence_max_deg:g}\N{DEGREE SIGN}"
 
 
 def _version_row(package: MachinePackage) -> Sequence[str]:
