@@ -58,6 +58,10 @@ _BOX_TEXT = (
     "its lowest face from the source. Where it is empty a frame 3 cm wide at the insert is assumed, and the plan "
     "checks say so. Energies: those the applicator is used with, empty for all."
 )
+_MODEL_TEXT = (
+    "Fixed by commissioning. Outside SSD and smallest side no dose is computed; beyond the measured depth and the verified "
+    "incidence (beam axis to the surface's normal) the plan checks say so."
+)
 _VERSION_TEXT = (
     "Beams keep the version they were planned with; the plan checks say where a newer one exists. “Release…” opens the "
     "version chosen here."
@@ -116,7 +120,7 @@ class MachinesDialog(QDialog):
             (_page(_JAW_TEXT, self.jaws, self._row_buttons(self.jaws)), "Jaws"),
             (_page("What cutouts are made of.", self.materials, self._row_buttons(self.materials)), "Cutouts"),
             (self.mu_levels, "MU check"),
-            (_page("Fixed by commissioning.", self.models), "Beam models"),
+            (_page(_MODEL_TEXT, self.models), "Beam models"),
             (_page(_VERSION_TEXT, self.versions), "Versions"),
         )
         for page, name in pages:
