@@ -12,8 +12,9 @@ from ert.domain.angle_scale import AngleScale
 from ert.domain.beam_model import MeasuredRange
 from ert.domain.machine_configuration import AngleRange
 from ert.settings import resources_dir
+from ert.ui.beam_model_table import model_row
 from ert.ui.jobs_bridge import Dispatcher
-from ert.ui.machines_dialog import MachinesDialog, _model_row
+from ert.ui.machines_dialog import MachinesDialog
 from tests.ui import real_site
 
 SAVED = read_package(resources_dir() / "demo_machine" / "package")
@@ -65,9 +66,8 @@ def test_the_beam_models_say_what_they_were_measured_for(dialog):
     measured = MeasuredRange(depth_min_cm=0.1, depth_max_cm=6.9, incidence_max_deg=30.0)
     first, *others = SAVED.models
     known = attrs.evolve(first, validity=attrs.evolve(first.validity, measured=measured))
-    plain = [attrs.evolve(m, validity=attrs.evolve(m.validity, measured=None)) for m in others]
-    package = attrs.evolve(SAVED, models=(known, *plain))
-    assert [_model_row(package, n)[4:8] for n in range(2)] == [
+    plain = attrs.evolve(others[0], validity=attrs.evolve(others[0].validity, measured=None))
+    assert [model_row(model)[4:8] for model in (known, plain)] == [
         ("97.5 to 115", "2", "0.1 to 6.9", "to 30°"),
         ("97.5 to 115", "2", "not stated", "not stated"),
     ]
