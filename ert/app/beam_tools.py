@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from ert.app.beam_proposal import propose_beam
 from ert.app.dose_service import Models
+from ert.app.incidence import Incidence, incidence, surfaces_met
 from ert.devices.aperture_fit import (
     FittedAperture,
     ellipse_aperture,
@@ -73,9 +74,10 @@ class BeamTools:
         """Source to external contour along the central axis; None if the axis misses."""
         return ssd_cm(self.stack(external_number), self.frame(beam))
 
-    def obliquity_deg(self, beam: Beam, external_number: int) -> float | None:
-        """Angle between axis and skin normal; None if the axis misses."""
-        return obliquity_deg(self.stack(external_number), self.frame(beam))
+    def incidence(self, plan: Plan, beam: Beam) -> Incidence | None:
+        """The beam against the skin, or the bolus, that its axis meets; None if it misses."""
+        met = surfaces_met(self.structure(plan.external_number), plan.overrides, self._structures)
+        return incidence(obliquity_deg(self.frame(beam), *(self.stack(s.number) for s in met)), self.model(beam))
 
     def clearance(self, plan: Plan, beam: Beam) -> Clearance | None:
         """Smallest distance from the external contour and every overridden structure to applicator and collimator head.

@@ -9,9 +9,9 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from ert.app.machine_service import acceptance_summary, measured_summary
 from ert.commissioning.commission import commission
 from ert.commissioning.package import write_package
-from ert.domain.acceptance import AcceptanceTest
 from ert.domain.commissioning import (
     CheckComparison,
     CommissioningReport,
@@ -128,20 +128,10 @@ def _engine(energy: EnergyReport) -> dict[str, Any]:
         "identity_error_percent": energy.identity_error_pct,
         "valid_ssd_cm": [energy.ssd_min_cm, energy.ssd_max_cm],
         "smallest_cutout_side_cm": energy.min_side_cm,
+        **measured_summary(energy.measured_range),
         "limits": list(energy.limits),
         "checks": [_check(c) for c in energy.checks],
-        "acceptance": [_test(t) for t in energy.acceptance],
-    }
-
-
-def _test(test: AcceptanceTest) -> dict[str, Any]:
-    return {
-        "test": test.number,
-        "description": test.description,
-        "tolerance": test.tolerance,
-        "worst": test.found,
-        "where": test.where,
-        "verdict": test.verdict.value,
+        "acceptance": [acceptance_summary(t) for t in energy.acceptance],
     }
 
 

@@ -22,7 +22,7 @@ from ert.app.dicom_dose_read import DicomDoseJob, DoseInputs, read_inputs
 from ert.app.dicom_dose_results import axis_maximum, beam_summary, dvh_csv, histograms, structure_summary
 from ert.app.dose_checkpoints import DoseCheckpoints
 from ert.app.dose_grid import dose_grid
-from ert.app.incidence import incidence_sentence
+from ert.app.incidence import Incidence, incidence, surfaces_met
 from ert.app.jobs import JobContext
 from ert.app.selftest import require_tested_engine
 from ert.domain.algorithm import Algorithm
@@ -160,7 +160,7 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
     image, fractions = inputs.course.image, inputs.beams.fractions
     beams = []
     for item, result, gy in zip(inputs.beams.beams, doses.results, doses.beam_gy, strict=True):
-        beam = item.beam
+        beam, told = item.beam, _incidence(inputs, item)
         frame = beam.frame(patient_position=image.patient_position, sad_cm=inputs.package.machine.sad_cm)
         beams.append(
             beam_summary(
@@ -178,8 +178,9 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
                     *result.warnings,
                     *item.notes,
                     *_ssd_warning(item, result),
-                    *_incidence_warning(inputs, item),
+                    *([told.sentence] if told is not None and told.sentence else []),
                 ],
+                incidence=told,
             )
         )
     return {
@@ -218,11 +219,11 @@ def _ssd_warning(item: PlannedBeam, result: DoseResult) -> list[str]:
     return [f"The plan states an SSD of {stated:.1f} cm; on this CT and external contour it is {result.ssd_cm:.1f} cm."]
 
 
-def _incidence_warning(inputs: DoseInputs, item: PlannedBeam) -> list[str]:
-    """A sentence if the beam is oblique."""
+def _incidence(inputs: DoseInputs, item: PlannedBeam) -> Incidence | None:
+    """The beam against the skin, or the bolus, that its axis meets."""
     frame = item.beam.frame(patient_position=inputs.course.image.patient_position, sad_cm=inputs.package.machine.sad_cm)
-    sentence = incidence_sentence(obliquity_deg(inputs.external, frame))
-    return [] if sentence is None else [sentence]
+    met = surfaces_met(inputs.external, inputs.overrides, inputs.course.structures)
+    return incidence(obliquity_deg(frame, *met), inputs.package.model(item.beam.energy_mev))
 
 
 def _write(inputs: DoseInputs, doses: _Doses, summary: dict[str, Any], histogram_text: str) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import dose_at_volume_gy
+from ert.app.incidence import Incidence
 from ert.domain.dose import DoseResult
 from ert.domain.dvh import Dvh
 from ert.domain.plan import DoseTo
@@ -52,7 +53,8 @@ def axis_maximum(dose_gy: NDArray[np.float32], grid: VoxelGrid, *, frame: BeamFr
 
 def beam_summary(
     result: DoseResult, *, number: int, name: str, energy_mev: float, applicator_id: str, mu: float, fractions: int,
-    algorithm: str, maximum: AxisMaximum, highest_gy: float, warnings: Sequence[str],
+    algorithm: str, maximum: AxisMaximum, highest_gy: float, incidence: Incidence | None,
+    warnings: Sequence[str],
 ) -> dict[str, Any]:  # fmt: skip
     """What the summary says of one beam; doses of the whole course."""
     given = result.given_dose_gy_per_mu
@@ -66,6 +68,8 @@ def beam_summary(
         "seconds": round(result.seconds, 4),
         "MU": mu,
         "SSD_cm": round(result.ssd_cm, 4),
+        "incidence_deg": None if incidence is None else round(incidence.angle_deg, 1),
+        "verified_incidence_deg": None if incidence is None else incidence.verified_deg,
         "depth_of_maximum_cm": round(maximum.depth_cm, 3),
         "dose_of_maximum_gy": maximum.dose_gy,
         "highest_dose_gy": highest_gy,

@@ -7,8 +7,9 @@ from typing import Any
 import attrs
 
 from ert.app.dose_service import Models
+from ert.domain.acceptance import AcceptanceTest
 from ert.domain.angle_scale import AngleScale, to_room_jaws
-from ert.domain.beam_model import BeamModel, MachinePackage
+from ert.domain.beam_model import BeamModel, MachinePackage, MeasuredRange
 from ert.domain.machine import Applicator, Machine
 from ert.domain.machine_configuration import MachineConfiguration
 from ert.errors import Conflict, Refused
@@ -84,6 +85,10 @@ def machine_summary(package: MachinePackage) -> dict[str, Any]:
         "applicators": [_applicator(machine, a) for a in machine.applicators],
         "block_materials": [attrs.asdict(m) for m in configuration.block_materials],
         "energies": [_energy(m) for m in package.models],
+        "acceptance": [
+            {"energy_mev": of.energy_mev, "engine": of.engine, "tests": [acceptance_summary(t) for t in of.tests]}
+            for of in package.acceptance
+        ],
     }
 
 
@@ -143,4 +148,25 @@ def _energy(model: BeamModel) -> dict[str, Any]:
         "rp_cm": model.summary.rp_cm,
         "ssd_cm": [model.validity.ssd_min_cm, model.validity.ssd_max_cm],
         "smallest_cutout_side_cm": model.validity.min_side_cm,
+        **measured_summary(model.validity.measured),
+    }
+
+
+def measured_summary(measured: MeasuredRange | None) -> dict[str, Any]:
+    """Depths and incidence a model was measured at; None where the package does not say."""
+    return {
+        "measured_depth_cm": None if measured is None else [measured.depth_min_cm, measured.depth_max_cm],
+        "verified_incidence_deg": None if measured is None else measured.incidence_max_deg,
+    }
+
+
+def acceptance_summary(test: AcceptanceTest) -> dict[str, Any]:
+    """One row of an acceptance table."""
+    return {
+        "test": test.number,
+        "description": test.description,
+        "tolerance": test.tolerance,
+        "worst": test.found,
+        "where": test.where,
+        "verdict": test.verdict.value,
     }

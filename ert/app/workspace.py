@@ -219,9 +219,7 @@ class PlanWorkspace:
             mu_checks=self.mu_checks,
             clearance=self.tools.clearance,
         )
-        oblique = incidence_findings(
-            self.plan.beams, lambda beam: self.tools.obliquity_deg(beam, self.plan.external_number)
-        )
+        oblique = incidence_findings(self.plan.beams, lambda beam: self.tools.incidence(self.plan, beam))
         checked = second_check_findings(self.checks, self.plan, self.dose)
         return by_severity((*found, *oblique, *readiness_findings(self.readiness), *checked))
 

@@ -104,10 +104,11 @@ def _tell(package: MachinePackage, *, as_json: bool) -> None:
     print_table(f"Machine '{summary['name']}'", ("", ""), _facts(summary))
     energies = [
         (f"{e['energy_mev']:g}", f"{e['r90_cm']:.2f}", f"{e['r50_cm']:.2f}", f"{e['rp_cm']:.2f}", _span(e["ssd_cm"]),
-         e["model_digest"][:12])
+         *_measured(e), e["model_digest"][:12])
         for e in summary["energies"]
     ]  # fmt: skip
-    print_table("Energies", ("MeV", "R90 cm", "R50 cm", "Rp cm", "SSD cm", "Beam model"), energies)
+    head = ("MeV", "R90 cm", "R50 cm", "Rp cm", "SSD cm", "Side cm", "Depth cm", "Incidence", "Beam model")
+    print_table("Energies", head, energies)
     print_table("Applicators", ("Id", "Opening cm", "Outer box cm", "Face cm", "MeV"), _applicators(summary))
     jaws = [
         (a["id"], energy, *(("",) * 4 if found is None else tuple(f"{v:g}" for v in found)))
@@ -115,6 +116,23 @@ def _tell(package: MachinePackage, *, as_json: bool) -> None:
         for energy, found in a["jaws_cm"].items()
     ]
     print_table("Jaws, IEC 61217, cm", ("Applicator", "MeV", "X1", "X2", "Y1", "Y2"), jaws)
+    tests = [
+        (f"{of['energy_mev']:g}", of["engine"], t["test"], t["description"], t["tolerance"], t["worst"], t["verdict"])
+        for of in summary["acceptance"]
+        for t in of["tests"]
+    ]
+    if tests:
+        print_table("Acceptance", ("MeV", "Engine", "Test", "What", "Tolerance", "Worst", "Verdict"), tests)
+
+
+def _measured(energy: dict[str, Any]) -> tuple[str, str, str]:
+    """Smallest opening, depths and incidence an energy was measured at."""
+    depths, incidence_deg = energy["measured_depth_cm"], energy["verified_incidence_deg"]
+    return (
+        f"from {energy['smallest_cutout_side_cm']:g}",
+        "not stated" if depths is None else _span(depths),
+        "not stated" if incidence_deg is None else f"to {incidence_deg:g}°",
+    )
 
 
 def _facts(summary: dict[str, Any]) -> list[tuple[str, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,10 +12,12 @@ from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.compare import compare_energy
 from ert.commissioning.fit import FitStep, fit_energy
 from ert.commissioning.measured import BeamData, EnergyData
+from ert.commissioning.measured_range import measured_range
 from ert.commissioning.model import build_model
 from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
+from ert.commissioning.phantom_check import compare_checks
 from ert.commissioning.redefinition_model import build_redefinition
 from ert.domain.acceptance import EnergyAcceptance
 from ert.domain.beam_model import BeamModel, MachinePackage
@@ -67,7 +70,11 @@ def commission(
         model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
         if with_monte_carlo:
             model = _with_source(data, energy, model, check)
+        model, report = judged(
+            data, energy, model, smoothing_chi2=fit.reference.chi2_per_point, fit_chi2=fit.cost_per_point
+        )
         models.append(model)
+        reports.append(report)
         tables.append(
             output_tables(
                 data,
@@ -76,7 +83,6 @@ def commission(
                 practical_range_cm=model.practical_range_cm,
             )
         )
-        reports.append(compare_energy(data, energy, fit, model))
         if progress is not None:
             progress((number + 1) / len(data.energies))
     package = MachinePackage(
@@ -85,16 +91,16 @@ def commission(
         origin=data.origin,
         is_demo=is_demo,
         output_tables=tuple(tables),
-        acceptance=tuple(a for report in reports for a in _acceptance(report)),
+        acceptance=tuple(a for report in reports for a in acceptance_tables(report)),
     )
-    report = CommissioningReport(
+    whole = CommissioningReport(
         machine_name=data.machine.name,
         origin=data.origin,
         package_digest=package.digest,
         is_demo=is_demo,
         energies=tuple(reports),
     )
-    return Commissioned(package=package, report=report)
+    return Commissioned(package=package, report=whole)
 
 
 def _with_source(data: BeamData, energy: EnergyData, model: BeamModel, check: Callable[[], None] | None) -> BeamModel:
@@ -108,7 +114,27 @@ def _with_source(data: BeamData, energy: EnergyData, model: BeamModel, check: Ca
     return attrs.evolve(model, monte_carlo=source)
 
 
-def _acceptance(report: EnergyReport) -> list[EnergyAcceptance]:
+def judged(
+    data: BeamData,
+    energy: EnergyData,
+    model: BeamModel,
+    *,
+    smoothing_chi2: float = math.nan,
+    fit_chi2: float = math.nan,
+) -> tuple[BeamModel, EnergyReport]:
+    """A fitted model with the depths and incidence it was compared at, and the comparison.
+
+    Parameters
+    ----------
+    smoothing_chi2, fit_chi2 : of the fit, for the report; nan for a model whose fit is not at hand.
+    """
+    checks = compare_checks(data, energy, model)
+    valid = attrs.evolve(model.validity, measured=measured_range(data, energy, checks))
+    model = attrs.evolve(model, validity=valid)
+    return model, compare_energy(data, energy, model, checks, smoothing_chi2=smoothing_chi2, fit_chi2=fit_chi2)
+
+
+def acceptance_tables(report: EnergyReport) -> list[EnergyAcceptance]:
     """The tables of the engines of one energy."""
     return [
         EnergyAcceptance(energy_mev=of.energy_mev, engine=name, tests=of.acceptance) for name, of in engines_of(report)

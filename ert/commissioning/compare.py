@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import attrs
@@ -12,17 +13,23 @@ from ert.analysis.depth import depth_quantities, smooth_curve
 from ert.analysis.profile import width_and_penumbra_cm
 from ert.commissioning.acceptance import acceptance_tests
 from ert.commissioning.correction import absolute_fields
-from ert.commissioning.fit import FitResult
 from ert.commissioning.gamma_along import gamma_along
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, middle_line, planes_cgy
-from ert.commissioning.phantom_check import compare_check
+from ert.commissioning.phantom_check import CheckResults
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
 from ert.commissioning.redefinition_model import RedefinedWater
 from ert.commissioning.reference import absolute
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel, OutputCorrection
-from ert.domain.commissioning import CurveComparison, DepthComparison, EnergyReport, OutputComparison, ProfileEdges
+from ert.domain.commissioning import (
+    CheckComparison,
+    CurveComparison,
+    DepthComparison,
+    EnergyReport,
+    OutputComparison,
+    ProfileEdges,
+)
 from ert.dose.fluence import Fluence
 from ert.dose.output import equivalent_square_cm, output_correction, rectangle_cm
 
@@ -115,12 +122,12 @@ def _edges(position_cm: Float, dose: Float) -> ProfileEdges:
     return ProfileEdges(width_cm=width_cm, penumbra_cm=penumbra_cm)
 
 
-def _depths(data: BeamData, energy: EnergyData, fit: FitResult, dose: _FieldDose) -> tuple[DepthComparison, ...]:
+def _depths(data: BeamData, energy: EnergyData, model: BeamModel, dose: _FieldDose) -> tuple[DepthComparison, ...]:
     """Depths of the measured curve, smoothed within its noise, against those of the computed one."""
     measured = next(c for c in energy.curves if c.kind == "depth_dose" and c.field == data.reference)
     curve = absolute(measured, data, energy) or measured
     grid = np.arange(curve.position_cm[0], curve.position_cm[-1], 0.02)
-    smooth = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=fit.setup.range_cm, grid_cm=grid)
+    smooth = smooth_curve(curve.position_cm, curve.dose, curve.sigma, range_cm=model.practical_range_cm, grid_cm=grid)
     computed = dose.axis(grid)
     ours, theirs = (depth_quantities(grid, curve, needs_tail=False) for curve in (computed, smooth))
     return tuple(
@@ -136,18 +143,33 @@ def _identity_error_pct(model: BeamModel, dose: _FieldDose) -> float:
     return float(100.0 * np.abs(dose.axis(depths) - wanted).max() / wanted.max())
 
 
-def compare_energy(data: BeamData, energy: EnergyData, fit: FitResult, model: BeamModel) -> EnergyReport:
-    """The report of one energy, of both engines where both were fitted."""
+def compare_energy(
+    data: BeamData,
+    energy: EnergyData,
+    model: BeamModel,
+    checks: CheckResults,
+    *,
+    smoothing_chi2: float = math.nan,
+    fit_chi2: float = math.nan,
+) -> EnergyReport:
+    """The report of one energy, of both engines where both were fitted.
+
+    Parameters
+    ----------
+    checks : of `ert.commissioning.phantom_check.compare_checks`.
+    smoothing_chi2, fit_chi2 : of the fit; nan for a model whose fit is not at hand.
+    """
     fields = absolute_fields(data, energy)
     plain = {f: _FieldDose(data, model, f) for f in fields}
-    report = _report(data, energy, fit, model, plain, is_redefined=False)
+    report = _report(data, energy, model, plain, checks[Algorithm.PENCIL_BEAM])
+    report = attrs.evolve(report, smoothing_chi2=smoothing_chi2, fit_chi2=fit_chi2)
     redefinition = model.redefinition
     if redefinition is None:
         return report
     doses: dict[Field, _FieldDose] = {f: _RedefinedDose(data, model, f, redefinition.output) for f in fields}
-    other = _report(data, energy, fit, model, doses, is_redefined=True)
+    other = _report(data, energy, model, doses, checks[Algorithm.PBRA])
     chi2 = _mean_square(other.curves)
-    other = attrs.evolve(other, parameters=redefinition.parameters, fit_chi2=chi2)
+    other = attrs.evolve(other, parameters=redefinition.parameters, smoothing_chi2=smoothing_chi2, fit_chi2=chi2)
     return attrs.evolve(report, redefinition=other)
 
 
@@ -164,12 +186,11 @@ def _mean_square(curves: Sequence[CurveComparison]) -> float:
 def _report(
     data: BeamData,
     energy: EnergyData,
-    fit: FitResult,
     model: BeamModel,
     doses: dict[Field, _FieldDose],
-    *,
-    is_redefined: bool,
+    checks: tuple[CheckComparison, ...],
 ) -> EnergyReport:
+    """Of one engine, without what its fit says of itself."""
     curves = [(c, doses[c.field]) for c in (absolute(c, data, energy) for c in energy.curves) if c is not None]
     outputs = []
     for output in energy.outputs:
@@ -188,21 +209,21 @@ def _report(
                 correction=dose.correction,
             )
         )
-    algorithm = Algorithm.PBRA if is_redefined else Algorithm.PENCIL_BEAM
     report = EnergyReport(
         energy_mev=energy.energy_mev,
         model_digest=model.digest,
-        depths=_depths(data, energy, fit, doses[data.reference]),
+        depths=_depths(data, energy, model, doses[data.reference]),
         curves=tuple(_compare_curve(c, dose) for c, dose in curves),
         outputs=tuple(outputs),
         parameters=model.parameters,
         identity_error_pct=_identity_error_pct(model, doses[data.reference]),
-        smoothing_chi2=fit.reference.chi2_per_point,
-        fit_chi2=fit.cost_per_point,
+        smoothing_chi2=math.nan,
+        fit_chi2=math.nan,
         ssd_min_cm=model.validity.ssd_min_cm,
         ssd_max_cm=model.validity.ssd_max_cm,
         min_side_cm=model.validity.min_side_cm,
         limits=model.validity.limits,
-        checks=tuple(compare_check(data, model, check, algorithm) for check in energy.checks),
+        measured_range=model.validity.measured,
+        checks=checks,
     )
     return attrs.evolve(report, acceptance=acceptance_tests(report, reference_name=data.reference.name))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.analysis.depth import depth_quantities
-from ert.domain.beam_model import BeamModel, MachinePackage, Validity
+from ert.domain.beam_model import BeamModel, MachinePackage, Validity, measured_text
 from ert.domain.machine import Applicator, Machine
 from ert.domain.model_difference import FieldChange, ModelDifference, PackageDifference, ParameterChange
 from ert.dose.geometry import BeamGeometry
@@ -120,6 +120,8 @@ def _compare_validity(old: Validity, new: Validity) -> list[str]:
         )
     if old.min_side_cm != new.min_side_cm:
         remarks.append(f"The smallest measured opening was {old.min_side_cm:.2f} cm, is {new.min_side_cm:.2f} cm.")
+    if old.measured != new.measured:
+        remarks.append(f"Before: {measured_text(old.measured)}; now: {measured_text(new.measured)}.")
     gone = [i for i in old.applicator_ids if i not in new.applicator_ids]
     added = [i for i in new.applicator_ids if i not in old.applicator_ids]
     remarks += [f"Applicator {i} is no longer commissioned." for i in gone]

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.commissioning.gamma_along import gamma_along
-from ert.commissioning.measured import LINE_AXES, BeamData, CheckLine, PhantomCheck
+from ert.commissioning.measured import LINE_AXES, BeamData, CheckLine, EnergyData, PhantomCheck
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
 from ert.domain.commissioning import CheckComparison, CurveComparison
@@ -28,7 +28,15 @@ Float = NDArray[np.float64]
 _CGY = 0.01
 _ACROSS_CM, _DEPTH_CM = 0.2, 0.1
 _AIR_ABOVE_CM, _MARGIN_CM, _DOSE_MARGIN_CM = 1.0, 2.0, 0.4
+CheckResults = dict[Algorithm, tuple[CheckComparison, ...]]
+"""What each engine made of an energy's checks, in the order of the folder."""
 _QUANTITIES = ("density_g_cm3", "relative_stopping", "relative_scattering")
+
+
+def compare_checks(data: BeamData, energy: EnergyData, model: BeamModel) -> CheckResults:
+    """All checks of an energy with every engine that is fitted to curves: the pencil beam, redefinition if it is."""
+    engines = [Algorithm.PENCIL_BEAM] if model.redefinition is None else [Algorithm.PENCIL_BEAM, Algorithm.PBRA]
+    return {a: tuple(compare_check(data, model, check, a) for check in energy.checks) for a in engines}
 
 
 def compare_check(data: BeamData, model: BeamModel, check: PhantomCheck, algorithm: Algorithm) -> CheckComparison:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +17,7 @@ from ert.errors import OutsideModel, Refused
 
 Float = NDArray[np.float64]
 DEMO_LABEL = "DEMO, not for clinical use"
+_GRAZING_DEG = 90.0
 
 
 def _table(value: ArrayLike) -> Float:
@@ -40,6 +43,34 @@ class FittedParameter:
 
 
 @attrs.frozen(kw_only=True)
+class MeasuredRange:
+    """Depths and incidence at which a model was compared with measurements: a plan beyond them is told so, not refused.
+
+    Attributes
+    ----------
+    depth_min_cm, depth_max_cm : first and last measured point of the reference depth dose, in water.
+    incidence_max_deg : angle of the beam's axis to the surface's normal up to which the oblique phantom checks passed
+        with every fitted engine; 0 where none was measured.
+    """
+
+    depth_min_cm: float
+    depth_max_cm: float
+    incidence_max_deg: float
+
+    def __attrs_post_init__(self) -> None:
+        if not 0 <= self.depth_min_cm < self.depth_max_cm < math.inf or not 0 <= self.incidence_max_deg < _GRAZING_DEG:
+            raise Refused("The measured range of a beam model makes no sense.")
+
+
+def measured_text(measured: MeasuredRange | None) -> str:
+    """Depths and incidence in words."""
+    if measured is None:
+        return "measured depths and incidence not stated"
+    depths = f"measured in water from {measured.depth_min_cm:g} to {measured.depth_max_cm:g} cm deep"
+    return f"{depths}, incidence verified to {measured.incidence_max_deg:g}\N{DEGREE SIGN}"
+
+
+@attrs.frozen(kw_only=True)
 class Validity:
     """What the model was commissioned for.
 
@@ -50,6 +81,7 @@ class Validity:
     min_side_cm : equivalent square side at the isocentre plane of the smallest measured cutout.
     warn_side_cm : below `min_side_cm` down to this side dose is computed with a warning, below it refused.
     limits : sentences naming what was not measured.
+    measured : depths and incidence; None in packages of before format 8, which do not say.
     """
 
     ssd_min_cm: float
@@ -58,6 +90,7 @@ class Validity:
     min_side_cm: float
     warn_side_cm: float
     limits: tuple[str, ...] = ()
+    measured: MeasuredRange | None = attrs.field(default=None, metadata=ADDED_LATER)
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ert.domain.acceptance import AcceptanceTest
-from ert.domain.beam_model import FittedParameter
+from ert.domain.beam_model import FittedParameter, MeasuredRange
 from ert.domain.identity import read_only
 
 Float = NDArray[np.float64]
@@ -126,6 +126,7 @@ class EnergyReport:
         maximum (self-test; must stay below 0.1).
     smoothing_chi2 : mean squared distance of the smoothed reference from the measured points, in their σ².
     limits : what was not measured and therefore limits the model.
+    measured_range : depths and incidence at which the model was compared with measurements.
     checks : phantoms other than flat water at right angles; no part of the fit.
     acceptance : the figures above against published tolerances.
     redefinition : the same of the redefinition engine; None where it was not fitted.
@@ -144,6 +145,7 @@ class EnergyReport:
     ssd_max_cm: float
     min_side_cm: float
     limits: tuple[str, ...]
+    measured_range: MeasuredRange | None = None
     checks: tuple[CheckComparison, ...] = ()
     acceptance: tuple[AcceptanceTest, ...] = ()
     redefinition: EnergyReport | None = None

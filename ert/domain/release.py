@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import attrs
 
-from ert.domain.beam_model import BeamModel, MachinePackage
+from ert.domain.beam_model import BeamModel, MachinePackage, measured_text
 from ert.domain.identity import digest_of, new_id
 from ert.errors import Refused
 
@@ -21,7 +21,7 @@ class MachineRelease:
     package_digest : of the very package; another package needs a release of its own.
     version : counts the releases of the machine of that name, from 1.
     model_digests : of its beam models, in rising order of energy.
-    ranges : one sentence an energy: SSD, openings, depths, what was not measured.
+    ranges : one sentence an energy: SSD, openings, measured depths and incidence, what was not measured.
     statement : in the physicist's own words: what was checked, against what.
     """
 
@@ -79,6 +79,6 @@ def range_sentence(model: BeamModel) -> str:
     missing = f" Not measured: {'; '.join(valid.limits)}." if valid.limits else ""
     return (
         f"{model.energy_mev:g} MeV: SSD {valid.ssd_min_cm:g} to {valid.ssd_max_cm:g} cm, applicators "
-        f"{', '.join(valid.applicator_ids)}, openings equivalent to squares of {valid.min_side_cm:g} cm and larger."
-        f"{missing}"
+        f"{', '.join(valid.applicator_ids)}, openings equivalent to squares of {valid.min_side_cm:g} cm and larger; "
+        f"{measured_text(valid.measured)}.{missing}"
     )

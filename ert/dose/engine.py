@@ -21,6 +21,7 @@ from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
 from ert.dose.kernels.redefine_sample import sample_step
 from ert.dose.kernels.regrid import resample_to_grid
 from ert.dose.kernels.trace import axis_entry, trace_fan
+from ert.dose.measured_depth import check_depth
 from ert.dose.monte_carlo_result import monte_carlo_dose
 from ert.dose.output import output_correction
 from ert.dose.pencil_beam import ModelTables, Rays, fan_dose, model_tables, scattered
@@ -129,6 +130,8 @@ def compute_beam_dose(
             f"The beam axis is not well inside the opening: the given dose is stated at ({x_cm:.1f}, {y_cm:.1f}) cm in "
             "beam's eye view."
         )
+    finite = gy_per_mu.array if isinstance(gy_per_mu, FiniteDose) else gy_per_mu
+    warnings += check_depth(model, geometry, tissue, dose_grid, finite)
     _report(progress, check, 1.0)
     return DoseResult(
         request_digest=request_digest,

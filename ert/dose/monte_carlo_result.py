@@ -11,6 +11,7 @@ from ert.domain.monte_carlo_model import DoseStatistics, MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import DoseTo
 from ert.dose.geometry import BeamGeometry
+from ert.dose.measured_depth import check_depth
 from ert.dose.monte_carlo import simulate
 from ert.dose.tissue import TissueGrid
 from ert.dose.water import given_dose_gy_per_mu
@@ -64,11 +65,11 @@ def monte_carlo_dose(
         check=check,
         watch=watch,
     )
-    notes: tuple[str, ...] = ()
+    notes = check_depth(model, geometry, tissue, dose_grid, gy_per_mu)
     if statistics.uncertainty_pct > settings.uncertainty_pct:
-        notes = (
+        notes.append(
             f"The Monte Carlo stopped at {statistics.histories} histories with an uncertainty of "
-            f"{statistics.uncertainty_pct:.1f} % instead of {settings.uncertainty_pct:g} %.",
+            f"{statistics.uncertainty_pct:.1f} % instead of {settings.uncertainty_pct:g} %."
         )
     return DoseResult(
         request_digest=request_digest,

@@ -86,14 +86,25 @@ def surface_normal(
     return np.asarray(-(slope / size) @ stack.axes)
 
 
-def obliquity_deg(external: HasContours | ContourStack, frame: BeamFrame) -> float | None:
-    """Angle between the central axis and the skin's normal where the axis enters, 0 for a beam at right angles.
+def obliquity_deg(frame: BeamFrame, *structures: HasContours | ContourStack) -> float | None:
+    """Angle between the central axis and the normal of the surface it meets first, 0 for a beam at right angles.
 
-    None if the axis misses the external contour.
+    None if the axis misses all structures.
+
+    Parameters
+    ----------
+    structures : the external contour, and what lies on it.
+
+    Raises
+    ------
+    Refused
+        If a structure is empty or the source lies inside one.
     """
-    stack = as_stack(external)
-    distance_cm = ssd_cm(stack, frame)
-    if distance_cm is None:
+    stacks = [as_stack(s) for s in structures]
+    met = [(distance_cm, n) for n, s in enumerate(stacks) if (distance_cm := ssd_cm(s, frame)) is not None]
+    if not met:
         return None
+    distance_cm, number = min(met)
+    stack = stacks[number]
     normal = surface_normal(stack, frame.source_cm + distance_cm * frame.direction)
     return float(np.degrees(np.arccos(np.clip(-normal @ frame.direction, -1.0, 1.0))))

@@ -10,6 +10,7 @@ from reportlab.lib.units import cm
 from reportlab.platypus import Flowable, PageBreak, Spacer, Table
 
 from ert.domain.acceptance import Verdict
+from ert.domain.beam_model import measured_text
 from ert.domain.commissioning import CommissioningReport, CurveComparison, EnergyReport
 from ert.reports.model_figures import SHIFT_CM, check_top_cgy, worst_after_shift_pct, worst_points
 from ert.reports.page import (
@@ -104,7 +105,7 @@ def _energy(energy: EnergyReport, engine: str) -> list[Flowable]:
     limits = [paragraph(f"\N{BULLET} {text}.") for text in energy.limits] or [paragraph("Nothing is missing.")]
     valid = (
         f"Usable for SSD {energy.ssd_min_cm:g} to {energy.ssd_max_cm:g} cm and openings equivalent to squares of "
-        f"{energy.min_side_cm:g} cm and larger."
+        f"{energy.min_side_cm:g} cm and larger; {measured_text(energy.measured_range)}."
     )
     depths = [
         (d.name, f"{d.measured_cm:.3f}", f"{d.computed_cm:.3f}", f"{10 * (d.computed_cm - d.measured_cm):+.2f}")

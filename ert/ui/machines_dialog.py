@@ -23,9 +23,10 @@ from ert.app.jobs import Lane
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.domain.machine_configuration import MachineConfiguration
 from ert.errors import Refused
+from ert.ui.beam_model_table import MODEL_COLUMNS, MODEL_TEXT, model_row
 from ert.ui.failures import sentence_of
 from ert.ui.machine_form import MachineForm
-from ert.ui.machine_tables import ApplicatorTable, Column, ConfigurationTable, JawTable, MaterialTable, number_text
+from ert.ui.machine_tables import ApplicatorTable, Column, ConfigurationTable, JawTable, MaterialTable
 from ert.ui.mu_levels_form import MuLevelsForm
 from ert.ui.release_dialog import ReleaseDialog
 from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
@@ -33,16 +34,6 @@ from ert.ui.widgets import MessageStrip, dim_label, push_button, text_label
 if TYPE_CHECKING:
     from ert.app.session import SiteSession
 
-_MODEL_COLUMNS = (
-    Column(head="Energy", unit="MeV", is_open=False),
-    Column(head="R90", unit="cm", is_open=False),
-    Column(head="R50", unit="cm", is_open=False),
-    Column(head="Rp", unit="cm", is_open=False),
-    Column(head="SSD", unit="cm", is_open=False),
-    Column(head="Smallest side", unit="cm", is_open=False),
-    Column(head="Use", is_open=False),
-    Column(head="Digest of the beam model", is_open=False),
-)
 _VERSION_COLUMNS = (
     Column(head="Configuration", is_open=False),
     Column(head="Scale", is_open=False),
@@ -83,7 +74,7 @@ class MachinesDialog(QDialog):
         self.message = MessageStrip()
         self.form, self.mu_levels = MachineForm(), MuLevelsForm()
         self.applicators, self.jaws, self.materials = ApplicatorTable(), JawTable(), MaterialTable()
-        self.models = ConfigurationTable("Beam models", _MODEL_COLUMNS)
+        self.models = ConfigurationTable("Beam models", MODEL_COLUMNS)
         self.versions = ConfigurationTable("Versions", _VERSION_COLUMNS)
         self.tabs = QTabWidget()
         self.import_button = push_button("Add package…", "import", "Take a machine package into the site")
@@ -114,7 +105,7 @@ class MachinesDialog(QDialog):
             (_page(_JAW_TEXT, self.jaws, self._row_buttons(self.jaws)), "Jaws"),
             (_page("What cutouts are made of.", self.materials, self._row_buttons(self.materials)), "Cutouts"),
             (self.mu_levels, "MU check"),
-            (_page("Fixed by commissioning.", self.models), "Beam models"),
+            (_page(MODEL_TEXT, self.models), "Beam models"),
             (_page(_VERSION_TEXT, self.versions), "Versions"),
         )
         for page, name in pages:
@@ -224,7 +215,7 @@ class MachinesDialog(QDialog):
         )
         for table in (self.form, self.mu_levels, self.applicators, self.jaws, self.materials):
             table.show_machine(machine)
-        self.models.show_rows([_model_row(package, n) for n in range(len(package.models))])
+        self.models.show_rows([model_row(model) for model in package.models])
         versions = self._session.models.versions(machine.name)
         self.versions.show_rows([(*_version_row(p), releases.standing(p).text) for p in versions])
         self.message.clear()
@@ -362,19 +353,6 @@ def _page(text: str, table: QWidget, below: QHBoxLayout | None = None) -> QWidge
     if below is not None:
         layout.addLayout(below)
     return page
-
-
-def _model_row(package: MachinePackage, index: int) -> Sequence[str]:
-    model = package.models[index]
-    depths = (model.summary.r90_cm, model.summary.r50_cm, model.summary.rp_cm)
-    return (
-        f"{model.energy_mev:g}",
-        *(f"{v:.2f}" for v in depths),
-        f"{number_text(model.validity.ssd_min_cm)} to {number_text(model.validity.ssd_max_cm)}",
-        number_text(model.validity.min_side_cm),
-        DEMO_LABEL if model.is_demo else "clinical",
-        model.digest,
-    )
 
 
 def _version_row(package: MachinePackage) -> Sequence[str]:

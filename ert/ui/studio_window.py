@@ -26,6 +26,7 @@ from PySide6.QtWidgets import (
 from ert.app.jobs import Lane
 from ert.app.session import SiteSession
 from ert.app.studio import MeasuredLine, Studio, computed_lines, measured_lines
+from ert.domain.beam_model import measured_text
 from ert.domain.commissioning import CurveComparison, EnergyReport
 from ert.domain.model_difference import PackageDifference
 from ert.errors import ErtError
@@ -362,5 +363,5 @@ def _limits_text(report: EnergyReport) -> str:
     missing = "; not measured: " + "; ".join(report.limits) if report.limits else ""
     return (
         f"{report.energy_mev:g} MeV: usable for SSD {report.ssd_min_cm:g} to {report.ssd_max_cm:g} cm, openings from "
-        f"{report.min_side_cm:g} cm{missing}."
+        f"{report.min_side_cm:g} cm, {measured_text(report.measured_range)}{missing}."
     )

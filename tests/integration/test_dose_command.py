@@ -141,6 +141,7 @@ def test_the_summary_has_the_figures_promised(computed):
     assert {"algorithm", "seconds", "MU", "SSD_cm", "depth_of_maximum_cm", "dose_of_maximum_gy", "warnings"} <= set(one)
     assert (one["algorithm"], one["MU"], two["MU"], summary["fractions"]) == ("pencil-beam", 100.0, 50.0, 4)
     assert one["SSD_cm"] == pytest.approx(100.0, abs=0.05)
+    assert one["incidence_deg"] == pytest.approx(0.0, abs=0.1)
     assert one["depth_of_maximum_cm"] == pytest.approx(2.74, abs=0.4)
     assert one["dose_of_maximum_gy"] == pytest.approx(4.0, rel=0.01)
     (body,) = summary["structures"]

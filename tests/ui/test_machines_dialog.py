@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from ert.app.jobs import Jobs
 from ert.app.session import SiteSession
 from ert.commissioning.package import read_package
 from ert.domain.angle_scale import AngleScale
+from ert.domain.beam_model import MeasuredRange
 from ert.domain.machine_configuration import AngleRange
 from ert.settings import resources_dir
+from ert.ui.beam_model_table import model_row
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.machines_dialog import MachinesDialog
 from tests.ui import real_site
@@ -51,9 +54,25 @@ def test_it_shows_the_machine_as_stored_and_reads_it_back_unchanged(dialog):
     assert dialog.configuration() == SAVED.machine.configuration
     assert not dialog.is_dirty
     assert not dialog.save_button.isEnabled()
-    shown = [dialog.models.text(row, 7) for row in range(dialog.models.rowCount())]
-    assert shown == [m.digest for m in SAVED.models]
+    rows = [
+        [dialog.models.text(row, column) for column in range(dialog.models.columnCount())]
+        for row in range(dialog.models.rowCount())
+    ]
+    assert [row[-1] for row in rows] == [m.digest for m in SAVED.models]
     assert [dialog.versions.text(row, 0) for row in range(dialog.versions.rowCount())] == ["0"]
+
+
+def test_the_beam_models_say_what_they_were_measured_for(dialog):
+    measured = MeasuredRange(depth_min_cm=0.1, depth_max_cm=6.9, incidence_max_deg=30.0)
+    first, *others = SAVED.models
+    known = attrs.evolve(first, validity=attrs.evolve(first.validity, measured=measured))
+    plain = attrs.evolve(others[0], validity=attrs.evolve(others[0].validity, measured=None))
+    assert [model_row(model)[4:8] for model in (known, plain)] == [
+        ("97.5 to 115", "2", "0.1 to 6.9", "to 30°"),
+        ("97.5 to 115", "2", "not stated", "not stated"),
+    ]
+    heads = [dialog.models.horizontalHeaderItem(n).text() for n in range(4, 8)]
+    assert [head.split()[0] for head in heads] == ["SSD", "Smallest", "Depth", "Incidence"]
 
 
 def test_a_changed_configuration_becomes_the_next_version(dialog, session, qtbot):

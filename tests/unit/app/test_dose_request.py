@@ -22,6 +22,7 @@ from ert.domain.beam_model import (
     DepthDoseSummary,
     FittedParameter,
     MachinePackage,
+    MeasuredRange,
     OutputCorrection,
     PhotonModel,
     RedefinitionModel,
@@ -90,6 +91,7 @@ WHOLE = {
     MonteCarloModel,
     DepthDoseSummary,
     Validity,
+    MeasuredRange,
     FittedParameter,
 }
 # Measured outputs serve the monitor unit check; a configuration says what the machine can do, not what it delivers.
@@ -427,7 +429,9 @@ def nested(value):
 
 
 def test_every_figure_of_a_beam_model_is_in_its_digest(case):
-    model = case.package.model(12.0)
+    plain = case.package.model(12.0)
+    measured = MeasuredRange(depth_min_cm=0.1, depth_max_cm=9.9, incidence_max_deg=0.0)
+    model = attrs.evolve(plain, validity=attrs.evolve(plain.validity, measured=measured))
     seen = set()
     for part, put in nested(model):
         seen.add(type(part))

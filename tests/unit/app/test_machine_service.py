@@ -10,7 +10,9 @@ import pytest
 from ert.app.dose_service import Models
 from ert.app.machine_service import configured, machine_summary, refuse_other_geometry, room_jaws_text
 from ert.commissioning.package import package_bytes, package_from_bytes, read_package
+from ert.domain.acceptance import AcceptanceTest, EnergyAcceptance, Verdict
 from ert.domain.angle_scale import AngleScale
+from ert.domain.beam_model import MeasuredRange
 from ert.domain.machine_configuration import AngleRange, ApplicatorSetting
 from ert.errors import Conflict, Refused
 from ert.settings import resources_dir
@@ -65,6 +67,23 @@ def test_the_summary_is_plain_and_says_what_the_demo_machine_is():
     a06 = summary["applicators"][0]
     assert (a06["outer_box_cm"], a06["face_distance_cm"], a06["is_box_assumed"]) == ([13.0, 13.0], 95.0, False)
     assert a06["jaws_cm"]["20"] == [-5.5, 5.5, -5.5, 5.5]
+
+
+def test_the_summary_says_what_was_measured_and_what_the_acceptance_found():
+    measured = MeasuredRange(depth_min_cm=0.1, depth_max_cm=6.9, incidence_max_deg=30.0)
+    first, *others = DEMO.models
+    known = attrs.evolve(first, validity=attrs.evolve(first.validity, measured=measured))
+    plain = [attrs.evolve(m, validity=attrs.evolve(m.validity, measured=None)) for m in others]
+    row = AcceptanceTest(
+        number="8.3", description="oblique", tolerance="5 %", found="+9 %", where="bar", verdict=Verdict.FAILED
+    )
+    table = EnergyAcceptance(energy_mev=6.0, engine="PBRA", tests=(row,))
+    summary = machine_summary(attrs.evolve(DEMO, models=(known, *plain), acceptance=(table,)))
+    assert json.loads(json.dumps(summary)) == summary
+    shown = [(e["measured_depth_cm"], e["verified_incidence_deg"]) for e in summary["energies"]]
+    assert shown == [([0.1, 6.9], 30.0), (None, None), (None, None)]
+    (of,) = summary["acceptance"]
+    assert (of["energy_mev"], of["engine"], of["tests"][0]["verdict"]) == (6.0, "PBRA", "failed")
 
 
 @pytest.mark.parametrize(

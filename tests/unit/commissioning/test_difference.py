@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from ert.commissioning.difference import compare_packages
+from ert.domain.beam_model import MeasuredRange
 from tests.unit.dose.beams import demo
 
 
@@ -60,6 +61,20 @@ def test_parameters_are_compared_in_their_uncertainties_and_validity_in_words():
         "The smallest measured opening was 2.00 cm, is 3.00 cm.",
         "Applicator A15 is no longer commissioned.",
         "Applicator A20 is no longer commissioned.",
+    )
+
+
+def test_other_measured_depths_and_incidence_are_named():
+    before, after = (
+        attrs.evolve(
+            demo().model(12.0).validity,
+            measured=MeasuredRange(depth_min_cm=0.1, depth_max_cm=depth_cm, incidence_max_deg=angle_deg),
+        )
+        for depth_cm, angle_deg in ((9.9, 0.0), (12.0, 30.0))
+    )
+    assert of_12(compare_packages(changed(validity=before), changed(validity=after))).remarks == (
+        "Before: measured in water from 0.1 to 9.9 cm deep, incidence verified to 0°; now: measured in water from 0.1 "
+        "to 12 cm deep, incidence verified to 30°.",
     )
 
 

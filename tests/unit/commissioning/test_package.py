@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from ert.commissioning.package import FILE_NAME, FORMAT, package_bytes, package_from_bytes, read_package, write_package
+from ert.domain.beam_model import MeasuredRange
 from ert.domain.identity import canonical_bytes
 from ert.errors import DigestMismatch, InvalidBeamData, SchemaTooNew
 from ert.settings import resources_dir
@@ -124,3 +125,23 @@ def test_an_off_axis_ratio_of_redefinitions_own_is_named_only_if_there_is_one(pa
     model = attrs.evolve(package.models[0], redefinition=own)
     changed = attrs.evolve(package, models=(model, *package.models[1:]))
     assert package_from_bytes(package_bytes(changed)).models[0].redefinition.off_axis_change == 0.01
+
+
+def test_measured_depths_and_incidence_are_in_the_digest_only_if_they_are_known(package):
+    """Packages of format 7 keep their digests, and are read."""
+    model = package.models[0]
+    measured = MeasuredRange(depth_min_cm=0.1, depth_max_cm=6.9, incidence_max_deg=0.0)
+    plain, known = (attrs.evolve(model, validity=attrs.evolve(model.validity, measured=m)) for m in (None, measured))
+    assert b'"measured"' not in canonical_bytes(plain)
+    assert b'"measured"' in canonical_bytes(known)
+    old = attrs.evolve(package, models=(plain, *package.models[1:]))
+    tree = json.loads(package_bytes(old))
+    del tree["package"]["models"][0]["validity"]["measured"]
+    read = package_from_bytes(json.dumps({**tree, "format": 7}).encode())
+    assert (read.digest, read.models[0].validity.measured) == (old.digest, None)
+    new = attrs.evolve(package, models=(known, *package.models[1:]))
+    tree = json.loads(package_bytes(new))
+    assert package_from_bytes(package_bytes(new)).models[0].validity.measured == measured
+    tree["package"]["models"][0]["validity"]["measured"]["incidence_max_deg"] = 45.0
+    with pytest.raises(DigestMismatch):
+        package_from_bytes(json.dumps(tree).encode())

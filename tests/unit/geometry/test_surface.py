@@ -33,7 +33,7 @@ def test_ssd_and_obliquity_of_a_sphere(gantry, couch):
     assert ssd_cm(BALL, beam) == pytest.approx(expected, abs=0.02)
     normal = (source + expected * along) / 10
     assert surface_normal(BALL, source + expected * along) == pytest.approx(normal, abs=0.01)
-    assert obliquity_deg(BALL, beam) == pytest.approx(np.degrees(np.arccos(-normal @ along)), abs=0.5)
+    assert obliquity_deg(beam, BALL) == pytest.approx(np.degrees(np.arccos(-normal @ along)), abs=0.5)
 
 
 def test_slope_along_the_patient_is_not_a_staircase():
@@ -43,7 +43,7 @@ def test_slope_along_the_patient_is_not_a_staircase():
         beam = frame(isocentre=(0.0, 0.0, float(z)))
         assert ssd_cm(stack, beam) == pytest.approx(100 - (2.0 + z), abs=0.02)
         if 0.7 < z < 3.3:  # the normal is averaged over 0.5 cm
-            assert obliquity_deg(stack, beam) == pytest.approx(45.0, abs=1.0)
+            assert obliquity_deg(beam, stack) == pytest.approx(45.0, abs=1.0)
 
 
 def test_flat_surface_and_the_end_cap():
@@ -51,10 +51,10 @@ def test_flat_surface_and_the_end_cap():
     assert ssd_cm(slab, frame(isocentre=(0.0, 0.0, 0.0))) == pytest.approx(100.0, abs=1e-4)
     assert ssd_cm(slab, frame(isocentre=(2.0, 5.0, 1.0))) == pytest.approx(95.0, abs=1e-4)
     assert ssd_cm(slab, frame(gantry=30)) == pytest.approx(100.0, abs=1e-4)
-    assert obliquity_deg(slab, frame(gantry=30)) == pytest.approx(30.0, abs=1e-3)
+    assert obliquity_deg(frame(gantry=30), slab) == pytest.approx(30.0, abs=1e-3)
     vertex = frame(gantry=90, couch=270, isocentre=(0.0, 4.0, 0.0))  # from the head; the last slab ends at z = 10
     assert ssd_cm(slab, vertex) == pytest.approx(90.0, abs=1e-4)
-    assert obliquity_deg(slab, vertex) == pytest.approx(0.0, abs=1e-3)
+    assert obliquity_deg(vertex, slab) == pytest.approx(0.0, abs=1e-3)
 
 
 def test_oblique_planes_give_the_same_ssd():
@@ -65,7 +65,7 @@ def test_oblique_planes_give_the_same_ssd():
 
 def test_axis_that_misses_has_no_ssd():
     assert ssd_cm(BALL, frame(isocentre=(0.0, 0.0, 30.0))) is None
-    assert obliquity_deg(BALL, frame(isocentre=(11.0, 0.0, 0.0))) is None
+    assert obliquity_deg(frame(isocentre=(11.0, 0.0, 0.0)), BALL) is None
     assert entry_distance_cm(BALL, (0, -50, 0), (0, -1, 0)) is None
 
 

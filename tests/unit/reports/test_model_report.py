@@ -6,7 +6,7 @@ import numpy as np
 import pypdfium2
 import pytest
 
-from ert.domain.beam_model import FittedParameter
+from ert.domain.beam_model import FittedParameter, MeasuredRange
 from ert.domain.commissioning import (
     CheckComparison,
     CommissioningReport,
@@ -72,6 +72,7 @@ def report():
         ssd_max_cm=115.0,
         min_side_cm=2.0,
         limits=("no cutout was measured",),
+        measured_range=MeasuredRange(depth_min_cm=0.1, depth_max_cm=9.9, incidence_max_deg=30.0),
         checks=(
             CheckComparison(
                 name="Bone bar",
@@ -121,7 +122,9 @@ def test_the_report_says_what_was_measured_and_what_was_computed():
         assert "DEMO MACHINE – NOT FOR CLINICAL USE" in text
     everything = " ".join(pages)
     for wanted in (
-        "4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm", "no cutout was measured", "b" * 64, "virtual_sad_cm",
+        "4.909", "4.950", "+0.41", "+3.00 %", "97.5 to 115 cm",
+        "measured in water from 0.1 to 9.9 cm deep, incidence verified to 30°", "no cutout was measured",
+        "b" * 64, "virtual_sad_cm",
         "93.0 %", "Check: Bone bar (heterogeneous)", "compact bone", "Worst, 2 mm allowed", "+4.00 %",
         "Refused by the engine: The distance is 130.0 cm.", "10.00 / 10.00", "1.20 / –",
     ):  # fmt: skip
