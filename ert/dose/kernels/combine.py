@@ -13,6 +13,8 @@ from ert.dose.kernels.sampling import least_bits
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+_DEEPEST = np.float32(16.0)
+"""Where `_decay` ends."""
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -42,9 +44,9 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
 def _decay(x: np.float32) -> np.float32:
     """e^−x for x ≥ 0 without a table or a library: Taylor's series of x / 32, squared five times (2e-6 of the value).
 
-    From 16 on the value stays: 1e-7.
+    From `_DEEPEST` on the value stays: 1e-7.
     """
-    one, y = np.float32(1.0), min(x, np.float32(16.0)) * np.float32(-1.0 / 32.0)
+    one, y = np.float32(1.0), min(x, _DEEPEST) * np.float32(-1.0 / 32.0)
     series = one + y * (np.float32(1.0 / 4.0) + y * np.float32(1.0 / 20.0))
     value = one + y * (one + y * np.float32(1.0 / 2.0) * (one + y * np.float32(1.0 / 3.0) * series))
     value *= value  # five times in words: a loop here would keep the caller's from becoming vectors
@@ -56,41 +58,98 @@ def _decay(x: np.float32) -> np.float32:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_photons(
-    line: Float32, depth: Float32, open_near: Float32, open_far: Float32, blocked_near: Float32, blocked_far: Float32,
-    mix: Float32, photons: Float32,
+    dose: Float32, depth: Float32, open_near: Float32, open_far: Float32, blocked_near: Float32, blocked_far: Float32,
+    mix: Float32, photons: Float32, factor: np.float32,
 ) -> None:  # fmt: skip
-    """Add open photons and what the insert lets through to a row.
+    """Add open photons and what the insert lets through to a plane, and multiply the sum by a factor.
 
-    …_near, …_far : rows of the maps at the knots around the plane; mix : [4] their factors.
+    …_near, …_far : the maps at the knots around the plane; mix : [4] their factors. Planes and maps as one row each.
     """
     a, b, c, d = mix[0], mix[1], mix[2], mix[3]
     build, build_per_cm, per_cm, blocked_per_cm, deepest = photons[0], photons[1], photons[2], photons[3], photons[4]
-    for i in range(line.shape[0]):
+    for i in range(dose.shape[0]):
         z = min(depth[i], deepest)
         beam = (a * open_near[i] + b * open_far[i]) * (np.float32(1.0) - build * _decay(build_per_cm * z))
         through = (c * blocked_near[i] + d * blocked_far[i]) * _decay(blocked_per_cm * z)
-        line[i] += beam * _decay(per_cm * z) + through
+        dose[i] = (dose[i] + (beam * _decay(per_cm * z) + through)) * factor
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_deep_photons(
+    dose: Float32, depth: Float32, open_near: Float32, open_far: Float32, blocked_near: Float32, blocked_far: Float32,
+    mix: Float32, photons: Float32, factor: np.float32,
+) -> None:  # fmt: skip
+    """As `_add_photons`, to the last bit, where build-up has ended: a third of the exponential functions less."""
+    a, b, c, d, per_cm, blocked_per_cm, deepest = mix[0], mix[1], mix[2], mix[3], photons[2], photons[3], photons[4]
+    built = np.float32(1.0) - photons[0] * _decay(_DEEPEST)
+    for i in range(dose.shape[0]):
+        z = min(depth[i], deepest)
+        through = (c * blocked_near[i] + d * blocked_far[i]) * _decay(blocked_per_cm * z)
+        beam = (a * open_near[i] + b * open_far[i]) * built
+        dose[i] = (dose[i] + (beam * _decay(per_cm * z) + through)) * factor
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_edges(
-    line: Float32, depth: Float32, edge_near: Float32, edge_far: Float32, rim_near: Float32, rim_far: Float32,
-    a: np.float32, b: np.float32, falls: Float32, per_cm: np.float32,
+    dose: Float32, depth: Float32, edge_near: Float32, edge_far: Float32, rim_near: Float32, rim_far: Float32,
+    a: np.float32, b: np.float32, falls: Float32, per_cm: np.float32, factor: np.float32,
 ) -> None:  # fmt: skip
-    """Add edge and rim electrons to a row; falls : [d, 4] edge, rim, and their rise to the next depth."""
-    end = np.float32(falls.shape[0] - 1)
-    for i in range(line.shape[0]):
+    """Add edge and rim electrons to a plane, and multiply the sum by a factor.
+
+    falls : [d, 4] edge, rim, and their rise to the next depth.
+    """
+    count, end = dose.shape[0], np.float32(falls.shape[0] - 1)
+    row, part = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.float32)
+    edge, rim = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
+    for i in range(count):
         at = min(depth[i] * per_cm, end)
-        d = np.uint32(int(at))
-        t = at - np.float32(d)
-        edge = (a * edge_near[i] + b * edge_far[i]) * (falls[d, 0] + t * falls[d, 2])
-        line[i] += edge + (a * rim_near[i] + b * rim_far[i]) * (falls[d, 1] + t * falls[d, 3])
+        row[i] = np.uint32(np.int32(at))
+        part[i] = at - np.float32(np.int32(at))
+    for i in range(count):  # alone: what reads at computed places is never made into vectors
+        d, t = row[i], part[i]
+        edge[i] = falls[d, 0] + t * falls[d, 2]
+        rim[i] = falls[d, 1] + t * falls[d, 3]
+    for i in range(count):
+        both = (a * edge_near[i] + b * edge_far[i]) * edge[i]
+        dose[i] = (dose[i] + (both + (a * rim_near[i] + b * rim_far[i]) * rim[i])) * factor
 
 
 @njit(cache=True, nogil=True)
-def _scale(line: Float32, factor: np.float32) -> None:
-    for i in range(line.shape[0]):
-        line[i] *= factor
+def _add_to_plane(
+    dose: Float32, depth: Float32, distance_cm: float, blurred: Float32, knots: Float, falls: Float32, photons: Float,
+    numbers: Float, factor: np.float32,
+) -> None:  # fmt: skip
+    """`add_background` for one plane [y, x] at a distance from the nominal source.
+
+    Plane and maps are one row each: loops over the pixels of a line are too short for what surrounds them.
+    """
+    sad, virtual = numbers[0], numbers[1]
+    span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
+    gap = max(distance_cm - numbers[2], knots[0])
+    position = min(math.log(gap / knots[0]) / span, knots.shape[0] - 1.000001)
+    q, t = int(position), position - int(position)
+    from_virtual, from_nominal = (virtual / (distance_cm - sad + virtual)) ** 2, (sad / distance_cm) ** 2
+    mix, laws = np.empty(4, dtype=np.float32), np.empty(5, dtype=np.float32)
+    mix[0], mix[1] = from_nominal * photons[0] * (1.0 - t), from_nominal * photons[0] * t
+    mix[2], mix[3] = from_virtual * photons[4] * (1.0 - t), from_virtual * photons[4] * t
+    laws[0], laws[1], laws[2], laws[3], laws[4] = photons[1], photons[2], photons[3], photons[5], photons[6]
+    per_cm, a, b = np.float32(1.0 / numbers[3]), np.float32(from_virtual * (1.0 - t)), np.float32(from_virtual * t)
+    line, at, r, least = dose.ravel(), depth.ravel(), q + 1, np.empty(1, dtype=np.float32)
+    least.view(np.int32)[0] = least_bits(at.view(np.int32))
+    has_edges = least[0] * per_cm < np.float32(falls.shape[0] - 1)
+    after = np.float32(1.0) if has_edges else factor
+    near, far, blocked_near, blocked_far = (
+        blurred[2, q].ravel(), blurred[2, r].ravel(), blurred[3, q].ravel(), blurred[3, r].ravel()
+    )  # fmt: skip
+    if min(least[0], laws[4]) * laws[1] >= _DEEPEST:
+        _add_deep_photons(line, at, near, far, blocked_near, blocked_far, mix, laws, after)
+    else:
+        _add_photons(line, at, near, far, blocked_near, blocked_far, mix, laws, after)
+    if has_edges:
+        _add_edges(
+            line, at, blurred[0, q].ravel(), blurred[0, r].ravel(), blurred[1, q].ravel(), blurred[1, r].ravel(), a, b,
+            falls, per_cm, factor,
+        )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -113,33 +172,7 @@ def add_background(
     numbers : sad_cm, virtual_sad_cm, insert_cm, step of `falls` in cm.
     factor : on all of the dose.
     """
-    _, ny, nx = depth.shape
-    sad, virtual, insert = numbers[0], numbers[1], numbers[2]
-    per_cm, end_cm = np.float32(1.0 / numbers[3]), np.full(1, (falls.shape[0] - 1) * numbers[3], dtype=np.float32)
-    bits, end = depth.view(np.int32), end_cm.view(np.int32)[0]
     whole = np.float32(factor)
-    span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
-    laws = np.empty(5, dtype=np.float32)
-    laws[0], laws[1], laws[2], laws[3], laws[4] = photons[1], photons[2], photons[3], photons[5], photons[6]
     for m in prange(order.shape[0]):
         n = order[m]
-        gap = max(nodes[n] - insert, knots[0])
-        position = min(math.log(gap / knots[0]) / span, knots.shape[0] - 1.000001)
-        q = int(position)
-        t = position - q
-        from_virtual, from_nominal = (virtual / (nodes[n] - sad + virtual)) ** 2, (sad / nodes[n]) ** 2
-        mix = np.empty(4, dtype=np.float32)
-        mix[0], mix[1] = from_nominal * photons[0] * (1.0 - t), from_nominal * photons[0] * t
-        mix[2], mix[3] = from_virtual * photons[4] * (1.0 - t), from_virtual * photons[4] * t
-        a, b = np.float32(from_virtual * (1.0 - t)), np.float32(from_virtual * t)
-        for j in range(ny):
-            line, at = dose[n, j], depth[n, j]
-            _add_photons(
-                line, at, blurred[2, q, j], blurred[2, q + 1, j], blurred[3, q, j], blurred[3, q + 1, j], mix, laws
-            )
-            if least_bits(bits[n, j]) < end:
-                _add_edges(
-                    line, at, blurred[0, q, j], blurred[0, q + 1, j], blurred[1, q, j], blurred[1, q + 1, j], a, b,
-                    falls, per_cm,
-                )  # fmt: skip
-            _scale(line, whole)
+        _add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, numbers, whole)

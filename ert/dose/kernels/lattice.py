@@ -150,28 +150,35 @@ def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> Non
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _six(lines: Float32, j: int, w: Float32, out: Float32) -> None:
-    """Six neighbouring rows from j on, weighted."""
-    a, b, c, d, e, f = lines[j], lines[j + 1], lines[j + 2], lines[j + 3], lines[j + 4], lines[j + 5]
-    for i in range(out.shape[0]):
-        out[i] = w[0] * a[i] + w[1] * b[i] + w[2] * c[i] + w[3] * d[i] + w[4] * e[i] + w[5] * f[i]
+def _six(source: Float32, begin: int, stride: int, weights: Float32, count: int, out: Float32) -> None:
+    """So many weighted sums of six numbers, `stride` apart from each other, from `begin` on.
+
+    Whole planes are one long row each: loops over the few pixels of a line are mostly what surrounds them.
+    """
+    a, b, c = np.uint64(begin), np.uint64(begin + stride), np.uint64(begin + 2 * stride)
+    d, e, f = np.uint64(begin + 3 * stride), np.uint64(begin + 4 * stride), np.uint64(begin + 5 * stride)
+    s, t, u, v, w, x = weights[0], weights[1], weights[2], weights[3], weights[4], weights[5]
+    for i in range(np.uint64(count)):
+        left = s * source[a + i] + t * source[b + i] + u * source[c + i]
+        out[i] = left + v * source[d + i] + w * source[e + i] + x * source[f + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _six_along(line: Float32, begin: int, w: Float32, out: Float32) -> None:
-    """Six neighbouring values of a row, weighted, for each of its places from `begin` on."""
-    n = out.shape[0]
-    a, b, c = line[begin : begin + n], line[begin + 1 : begin + 1 + n], line[begin + 2 : begin + 2 + n]
-    d, e, f = line[begin + 3 : begin + 3 + n], line[begin + 4 : begin + 4 + n], line[begin + 5 : begin + 5 + n]
-    for i in range(n):
-        out[i] = w[0] * a[i] + w[1] * b[i] + w[2] * c[i] + w[3] * d[i] + w[4] * e[i] + w[5] * f[i]
+def _continue(source: Float32, at: int, stride: int, count: int) -> None:
+    """Numbers from `at` on, on the parabola through the next three, `stride` apart from each other."""
+    to, one = np.uint64(at), np.uint64(at + stride)
+    two, three = np.uint64(at + 2 * stride), np.uint64(at + 3 * stride)
+    for i in range(np.uint64(count)):
+        source[to + i] = np.float32(3.0) * (source[one + i] - source[two + i]) + source[three + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _continue(one: Float32, two: Float32, three: Float32, out: Float32) -> None:
-    """A row beyond three others, on the parabola through them."""
-    for i in range(out.shape[0]):
-        out[i] = np.float32(3.0) * (one[i] - two[i]) + three[i]
+def _interleave(even: Float32, odd: Float32, begin: int, count: int, fine: Float32, to: int) -> None:
+    """Add two rows in turn to a row of twice as many pixels."""
+    a, b, two, one = np.uint64(begin), np.uint64(to), np.uint64(2), np.uint64(1)
+    for i in range(np.uint64(count)):
+        fine[b + two * i] += even[a + i]
+        fine[b + two * i + one] += odd[a + i]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -182,26 +189,30 @@ def refine_add(coarse: Float32, fine: Float32) -> None:
     """
     ny, nx = coarse.shape
     ahead, back = _QUARTER, _QUARTER[::-1].copy()
-    lines = np.empty((ny + 2 * _BEYOND, nx), dtype=np.float32)
-    lines[_BEYOND : ny + _BEYOND] = coarse
+    wide = nx + 2 * _BEYOND
+    count, flat = ny * wide, fine.ravel()
+    lines = np.zeros((ny + 2 * _BEYOND) * wide, dtype=np.float32)
+    for j in range(ny):
+        begin = (j + _BEYOND) * wide + _BEYOND
+        lines[begin : begin + nx] = coarse[j]
     for j in range(_BEYOND):
-        top, bottom = _BEYOND - 1 - j, ny + _BEYOND + j
-        _continue(lines[top + 1], lines[top + 2], lines[top + 3], lines[top])
-        _continue(lines[bottom - 1], lines[bottom - 2], lines[bottom - 3], lines[bottom])
-    line, three = np.empty(nx + 2 * _BEYOND, dtype=np.float32), np.float32(3.0)
-    even, odd = np.empty(nx, dtype=np.float32), np.empty(nx, dtype=np.float32)
-    for j in range(2 * ny):
-        _six(lines, j // 2 + j % 2, ahead if j % 2 == 1 else back, line[_BEYOND : nx + _BEYOND])
-        for k in range(_BEYOND):
-            left, right = _BEYOND - 1 - k, nx + _BEYOND + k
-            line[left] = three * (line[left + 1] - line[left + 2]) + line[left + 3]
-            line[right] = three * (line[right - 1] - line[right - 2]) + line[right - 3]
-        _six_along(line, 0, back, even)
-        _six_along(line, 1, ahead, odd)
-        row = fine[j]
-        for i in range(nx):
-            row[2 * i] += even[i]
-            row[2 * i + 1] += odd[i]
+        _continue(lines, (_BEYOND - 1 - j) * wide, wide, wide)
+        _continue(lines, (ny + _BEYOND + j) * wide, -wide, wide)
+    line, even, odd = (
+        np.empty(count, dtype=np.float32),
+        np.empty(count, dtype=np.float32),
+        np.empty(count, dtype=np.float32),
+    )
+    for parity in range(2):
+        _six(lines, parity * wide, wide, ahead if parity == 1 else back, count, line)
+        for j in range(ny):
+            for k in range(_BEYOND):
+                _continue(line, j * wide + _BEYOND - 1 - k, 1, 1)
+                _continue(line, j * wide + nx + _BEYOND + k, -1, 1)
+        _six(line, 0, 1, back, count - 2 * _BEYOND, even)
+        _six(line, 1, 1, ahead, count - 2 * _BEYOND, odd)
+        for j in range(ny):
+            _interleave(even, odd, j * wide, nx, flat, 2 * (2 * j + parity) * nx)
 
 
 @njit(cache=True, nogil=True)
@@ -217,18 +228,20 @@ def _coarse_box(box: Box, shape: tuple[int, int]) -> Box:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _split(fine: Float32, box: Box) -> Float32:
-    """Rows and columns of a plane by parity, [row parity, column parity, y, x], `_BEYOND` wider than a coarse box."""
+    """Rows and columns by parity, [row parity, column parity, y, x] as one row, `_BEYOND` wider than a coarse box."""
     top, bottom, left, right = box
     ny, nx = fine.shape[0] // 2, fine.shape[1] // 2
-    out = np.zeros((2, 2, bottom - top + 2 * _BEYOND, right - left + 2 * _BEYOND), dtype=np.float32)
+    high, wide = bottom - top + 2 * _BEYOND, right - left + 2 * _BEYOND
+    out, flat, two, one = np.zeros(4 * high * wide, dtype=np.float32), fine.ravel(), np.uint64(2), np.uint64(1)
     first, end = max(left - _BEYOND, 0), min(right + _BEYOND, nx)
-    at = first - left + _BEYOND
     for j in range(max(top - _BEYOND, 0), min(bottom + _BEYOND, ny)):
         for parity in range(2):
-            row = fine[2 * j + parity, 2 * first : 2 * end]
-            even, odd = out[parity, 0, j - top + _BEYOND, at:], out[parity, 1, j - top + _BEYOND, at:]
-            for i in range(end - first):
-                even[i], odd[i] = row[2 * i], row[2 * i + 1]
+            source = np.uint64(((2 * j + parity) * nx + first) * 2)
+            even = np.uint64((2 * parity * high + j - top + _BEYOND) * wide + first - left + _BEYOND)
+            odd = even + np.uint64(high * wide)
+            for i in range(np.uint64(end - first)):
+                out[even + i] = flat[source + two * i]
+                out[odd + i] = flat[source + two * i + one]
     return out
 
 
@@ -240,25 +253,22 @@ def coarsen(fine: Float32, box: Box) -> tuple[Float32, Box]:
     """
     around = _coarse_box(box, fine.shape)
     top, bottom, left, right = around
-    split, wide = _split(fine, around), right - left
+    split, high, wide = _split(fine, around), bottom - top + 2 * _BEYOND, right - left + 2 * _BEYOND
     half = _QUARTER * np.float32(0.5)
     back = half[::-1].copy()
     out = np.zeros((fine.shape[0] // 2, fine.shape[1] // 2), dtype=np.float32)
-    line, more = np.empty(wide + 2 * _BEYOND, dtype=np.float32), np.empty(wide + 2 * _BEYOND, dtype=np.float32)
-    found = np.empty(wide, dtype=np.float32)
-    for j in range(bottom - top):
-        row = out[top + j, left:right]
-        for parity in range(2):
-            _six(split[0, parity], j + 1, half, line)
-            _six(split[1, parity], j, back, more)
-            for i in range(line.shape[0]):
-                line[i] += more[i]
-            if parity == 0:
-                _six_along(line, 1, half, row)
-            else:
-                _six_along(line, 0, back, found)
-                for i in range(wide):
-                    row[i] += found[i]
+    count, flat, nx = (bottom - top) * wide, out.ravel(), fine.shape[1] // 2
+    line, more = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
+    for parity in range(2):
+        _six(split, parity * high * wide + wide, wide, half, count, line)
+        _six(split, (2 + parity) * high * wide, wide, back, count, more)
+        for i in range(count):
+            line[i] += more[i]
+        _six(line, 1 - parity, 1, half if parity == 0 else back, count - 2 * _BEYOND, more)
+        for j in range(bottom - top):
+            source, to = np.uint64(j * wide), np.uint64((top + j) * nx + left)
+            for i in range(np.uint64(right - left)):
+                flat[to + i] += more[source + i]
     return out, around
 
 

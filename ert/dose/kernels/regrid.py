@@ -8,8 +8,6 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.sampling import least_bits
-
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -24,9 +22,9 @@ def _is_beside(ends: Float32, j: int, i: int, distance: float) -> bool:
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _row(chain: Float, axis: int, j: int, k: int) -> float:
+def _row(chain: Float, map_: int, axis: int, j: int, k: int) -> float:
     """Where a row of voxels begins: an affine map without the part of the index along the row."""
-    return float(chain[axis, 1] * j + chain[axis, 2] * k + chain[axis, 3])
+    return float(chain[map_, axis, 1] * j + chain[map_, axis, 2] * k + chain[map_, axis, 3])
 
 
 @njit(cache=True, nogil=True, inline="always")
@@ -67,10 +65,10 @@ def _range(low: int, high: int, row: Float, lens: Float, fan: Float, voxels: Flo
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _place(
-    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: Integers, u: Float32,
-    v: Float32, n: Float32,
+    begin: int, count: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: Integers,
+    u: Float32, v: Float32, n: Float32,
 ) -> None:  # fmt: skip
-    """Lower corner in the fan, and the parts of a pixel and node beyond it, of the voxels from `begin` on.
+    """Lower corner in the fan, and the parts of a pixel and node beyond it, of `count` voxels from `begin` on.
 
     Without a branch and without a read at a computed place, so that it becomes vectors; single precision is exact to
     1e-5 of a pixel. ramp : 0, 1, 2 …
@@ -82,7 +80,7 @@ def _place(
     node0, per_voxel = np.float32((lens[0] - z0 - lens[1]) * lens[2]), np.float32(-row[5] * lens[2])
     top_n, top_v, top_u = np.int32(fan[0] - 2), np.int32(fan[1] - 2), np.int32(fan[2] - 2)
     line, plane = np.int32(fan[2]), np.int32(fan[1] * fan[2])
-    for m in range(cell.shape[0]):
+    for m in range(count):
         i = ramp[m]
         scale = np.float32(1.0) / (distance + b2 * i)
         at_u, at_v = (x0 + b0 * i) * scale - to_column, (y0 + b1 * i) * scale - to_row
@@ -102,8 +100,9 @@ def _body(i: int, row: Float, line: int, slice_: int) -> np.uint32:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _place_along(
-    begin: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: Integers, u: Float32
-) -> tuple[int, np.float32, np.float32]:
+    begin: int, count: int, row: Float, lens: Float, fan: tuple[int, int, int], ramp: Float32, cell: Integers,
+    u: Float32,
+) -> tuple[int, np.float32, np.float32]:  # fmt: skip
     """As `_place` for a row along a line of the fan, all of whose voxels lie between the same rows and planes.
 
     cell, u : filled; column, and the part of a pixel beyond it.
@@ -117,7 +116,7 @@ def _place_along(
     at_v = np.float32(row[1] * lens[4]) * scale - np.float32(lens[6])
     at_n = np.float32((lens[0] - row[2] - lens[1]) * lens[2])
     top_n, top_v, top_u = np.int32(fan[0] - 2), np.int32(fan[1] - 2), np.int32(fan[2] - 2)
-    for m in range(cell.shape[0]):
+    for m in range(count):
         at_u = (x0 + b0 * ramp[m]) * scale - to_column
         iu = min(np.int32(at_u), top_u)
         cell[m], u[m] = iu, at_u - np.float32(iu)
@@ -126,10 +125,12 @@ def _place_along(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _gather(begin: int, row: Float, line: np.int32, slice_: np.int32, factor: Float32, out: Float32) -> None:
-    """Factors of the tissue voxels under the voxels from `begin` on."""
+def _gather(
+    begin: int, count: int, row: Float, line: np.int32, slice_: np.int32, factor: Float32, out: Float32
+) -> None:
+    """Factors of the tissue voxels under `count` voxels from `begin` on."""
     tx, ty, tz, t0, t1, t2 = row[6], row[7], row[8], row[9], row[10], row[11]
-    for m in range(out.shape[0]):
+    for m in range(count):
         i = float(begin + m)
         x, y, z = np.int32(t0 * i + tx), np.int32(t1 * i + ty), np.int32(t2 * i + tz)
         out[m] = factor[np.uint32(z * slice_ + y * line + x)]
@@ -137,11 +138,12 @@ def _gather(begin: int, row: Float, line: np.int32, slice_: np.int32, factor: Fl
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _sample_row(
-    flat: Float32, fan: tuple[int, int, int], cell: Integers, u: Float32, v: Float32, n: Float32, out: Float32
-) -> None:
+    flat: Float32, fan: tuple[int, int, int], count: int, cell: Integers, u: Float32, v: Float32, n: Float32,
+    out: Float32,
+) -> None:  # fmt: skip
     """Trilinear values of the fan."""
     line, plane, one = np.uint32(fan[2]), np.uint32(fan[1] * fan[2]), np.uint32(1)
-    for m in range(out.shape[0]):
+    for m in range(count):
         a, b, c = u[m], v[m], n[m]
         at = np.uint32(cell[m])
         below, deep = np.uint32(at + line), np.uint32(at + plane)
@@ -157,40 +159,45 @@ def _sample_row(
 @njit(cache=True, nogil=True, error_model="numpy")
 def _mix_lines(flat: Float32, at: int, line: int, plane: int, b: np.float32, c: np.float32, out: Float32) -> None:
     """One line of the fan between four: between two rows, b, and two planes, c."""
-    size = out.shape[0]
-    one, two = flat[at : at + size], flat[at + line : at + line + size]
-    three, four = flat[at + plane : at + plane + size], flat[at + plane + line : at + plane + line + size]
-    for i in range(size):
-        v0 = one[i] + b * (two[i] - one[i])
-        out[i] = v0 + c * (three[i] + b * (four[i] - three[i]) - v0)
+    one, two = np.uint64(at), np.uint64(at + line)
+    three, four = np.uint64(at + plane), np.uint64(at + plane + line)
+    for i in range(np.uint64(out.shape[0])):
+        v0 = flat[one + i] + b * (flat[two + i] - flat[one + i])
+        out[i] = v0 + c * (flat[three + i] + b * (flat[four + i] - flat[three + i]) - v0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _sample_line(mixed: Float32, cell: Integers, u: Float32, out: Float32) -> None:
+def _sample_line(mixed: Float32, count: int, cell: Integers, u: Float32, out: Float32) -> None:
     """Linear values along one line of the fan; cell : columns."""
     one = np.uint32(1)
-    for m in range(out.shape[0]):
+    for m in range(count):
         at = np.uint32(cell[m])
         out[m] = mixed[at] + u[m] * (mixed[at + one] - mixed[at])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _finish(factor: Float32, is_to_medium: bool, value: Float32) -> None:
-    """No dose below zero, none where the factor is 0, and dose to the medium if asked for.
+def _finish(
+    low: int, count: int, factor: Float32, is_to_medium: bool, value: Float32, bits: NDArray[np.uint32]
+) -> np.uint32:
+    """No dose below zero, none where the factor is 0, dose to the medium if asked for; the highest bits.
 
-    Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum.
+    Refining (`refine_add`) undershoots beside steep edges by less than 1e-5 of the maximum. low : factor of the first
+    value; bits : those of `value`.
     """
-    none, one = np.float32(0.0), np.float32(1.0)
-    for m in range(value.shape[0]):
-        medium = abs(factor[m])
+    none, one, begin, top = np.float32(0.0), np.float32(1.0), np.uint64(low), np.uint32(0)
+    for m in range(np.uint64(count)):
+        medium = abs(factor[begin + m])
         share = medium if is_to_medium else (one if medium > none else none)
         value[m] = max(value[m], none) * share
+    for m in range(np.uint64(count)):
+        top = max(top, bits[m])
+    return top
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _clear_air(begin: int, row: Float, lens: Float, ends: Float32, factor: Float32) -> None:
+def _clear_air(begin: int, count: int, row: Float, lens: Float, ends: Float32, factor: Float32) -> None:
     """No dose, a factor of 0, in air before the first and behind the last tissue of the ray nearest to a voxel."""
-    for m in range(factor.shape[0]):
+    for m in range(count):
         if factor[m] < np.float32(0.0):
             i = float(begin + m)
             zb = row[5] * i + row[2]
@@ -201,22 +208,24 @@ def _clear_air(begin: int, row: Float, lens: Float, ends: Float32, factor: Float
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _clear_air_along(begin: int, row: Float, lens: Float, ends: Float32, nearest: Integers, factor: Float32) -> None:
+def _clear_air_along(
+    begin: int, count: int, row: Float, lens: Float, ends: Float32, nearest: Integers, factor: Float32
+) -> None:
     """As `_clear_air` for a row along a line of the fan: of its place only the column changes; nearest : scratch."""
     scale, distance = lens[4] / (lens[3] - row[2]), lens[0] - row[2]
     line, first = int(row[1] * scale - lens[6] + 0.5), float(begin)
     column0, per_voxel, to_column = row[0], row[3], lens[5]
-    for m in range(factor.shape[0]):
+    for m in range(count):
         nearest[m] = np.int32((per_voxel * (first + m) + column0) * scale - to_column + 0.5)
-    for m in range(factor.shape[0]):
+    for m in range(count):
         if factor[m] < np.float32(0.0) and _is_beside(ends, line, nearest[m], distance):
             factor[m] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _trim(factor: Float32) -> tuple[int, int]:
-    """First and one past the last voxel that gets dose."""
-    low, high = 0, factor.shape[0]
+def _trim(count: int, factor: Float32) -> tuple[int, int]:
+    """First and one past the last of so many voxels that gets dose."""
+    low, high = 0, count
     while low < high and factor[low] == np.float32(0.0):
         low += 1
     while high > low and factor[high - 1] == np.float32(0.0):
@@ -272,8 +281,8 @@ def _lens(numbers: Float) -> Float:
 def _start_row(chain: Float, j: int, k: int, row: Float) -> None:
     """Where row (j, k) of the dose grid begins, and its steps: in beam's eye view and in tissue voxels."""
     for axis in range(3):
-        row[axis], row[3 + axis] = _row(chain[0], axis, j, k), chain[0, axis, 0]
-        row[6 + axis], row[9 + axis] = _row(chain[1], axis, j, k) + 0.5, chain[1, axis, 0]
+        row[axis], row[3 + axis] = _row(chain, 0, axis, j, k), chain[0, axis, 0]
+        row[6 + axis], row[9 + axis] = _row(chain, 1, axis, j, k) + 0.5, chain[1, axis, 0]
 
 
 @njit(cache=True, nogil=True)
@@ -285,11 +294,27 @@ def _clear_share(part: int, parts: int, first: int, end: int, out: Float32) -> N
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _highest_bits(bits: NDArray[np.uint32]) -> np.uint32:
-    top = np.uint32(0)
-    for i in range(bits.shape[0]):
-        top = max(top, bits[i])
-    return top
+def _has_negative(count: int, bits: Integers) -> bool:
+    """True if one of so many numbers is below zero, told by their bits."""
+    least = np.int32(0)
+    for m in range(count):
+        least = min(least, bits[m])
+    return bool(least < 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy(source: Float32, begin: int, count: int, out: Float32, to: int) -> None:
+    """So many numbers from `begin` on to those from `to` on."""
+    a, b = np.uint64(begin), np.uint64(to)
+    for m in range(np.uint64(count)):
+        out[b + m] = source[a + m]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _clear(begin: int, end: int, out: Float32) -> None:
+    """Nothing from `begin` to `end`."""
+    for m in range(np.uint64(begin), np.uint64(max(begin, end))):
+        out[m] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True)
@@ -301,47 +326,49 @@ def _no_bits(count: int) -> NDArray[np.uint32]:
 def _fill_slice(
     k: int, flat: Float32, fan: tuple[int, int, int], ends: Float32, ratio: Float32, line: int, slice_: int,
     chain: Float, box: NDArray[np.int64], last: Float, voxels: Float, lens: Float, ramp: Float32, has_air: bool,
-    is_to_medium: bool, out: Float32,
+    is_to_medium: bool, shape: tuple[int, int, int], out: Float32,
 ) -> np.uint32:  # fmt: skip
-    """All rows of slice k of the dose grid; zero where no dose is. The highest bits of all."""
-    out[: box[1]], out[box[4] :] = np.float32(0.0), np.float32(0.0)
-    width, none = ramp.shape[0], np.float32(0.0)
-    cells, mixed = np.empty(width, dtype=np.int32), np.empty(fan[2], dtype=np.float32)
-    columns, rows = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
-    nodes, factors = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
-    row, top = np.empty(12), np.uint32(0)
+    """All rows of slice k of the dose grid; zero where no dose is. The highest bits of all.
+
+    Scratch and grid are handed on whole, with counts and places: each view costs its counting of references, which
+    together took longer than the voxels of a row. out : float32, the whole dose grid in one row.
+    """
+    width, nx, ny = ramp.shape[0], shape[2], shape[1]
+    cell, mixed = np.empty(width, dtype=np.int32), np.empty(fan[2], dtype=np.float32)
+    u, v, n = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    found, value = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
+    found_bits, value_bits = found.view(np.int32), value.view(np.uint32)
+    row, top, here = np.empty(12), np.uint32(0), k * ny * nx
+    _clear(here, here + box[1] * nx, out)
     for j in range(box[1], box[4]):
         _start_row(chain, j, k, row)
         begin, end = _range(box[0], box[3], row, lens, last, voxels)
         is_along = row[4] == 0.0 and row[5] == 0.0  # of the eight neighbours in the fan six are always the same
-        found = factors[: end - begin]
         if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0 and end > begin:
-            under = int(_body(begin, row, line, slice_))
-            found[:] = ratio[under : under + end - begin]
+            _copy(ratio, int(_body(begin, row, line, slice_)), end - begin, found, 0)
         else:
-            _gather(begin, row, np.int32(line), np.int32(slice_), ratio, found)
-        if has_air and end > begin and least_bits(found.view(np.int32)) < 0:
+            _gather(begin, end - begin, row, np.int32(line), np.int32(slice_), ratio, found)
+        if has_air and _has_negative(end - begin, found_bits):
             if is_along:
-                _clear_air_along(begin, row, lens, ends, cells, found)
+                _clear_air_along(begin, end - begin, row, lens, ends, cell, found)
             else:
-                _clear_air(begin, row, lens, ends, found)
-        low, high = _trim(found)
-        start, stop = begin + low, begin + high
-        out[j, :start], out[j, stop:] = none, none
-        count = high - low
+                _clear_air(begin, end - begin, row, lens, ends, found)
+        low, high = _trim(end - begin, found)
+        start, count, at = begin + low, high - low, here + j * nx
+        _clear(at, at + start, out)
+        _clear(at + start + count, at + nx, out)
         if count == 0:
             continue
-        cell, u, v, n = cells[:count], columns[:count], rows[:count], nodes[:count]
-        value = out[j, start:stop]
         if is_along:
-            first, b, c = _place_along(start, row, lens, fan, ramp, cell, u)
+            first, b, c = _place_along(start, count, row, lens, fan, ramp, cell, u)
             _mix_lines(flat, first, fan[2], fan[1] * fan[2], b, c, mixed)
-            _sample_line(mixed, cell, u, value)
+            _sample_line(mixed, count, cell, u, value)
         else:
-            _place(start, row, lens, fan, ramp, cell, u, v, n)
-            _sample_row(flat, fan, cell, u, v, n, value)
-        _finish(found[low:high], is_to_medium, value)
-        top = max(top, _highest_bits(value.view(np.uint32)))
+            _place(start, count, row, lens, fan, ramp, cell, u, v, n)
+            _sample_row(flat, fan, count, cell, u, v, n, value)
+        top = max(top, _finish(low, count, found, is_to_medium, value, value_bits))
+        _copy(value, 0, count, out, at + start)
+    _clear(here + box[4] * nx, here + ny * nx, out)
     return top
 
 
@@ -370,7 +397,7 @@ def resample_to_grid(
     """
     last, voxels, lens = _sides(fan, 1.0), _sides(factor, 0.0), _lens(numbers)
     line, slice_ = factor.shape[2], factor.shape[1] * factor.shape[2]
-    flat, ratio, ramp = fan.ravel(), factor.ravel(), _ramp(box[3] - box[0])
+    flat, ratio, grid, ramp = fan.ravel(), factor.ravel(), out.ravel(), _ramp(box[3] - box[0])
     parts = max(1, box[5] - box[2])
     highest = _no_bits(parts)
     for m in prange(parts):
@@ -379,6 +406,6 @@ def resample_to_grid(
             k = box[2] + m
             highest[m] = _fill_slice(
                 k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
-                is_to_medium, out[k],
+                is_to_medium, out.shape, grid,
             )  # fmt: skip
     return highest
