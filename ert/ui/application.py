@@ -175,6 +175,8 @@ def start(
     if site is not None:
         window.sign_in.show_sign_in(site)
     window.show()
+    spare_collector()
+    _load_screens(window, jobs)
     _test_engines(window, jobs)
     if site is not None and credentials is not None:
         _sign_in(window, gateway, jobs, site=site, credentials=credentials, plan_id=plan_id)
@@ -185,6 +187,21 @@ def start(
     code = app.exec()
     _finish(window, jobs, dispatcher)
     return code
+
+
+def _load_screens(window: MainWindow, jobs: Jobs) -> None:
+    """Behind the sign-in: the modules of the planning page, which take a third of a second to load."""
+    from ert.app.jobs import Lane
+    from ert.ui.plan_opening import load_screens
+
+    jobs.submit(
+        Lane.IO,
+        lambda _ctx: load_screens(),
+        title="Loading the planning page",
+        can_stop=False,
+        on_done=lambda _: spare_collector(),
+        on_failed=window.show_failure,
+    )
 
 
 def _test_engines(window: MainWindow, jobs: Jobs) -> None:

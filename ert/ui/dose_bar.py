@@ -91,6 +91,9 @@ class DoseBar(QWidget):
         layout.addWidget(self.cancel)
         layout.addWidget(self.compute)
         layout.addWidget(self.final)
+        for part in self.findChildren(QWidget):
+            part.ensurePolished()
+        self.setMinimumHeight(self.sizeHint().height())  # with all its parts: else all views shrink as a run begins
 
     def _set_absolute(self, *, is_absolute: bool) -> None:
         if self._state.dose_display.is_absolute != is_absolute:
