@@ -63,6 +63,8 @@ class JobStrip(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self._text, self._bar, self._cancel):
             layout.addWidget(widget)
+            widget.ensurePolished()
+        self.setFixedHeight(self.sizeHint().height())
         self.hide()
         jobs.subscribe(self._changed)
 

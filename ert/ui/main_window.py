@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
     from ert.ui.plan_page import PlanPage
 
+_ROUND_STRIP_PX = 3
 _PART_MS = 1  # not 0: Qt would go from one part to the next without looking at the keyboard
 
 
@@ -111,7 +112,9 @@ class MainWindow(QMainWindow):
         bar.setSizeGripEnabled(False)
         bar.setContentsMargins(10, 0, 10, 0)
         bar.addWidget(self._probe, 1)
-        bar.addPermanentWidget(JobStrip(self._jobs))
+        strip = JobStrip(self._jobs)
+        bar.addPermanentWidget(strip)
+        bar.setMinimumHeight(strip.height() + 2 * _ROUND_STRIP_PX)  # else every view changes size with the strip
         bar.addPermanentWidget(self.care.status)
         bar.addPermanentWidget(text_label(f"ERT {metadata.version('ert')}"))
 

@@ -3,6 +3,7 @@
 import attrs
 import pytest
 
+from ert.ui.jobs_bridge import JobStrip
 from ert.ui.plan_page import PlanPage
 
 
@@ -68,4 +69,17 @@ def test_no_view_changes_its_size_with_the_state_of_the_dose(window, qtbot):
             part.setVisible(part in parts)
         qtbot.wait(20)
         heights.add((bar.height(), page.views.slices[2].height()))
+    assert len(heights) == 1
+
+
+def test_no_view_changes_its_size_when_a_job_is_told_below(window, qtbot):
+    window.open_plan(plan_id_of(window))
+    qtbot.waitUntil(lambda: window.plan_page is not None, timeout=60_000)
+    (strip,) = window.findChildren(JobStrip)
+    heights = set()
+    for is_told, can_stop in ((False, False), (True, False), (True, True)):
+        strip._cancel.setVisible(can_stop)
+        strip.setVisible(is_told)
+        qtbot.wait(20)
+        heights.add((window.statusBar().height(), window.plan_page.height()))
     assert len(heights) == 1
