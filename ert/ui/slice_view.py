@@ -264,8 +264,8 @@ class SliceView(QWidget):
             is_short = rect.width() < overlay.NARROW_PX
             legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
             overlay.draw_override_legend(painter, rect, legend)
-        overlay.draw_letters(painter, rect, geometry.edge_names())
-        overlay.draw_state_plate(painter, rect, self._workspace.dose)
+        state_plate = overlay.draw_state_plate(painter, rect, self._workspace.dose)
+        overlay.draw_letters(painter, rect, geometry.edge_names(), beside=state_plate)
         if self.hasFocus():
             painter.setPen(QPen(QColor(ACCENT), 1.0))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))

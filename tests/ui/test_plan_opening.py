@@ -1,9 +1,12 @@
 """A plan's page is made part by part while the window answers; nothing gets lost in between, nothing jumps later."""
 
+import sys
+
 import attrs
 import pytest
 
 from ert.ui.jobs_bridge import JobStrip
+from ert.ui.plan_opening import load_screens
 from ert.ui.plan_page import PlanPage
 
 
@@ -83,3 +86,11 @@ def test_no_view_changes_its_size_when_a_job_is_told_below(window, qtbot):
         qtbot.wait(20)
         heights.add((window.statusBar().height(), window.plan_page.height()))
     assert len(heights) == 1
+
+
+def test_the_modules_of_the_page_are_loaded_in_turns_before_anybody_asks(qtbot, window):
+    loaded = []
+    load_screens(window, lambda: loaded.append(set(sys.modules)))
+    assert loaded == []  # nothing in this turn of the event loop
+    qtbot.waitUntil(lambda: bool(loaded), timeout=30_000)
+    assert {"ert.ui.plan_page", "ert.ui.plots"} <= loaded[0]
