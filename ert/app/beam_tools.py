@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 import attrs
@@ -24,8 +25,9 @@ from ert.domain.device import Aperture
 from ert.domain.image import CtImage
 from ert.domain.machine import Machine
 from ert.domain.plan import Plan
-from ert.domain.structure import Structure, StructureSet
+from ert.domain.structure import Structure, StructureRole, StructureSet
 from ert.dose.tissue import TissueGrid
+from ert.errors import ErtError
 from ert.geometry.clearance import Clearance, Cylinder, Facets, OuterBox, smallest_clearance, surface_facets
 from ert.geometry.contours import ContourStack, contour_stack
 from ert.geometry.frames import BeamFrame
@@ -36,6 +38,9 @@ __all__ = ["BeamTools", "FittedAperture", "Mesh"]
 
 F64 = NDArray[np.float64]
 Mesh = tuple[NDArray[np.float32], NDArray[np.int32]]
+PROJECTED_ROLES = (StructureRole.PTV, StructureRole.CTV, StructureRole.GTV, StructureRole.AVOIDANCE)
+"""What the beam's eye view shows."""
+_PROJECTIONS_KEPT = 200
 
 
 class BeamTools:
@@ -54,6 +59,19 @@ class BeamTools:
         self._stacks: dict[int, ContourStack] = {}
         self._meshes: dict[int, Mesh] = {}
         self._facets: dict[int, Facets] = {}
+        self._projections: OrderedDict[tuple[int, BeamFrame], tuple[F64, ...]] = OrderedDict()
+
+    def prepare(self, plan: Plan) -> None:
+        """Derive what views and checks of a plan will ask for, on a thread beside the window's before it is shown."""
+        shown = [s.number for s in self._structures.structures if not s.is_empty and s.role in PROJECTED_ROLES]
+        for beam in plan.beams:
+            try:
+                self.obliquity_deg(beam, plan.external_number)
+                self.clearance(plan, beam)
+                for number in shown:
+                    self.project_structure(beam, number)
+            except ErtError:
+                continue  # said by the checks and by the view, which ask again
 
     def structure(self, number: int) -> Structure:
         """A structure of the course."""
@@ -127,7 +145,13 @@ class BeamTools:
 
     def project_structure(self, beam: Beam, number: int) -> tuple[F64, ...]:
         """Outlines (n, 2) of a structure's projection on the isocentre plane, beam's eye view."""
-        return project_outlines(self.structure(number), self.frame(beam))
+        frame = self.frame(beam)
+        found = self._projections.get((number, frame))
+        if found is None:
+            found = self._projections[number, frame] = project_outlines(self.structure(number), frame)
+            if len(self._projections) > _PROJECTIONS_KEPT:
+                self._projections.popitem(last=False)
+        return found
 
     def propose(self, plan: Plan, target_number: int) -> Beam:
         """A beam for a target: approach, energy, applicator, aperture, each with its reason."""

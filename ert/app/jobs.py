@@ -29,9 +29,10 @@ class Lane(enum.Enum):
     IO = 3
     NET = 4
     JOURNAL = 5  # keeps edits against a crash: must never wait behind anything long
+    PICTURE = 6  # draws in 3D: a graphics context belongs to one thread
 
 
-_WORKERS = {Lane.DB: 1, Lane.DOSE: 1, Lane.IO: 2, Lane.NET: 4, Lane.JOURNAL: 1}
+_WORKERS = {Lane.DB: 1, Lane.DOSE: 1, Lane.IO: 2, Lane.NET: 4, Lane.JOURNAL: 1, Lane.PICTURE: 1}
 
 
 class JobState(enum.Enum):

@@ -165,9 +165,12 @@ def start(
     logs.start()
     app = make_application(sys.argv[:1])
     from ert.app.jobs import Jobs
+    from ert.ui.garbage import GarbageCollector
     from ert.ui.jobs_bridge import Dispatcher
     from ert.ui.main_window import MainWindow
+    from ert.ui.plan_opening import load_screens
 
+    collector = GarbageCollector()
     dispatcher = Dispatcher()
     jobs = Jobs(dispatcher)
     window = MainWindow(gateway, jobs, identity=identity, with_3d=with_3d)
@@ -175,6 +178,8 @@ def start(
     if site is not None:
         window.sign_in.show_sign_in(site)
     window.show()
+    spare_collector()
+    load_screens(window, spare_collector)
     _test_engines(window, jobs)
     if site is not None and credentials is not None:
         _sign_in(window, gateway, jobs, site=site, credentials=credentials, plan_id=plan_id)
@@ -184,6 +189,7 @@ def start(
         QTimer.singleShot(0, window, lambda: on_ready(window))
     code = app.exec()
     _finish(window, jobs, dispatcher)
+    collector.stop()
     return code
 
 
@@ -191,6 +197,7 @@ def _test_engines(window: MainWindow, jobs: Jobs) -> None:
     """Behind the sign-in: the self-test of each dose engine, which also loads or compiles its kernels."""
     from ert.app.jobs import Lane
     from ert.domain.algorithm import Algorithm
+    from ert.domain.statements import ALGORITHM_NAMES
 
     *_, last = Algorithm
     for algorithm in Algorithm:
@@ -203,7 +210,7 @@ def _test_engines(window: MainWindow, jobs: Jobs) -> None:
         jobs.submit(
             Lane.DOSE,
             test,
-            title=f"Testing the dose engine {algorithm.value}",
+            title=f"Testing the dose engine: {ALGORITHM_NAMES[algorithm]}",
             on_done=(lambda _: spare_collector()) if algorithm is last else None,
             on_failed=window.show_failure,
         )

@@ -14,10 +14,10 @@ from PySide6.QtCore import QPointF, QRect, QRectF, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFont, QKeyEvent, QMouseEvent, QPainter, QResizeEvent, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsPathItem, QGraphicsScene, QGraphicsView, QWidget
 
+from ert.app.beam_tools import PROJECTED_ROLES
 from ert.domain.beam import Beam
 from ert.domain.device import ApertureSource
 from ert.domain.plan import Plan, with_beam
-from ert.domain.structure import StructureRole
 from ert.errors import ErtError
 from ert.ui import beam_eye_scene as parts
 from ert.ui.numbers import format_number, format_quantity
@@ -34,7 +34,6 @@ _MAX_HANDLES = 160
 _MANY_HANDLES = 28
 _NARROW_PX = 400
 _HOW_TO_EDIT = "Drag a point · double-click an edge to add one · Del removes the chosen one"
-_SHOWN_ROLES = (StructureRole.PTV, StructureRole.CTV, StructureRole.GTV, StructureRole.AVOIDANCE)
 
 
 class BeamEyeView(QGraphicsView):
@@ -139,7 +138,7 @@ class BeamEyeView(QGraphicsView):
 
     def _add_projections(self, beam: Beam) -> None:
         for structure in self._workspace.structures.structures:
-            if structure.is_empty or structure.role not in _SHOWN_ROLES:
+            if structure.is_empty or structure.role not in PROJECTED_ROLES:
                 continue
             outlines = list(self._workspace.tools.project_structure(beam, structure.number))
             if outlines:

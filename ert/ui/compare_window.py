@@ -21,6 +21,7 @@ from ert.domain.statements import ALGORITHM_NAMES
 from ert.domain.structure import StructureSet
 from ert.errors import ErtError, Refused
 from ert.geometry.grid import VoxelGrid
+from ert.ui.dose_words import engine_words
 from ert.ui.failures import sentence_of
 from ert.ui.gamma_view import GammaView
 from ert.ui.numbers import format_number
@@ -39,7 +40,7 @@ LIGHTS = {
     Light.AMBER: (LIGHT_COLOURS[Light.AMBER], "Outside tolerance"),
     Light.RED: (LIGHT_COLOURS[Light.RED], "Outside the action limit"),
 }
-_COLUMNS = ("Of", "Quantity", "First, Gy", "Second, Gy", "Difference, %")
+_COLUMNS = ("Point or structure", "Quantity", "First\nGy", "Second\nGy", "Difference\n% of prescribed")
 _AXIAL = 2
 
 
@@ -219,7 +220,9 @@ class CompareWindow(QWidget):
         self.comparison = comparison
         check = comparison.check
         colour, words = LIGHTS[check.light]
-        self.light.setText(f"● {words}:  {check.first_engine}  against  {check.second_engine}")
+        self.light.setText(
+            f"● {words}:  {engine_words(check.first_engine)}  against  {engine_words(check.second_engine)}"
+        )
         self.light.setStyleSheet(f"color: {colour}; font-weight: 600;")
         widened = ", its criterion widened by one standard error" if comparison.gamma.is_widened else ""
         reference = check.gamma_reference.split(",")[0]
@@ -262,7 +265,7 @@ class CompareWindow(QWidget):
             column.setContentsMargins(0, 0, 0, 0)
             column.setSpacing(2)
             name = ElidedLabel()
-            name.set_full_text(f"{('First', 'Second')[place]}: {dose.engine}")
+            name.set_full_text(f"{('First', 'Second')[place]}: {engine_words(dose.engine)}")
             column.addWidget(name)
             column.addWidget(SliceView(shown, self.state, _AXIAL, sections=sections), 1)
             self.views.insertWidget(place, named)

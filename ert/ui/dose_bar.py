@@ -91,6 +91,9 @@ class DoseBar(QWidget):
         layout.addWidget(self.cancel)
         layout.addWidget(self.compute)
         layout.addWidget(self.final)
+        for part in self.findChildren(QWidget):
+            part.ensurePolished()
+        self.setMinimumHeight(self.sizeHint().height())  # with all its parts: else all views shrink as a run begins
 
     def _set_absolute(self, *, is_absolute: bool) -> None:
         if self._state.dose_display.is_absolute != is_absolute:
@@ -112,7 +115,9 @@ class DoseBar(QWidget):
         self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
         self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
         is_waiting = dose.status == "preview" and dose.final_run is None
-        self.status.set_full_text(self._status_text(text), short=text if is_waiting else "")
+        is_old = dose.is_outdated and dose.status in ("computing", "stale")
+        short = "OUT OF DATE" if is_old else text if is_waiting else ""
+        self.status.set_full_text(self._status_text(text), short=short)
         is_computing = dose.status == "computing" or dose.final_run is not None
         self.progress.setVisible(is_computing)
         self.cancel.setVisible(is_computing)

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import math
+import re
 
 from ert.app.dose_state import DosePreview, FinalRun
 from ert.domain.algorithm import Algorithm
 from ert.domain.statements import ALGORITHM_NAMES, algorithm_of_engine, engine_label
 from ert.ui.numbers import format_number, format_quantity
+
+
+def engine_words(engine: str) -> str:
+    """An engine's statement for the screen: large numbers of histories are read in groups of three digits."""
+    return re.sub(r"\d+(?= histories)", lambda found: f"{int(found[0]):,}", engine)
 
 
 def preview_name(preview: DosePreview) -> str:

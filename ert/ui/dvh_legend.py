@@ -1,4 +1,8 @@
-"""The legend of the dose–volume histograms: lies over the plot, where electron histograms leave room."""
+"""The legend of the dose–volume histograms: lies over the plot, where electron histograms leave room.
+
+On a small plot they leave none. There is no legend then: the table beside the plot names the same colours, and so does
+the read-out at the pointer.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,7 @@ _LINE_PX, _GAP_PX, _PAD_PX = 18, 6, 4
 _WIDEST_PX = 130
 _PLATE_OPACITY = 0.9  # of 1: names stay legible on bright curves, which still show where they run
 _SMALLER_PT = 1.5
+_MOST_COVERED_FRAC = 0.25
 
 
 class DvhLegend(QWidget):
@@ -39,7 +44,7 @@ class DvhLegend(QWidget):
         self._dvhs = tuple(dvhs)
 
     def place(self, area: QRectF, right_frac: float) -> None:
-        """Fit into the upper part of the plot's area, with the right edge at a part of its width."""
+        """Fit into the upper part of the plot's area, right edge at a part of its width; hide where it covers much."""
         metrics = QFontMetrics(self.font())
         room = max(int((area.height() - 2 * _PAD_PX) / metrics.height()), 1)
         shown = self._dvhs if len(self._dvhs) <= room else self._dvhs[: room - 1]
@@ -53,6 +58,9 @@ class DvhLegend(QWidget):
             return
         width = _LINE_PX + _GAP_PX + max(metrics.horizontalAdvance(text) for text, _ in self._rows) + 2 * _PAD_PX
         height = metrics.height() * len(self._rows) + 2 * _PAD_PX
+        if width * height > _MOST_COVERED_FRAC * area.width() * area.height():
+            self.hide()
+            return
         right = area.left() + area.width() * right_frac - _GAP_PX
         self.setGeometry(int(max(right - width, area.left())), int(area.top()) + 1, width, height)
         self.show()

@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
 
-from ert.app.jobs import Job, Jobs, JobState
+from ert.app.jobs import Job, Jobs, JobState, Lane
 from ert.ui.icons import icon
 from ert.ui.widgets import text_label
 
@@ -63,17 +63,21 @@ class JobStrip(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         for widget in (self._text, self._bar, self._cancel):
             layout.addWidget(widget)
+            widget.ensurePolished()
+        self.setFixedHeight(self.sizeHint().height())
         self.hide()
         jobs.subscribe(self._changed)
 
     def _changed(self, job: Job[Any]) -> None:
+        if job.lane is Lane.PICTURE:
+            return  # a part of painting
         if job.state is JobState.RUNNING and self.isHidden() and not self._delay.isActive():
             self._delay.start()
         elif not self.isHidden():
             self._show_active()
 
     def _show_active(self) -> None:
-        active = [j for j in self._jobs.active() if j.state is JobState.RUNNING]
+        active = [j for j in self._jobs.active() if j.state is JobState.RUNNING and j.lane is not Lane.PICTURE]
         if not active:
             self._job = None
             self.hide()

@@ -26,6 +26,7 @@ from ert.ui.icons import icon
 from ert.ui.jobs_bridge import JobStrip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
+from ert.ui.plan_opening import open_for_window
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.record_care import RecordCare
 from ert.ui.session_control import SessionControl, sign_out
@@ -45,6 +46,9 @@ from ert.ui.widgets import MessageStrip, text_label
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
     from ert.ui.plan_page import PlanPage
+
+_ROUND_STRIP_PX = 3
+_PART_MS = 1  # not 0: Qt would go from one part to the next without looking at the keyboard
 
 
 class MainWindow(QMainWindow):
@@ -77,6 +81,7 @@ class MainWindow(QMainWindow):
         self._head = QVBoxLayout()
         self._probe = ElidedLabel()
         self._is_opening = False
+        self._making: PlanPage | None = None
         self.care = SiteCare(self, jobs, self.message)
         self.records = RecordCare(self)
         self.control = SessionControl(self, jobs, identity)
@@ -107,7 +112,9 @@ class MainWindow(QMainWindow):
         bar.setSizeGripEnabled(False)
         bar.setContentsMargins(10, 0, 10, 0)
         bar.addWidget(self._probe, 1)
-        bar.addPermanentWidget(JobStrip(self._jobs))
+        strip = JobStrip(self._jobs)
+        bar.addPermanentWidget(strip)
+        bar.setMinimumHeight(strip.height() + 2 * _ROUND_STRIP_PX)  # else every view changes size with the strip
         bar.addPermanentWidget(self.care.status)
         bar.addPermanentWidget(text_label(f"ERT {metadata.version('ert')}"))
 
@@ -243,6 +250,7 @@ class MainWindow(QMainWindow):
         """Close the site as it is, unsaved edits taken care of before; say why at the sign-in."""
         if self.session is None:
             return
+        self._drop_making()
         if self.plan_page is not None:
             self._close_plan_page(self.plan_page)
         if self.patient_page is not None:
@@ -290,7 +298,7 @@ class MainWindow(QMainWindow):
         self._is_opening = True
         self._jobs.submit(
             Lane.IO,
-            lambda ctx: session.open_plan(plan_id, ctx),
+            lambda ctx: open_for_window(session, plan_id, ctx),
             title="Opening the plan",
             on_done=self.show_workspace,
             on_failed=self.show_failure,
@@ -298,22 +306,51 @@ class MainWindow(QMainWindow):
         )
 
     def show_workspace(self, workspace: PlanWorkspace) -> None:
-        """A plan was opened: show it."""
+        """A plan was opened: make its page, a part in each turn of the event loop, then show it."""
         from ert.ui.plan_page import PlanPage
 
-        self._is_opening = False
         session = self.session
-        if session is None or self.plan_page is not None:
+        if session is None or self.plan_page is not None or self._making is not None:
+            self._is_opening = self._making is not None
             workspace.close()
             return
-        page = self.plan_page = PlanPage(workspace, session, with_3d=self._with_3d)
+        self._is_opening = True
+        page = self._making = PlanPage(workspace, session, with_3d=self._with_3d, is_whole=False)
+        QTimer.singleShot(_PART_MS, page, lambda: self._make_page(page))
+
+    def _make_page(self, page: PlanPage) -> None:
+        if page is not self._making:
+            return
+        if page.make_next():
+            QTimer.singleShot(_PART_MS, page, lambda: self._make_page(page))
+        elif self._pages.indexOf(page) < 0:
+            self._pages.addWidget(page)
+            QTimer.singleShot(_PART_MS, page, lambda: self._make_page(page))
+        else:
+            self._making = None
+            self._show_page(page)
+
+    def _drop_making(self) -> None:
+        """The site or the window is left while a plan's page is being made: nobody will see it."""
+        page, self._making = self._making, None
+        if page is not None:
+            self._is_opening = False
+            page.abandon()
+            page.workspace.close()
+            self._pages.removeWidget(page)
+            page.deleteLater()
+
+    def _show_page(self, page: PlanPage) -> None:
+        self._is_opening = False
+        self.plan_page = page
+        workspace = page.workspace
         page.left.connect(self.back_to_patients)
         page.probed.connect(self._probe.set_full_text)
         page.plan_shown.connect(self._show_plan_title)
         page.materials_wanted.connect(self.materials_action.trigger)
         page.keeper.look_wanted.connect(lambda revision: self.records.look_at(workspace.plan.id, revision))
         page.saved_as.connect(lambda plan_id: self._show_instead(page, plan_id))
-        self._pages.addWidget(page)
+        page.views.hold_slices_back()
         self._pages.setCurrentWidget(page)
         self.message.clear_note()
         self._refill_menus()
@@ -395,6 +432,7 @@ class MainWindow(QMainWindow):
         if not self.leave_plan(self.close):
             event.ignore()
             return
+        self._drop_making()
         self.records.close_looks()
         remember_geometry(self.saveGeometry())
         event.accept()

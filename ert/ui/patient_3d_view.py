@@ -1,9 +1,11 @@
-"""The 3D view's widget: content, camera handling, two qualities. The picture itself is made in `view3d`."""
+"""The 3D view's widget: content, camera, two qualities. Pictures are made beside the window (`patient_scene`)."""
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, QRectF, Qt, QTimer, Signal
@@ -21,12 +23,15 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QWidget
 
+from ert.app.jobs import Jobs, Lane
+from ert.domain.beam import Beam
 from ert.domain.structure import Structure, StructureRole
 from ert.errors import ErtError
+from ert.geometry.grid import Float3
 from ert.ui.beam_shapes import BeamShape, beam_shape
 from ert.ui.focus import may_take_focus
 from ert.ui.painting import draw_plate
-from ert.ui.view3d import Scene3D
+from ert.ui.patient_scene import Camera, Colour, PatientScene, SceneContent, ShownSurface
 from ert.ui.view_state import ViewState
 
 if TYPE_CHECKING:
@@ -35,7 +40,9 @@ if TYPE_CHECKING:
 _FINAL_DELAY_MS = 150
 _SHOWN_ROLES = (StructureRole.EXTERNAL, StructureRole.PTV, StructureRole.CTV, StructureRole.GTV)
 _EXTERNAL_OPACITY = 0.4
-_BODY_COLOUR = (0.98, 0.86, 0.76)
+_BODY_COLOUR: Colour = (0.98, 0.86, 0.76)
+_RADIUS_CM = 30.0
+_IS_IN_WINDOW_THREAD = sys.platform == "darwin"  # there only the main thread may make what VTK draws into
 
 
 class View3D(QWidget):
@@ -50,16 +57,17 @@ class View3D(QWidget):
 
     maximise_requested = Signal()
 
-    def __init__(self, workspace: PlanWorkspace, state: ViewState, parent: QWidget | None = None) -> None:
+    def __init__(self, workspace: PlanWorkspace, state: ViewState, jobs: Jobs, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._workspace, self._state = workspace, state
-        self._scene: Scene3D | None = None
+        self._jobs = jobs
+        self._scene = PatientScene(workspace.tools.surface)
         self._failure = ""
         self._image: QImage | None = None
-        self._beams_key: object = None
-        self._hidden_key: object = None
-        self._azimuth_deg, self._elevation_deg, self._zoom = 25.0, 12.0, 1.15
-        self._pan_cm = (0.0, 0.0)
+        self._shown_beams: tuple[tuple[Beam, ...], dict[int, tuple[BeamShape, Colour]]] = ((), {})
+        self._camera = Camera()
+        self._centre_cm, self._radius_cm = _extent(workspace.structures.external)
+        self._is_drawing, self._is_closed, self._next_part = False, False, 0.0
         self._last = QPointF()
         self._is_moving = False
         self._rest = QTimer(self)
@@ -69,109 +77,53 @@ class View3D(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("3D view")
         self.setMinimumSize(120, 100)
-        state.crosshair_changed.connect(self._follow_crosshair)
+        state.crosshair_changed.connect(self.refresh)
         state.visibility_changed.connect(self.refresh)
 
     # ---- content -------------------------------------------------------------------------------------------------
 
     def showEvent(self, event: QShowEvent) -> None:
-        """Build the scene once the rest of the page is on screen."""
+        """Draw the scene once the rest of the page is on screen."""
         super().showEvent(event)
-        if self._scene is None:
-            QTimer.singleShot(50, self, self._build)
-
-    def _build(self) -> None:
-        if self._scene is not None or self._failure:
-            return
-        try:
-            self._scene = Scene3D()
-        except ImportError as error:  # VTK is not installed, or its libraries are missing
-            self._failure = f"No 3D view: {error}"
-            self.update()
-            return
-        self._add_body()
-        self.refresh()
-
-    def _add_body(self) -> None:
-        external = self._workspace.structures.external
-        if self._scene is None or external is None:
-            return
-        points = np.concatenate([c.points_cm for c in external.contours])
-        low, high = points.min(axis=0), points.max(axis=0)
-        self._scene.centre = (low + high) / 2
-        self._scene.radius_cm = float(np.linalg.norm(high - low)) / 2
+        self._draw_soon()
 
     def refresh(self) -> None:
-        """Bring surfaces and beams up to date with the plan, then draw."""
-        if self._scene is None:
-            return
-        self._refresh_surfaces()
-        beams_key = (self._workspace.plan.beams, self._state.visibility.has_beams)
-        if beams_key != self._beams_key:
-            self._beams_key = beams_key
-            self._refresh_beams()
-        self._follow_crosshair()
+        """Plan or visibility changed: draw again."""
+        self._draw_soon()
 
-    def _refresh_surfaces(self) -> None:
+    def _content(self, width_px: int, height_px: int) -> SceneContent:
+        """What the next picture shows."""
+        return SceneContent(
+            surfaces=self._surfaces(), beams=self._beams(), crosshair_cm=self._state.crosshair_cm,
+            centre_cm=self._centre_cm, radius_cm=self._radius_cm, camera=self._camera,
+            width_px=width_px, height_px=height_px,
+        )  # fmt: skip
+
+    def _surfaces(self) -> tuple[ShownSurface, ...]:
         seen = self._state.visibility
-        key = (seen.hidden_structures, seen.has_structures)
-        if key == self._hidden_key or self._scene is None:
-            return
-        self._hidden_key = key
-        self._scene.remove("structure")
-        shown = [s for s in self._workspace.structures.structures if s.role in _SHOWN_ROLES and not s.is_empty]
-        for structure in sorted(shown, key=lambda s: s.role is StructureRole.EXTERNAL):  # translucent last
-            if seen.has_structures and structure.number not in seen.hidden_structures:
-                self._add_structure(structure)
+        if not seen.has_structures:
+            return ()
+        shown = [
+            s
+            for s in self._workspace.structures.structures
+            if s.role in _SHOWN_ROLES and not s.is_empty and s.number not in seen.hidden_structures
+        ]
+        return tuple(_surface_of(s) for s in sorted(shown, key=lambda s: s.role is StructureRole.EXTERNAL))
 
-    def _add_structure(self, structure: Structure) -> None:
-        if self._scene is None:
-            return
-        try:
-            vertices, triangles = self._workspace.tools.surface(structure.number)
-        except ErtError:
-            return  # contours that make no surface; the structures panel says so
-        is_body = structure.role is StructureRole.EXTERNAL
-        red, green, blue = (c / 255 for c in structure.colour)
-        colour = _BODY_COLOUR if is_body else (red, green, blue)
-        opacity_frac = _EXTERNAL_OPACITY if is_body else 0.85
-        self._scene.add_surface(f"structure{structure.number}", vertices, triangles, colour, opacity_frac=opacity_frac)
-
-    def _refresh_beams(self) -> None:
-        if self._scene is None:
-            return
-        self._scene.remove("beam")
-        if not self._state.visibility.has_beams:
-            return
-        for beam in self._workspace.plan.beams:
+    def _beams(self) -> dict[int, tuple[BeamShape, Colour]]:
+        beams = self._workspace.plan.beams if self._state.visibility.has_beams else ()
+        if beams == self._shown_beams[0]:
+            return self._shown_beams[1]
+        shapes: dict[int, tuple[BeamShape, Colour]] = {}
+        for beam in beams:
             try:
                 machine = self._workspace.models.package(beam.machine_name).machine
                 frame = beam.frame(patient_position=self._workspace.image.patient_position, sad_cm=machine.sad_cm)
-                shape = beam_shape(beam, machine, frame, beyond_cm=6.0)
+                shapes[beam.number] = beam_shape(beam, machine, frame, beyond_cm=6.0), _colour_of(beam.colour)
             except ErtError:
                 continue  # named in the checks panel
-            red, green, blue = (c / 255 for c in beam.colour)
-            self._add_beam(f"beam{beam.number}", shape, (red, green, blue))
-
-    def _add_beam(self, key: str, shape: BeamShape, colour: tuple[float, float, float]) -> None:
-        if self._scene is None:
-            return
-        every = max(len(shape.insert_outline) // 12, 1)
-        rays = [np.stack(pair) for pair in zip(shape.insert_outline[::every], shape.far_outline[::every], strict=True)]
-        rings = [_closed(shape.insert_outline), _closed(shape.isocentre_outline), _closed(shape.far_outline)]
-        self._scene.add_lines(f"{key}-rays", rays, colour, width_px=1.0)
-        self._scene.add_lines(f"{key}-rings", [*rings, shape.axis], colour, width_px=2.0)
-        vertices, triangles = _frame_mesh(shape)
-        self._scene.add_surface(f"{key}-frame", vertices, triangles, (0.62, 0.70, 0.78), opacity_frac=0.6)
-        self._scene.add_lines(f"{key}-edge", [_closed(shape.frame_inner), _closed(shape.frame_outer)], (0.8, 0.85, 0.9))
-
-    def _follow_crosshair(self) -> None:
-        if self._scene is None:
-            return
-        at = np.asarray(self._state.crosshair_cm)
-        lines = [np.stack([at - 2.0 * axis, at + 2.0 * axis]) for axis in np.eye(3)]
-        self._scene.add_lines("crosshair", lines, (0.45, 0.9, 1.0), width_px=2.0)
-        self._draw_soon()
+        self._shown_beams = beams, shapes
+        return shapes
 
     # ---- drawing -------------------------------------------------------------------------------------------------
 
@@ -189,19 +141,44 @@ class View3D(QWidget):
             self._render(1.0)
 
     def _render(self, part: float) -> None:
-        if self._scene is None or self.width() < 2 or self.height() < 2:  # noqa: PLR2004
+        """Have the picture made beside the window; what is asked for meanwhile is one more, of the last state."""
+        if self._is_closed or self._failure or self.width() < 2 or self.height() < 2:  # noqa: PLR2004
             return
+        if self._is_drawing:
+            self._next_part = part
+            return
+        self._is_drawing = True
         ratio = self.devicePixelRatioF() * part
-        width, height = max(int(self.width() * ratio), 2), max(int(self.height() * ratio), 2)
-        self._scene.set_camera(
-            azimuth_deg=self._azimuth_deg,
-            elevation_deg=self._elevation_deg,
-            zoom_factor=self._zoom,
-            pan_cm=self._pan_cm,
+        content = self._content(max(int(self.width() * ratio), 2), max(int(self.height() * ratio), 2))
+        if _IS_IN_WINDOW_THREAD:
+            self._show(self._scene.picture(content))
+            return
+        self._jobs.submit(
+            Lane.PICTURE,
+            lambda _ctx: self._scene.picture(content),
+            title="Drawing in 3D",
+            can_stop=False,
+            on_done=self._show,
+            on_failed=self._fail,
         )
-        pixels = self._scene.render(width, height)
+
+    def _show(self, pixels: NDArray[np.uint8]) -> None:
+        self._is_drawing = False
+        if self._is_closed:
+            return
+        height, width, _ = pixels.shape
         self._image = QImage(pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
         self.update()
+        part, self._next_part = self._next_part, 0.0
+        if part:
+            self._render(part)
+
+    def _fail(self, error: BaseException) -> None:
+        if not isinstance(error, ImportError):  # VTK is not installed, or its libraries are missing
+            raise error
+        self._failure = f"No 3D view: {error}"
+        if not self._is_closed:
+            self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The last picture, and a title."""
@@ -233,21 +210,25 @@ class View3D(QWidget):
         moved = event.position() - self._last
         self._last = event.position()
         is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
+        camera = self._camera
         if event.buttons() & Qt.MouseButton.MiddleButton or (
             event.buttons() & Qt.MouseButton.LeftButton and is_shifted
         ):
             step = self._cm_per_px()
-            self._pan_cm = (self._pan_cm[0] + moved.x() * step, self._pan_cm[1] - moved.y() * step)
+            right_cm, up_cm = camera.pan_cm
+            self._camera = attrs.evolve(camera, pan_cm=(right_cm + moved.x() * step, up_cm - moved.y() * step))
         elif event.buttons() & Qt.MouseButton.LeftButton:
-            self._azimuth_deg -= 0.5 * moved.x()
-            self._elevation_deg = min(max(self._elevation_deg + 0.5 * moved.y(), -89.0), 89.0)
+            elevation_deg = min(max(camera.elevation_deg + 0.5 * moved.y(), -89.0), 89.0)
+            azimuth_deg = camera.azimuth_deg - 0.5 * moved.x()
+            self._camera = attrs.evolve(camera, azimuth_deg=azimuth_deg, elevation_deg=elevation_deg)
         else:
             return
         self._draw_moving()
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Zoom."""
-        self._zoom = min(max(self._zoom * (1.12 if event.angleDelta().y() > 0 else 1 / 1.12), 0.2), 20.0)
+        zoom_factor = self._camera.zoom_factor * (1.12 if event.angleDelta().y() > 0 else 1 / 1.12)
+        self._camera = attrs.evolve(self._camera, zoom_factor=min(max(zoom_factor, 0.2), 20.0))
         self._draw_moving()
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
@@ -257,7 +238,7 @@ class View3D(QWidget):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """F and R look from the front again."""
         if event.key() in (Qt.Key.Key_F, Qt.Key.Key_R):
-            self._azimuth_deg, self._elevation_deg, self._zoom, self._pan_cm = 25.0, 12.0, 1.15, (0.0, 0.0)
+            self._camera = Camera()
             self._draw_moving()
         else:
             super().keyPressEvent(event)
@@ -268,26 +249,36 @@ class View3D(QWidget):
             self.setFocus(Qt.FocusReason.MouseFocusReason)
 
     def _cm_per_px(self) -> float:
-        radius_cm = self._scene.radius_cm if self._scene is not None else 30.0
-        return 2 * radius_cm / self._zoom / max(self.height(), 1)
+        return 2 * self._radius_cm / self._camera.zoom_factor / max(self.height(), 1)
 
     def close_scene(self) -> None:
-        """Free the graphics memory; called when the plan is closed."""
+        """Free the graphics memory, after a picture under way; called when the plan is closed."""
         self._rest.stop()
-        if self._scene is not None:
+        if self._is_closed:
+            return
+        self._is_closed = True
+        if _IS_IN_WINDOW_THREAD:
             self._scene.close()
-            self._scene = None
+        else:
+            self._jobs.call(Lane.PICTURE, self._scene.close)
 
 
-def _closed(outline: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.vstack([outline, outline[:1]])
+def _surface_of(structure: Structure) -> ShownSurface:
+    if structure.role is StructureRole.EXTERNAL:
+        return ShownSurface(number=structure.number, colour=_BODY_COLOUR, opacity_frac=_EXTERNAL_OPACITY)
+    return ShownSurface(number=structure.number, colour=_colour_of(structure.colour), opacity_frac=0.85)
 
 
-def _frame_mesh(shape: BeamShape) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """The applicator's end frame as a flat ring."""
-    vertices = np.concatenate([shape.frame_inner, shape.frame_outer]).astype(np.float32)
-    triangles = []
-    for n in range(4):
-        m = (n + 1) % 4
-        triangles += [(n, m, 4 + m), (n, 4 + m, 4 + n)]
-    return vertices, np.array(triangles, dtype=np.int32)
+def _colour_of(rgb: tuple[int, int, int]) -> Colour:
+    red, green, blue = (c / 255 for c in rgb)
+    return red, green, blue
+
+
+def _extent(external: Structure | None) -> tuple[Float3, float]:
+    """Middle of the external contour and half of its diagonal, cm."""
+    if external is None:
+        return (0.0, 0.0, 0.0), _RADIUS_CM
+    points = np.concatenate([c.points_cm for c in external.contours])
+    low, high = points.min(axis=0), points.max(axis=0)
+    x, y, z = ((low + high) / 2).tolist()
+    return (x, y, z), float(np.linalg.norm(high - low)) / 2

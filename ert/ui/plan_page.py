@@ -40,8 +40,9 @@ if TYPE_CHECKING:
     from ert.ui.compare_window import CompareWindow
     from ert.ui.plots import DvhPlot
 
+_DVH_AFTER_MS = 1  # not 0: the page is painted before
 _PREVIEW_TITLE = "PREVIEW"
-_NOT_OF_A_SKETCH = "No histograms of a live preview"
+_NOT_OF_A_SKETCH = "No histograms\nof a live preview"  # in one line it is wider than the plot on a small screen
 _TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 
@@ -56,6 +57,9 @@ class PlanPage(QWidget):
         The opened site the plan belongs to.
     with_3d : bool
         Whether to make the 3D view.
+    is_whole : bool
+        Make everything at once. False for a window that answers meanwhile: `make_next` makes the page part by part,
+        and nothing else may be asked of it before.
 
     Signals
     -------
@@ -78,31 +82,18 @@ class PlanPage(QWidget):
         session: SiteSession,
         *,
         with_3d: bool = True,
+        is_whole: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.workspace, self.session = workspace, session
-        self._jobs = session.jobs
+        self._jobs, self._with_3d = session.jobs, with_3d
         self.state = ViewState(_first_point(workspace), self)
         self.sections = Sections(workspace.image, workspace.structures)
-        self.views = ViewGrid(workspace, self.state, self.sections, with_3d=with_3d)
-        self.dose_bar = DoseBar(workspace, self.state)
-        self.beams = BeamPanel(workspace, self.state, self._propose)
-        self.structures = StructurePanel(workspace, self.state)
-        self.overrides = OverridePanel(workspace, self.state)
-        self.isodoses = IsodosePanel(workspace, self.state)
-        self.prescription = PrescriptionPanel(workspace, self.state)
-        self.evaluation = EvaluationPanel(workspace, self.state)
-        self.points = PointPanel(workspace, self.state)
-        self.goals = GoalPanel(workspace)
-        self.monitor_units = MuPanel(workspace)
-        self.findings = FindingsPanel()
         self.message, self.not_saved = MessageStrip(), MessageStrip()
         self._shown_save_error: BaseException | None = None
         self.dvh: DvhPlot | None = None
         self.compare_window: CompareWindow | None = None
-        self.keeper = PlanKeeper(self)
-        self.actions_ = PlanActions(self)
         self._pending = Changes()
         self._pointer: Float3 | None = None
         self._is_closed = False
@@ -110,20 +101,64 @@ class PlanPage(QWidget):
         self._flush.setSingleShot(True)
         self._flush.setInterval(0)
         self._flush.timeout.connect(self._apply_changes)
-        self._build()
         self._unsubscribe = workspace.subscribe(self._changed)
+        self._to_make: list[Callable[[], None]] = [
+            self._make_views, self._make_beams, self._make_tissue, self._make_prescription, self._make_results,
+            self._build_tabs, self._build_judgement, self._build_bottom, self._build_columns, self._make_actions,
+            self._build, self._follow,
+        ]  # fmt: skip
+        while is_whole and self.make_next():
+            pass
+
+    def make_next(self) -> bool:
+        """Make the next part of a page that was begun with ``is_whole`` False; False once there is nothing left."""
+        if self._to_make:
+            self._to_make.pop(0)()
+        return bool(self._to_make)
+
+    def _make_views(self) -> None:
+        workspace, state = self.workspace, self.state
+        self.views = ViewGrid(workspace, state, self.sections, self._jobs, with_3d=self._with_3d)
+        self.dose_bar = DoseBar(workspace, state)
+
+    def _make_beams(self) -> None:
+        self.beams = BeamPanel(self.workspace, self.state, self._propose)
+
+    def _make_tissue(self) -> None:
+        self.structures = StructurePanel(self.workspace, self.state)
+        self.overrides = OverridePanel(self.workspace, self.state)
+        self.isodoses = IsodosePanel(self.workspace, self.state)
+
+    def _make_prescription(self) -> None:
+        self.prescription = PrescriptionPanel(self.workspace, self.state)
+
+    def _make_results(self) -> None:
+        self.evaluation = EvaluationPanel(self.workspace, self.state)
+        self.points = PointPanel(self.workspace, self.state)
+        self.goals = GoalPanel(self.workspace)
+        self.monitor_units = MuPanel(self.workspace)
+        self.findings = FindingsPanel()
+
+    def _make_actions(self) -> None:
+        self.keeper = PlanKeeper(self)
+        self.actions_ = PlanActions(self)
+
+    def _follow(self) -> None:
+        """From here on the page shows what changes, beginning with what changed while it was made."""
         self.state.crosshair_changed.connect(self._show_probe)
         self.state.visibility_changed.connect(self._show_dvh)
         self.state.dose_display_changed.connect(self._show_dvh)
         self.views.pointed_at.connect(self._pointed)
         self.overrides.materials_wanted.connect(self.materials_wanted)
         self.views.beam_eye.refused.connect(self.message.show_error)
-        self.findings.show_findings(workspace.findings)
+        self.findings.show_findings(self.workspace.findings)
         self._lock()
-        QTimer.singleShot(0, self, self._add_dvh)
+        QTimer.singleShot(_DVH_AFTER_MS, self, self._add_dvh)
         QTimer.singleShot(0, self, self._show_probe)
+        if self._pending != Changes():
+            self._flush.start()
 
-    def _build(self) -> None:
+    def _build_tabs(self) -> None:
         self._tabs = QTabWidget()
         self._tabs.setObjectName("planTabs")  # all five names are to be read on a small screen
         self._tabs.setDocumentMode(True)
@@ -131,12 +166,16 @@ class PlanPage(QWidget):
         panels = (self.beams, self.structures, self.overrides, self.isodoses, self.prescription)
         for widget, name in zip(panels, _TABS, strict=True):
             self._tabs.addTab(widget, name)
+
+    def _build_judgement(self) -> None:
         self.judgement = QTabWidget()
         self.judgement.setDocumentMode(True)
         self.judgement.setAccessibleName("Evaluation panels")
         self.judgement.addTab(self.evaluation, "Dose")
         self.judgement.addTab(self.points, "Points")
         self.judgement.addTab(self.monitor_units, "Monitor units")
+
+    def _build_bottom(self) -> None:
         self._bottom = QSplitter(Qt.Orientation.Horizontal)
         self._dvh_place = QWidget()
         QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
@@ -153,6 +192,10 @@ class PlanPage(QWidget):
             self._bottom.addWidget(place)
             self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
         self._bottom.setSizes([228, 432, 338])
+        for splitter in (self._bottom, judged):
+            splitter.setChildrenCollapsible(False)
+
+    def _build_columns(self) -> None:
         left = QSplitter(Qt.Orientation.Vertical)
         left.addWidget(self.views)
         left.addWidget(self._bottom)
@@ -165,8 +208,11 @@ class PlanPage(QWidget):
         whole.setStretchFactor(0, 1)
         whole.setStretchFactor(1, 0)
         whole.setSizes([1200, 340])
-        for splitter in (left, whole, self._bottom, judged):
+        for splitter in (left, whole):
             splitter.setChildrenCollapsible(False)
+        self._columns = whole
+
+    def _build(self) -> None:
         self._tabs.setMinimumWidth(300)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -178,7 +224,7 @@ class PlanPage(QWidget):
         layout.addLayout(top)
         layout.addWidget(self.not_saved)
         layout.addWidget(self.message)
-        layout.addWidget(whole, 1)
+        layout.addWidget(self._columns, 1)
 
     def _add_dvh(self) -> None:
         """The plot library is loaded after the page is on screen."""
@@ -196,7 +242,8 @@ class PlanPage(QWidget):
         self._pending = Changes(
             **{a.name: getattr(self._pending, a.name) or getattr(changes, a.name) for a in attrs.fields(Changes)}
         )
-        self._flush.start()
+        if not self._to_make:
+            self._flush.start()
 
     def _apply_changes(self) -> None:
         """Everything that came in this turn of the event loop, at once."""
@@ -356,6 +403,13 @@ class PlanPage(QWidget):
             self.state.set_visibility(attrs.evolve(self.state.visibility, is_bare=False))
         else:
             super().keyReleaseEvent(event)
+
+    def abandon(self) -> None:
+        """A page that was begun and will not be finished: stop listening."""
+        self._is_closed = True
+        self._unsubscribe()
+        if self._make_actions not in self._to_make:
+            self.keeper.close()
 
     def close_page(self) -> None:
         """Stop listening and free what the views hold."""

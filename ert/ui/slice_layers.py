@@ -28,6 +28,7 @@ MAP_FROM_FRAC = 0.1
 MAP_TOP_PCT = 6.0  # twice the largest uncertainty a plan may ask for
 MAP_OPACITY_FRAC = 0.55
 BAND_ALPHA = 105  # of 255
+_MOST_FINE_POINTS = 3000  # of a slice's lines: the noise of a Monte Carlo that has just begun has no fine lines
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -220,9 +221,10 @@ def draw_dose(painter: QPainter, layer: DoseLayer, to_view: QTransform, *, is_fi
         if not line.band.isEmpty():
             painter.fillPath(to_view.map(line.band), QColor(*line.level.colour, BAND_ALPHA))
     painter.setBrush(Qt.BrushStyle.NoBrush)
+    is_fine = is_final and sum(line.path.elementCount() for line in layer.lines) < _MOST_FINE_POINTS
     for line in layer.lines:
         colour = GREY if layer.is_stale else line.level.colour
-        pen = QPen(QColor(*colour), line.level.width_px if is_final else 1.0)
+        pen = QPen(QColor(*colour), line.level.width_px if is_fine else 1.0)
         if line.level.is_dashed or layer.is_stale:
             pen.setStyle(Qt.PenStyle.CustomDashLine)
             pen.setDashPattern([5.0, 3.0])

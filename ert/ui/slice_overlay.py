@@ -66,18 +66,27 @@ def draw_points(painter: QPainter, points: Iterable[tuple[str, QPointF]]) -> Non
         draw_plate(painter, name, at + QPointF(7.0, 3.0), align=align, colour=LETTER, font=font, plate=_NAME_PLATE)
 
 
-def draw_letters(painter: QPainter, rect: QRectF, names: tuple[str, str, str, str]) -> list[QRectF]:
-    """Direction names at the middle of the edges, upright with serifs, so that no letter reads as a bar."""
+def draw_letters(
+    painter: QPainter, rect: QRectF, names: tuple[str, str, str, str], *, beside: QRectF | None = None
+) -> list[QRectF]:
+    """Direction names at the middle of the edges, upright with serifs, so that no letter reads as a bar.
+
+    The upper one stands below the plate ``beside`` where that reaches to it in a narrow view.
+    """
     font = QFont(painter.font())
     font.setFamilies(["DejaVu Serif", "Georgia", "Times New Roman", "serif"])
     font.setBold(True)
     font.setPointSizeF(font.pointSizeF() + 1.0)
     left, right, top, bottom = names
     middle_x, middle_y = rect.center().x(), rect.center().y()
+    top_at = QPointF(middle_x, rect.top() + MARGIN)
+    top_plate = plate_rect(top, top_at, align=Qt.AlignmentFlag.AlignTop, font=font)
+    if beside is not None and beside.intersects(top_plate):
+        top_at.setY(beside.bottom() + 2.0)
     places = (
         (left, QPointF(rect.left() + MARGIN, middle_y), Qt.AlignmentFlag.AlignLeft),
         (right, QPointF(rect.right() - MARGIN, middle_y), Qt.AlignmentFlag.AlignRight),
-        (top, QPointF(middle_x, rect.top() + MARGIN), Qt.AlignmentFlag.AlignTop),
+        (top, top_at, Qt.AlignmentFlag.AlignTop),
         (bottom, QPointF(middle_x, rect.bottom() - MARGIN), Qt.AlignmentFlag.AlignBottom),
     )
     return [draw_plate(painter, text, at, align=align, colour=LETTER, font=font) for text, at, align in places]
@@ -238,17 +247,20 @@ def draw_override_legend(painter: QPainter, rect: QRectF, entries: Sequence[tupl
         bottom = drawn.top() - 2
 
 
-def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> None:
-    """The words that keep an old dose, or a preview, from being taken for the plan's; nothing over the plan's own."""
+def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> QRectF | None:
+    """The words that keep an old dose, or a preview, from being taken for the plan's; none over the plan's own.
+
+    Returns where they stand.
+    """
     if dose.is_outdated:
         text, plate = "OUT OF DATE", STALE_PLATE
     elif dose.status == "preview" and dose.preview is not None:
         text, plate = preview_text(dose.preview, is_short=rect.width() < _WIDE_PX), PREVIEW_PLATE
     else:
-        return
+        return None
     font = QFont(painter.font())
     font.setBold(True)
     font.setPointSizeF(font.pointSizeF() + (0.5 if text.count("\n") < _TALL_PLATE_LINES else -1.5))
     at = QPointF(rect.right() - MARGIN, rect.top() + MARGIN)
     align = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop
-    draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=plate)
+    return draw_plate(painter, text, at, align=align, colour=QColor("#ffdf9a"), font=font, plate=plate)

@@ -103,6 +103,7 @@ class SliceView(QWidget):
         state.window_changed.connect(self._follow_window)
         state.dose_display_changed.connect(self.refresh)
         state.visibility_changed.connect(self.refresh)
+        state.turns.granted.connect(self._take_turn)
 
     # ---- what is shown -------------------------------------------------------------------------------------------
 
@@ -122,9 +123,9 @@ class SliceView(QWidget):
         return self._workspace.dose.is_outdated
 
     def refresh(self) -> None:
-        """Draw everything again: plan, dose or settings changed."""
+        """Draw everything again, in a turn of its own: plan, dose or settings changed."""
         self._drop_base()
-        self.update()
+        self._state.turns.ask(self)
 
     def step(self, count: int) -> None:
         """Move by slices; stops at the first and the last."""
@@ -191,7 +192,17 @@ class SliceView(QWidget):
     def _draw_final(self) -> None:
         self._is_final = True
         self._base = None
-        self.update()
+        self._state.turns.ask(self)
+
+    def _take_turn(self, view: object) -> None:
+        if view is self:
+            self.setUpdatesEnabled(True)
+            self.update()
+
+    def hold_back(self) -> None:
+        """Draw nothing until its turn: everything else comes on screen first."""
+        self.setUpdatesEnabled(False)
+        self._state.turns.ask(self)
 
     def _drop_base(self) -> None:
         self._base = None
@@ -253,8 +264,8 @@ class SliceView(QWidget):
             is_short = rect.width() < overlay.NARROW_PX
             legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
             overlay.draw_override_legend(painter, rect, legend)
-        overlay.draw_letters(painter, rect, geometry.edge_names())
-        overlay.draw_state_plate(painter, rect, self._workspace.dose)
+        state_plate = overlay.draw_state_plate(painter, rect, self._workspace.dose)
+        overlay.draw_letters(painter, rect, geometry.edge_names(), beside=state_plate)
         if self.hasFocus():
             painter.setPen(QPen(QColor(ACCENT), 1.0))
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))

@@ -52,8 +52,9 @@ class Scene3D:
         normals = vtkPolyDataNormals()
         normals.SetInputData(data)
         normals.SplittingOff()
+        normals.Update()  # other threads go on meanwhile; asked for the bounds it would work here without letting them
         mapper = vtkPolyDataMapper()
-        mapper.SetInputConnection(normals.GetOutputPort())
+        mapper.SetInputData(normals.GetOutput())
         mapper.ScalarVisibilityOff()
         actor = vtkActor()
         actor.SetMapper(mapper)
@@ -133,8 +134,10 @@ class Scene3D:
 
     def close(self) -> None:
         """Free the graphics memory."""
+        self._actors.clear()
         self._renderer.RemoveAllViewProps()
         self._window.Finalize()
+        del self._renderer, self._window  # on this thread, which the graphics context belongs to
 
 
 def _poly_data(vertices: NDArray[np.float32]) -> Any:  # noqa: ANN401

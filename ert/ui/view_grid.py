@@ -14,6 +14,7 @@ from ert.ui.slice_view import SliceView
 from ert.ui.view_state import ViewState
 
 if TYPE_CHECKING:
+    from ert.app.jobs import Jobs
     from ert.app.workspace import PlanWorkspace
 
 
@@ -35,6 +36,7 @@ class ViewGrid(QWidget):
         workspace: PlanWorkspace,
         state: ViewState,
         sections: Sections,
+        jobs: Jobs,
         *,
         with_3d: bool,
         parent: QWidget | None = None,
@@ -42,7 +44,7 @@ class ViewGrid(QWidget):
         super().__init__(parent)
         self.slices = {axis: SliceView(workspace, state, axis, sections=sections) for axis in (2, 1, 0)}
         self.beam_eye = BeamEyeView(workspace, state)
-        self.view_3d = View3D(workspace, state) if with_3d else None
+        self.view_3d = View3D(workspace, state, jobs) if with_3d else None
         self._maximised: QWidget | None = None
         self._behind: list[SliceView] = []
         self._catch_up = QTimer(self)
@@ -99,6 +101,11 @@ class ViewGrid(QWidget):
     def is_maximised(self) -> bool:
         """Whether one view has all the room."""
         return self._maximised is not None
+
+    def hold_slices_back(self) -> None:
+        """The page is about to be shown: each slice is drawn in a turn of its own, after everything else."""
+        for view in self.slices.values():
+            view.hold_back()
 
     def refresh(self) -> None:
         """Plan or dose changed."""

@@ -7,6 +7,7 @@ from PySide6.QtCore import QObject, Signal
 
 from ert.geometry.grid import Float3
 from ert.ui.isodose import STANDARD, IsodoseLevel
+from ert.ui.turns import Turns
 
 WINDOW_PRESETS: tuple[tuple[str, float, float], ...] = (
     ("Soft tissue", 400.0, 40.0),
@@ -65,6 +66,7 @@ class ViewState(QObject):
         self.dose_display = DoseDisplay()
         self.visibility = Visibility()
         self.beam_number: int | None = None
+        self.turns = Turns(self)
 
     def set_crosshair(self, point_cm: Float3) -> None:
         """Move the crosshair to a patient point."""

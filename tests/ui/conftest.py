@@ -6,6 +6,7 @@ import pytest
 
 from ert.app.jobs import Jobs
 from ert.app.session import SiteSession
+from ert.ui.garbage import GarbageCollector
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.main_window import MainWindow
 from tests.ui import real_site
@@ -14,6 +15,7 @@ from tests.ui import real_site
 @pytest.fixture
 def window(qtbot, tmp_path):
     """Signed in to a site with the demo patient and a plan without beams; the list of patients is shown."""
+    collector = GarbageCollector()  # as the program has one
     dispatcher = Dispatcher()
     jobs = Jobs(dispatcher)
     path = real_site.filled_site(tmp_path / "site")
@@ -32,3 +34,4 @@ def window(qtbot, tmp_path):
     qtbot.wait(1)  # deleted now: its timers must not ring in another test
     jobs.shutdown()
     dispatcher.close()
+    collector.stop()

@@ -15,8 +15,7 @@ def luminance(colour):
     return float(linear @ [0.2126, 0.7152, 0.0722])
 
 
-def test_names_have_contrast_even_on_white(qtbot):
-    """WCAG 2.1 asks for a contrast of 4.5 : 1; white is brighter than any curve that may pass below."""
+def legend_of_one_curve(qtbot):
     parent = QWidget()
     qtbot.addWidget(parent)
     parent.setStyleSheet("background: white")
@@ -27,6 +26,22 @@ def test_names_have_contrast_even_on_white(qtbot):
         volume_pct=np.array([100.0, 0.0]), min_gy=0.0, mean_gy=0.5, max_gy=1.0, outside_cc=0.0,
     )  # fmt: skip
     legend.show_names([dvh])
+    return parent, legend, dvh
+
+
+def test_a_legend_that_would_cover_a_quarter_of_the_plot_is_left_to_the_table(qtbot):
+    _parent, legend, dvh = legend_of_one_curve(qtbot)
+    legend.show_names([dvh] * 8)
+    legend.place(QRectF(0, 0, 180, 150), 0.8)  # the plot on a screen of 1366 x 768
+    assert legend.isHidden()
+    legend.place(QRectF(0, 0, 340, 250), 0.8)  # and on one of 1920 x 1080
+    assert not legend.isHidden()
+    assert legend.width() * legend.height() <= 0.25 * 340 * 250
+
+
+def test_names_have_contrast_even_on_white(qtbot):
+    """WCAG 2.1 asks for a contrast of 4.5 : 1; white is brighter than any curve that may pass below."""
+    parent, legend, _dvh = legend_of_one_curve(qtbot)
     legend.place(QRectF(10, 10, 280, 180), 0.9)
     parent.show()
     picture = parent.grab().toImage()
