@@ -20,8 +20,15 @@ from ert.domain.image import CtCurve, CtImage, DensityOverride
 from ert.domain.materials import AIR
 from ert.domain.structure import Structure, StructureSet
 from ert.domain.tissue import metal_sentence
-from ert.dose.kernels.convert import AIR_BELOW_G_CM3, blend, convert_hu, count_within, may_be_tissue, row_ends
-from ert.dose.kernels.regrid import medium_factors
+from ert.dose.kernels.convert import (
+    AIR_BELOW_G_CM3,
+    blend,
+    convert_hu,
+    count_within,
+    may_be_tissue,
+    medium_factors,
+    row_ends,
+)
 from ert.dose.outline_gaps import refuse_gaps
 from ert.dose.remembered import TracedFans
 from ert.errors import Refused

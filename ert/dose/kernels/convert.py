@@ -132,3 +132,23 @@ def may_be_tissue(stopping: F32) -> NDArray[np.bool_]:
                     out[b, max(j - 1, 0) >> BLOCK_BITS, c] = True
                     out[b, min(j + 1, ny - 1) >> BLOCK_BITS, c] = True
     return out
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def medium_factors(density: F32, stopping: F32, is_patient: NDArray[np.bool_]) -> F32:
+    """Dose to the medium over dose to water, S_r/ρ, of every tissue voxel: 0 where no dose is wanted, negative in air.
+
+    Parameters
+    ----------
+    density, stopping : float32 [z, y, x].
+    is_patient : bool of the same shape; of size 0: dose is wanted everywhere but in air before the first and behind the
+        last tissue of its ray. In a patient air is not told apart.
+    """
+    out = np.empty(density.shape, dtype=np.float32)
+    ratio, rho, power, mask = out.ravel(), density.ravel(), stopping.ravel(), is_patient.ravel()
+    for i in range(ratio.shape[0]):
+        if mask.size > 0:
+            ratio[i] = power[i] / rho[i] if mask[i] else np.float32(0.0)
+        else:
+            ratio[i] = power[i] / rho[i] if rho[i] >= np.float32(AIR_BELOW_G_CM3) else -power[i] / rho[i]
+    return out

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integers = NDArray[np.int32]
-_AIR_G_CM3 = 0.05
 _INSIDE = 1e-9  # voxels within the outer faces: an index on a face would round to a voxel that is not there
 
 
@@ -234,26 +233,6 @@ def _trim(count: int, factor: Float32) -> tuple[int, int]:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def medium_factors(density: Float32, stopping: Float32, is_patient: NDArray[np.bool_]) -> Float32:
-    """Dose to the medium over dose to water, S_r/ρ, of every tissue voxel: 0 where no dose is wanted, negative in air.
-
-    Parameters
-    ----------
-    density, stopping : float32 [z, y, x].
-    is_patient : bool of the same shape; of size 0: dose is wanted everywhere but in air before the first and behind the
-        last tissue of its ray. In a patient air is not told apart.
-    """
-    out = np.empty(density.shape, dtype=np.float32)
-    ratio, rho, power, mask = out.ravel(), density.ravel(), stopping.ravel(), is_patient.ravel()
-    for i in range(ratio.shape[0]):
-        if mask.size > 0:
-            ratio[i] = power[i] / rho[i] if mask[i] else np.float32(0.0)
-        else:
-            ratio[i] = power[i] / rho[i] if rho[i] >= np.float32(_AIR_G_CM3) else -power[i] / rho[i]
-    return out
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _sides(volume: Float32, less: float) -> Float:
     """Shape, each side by so much less, as numbers to compare indices with."""
     sides = np.empty(3)
@@ -385,7 +364,7 @@ def resample_to_grid(
     Parameters
     ----------
     fan : float32 [node, y, x], dose to water, Gy/MU; ends : float32 [2, y, x] of `trace_fan`.
-    factor : float32 [z, y, x] of `medium_factors` on the tissue grid; has_air : some of it is negative.
+    factor : float32 [z, y, x] of `convert.medium_factors` on the tissue grid; has_air : some of it is negative.
     chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
