@@ -146,7 +146,7 @@ def _edge_misfits(source: MonteCarloModel, curve: Curve, water: Water) -> tuple[
 
 
 def with_core_in_water(
-    source: MonteCarloModel, profiles: Sequence[Curve], water: Water, *, relative_error: float
+    source: MonteCarloModel, profiles: Sequence[Curve], water: Water, *, error_frac: float
 ) -> MonteCarloModel:
     """The source with the mean of its narrow spread and the one that the edges of a far profile in water ask for.
 
@@ -156,7 +156,7 @@ def with_core_in_water(
     Parameters
     ----------
     profiles : of the reference opening at any SSD, of which the shallowest at the farthest is used.
-    relative_error : one standard error of the source's narrow spread; both count by their errors' squares.
+    error_frac : one standard error of the source's narrow spread; both count by their errors' squares.
     """
     far = min(profiles, key=lambda c: (-c.field.ssd_cm, c.depth_cm), default=None)
     if far is None or far.field.ssd_cm - water.geometry.insert_distance_cm < _LEAST_WAY_CM:
@@ -170,7 +170,7 @@ def with_core_in_water(
         found = attrs.evolve(found, core_angle_rad=found.core_angle_rad * (1.0 + float(FINE[at])))
         if 0 < at < len(FINE) - 1:
             break
-    part = 1.0 / (1.0 + (error / relative_error) ** 2)
+    part = 1.0 / (1.0 + (error / error_frac) ** 2)
     return attrs.evolve(
         source, core_angle_rad=(1.0 - part) * source.core_angle_rad + part * found.core_angle_rad
     )  # fmt: skip

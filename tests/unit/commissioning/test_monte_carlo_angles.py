@@ -119,16 +119,16 @@ def test_the_edges_of_a_far_profile_in_water_tell_the_spread(monkeypatch):
     )  # fmt: skip
     monkeypatch.setattr(monte_carlo_profiles, "_SEED", 6)
     start = attrs.evolve(SOURCE, core_angle_rad=0.045 / 1.08)
-    found = with_core_in_water(start, [far], water, relative_error=math.inf)
+    found = with_core_in_water(start, [far], water, error_frac=math.inf)
     assert found.core_angle_rad == pytest.approx(0.045, rel=0.02)
     monkeypatch.setattr(monte_carlo_profiles, "_EDGE_ELECTRONS", 96_000)
-    twice = with_core_in_water(attrs.evolve(SOURCE, core_angle_rad=0.035), [far], water, relative_error=math.inf)
+    twice = with_core_in_water(attrs.evolve(SOURCE, core_angle_rad=0.035), [far], water, error_frac=math.inf)
     assert twice.core_angle_rad == pytest.approx(0.045, rel=0.08)
-    sure = with_core_in_water(start, [far], water, relative_error=1e-4)
+    sure = with_core_in_water(start, [far], water, error_frac=1e-4)
     assert sure.core_angle_rad == pytest.approx(start.core_angle_rad, rel=1e-3)
     near = attrs.evolve(far, field=attrs.evolve(field, ssd_cm=100.0))
-    assert with_core_in_water(start, [near], water, relative_error=math.inf) == start
-    assert with_core_in_water(start, [], water, relative_error=math.inf) == start
+    assert with_core_in_water(start, [near], water, error_frac=math.inf) == start
+    assert with_core_in_water(start, [], water, error_frac=math.inf) == start
 
 
 def test_the_error_of_an_angle_is_where_chi_square_has_risen_by_one():
