@@ -82,3 +82,12 @@ class CommandPalette(QDialog):
                 self.list.setCurrentRow((self.list.currentRow() + step) % count)
                 return True
         return super().eventFilter(watched, event)
+
+
+def open_palette(window: QWidget, actions: Iterable[QAction]) -> None:
+    """Show the palette in the upper middle of a window."""
+    palette = CommandPalette(actions, window)
+    palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    centre = window.mapToGlobal(window.rect().center())
+    palette.move(centre.x() - palette.width() // 2, window.mapToGlobal(window.rect().topLeft()).y() + 90)
+    palette.open()

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
-from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QToolButton, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QStatusBar, QToolButton, QWidget
 
 from ert.app.jobs import Job, Jobs, JobState, Lane
 from ert.ui.icons import icon
 from ert.ui.widgets import text_label
 
 _SHOW_AFTER_MS = 300
+_ROUND_STRIP_PX = 3
 
 
 class Dispatcher(QObject):
@@ -93,3 +94,12 @@ class JobStrip(QWidget):
     def _cancel_job(self) -> None:
         if self._job is not None:
             self._job.cancel()
+
+
+def add_job_strip(bar: QStatusBar, jobs: Jobs) -> None:
+    """Tell of jobs in a window's status bar, whose height stays: else views change size with the strip."""
+    bar.setSizeGripEnabled(False)
+    bar.setContentsMargins(10, 0, 10, 0)
+    strip = JobStrip(jobs)
+    bar.addPermanentWidget(strip)
+    bar.setMinimumHeight(strip.height() + 2 * _ROUND_STRIP_PX)

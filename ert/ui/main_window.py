@@ -8,7 +8,7 @@ from functools import partial
 from importlib import metadata
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QStackedWidget, QVBoxLayout, QWidget
 
@@ -18,15 +18,15 @@ from ert.app.ports import SiteGateway
 from ert.app.session import SiteSession
 from ert.domain.account import Right
 from ert.domain.patient import Patient
-from ert.ui.command_palette import CommandPalette
+from ert.ui.command_palette import open_palette
 from ert.ui.dialogs import AboutDialog, UnsavedAnswer, ask_unsaved
 from ert.ui.failures import sentence_of
 from ert.ui.help_dialogs import show_keys
 from ert.ui.icons import icon
-from ert.ui.jobs_bridge import JobStrip
+from ert.ui.jobs_bridge import add_job_strip
 from ert.ui.page_header import ElidedLabel, PageHeader
 from ert.ui.patient_page import PatientPage
-from ert.ui.plan_opening import open_for_window
+from ert.ui.plan_opening import PageInTheMaking, open_for_window
 from ert.ui.recent_sites import remember_geometry, saved_geometry
 from ert.ui.record_care import RecordCare
 from ert.ui.session_control import SessionControl, sign_out
@@ -46,9 +46,6 @@ from ert.ui.widgets import MessageStrip, text_label
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
     from ert.ui.plan_page import PlanPage
-
-_ROUND_STRIP_PX = 3
-_PART_MS = 1  # not 0: Qt would go from one part to the next without looking at the keyboard
 
 
 class MainWindow(QMainWindow):
@@ -81,7 +78,7 @@ class MainWindow(QMainWindow):
         self._head = QVBoxLayout()
         self._probe = ElidedLabel()
         self._is_opening = False
-        self._making: PlanPage | None = None
+        self._making: PageInTheMaking | None = None
         self.care = SiteCare(self, jobs, self.message)
         self.records = RecordCare(self)
         self.control = SessionControl(self, jobs, identity)
@@ -109,12 +106,8 @@ class MainWindow(QMainWindow):
         self._pages.addWidget(self.sign_in)
         self.setCentralWidget(whole)
         bar = self.statusBar()
-        bar.setSizeGripEnabled(False)
-        bar.setContentsMargins(10, 0, 10, 0)
         bar.addWidget(self._probe, 1)
-        strip = JobStrip(self._jobs)
-        bar.addPermanentWidget(strip)
-        bar.setMinimumHeight(strip.height() + 2 * _ROUND_STRIP_PX)  # else every view changes size with the strip
+        add_job_strip(bar, self._jobs)
         bar.addPermanentWidget(self.care.status)
         bar.addPermanentWidget(text_label(f"ERT {metadata.version('ert')}"))
 
@@ -172,8 +165,7 @@ class MainWindow(QMainWindow):
                         menu.addSeparator()
                     else:
                         menu.addAction(entry)
-        help_menu = bar.addMenu("&Help")
-        help_menu.addActions([self.palette_action, self._keys, self._about])
+        bar.addMenu("&Help").addActions([self.palette_action, self._keys, self._about])
 
     def _may(self, action: QAction) -> bool:
         """Whether an entry is of use; the services decide, menus only say so beforehand."""
@@ -194,8 +186,6 @@ class MainWindow(QMainWindow):
     def _with_session(self, opens: Callable[[MainWindow, SiteSession], None]) -> None:
         if self.session is not None:
             opens(self, self.session)
-
-    # ---- head ----------------------------------------------------------------------------------------------------
 
     def _show_header(self, session: SiteSession | None) -> None:
         if self.header is not None:
@@ -220,8 +210,7 @@ class MainWindow(QMainWindow):
         workspace = page.workspace
         self.header.show_patient(workspace.patient, page.title, workspace.readiness.review)
         self.header.set_demo(is_demo=any(p.is_demo for p in workspace.models.packages))
-        mark = "*" if workspace.is_dirty else ""
-        self.setWindowTitle(f"{workspace.plan.name}{mark} – {workspace.patient.display_name} – ERT")
+        self.setWindowTitle(page.window_title)
 
     # ---- site ----------------------------------------------------------------------------------------------------
 
@@ -307,41 +296,16 @@ class MainWindow(QMainWindow):
 
     def show_workspace(self, workspace: PlanWorkspace) -> None:
         """A plan was opened: make its page, a part in each turn of the event loop, then show it."""
-        from ert.ui.plan_page import PlanPage
-
         session = self.session
         if session is None or self.plan_page is not None or self._making is not None:
             self._is_opening = self._making is not None
             workspace.close()
             return
         self._is_opening = True
-        page = self._making = PlanPage(workspace, session, with_3d=self._with_3d, is_whole=False)
-        QTimer.singleShot(_PART_MS, page, lambda: self._make_page(page))
-
-    def _make_page(self, page: PlanPage) -> None:
-        if page is not self._making:
-            return
-        if page.make_next():
-            QTimer.singleShot(_PART_MS, page, lambda: self._make_page(page))
-        elif self._pages.indexOf(page) < 0:
-            self._pages.addWidget(page)
-            QTimer.singleShot(_PART_MS, page, lambda: self._make_page(page))
-        else:
-            self._making = None
-            self._show_page(page)
-
-    def _drop_making(self) -> None:
-        """The site or the window is left while a plan's page is being made: nobody will see it."""
-        page, self._making = self._making, None
-        if page is not None:
-            self._is_opening = False
-            page.abandon()
-            page.workspace.close()
-            self._pages.removeWidget(page)
-            page.deleteLater()
+        self._making = PageInTheMaking(workspace, session, self._pages, self._show_page, with_3d=self._with_3d)
 
     def _show_page(self, page: PlanPage) -> None:
-        self._is_opening = False
+        self._is_opening, self._making = False, None
         self.plan_page = page
         workspace = page.workspace
         page.left.connect(self.back_to_patients)
@@ -357,6 +321,11 @@ class MainWindow(QMainWindow):
         self._show_plan_title()
         if workspace.plan.beams and workspace.dose.status != "current":
             QTimer.singleShot(0, page, workspace.compute_dose)
+
+    def _drop_making(self) -> None:
+        if self._making is not None:
+            self._making.drop()
+            self._is_opening, self._making = False, None
 
     def _opening_stopped(self) -> None:
         self._is_opening = False
@@ -414,18 +383,10 @@ class MainWindow(QMainWindow):
         self._is_opening = False
         self.message.show_error(sentence_of(error))
 
-    # ---- window --------------------------------------------------------------------------------------------------
-
     def show_palette(self) -> None:
         """Find an action by name."""
-        actions = [a for a in self.actions() if a is not self.palette_action]
-        if self.plan_page is not None:
-            actions = [*self.plan_page.actions(), *actions]
-        palette = CommandPalette(actions, self)
-        palette.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        centre = self.mapToGlobal(self.rect().center())
-        palette.move(centre.x() - palette.width() // 2, self.mapToGlobal(self.rect().topLeft()).y() + 90)
-        palette.open()
+        of_plan = [] if self.plan_page is None else self.plan_page.actions()
+        open_palette(self, [*of_plan, *(a for a in self.actions() if a is not self.palette_action)])
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Ask about unsaved edits; remember where the window was."""

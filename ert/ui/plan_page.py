@@ -9,27 +9,19 @@ import attrs
 import numpy as np
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QHBoxLayout, QSplitter, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from ert.app.changes import Changes
 from ert.app.jobs import Lane
 from ert.geometry.grid import Float3
 from ert.ui.beam_panel import BeamPanel
 from ert.ui.dose_bar import DoseBar
-from ert.ui.evaluation_panel import EvaluationPanel
-from ert.ui.findings_panel import FindingsPanel
-from ert.ui.goal_panel import GoalPanel
-from ert.ui.isodose_panel import IsodosePanel
 from ert.ui.locked_panels import lock_panels
-from ert.ui.mu_panel import MuPanel
-from ert.ui.override_panel import OverridePanel
 from ert.ui.plan_actions import PlanActions
 from ert.ui.plan_keeper import PlanKeeper
-from ert.ui.point_panel import PointPanel
-from ert.ui.prescription_panel import PrescriptionPanel
+from ert.ui.plan_parts import TABS, PlanParts
 from ert.ui.probe import probe_text
 from ert.ui.sections import Sections
-from ert.ui.structure_panel import StructurePanel
 from ert.ui.view_grid import ViewGrid
 from ert.ui.view_state import ViewState
 from ert.ui.widgets import MessageStrip
@@ -43,10 +35,9 @@ if TYPE_CHECKING:
 _DVH_AFTER_MS = 1  # not 0: the page is painted before
 _PREVIEW_TITLE = "PREVIEW"
 _NOT_OF_A_SKETCH = "No histograms\nof a live preview"  # in one line it is wider than the plot on a small screen
-_TABS = ("Beams", "Structures", "Materials", "Isodoses", "Prescription")
 
 
-class PlanPage(QWidget):
+class PlanPage(PlanParts):
     """The planning page.
 
     Parameters
@@ -124,21 +115,6 @@ class PlanPage(QWidget):
     def _make_beams(self) -> None:
         self.beams = BeamPanel(self.workspace, self.state, self._propose)
 
-    def _make_tissue(self) -> None:
-        self.structures = StructurePanel(self.workspace, self.state)
-        self.overrides = OverridePanel(self.workspace, self.state)
-        self.isodoses = IsodosePanel(self.workspace, self.state)
-
-    def _make_prescription(self) -> None:
-        self.prescription = PrescriptionPanel(self.workspace, self.state)
-
-    def _make_results(self) -> None:
-        self.evaluation = EvaluationPanel(self.workspace, self.state)
-        self.points = PointPanel(self.workspace, self.state)
-        self.goals = GoalPanel(self.workspace)
-        self.monitor_units = MuPanel(self.workspace)
-        self.findings = FindingsPanel()
-
     def _make_actions(self) -> None:
         self.keeper = PlanKeeper(self)
         self.actions_ = PlanActions(self)
@@ -157,60 +133,6 @@ class PlanPage(QWidget):
         QTimer.singleShot(0, self, self._show_probe)
         if self._pending != Changes():
             self._flush.start()
-
-    def _build_tabs(self) -> None:
-        self._tabs = QTabWidget()
-        self._tabs.setObjectName("planTabs")  # all five names are to be read on a small screen
-        self._tabs.setDocumentMode(True)
-        self._tabs.setAccessibleName("Plan panels")
-        panels = (self.beams, self.structures, self.overrides, self.isodoses, self.prescription)
-        for widget, name in zip(panels, _TABS, strict=True):
-            self._tabs.addTab(widget, name)
-
-    def _build_judgement(self) -> None:
-        self.judgement = QTabWidget()
-        self.judgement.setDocumentMode(True)
-        self.judgement.setAccessibleName("Evaluation panels")
-        self.judgement.addTab(self.evaluation, "Dose")
-        self.judgement.addTab(self.points, "Points")
-        self.judgement.addTab(self.monitor_units, "Monitor units")
-
-    def _build_bottom(self) -> None:
-        self._bottom = QSplitter(Qt.Orientation.Horizontal)
-        self._dvh_place = QWidget()
-        QVBoxLayout(self._dvh_place).setContentsMargins(0, 0, 0, 0)
-        judged = QSplitter(Qt.Orientation.Vertical)
-        judged.addWidget(self.findings)
-        judged.addWidget(self.goals)
-        judged.setSizes([100, 100])
-        places: tuple[tuple[QWidget, int], ...] = (
-            (self._dvh_place, 25),
-            (self.judgement, 44),
-            (judged, 31),
-        )
-        for place, weight in places:
-            self._bottom.addWidget(place)
-            self._bottom.setStretchFactor(self._bottom.count() - 1, weight)
-        self._bottom.setSizes([228, 432, 338])
-        for splitter in (self._bottom, judged):
-            splitter.setChildrenCollapsible(False)
-
-    def _build_columns(self) -> None:
-        left = QSplitter(Qt.Orientation.Vertical)
-        left.addWidget(self.views)
-        left.addWidget(self._bottom)
-        left.setStretchFactor(0, 64)
-        left.setStretchFactor(1, 36)
-        left.setSizes([640, 320])
-        whole = QSplitter(Qt.Orientation.Horizontal)
-        whole.addWidget(left)
-        whole.addWidget(self._tabs)
-        whole.setStretchFactor(0, 1)
-        whole.setStretchFactor(1, 0)
-        whole.setSizes([1200, 340])
-        for splitter in (left, whole):
-            splitter.setChildrenCollapsible(False)
-        self._columns = whole
 
     def _build(self) -> None:
         self._tabs.setMinimumWidth(300)
@@ -333,6 +255,12 @@ class PlanPage(QWidget):
         parts = (workspace.course.name, workspace.plan.name, workspace.saved_text, self.keeper.presence_text)
         return "  ·  ".join(part for part in parts if part)
 
+    @property
+    def window_title(self) -> str:
+        """Plan, whether it has unsaved edits, and patient."""
+        mark = "*" if self.workspace.is_dirty else ""
+        return f"{self.workspace.plan.name}{mark} – {self.workspace.patient.display_name} – ERT"
+
     # ---- actions -------------------------------------------------------------------------------------------------
 
     def _propose(self, target_number: int) -> None:
@@ -382,7 +310,7 @@ class PlanPage(QWidget):
     @property
     def tab_names(self) -> tuple[str, ...]:
         """Names of the panels at the right, in order."""
-        return _TABS
+        return TABS
 
     def show_tab(self, index: int) -> None:
         """Bring a panel to the front."""

@@ -124,7 +124,7 @@ class SliceView(QWidget):
 
     def refresh(self) -> None:
         """Draw everything again, in a turn of its own: plan, dose or settings changed."""
-        self._drop_base()
+        self._base, self._is_final = None, False
         self._state.turns.ask(self)
 
     def step(self, count: int) -> None:
@@ -196,17 +196,8 @@ class SliceView(QWidget):
 
     def _take_turn(self, view: object) -> None:
         if view is self:
-            self.setUpdatesEnabled(True)
+            self.setUpdatesEnabled(True)  # which asks for a painting
             self.update()
-
-    def hold_back(self) -> None:
-        """Draw nothing until its turn: everything else comes on screen first."""
-        self.setUpdatesEnabled(False)
-        self._state.turns.ask(self)
-
-    def _drop_base(self) -> None:
-        self._base = None
-        self._is_final = False
 
     def _draw_base(self, *, is_final: bool) -> QPixmap:
         ratio = self.devicePixelRatioF()
@@ -296,7 +287,7 @@ class SliceView(QWidget):
     def _follow_crosshair(self) -> None:
         if self.slice_index != self._slice:
             self._slice = self.slice_index
-            self._drop_base()
+            self._base, self._is_final = None, False
         self.update()
 
     def _follow_window(self) -> None:
@@ -305,7 +296,7 @@ class SliceView(QWidget):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Draw at the new size."""
-        self._drop_base()
+        self._base, self._is_final = None, False
         super().resizeEvent(event)
 
     # ---- hands ---------------------------------------------------------------------------------------------------

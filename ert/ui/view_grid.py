@@ -105,7 +105,8 @@ class ViewGrid(QWidget):
     def hold_slices_back(self) -> None:
         """The page is about to be shown: each slice is drawn in a turn of its own, after everything else."""
         for view in self.slices.values():
-            view.hold_back()
+            view.setUpdatesEnabled(False)
+            view.refresh()
 
     def refresh(self) -> None:
         """Plan or dose changed."""

@@ -18,7 +18,7 @@ def begin(window, qtbot):
     """Open the plan until its page is being made, and stop there."""
     window.open_plan(plan_id_of(window))
     qtbot.waitUntil(lambda: window._making is not None, timeout=60_000)
-    return window._making
+    return window._making.page
 
 
 def test_the_window_answers_between_the_parts_of_a_page(window, qtbot):
@@ -49,7 +49,8 @@ def test_leaving_the_site_drops_a_page_that_is_being_made(window, qtbot, monkeyp
     shown = []
     monkeypatch.setattr(type(window), "_show_page", lambda _window, made: shown.append(made))
     session = window.session
-    window._drop_making()
+    window._making.drop()
+    window._making, window._is_opening = None, False
     qtbot.wait(100)
     assert shown == []
     assert window.plan_page is None
