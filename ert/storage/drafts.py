@@ -131,6 +131,8 @@ class Drafts:
                     continue
                 try:
                     actor, draft = self._read(draft_id)
+                except FileNotFoundError:
+                    continue  # saved or given up since the folder was listed
                 except ErtError as error:
                     _LOG.warning("a draft cannot be read: %s", error.detail)
                     unreadable.append(self._shelf.path(draft_id).name)

@@ -26,6 +26,7 @@ _LOCK = ".lock"
 _REVISION = 1
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _MAXIMUM_BYTES = 64 * 1024 * 1024
+_ATTEMPTS = 20
 
 
 class LiveFile:
@@ -82,8 +83,15 @@ class LiveShelf:
         """Give a new file, locked, without content yet; what killed writers left a day ago goes. Raises `OSError`."""
         make_folders_to(self.folder)
         remove_left_unfinished(self.folder)
+        for _ in range(_ATTEMPTS):
+            with contextlib.suppress(BlockingIOError, FileNotFoundError):
+                # Between making and locking, who looks for stale locks takes it for one: the next id is another file.
+                return self._locked()
+        return self._locked()
+
+    def _locked(self) -> LiveFile:
         live_id = new_id()
-        return LiveFile(self, live_id, lock_file(self.folder / f"{live_id}{_LOCK}", fcntl.LOCK_EX))
+        return LiveFile(self, live_id, lock_file(self._lock_path(live_id), fcntl.LOCK_EX))
 
     def write(self, live_id: str, content: bytes) -> None:
         """Write a file as a whole."""
@@ -121,23 +129,34 @@ class LiveShelf:
     def remove(self, live_id: str) -> None:
         """Remove a file with its lock."""
         self.path(live_id).unlink(missing_ok=True)
-        (self.folder / f"{live_id}{_LOCK}").unlink(missing_ok=True)
+        self._lock_path(live_id).unlink(missing_ok=True)
 
     def remove_stale_locks(self) -> None:
         """Remove locks whose writers ended before they wrote anything."""
         if self.folder.is_dir():
             for path in self.folder.glob(f"*{_LOCK}"):
-                if _ID.fullmatch(path.stem) and not self.path(path.stem).exists() and not self._is_live(path.stem):
-                    path.unlink(missing_ok=True)
+                if _ID.fullmatch(path.stem) and not self.path(path.stem).exists():
+                    self._is_live(path.stem, remove=True)
 
-    def _is_live(self, live_id: str) -> bool:
-        path = self.folder / f"{live_id}{_LOCK}"
+    def _lock_path(self, live_id: str) -> Path:
+        return self.folder / f"{live_id}{_LOCK}"
+
+    def _is_live(self, live_id: str, *, remove: bool = False) -> bool:
+        """Whether a file's lock is held. A free one is removed, if asked, while we hold it: a writer may just begin."""
+        path = self._lock_path(live_id)
         if not path.exists():
             return False
         try:
-            lock_file(path, fcntl.LOCK_EX).release()
+            lock = lock_file(path, fcntl.LOCK_EX)
         except BlockingIOError:
             return True
+        except FileNotFoundError:  # removed by its writer at this moment
+            return False
+        try:
+            if remove:
+                path.unlink(missing_ok=True)
+        finally:
+            lock.release()
         return False
 
     def _context(self, live_id: str) -> FileContext:

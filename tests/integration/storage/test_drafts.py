@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import pytest
@@ -58,6 +59,24 @@ def test_nothing_is_left_when_everything_is_saved_or_given_up(site, plan, tmp_pa
     journal.keep(plan, base_revision=1, labels=["Edit"])
     journal.close()
     assert not [p for p in (tmp_path / "drafts").rglob("*") if p.is_file()]
+
+
+def test_drafts_that_end_while_the_folder_is_read_are_no_failure(site, plan):
+    site.drafts.begin().keep(plan, base_revision=1, labels=["Edit"])
+
+    def edit_and_save():
+        for _ in range(60):
+            journal = site.drafts.begin()
+            journal.keep(plan, base_revision=1, labels=["Edit"])
+            journal.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        writers = [pool.submit(edit_and_save) for _ in range(2)]
+        found = [site.drafts.left_over()]
+        while not all(writer.done() for writer in writers):
+            found.append(site.drafts.left_over())
+    assert [writer.result() for writer in writers] == [None, None]
+    assert {f.unreadable for f in found} == {()}
 
 
 def test_names_in_a_draft_cannot_be_read_from_the_disk(site, plan, tmp_path):
