@@ -31,6 +31,7 @@ from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.package import read_package, write_package
+from ert.commissioning.redefinition_off_axis import open_profiles
 from ert.domain.beam_model import MachinePackage
 from ert.settings import resources_dir
 
@@ -86,7 +87,10 @@ def _with_new_sources(package: MachinePackage, home: Path) -> MachinePackage:
     data, models = read_beam_data(home / "beam_data"), []
     for energy, model in zip(data.energies, package.models, strict=True):
         profiles = reference_profiles(data, energy)
-        source = fit_monte_carlo(model, package.machine, air=energy.air_profiles, profiles=profiles)
+        wide = open_profiles(data, energy, model.summary.r90_cm)
+        source = fit_monte_carlo(
+            model, package.machine, air=energy.air_profiles, profiles=profiles, open_fields=wide
+        )  # fmt: skip
         models.append(attrs.evolve(model, monte_carlo=source))
     return attrs.evolve(package, models=tuple(models))
 

@@ -66,7 +66,7 @@ class BeamTools:
         shown = [s.number for s in self._structures.structures if not s.is_empty and s.role in PROJECTED_ROLES]
         for beam in plan.beams:
             try:
-                self.obliquity_deg(beam, plan.external_number)
+                self.incidence(plan, beam)
                 self.clearance(plan, beam)
                 for number in shown:
                     self.project_structure(beam, number)

@@ -19,6 +19,7 @@ from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.phantom_check import compare_checks
 from ert.commissioning.redefinition_model import build_redefinition
+from ert.commissioning.redefinition_off_axis import open_profiles
 from ert.domain.acceptance import EnergyAcceptance
 from ert.domain.beam_model import BeamModel, MachinePackage
 from ert.domain.commissioning import CommissioningReport, EnergyReport, engines_of
@@ -107,7 +108,10 @@ def _with_source(data: BeamData, energy: EnergyData, model: BeamModel, check: Ca
     """The model with a Monte Carlo source; without one, and saying so, where the cross sections do not reach."""
     profiles = reference_profiles(data, energy)
     try:
-        source = fit_monte_carlo(model, data.machine, air=energy.air_profiles, profiles=profiles, check=check)
+        source = fit_monte_carlo(
+            model, data.machine, air=energy.air_profiles, profiles=profiles,
+            open_fields=open_profiles(data, energy, model.summary.r90_cm), check=check,
+        )  # fmt: skip
     except OutsideModel as too_high:
         limits = (*model.validity.limits, f"no Monte Carlo source: {too_high.sentence.rstrip('.')}")
         return attrs.evolve(model, validity=attrs.evolve(model.validity, limits=limits))

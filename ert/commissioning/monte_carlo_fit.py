@@ -26,6 +26,7 @@ from ert.commissioning.monte_carlo_depth import (
     photon_dose,
     reference_field,
 )
+from ert.commissioning.monte_carlo_off_axis import with_off_axis
 from ert.commissioning.monte_carlo_profiles import (
     Water,
     with_core_in_water,
@@ -128,6 +129,7 @@ def fit_monte_carlo(
     *,
     air: Sequence[AirProfile] = (),
     profiles: Sequence[Curve] = (),
+    open_fields: Sequence[Curve] = (),
     check: Callable[[], None] | None = None,
 ) -> MonteCarloModel:
     """The Monte Carlo's source for one energy.
@@ -137,6 +139,7 @@ def fit_monte_carlo(
     model : the fitted pencil beam model, with the smoothed reference depth dose.
     air : profiles in air of the open reference applicator.
     profiles : profiles in water of the open reference field, and of its opening at other SSDs.
+    open_fields : those of all open fields at the reference SSD down to R90.
 
     Raises
     ------
@@ -162,6 +165,7 @@ def fit_monte_carlo(
             water = Water(
                 geometry=reference.geometry, tables=tables, ssd_cm=model.reference_ssd_cm, check=check
             )  # fmt: skip
+            source = with_off_axis(source, open_fields, model, machine, water)
             source, error = with_angles(source, air, machine, reference.geometry, tables, check=check)
             source = with_photon_spread(source, near, water, range_cm=model.practical_range_cm)
             source = with_wide_electrons(source, near, water)

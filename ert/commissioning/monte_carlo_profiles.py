@@ -67,15 +67,19 @@ class Water:
     ) -> tuple[Float, Float]:
         """Distances from the axis and the dose there (any unit), both sides and both directions together."""
         rows = max(1, round(depth_cm / thickness_cm - 0.5))
-        step = depth_cm / (rows + 0.5)
+        at_cm, dose = self.rows_across(source, rows, depth_cm / (rows + 0.5), histories)
+        return at_cm, dose[rows]
+
+    def rows_across(self, source: MonteCarloModel, row: int, step_cm: float, histories: int) -> tuple[Float, Float]:
+        """The same of all rows so thick from the surface down to and with a row: (n,) and [row, n]."""
         opening = max(self.geometry.applicator.opening_x_cm, self.geometry.applicator.opening_y_cm)
         half = math.ceil((0.5 * opening + _AROUND_CM) / _BIN_CM)
         beside = math.ceil(half * _BIN_CM / self.strip_cm)
         surface = self.ssd_cm - self.geometry.frame.sad_cm
         grid = VoxelGrid(
-            origin_cm=(-(half - 0.5) * _BIN_CM, surface + 0.5 * step, -beside * self.strip_cm),
-            spacing_cm=(_BIN_CM, step, self.strip_cm),
-            shape_zyx=(2 * beside + 1, rows + 1 + math.ceil(self.below_cm / step), 2 * half),
+            origin_cm=(-(half - 0.5) * _BIN_CM, surface + 0.5 * step_cm, -beside * self.strip_cm),
+            spacing_cm=(_BIN_CM, step_cm, self.strip_cm),
+            shape_zyx=(2 * beside + 1, row + 1 + math.ceil(self.below_cm / step_cm), 2 * half),
         )
         water = np.ones(grid.shape_zyx, dtype=np.float32)
         tissue = TissueGrid(grid=grid, relative_stopping=water, relative_scattering=water, density_g_cm3=water)
@@ -84,9 +88,9 @@ class Water:
         runner = BatchRunner(scene, numbers, MonteCarloSettings(seed=_SEED))
         for _ in runner.run(BATCHES, histories // BATCHES, self.check):
             pass
-        line = runner.sums.run().total.reshape(scene.grid.shape_zyx)[scene.window][beside, rows]
+        lines = runner.sums.run().total.reshape(scene.grid.shape_zyx)[scene.window][beside, : row + 1]
         at = (np.arange(half) + 0.5) * _BIN_CM
-        return np.asarray(at, dtype=np.float64), 0.5 * (line[half:] + line[half - 1 :: -1]) / histories
+        return np.asarray(at, dtype=np.float64), 0.5 * (lines[:, half:] + lines[:, half - 1 :: -1]) / histories
 
 
 def _mean(at: Float, dose: Float) -> float:

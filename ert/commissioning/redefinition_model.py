@@ -15,7 +15,7 @@ from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.measured import Field as MeasuredField
 from ert.commissioning.model import field_fluence, middle_line, plateau_ratios
 from ert.commissioning.redefinition_fit import fit_redefinition
-from ert.commissioning.redefinition_off_axis import off_axis_change, shoulders
+from ert.commissioning.redefinition_off_axis import off_axis_change, open_profiles, shoulders
 from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.dose.fluence import PENCIL_PITCH_CM
 from ert.dose.output import rectangle_cm
@@ -122,7 +122,8 @@ def with_depth(data: BeamData, model: BeamModel, fitted: RedefinitionModel) -> R
 
 def _with_shoulders(data: BeamData, energy: EnergyData, model: BeamModel) -> RedefinitionModel:
     """The off-axis ratio that this engine needs: the source's was fitted with the pencil beam's lateral spread."""
-    found = shoulders(data, energy, model, _computed(data, model))
+    profiles = open_profiles(data, energy, model.summary.r90_cm)
+    found = shoulders(profiles, model, data.machine.sad_cm, _computed(data, model))
     return attrs.evolve(redefinition_of(model), off_axis_change=off_axis_change(found))
 
 

@@ -1,8 +1,8 @@
-"""What the redefinition engine's off-axis ratio needs beyond the pencil beam's, from profiles of open fields."""
+"""What an off-axis ratio lacks, from profiles of open fields: the redefinition engine's, and the Monte Carlo's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -52,23 +52,32 @@ def off_axis_change(shoulders: list[Shoulder]) -> float:
     return numerator / denominator
 
 
+def open_profiles(data: BeamData, energy: EnergyData, r90_cm: float) -> list[Curve]:
+    """Profiles of open fields at the reference SSD down to R90."""
+    return [
+        c
+        for c in energy.curves
+        if c.kind == "profile"
+        and c.field.cutout == "open"
+        and c.field.ssd_cm == data.reference.ssd_cm
+        and c.depth_cm <= r90_cm
+    ]
+
+
 def shoulders(
-    data: BeamData, energy: EnergyData, model: BeamModel, computed: Callable[[Curve], Float]
+    profiles: Sequence[Curve], model: BeamModel, sad_cm: float, computed: Callable[[Curve], Float]
 ) -> list[Shoulder]:
-    """Profiles of open fields at the reference SSD down to R90, inside what the edges reach.
+    """Of open profiles, what lies inside what the edges reach; none of those of which that is too little.
 
     Parameters
     ----------
-    computed : dose, cGy/MU, at the points of a profile.
+    computed : dose at the points of a profile; its unit does not matter.
     """
     found = []
-    for curve in energy.curves:
-        is_open = curve.field.cutout == "open" and curve.field.ssd_cm == data.reference.ssd_cm
-        if curve.kind != "profile" or not is_open or curve.depth_cm > model.summary.r90_cm:
-            continue
+    for curve in profiles:
         use = _is_inside(curve)
         if np.count_nonzero(use) >= _LEAST_POINTS:
-            found.append(_shoulder(data, model, curve, computed(curve), use))
+            found.append(_shoulder(sad_cm, model, curve, computed(curve), use))
     return found
 
 
@@ -79,12 +88,12 @@ def _is_inside(curve: Curve) -> NDArray[np.bool_]:
     return np.asarray((np.abs(curve.position_cm) < reach) & (curve.dose > 0.0))
 
 
-def _shoulder(data: BeamData, model: BeamModel, curve: Curve, computed_cgy: Float, use: NDArray[np.bool_]) -> Shoulder:
+def _shoulder(sad_cm: float, model: BeamModel, curve: Curve, computed: Float, use: NDArray[np.bool_]) -> Shoulder:
     virtual = model.source.virtual_sad_cm
-    magnify = (curve.field.ssd_cm + curve.depth_cm - data.machine.sad_cm + virtual) / virtual
+    magnify = (curve.field.ssd_cm + curve.depth_cm - sad_cm + virtual) / virtual
     radius = np.minimum(np.abs(curve.position_cm[use]) / magnify, model.source.off_axis_limit_cm)
     return Shoulder(
         square=(radius / 10.0) ** 2,
-        log_ratio=np.log(curve.dose[use] / computed_cgy[use]),
+        log_ratio=np.log(curve.dose[use] / computed[use]),
         sigma=curve.sigma[use] / curve.dose[use],
     )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from ert.commissioning.beam_data import read_beam_data
-from ert.commissioning.redefinition_off_axis import Shoulder, off_axis_change, shoulders
+from ert.commissioning.redefinition_off_axis import Shoulder, off_axis_change, open_profiles, shoulders
 from ert.dose import redefinition_fan
 from ert.dose.fluence import off_axis_ratio
 from ert.settings import resources_dir
@@ -40,7 +40,8 @@ def test_only_the_inside_of_open_fields_at_the_reference_distance_counts():
         asked.append(curve)
         return curve.dose / 1.01
 
-    found = shoulders(data, energy, model, computed)
+    profiles = open_profiles(data, energy, model.summary.r90_cm)
+    found = shoulders(profiles, model, data.machine.sad_cm, computed)
     assert len(found) == len(asked) > 3
     for curve, shoulder in zip(asked, found, strict=True):
         assert (curve.field.cutout, curve.field.ssd_cm) == ("open", data.reference.ssd_cm)
