@@ -22,7 +22,7 @@ from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.output import rectangle_cm
 
 Float = NDArray[np.float64]
-_THICKNESS_CM = 0.4
+_THICKNESS_CM, _SPREAD = 0.4, 0.05
 _HISTORIES_PER_CM2, _MOST_HISTORIES = 10_000, 4_000_000
 
 
@@ -38,7 +38,7 @@ def with_off_axis(
     """
     flat = attrs.evolve(source, off_axis=(0.0, 0.0))
     found = shoulders(profiles, model, machine.sad_cm, _computed(flat, profiles, machine, water))
-    return attrs.evolve(flat, off_axis=(off_axis_change(found), 0.0)) if found else source
+    return attrs.evolve(flat, off_axis=(off_axis_change(found, spread=_SPREAD), 0.0)) if found else source
 
 
 def _computed(
