@@ -38,7 +38,7 @@ def with_off_axis(
     """
     flat = attrs.evolve(source, off_axis=(0.0, 0.0))
     found = shoulders(profiles, model, machine.sad_cm, _computed(flat, profiles, machine, water))
-    return attrs.evolve(flat, off_axis=(off_axis_change(found, spread=_SPREAD), 0.0)) if found else source
+    return attrs.evolve(flat, off_axis=(off_axis_change(found, spread_frac=_SPREAD), 0.0)) if found else source
 
 
 def _computed(

@@ -32,13 +32,13 @@ class Shoulder:
     sigma: Float
 
 
-def off_axis_change(shoulders: list[Shoulder], *, spread: float = _SPREAD) -> float:
-    """Change of the coefficient c2 of 1 + c2 (r/10 cm)² + …: weighted least squares, prior 0 ± spread.
+def off_axis_change(shoulders: list[Shoulder], *, spread_frac: float = _SPREAD) -> float:
+    """Change of the coefficient c2 of 1 + c2 (r/10 cm)² + …: weighted least squares, prior 0 ± spread_frac.
 
     Every profile has a level of its own, because outputs are corrected elsewhere, and an error of its own in shape
     (0.3 % at 10 cm), which no number of points beats down.
     """
-    numerator, denominator = 0.0, spread**-2
+    numerator, denominator = 0.0, spread_frac**-2
     for shoulder in shoulders:
         weight = shoulder.sigma**-2
         square = shoulder.square - np.average(shoulder.square, weights=weight)

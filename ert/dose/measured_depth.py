@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ert.domain.beam_model import BeamModel
 from ert.dose.geometry import BeamGeometry, bev_to_index
-from ert.dose.kernels.beyond import deepest_dose
+from ert.dose.kernels.beyond import BIN_CM, beyond
 from ert.dose.tissue import TissueGrid
 from ert.geometry.grid import VoxelGrid
 
@@ -20,7 +20,7 @@ LEAST_FRAC = 0.05
 _TAILS = 2.0
 _PITCH_CM, _STEP_CM, _MARGIN_CM = 1.0, 0.2, 1.0  # at such depths electrons have spread by a pitch
 _TOLERANCE_CM = 0.3  # two steps, and what rounding to the nearest voxel makes of a surface
-_LEAST_CC = 0.5  # a Monte Carlo has single noisy voxels
+_LEAST_CC = 1.0  # a Monte Carlo has single noisy voxels
 
 
 def check_depth(
@@ -59,15 +59,17 @@ def _deepest_cm(
     limit_cm: float,
     least_gy: float,
 ) -> float | None:
-    """The largest water-equivalent depth beyond the limit with that dose on rays through the field; None without."""
+    """The water-equivalent depth beyond which 1 cc, as rays through the field see it, has that dose; None without."""
     frame = geometry.frame
     distances = frame.sad_cm - frame.to_bev(tissue.grid.corners_cm())[:, 2]
     near_cm, far_cm = max(float(distances.min()), 1.0), float(distances.max())
     outline = np.asarray(geometry.outline_cm)
     low, high = outline.min(axis=0) - _MARGIN_CM, outline.max(axis=0) + _MARGIN_CM
     x_cm, y_cm = (np.arange(a, b + _PITCH_CM / 2, _PITCH_CM) for a, b in zip(low, high, strict=True))
-    deepest_cm, count = deepest_dose(
+    counts = beyond(
         tissue.relative_stopping, gy_per_mu, *bev_to_index(frame, tissue.grid), *bev_to_index(frame, dose_grid), x_cm,
         y_cm, frame.sad_cm, near_cm, _STEP_CM, int((far_cm - near_cm) / _STEP_CM) + 1, limit_cm, least_gy,
     )  # fmt: skip
-    return float(deepest_cm) if count * _PITCH_CM**2 * _STEP_CM >= _LEAST_CC else None
+    deeper_cc = np.cumsum(counts[::-1])[::-1] * _PITCH_CM**2 * _STEP_CM
+    reached = np.flatnonzero(deeper_cc >= _LEAST_CC)
+    return limit_cm + (float(reached[-1]) + 0.5) * BIN_CM if len(reached) else None

@@ -12,6 +12,8 @@ from ert.dose.kernels.sampling import is_in_volume, nearest
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Integer = NDArray[np.int64]
+BIN_CM, BINS = 0.1, 400
 
 
 @njit(cache=True, nogil=True)
@@ -27,16 +29,16 @@ def _aim(
 
 
 @njit(cache=True, nogil=True)
-def _deepest_on_ray(
-    stopping: Float32, dose: Float32, starts: Float, steps: Float, count: int, path_cm: float, limit_cm: float,
-    least_gy: float,
-) -> tuple[float, int]:  # fmt: skip
-    """Deepest point of one ray beyond the limit with at least a dose, −1 for none; how many such points.
+def _count_on_ray(
+    stopping: Float32, dose: Float32, starts: Float, steps: Float, planes: int, path_cm: float, limit_cm: float,
+    least_gy: float, counts: Integer,
+) -> None:  # fmt: skip
+    """Add the points of one ray beyond the limit with at least a dose to the bins of `beyond`.
 
     starts, steps : [2, 3], voxel index (x, y, z) in the tissue and on the dose grid of the first point, and per step.
     """
-    depth_cm, deepest_cm, found = 0.0, -1.0, 0
-    for n in range(count):
+    depth_cm = 0.0
+    for n in range(planes):
         fx, fy, fz = starts[0, 0] + n * steps[0, 0], starts[0, 1] + n * steps[0, 1], starts[0, 2] + n * steps[0, 2]
         if not is_in_volume(stopping.shape, fx, fy, fz):
             continue
@@ -45,41 +47,38 @@ def _deepest_on_ray(
         if depth_cm > limit_cm:
             gx, gy, gz = starts[1, 0] + n * steps[1, 0], starts[1, 1] + n * steps[1, 1], starts[1, 2] + n * steps[1, 2]
             if is_in_volume(dose.shape, gx, gy, gz) and nearest(dose, gx, gy, gz) >= least_gy:
-                deepest_cm = depth_cm
-                found += 1
+                counts[min(int((depth_cm - limit_cm) / BIN_CM), len(counts) - 1)] += 1
         depth_cm += half_cm
-    return deepest_cm, found
 
 
 @njit(cache=True, nogil=True)
-def deepest_dose(
+def beyond(
     stopping: Float32, dose: Float32, to_tissue: Float, tissue_offset: Float, to_dose: Float, dose_offset: Float,
-    x_cm: Float, y_cm: Float, sad_cm: float, near_cm: float, step_cm: float, count: int, limit_cm: float,
+    x_cm: Float, y_cm: Float, sad_cm: float, near_cm: float, step_cm: float, planes: int, limit_cm: float,
     least_gy: float,
-) -> tuple[float, int]:  # fmt: skip
-    """Largest water-equivalent depth beyond a limit with at least a dose, on rays from the nominal source; −1 for none.
+) -> Integer:  # fmt: skip
+    """Points with at least a dose beyond a water-equivalent depth, on rays from the nominal source.
 
     Parameters
     ----------
     stopping : float32 [z, y, x] relative linear collision stopping power; dose : float32 [z, y, x] on its own grid.
     to_tissue, tissue_offset, to_dose, dose_offset : voxel index (x, y, z) = to_… @ bev_cm + …_offset.
     x_cm, y_cm : where the rays meet the isocentre plane.
-    near_cm, step_cm, count : planes: distance from the nominal source of the first, between two, how many.
+    near_cm, step_cm, planes : planes: distance from the nominal source of the first, between two, how many.
     limit_cm, least_gy : the depth and the dose.
 
     Returns
     -------
-    tuple of float and int
-        The depth, and the number of points of all rays with that dose beyond the limit.
+    int64 [BINS]
+        How many by their depth beyond the limit, in bins of `BIN_CM`; the last holds the rest.
     """
     starts, steps = np.empty((2, 3)), np.empty((2, 3))
-    deepest_cm, found = -1.0, 0
+    counts = np.zeros(BINS, dtype=np.int64)
     for y in y_cm:
         for x in x_cm:
             tx, ty = x / sad_cm, y / sad_cm
             _aim(to_tissue, tissue_offset, tx, ty, sad_cm, near_cm, step_cm, starts[0], steps[0])
             _aim(to_dose, dose_offset, tx, ty, sad_cm, near_cm, step_cm, starts[1], steps[1])
             path_cm = step_cm * math.sqrt(1.0 + tx * tx + ty * ty)
-            depth_cm, points = _deepest_on_ray(stopping, dose, starts, steps, count, path_cm, limit_cm, least_gy)
-            deepest_cm, found = max(deepest_cm, depth_cm), found + points
-    return deepest_cm, found
+            _count_on_ray(stopping, dose, starts, steps, planes, path_cm, limit_cm, least_gy, counts)
+    return counts
