@@ -136,7 +136,7 @@ def test_damage_in_any_key_file_is_found_or_keeps_the_check_from_running(root):
 
 def test_a_damaged_first_page_and_a_missing_database_are_findings(root):
     good = (root / DATABASE).read_bytes()
-    (root / DATABASE).write_bytes(good[:20] + b"\xff" + good[21:])
+    (root / DATABASE).write_bytes(good[:20] + bytes([good[20] ^ 0xFF]) + good[21:])
     assert wrong(root) == {"CHECK-DATABASE"}
     (root / DATABASE).write_bytes(b"SQLite format 3\0" + good[16:])
     assert wrong(root) == {"CHECK-DATABASE"}
