@@ -151,7 +151,10 @@ class View3D(QWidget):
         ratio = self.devicePixelRatioF() * part
         content = self._content(max(int(self.width() * ratio), 2), max(int(self.height() * ratio), 2))
         if _IS_IN_WINDOW_THREAD:
-            self._show(self._scene.picture(content))
+            try:
+                self._show(self._scene.picture(content))
+            except ImportError as error:
+                self._fail(error)
             return
         self._jobs.submit(
             Lane.PICTURE,
@@ -174,11 +177,13 @@ class View3D(QWidget):
             self._render(part)
 
     def _fail(self, error: BaseException) -> None:
-        if not isinstance(error, ImportError):  # VTK is not installed, or its libraries are missing
-            raise error
+        """No picture rather than one of before; what is no missing library is a fault of the program, told as one."""
+        self._is_drawing, self._image = False, None
         self._failure = f"No 3D view: {error}"
         if not self._is_closed:
             self.update()
+        if not isinstance(error, ImportError):  # VTK is not installed, or its libraries are missing
+            raise error
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """The last picture, and a title."""
