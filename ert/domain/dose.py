@@ -34,11 +34,11 @@ class FiniteDose:
 
     Attributes
     ----------
-    array : float32 [z, y, x], none below zero; highest : the highest of them.
+    array : float32 [z, y, x], none below zero; highest_gy : the highest of them, in the unit of the array.
     """
 
     array: NDArray[np.float32]
-    highest: float
+    highest_gy: float
 
     @classmethod
     def of(cls, array: NDArray[np.float32], highest_bits: int) -> FiniteDose | NDArray[np.float32]:

@@ -42,7 +42,7 @@ def check_depth(
         return []
     share = max(LEAST_FRAC, _TAILS * model.summary.photon_tail_frac)
     if isinstance(gy_per_mu, FiniteDose):
-        array, highest_gy = gy_per_mu.array, gy_per_mu.highest
+        array, highest_gy = gy_per_mu.array, gy_per_mu.highest_gy
     else:
         array, highest_gy = gy_per_mu, float(gy_per_mu.max())
     least_gy = share * highest_gy

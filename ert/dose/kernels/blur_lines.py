@@ -1,9 +1,9 @@
-"""Sums of a symmetric kernel over lines of numbers, written as vectors: every number read serves several sums.
+"""Sums of a symmetric kernel over lines of numbers, written instruction by instruction: a number read serves many sums.
 
 What a compiler makes of a loop reads each number anew for each sum and writes the sum back after four terms; it may
-not do otherwise, because it cannot tell that what is read and what is written never meet. So the vectors stand here in
-words. Each sum has its terms in a fixed order, and no processor joins a multiplication with an addition unless told to:
-the bytes are the same on all of them.
+not do otherwise, because it cannot tell that what is read and what is written never meet. So the instructions stand
+here themselves. Each sum has its terms in a fixed order, and no processor joins a multiplication with an addition
+unless told to: the bytes are the same on all of them.
 """
 
 from __future__ import annotations
