@@ -30,14 +30,22 @@ _INFINITE_BITS = 0x7F800000
 
 @attrs.frozen(eq=False)
 class FiniteDose:
-    """A dose array whose maker tested each number as it was written: to read all of them once more takes long."""
+    """A dose array whose maker tested each number as it was written: to read all of them once more takes long.
+
+    Attributes
+    ----------
+    array : float32 [z, y, x], none below zero; highest_gy : the highest of them, in the unit of the array.
+    """
 
     array: NDArray[np.float32]
+    highest_gy: float
 
     @classmethod
     def of(cls, array: NDArray[np.float32], highest_bits: int) -> FiniteDose | NDArray[np.float32]:
         """The array itself unless the highest of its numbers' bits, as whole numbers, tell that all are finite."""
-        return cls(array) if highest_bits < _INFINITE_BITS else array
+        if highest_bits >= _INFINITE_BITS:
+            return array
+        return cls(array, float(np.uint32(highest_bits).view(np.float32)))
 
 
 def _gy(value: ArrayLike | FiniteDose) -> NDArray[np.float32]:

@@ -130,8 +130,7 @@ def compute_beam_dose(
             f"The beam axis is not well inside the opening: the given dose is stated at ({x_cm:.1f}, {y_cm:.1f}) cm in "
             "beam's eye view."
         )
-    finite = gy_per_mu.array if isinstance(gy_per_mu, FiniteDose) else gy_per_mu
-    warnings += check_depth(model, geometry, tissue, dose_grid, finite)
+    warnings += check_depth(model, geometry, tissue, dose_grid, gy_per_mu)
     _report(progress, check, 1.0)
     return DoseResult(
         request_digest=request_digest,
@@ -197,11 +196,10 @@ def _nodes(job: _Job) -> Float:
 
 def _plane_count(job: _Job, nodes: Float) -> int:
     """Planes up to one behind the farthest tissue: no dose is wanted farther away. Redefinition walks to the end."""
-    rim = job.tissue.rim_xyz
-    if job.algorithm is not Algorithm.PENCIL_BEAM or len(rim) == 0:
+    if job.algorithm is not Algorithm.PENCIL_BEAM or len(job.tissue.rim_xyz) == 0:
         return len(nodes)
     to_bev, origin = index_to_bev(job.geometry.frame, job.tissue.grid)
-    farthest_cm = job.geometry.frame.sad_cm - float((rim @ to_bev[2]).min() + origin[2])
+    farthest_cm = job.geometry.frame.sad_cm - float(job.tissue.least_along(to_bev[2]) + origin[2])
     margin_cm = _VOXELS_BEHIND * max(job.tissue.grid.spacing_cm)
     return min(len(nodes), max(2, int((farthest_cm + margin_cm - nodes[0]) / (nodes[1] - nodes[0])) + 3))
 

@@ -51,6 +51,7 @@ class Fluence:
 
 
 _fluences: Remembered[Fluence] = Remembered(8)
+_fields: Remembered[tuple[Float, Float]] = Remembered(8)
 
 
 def outline_scale(virtual_sad_cm: float, sad_cm: float, insert_distance_cm: float) -> float:
@@ -141,9 +142,8 @@ def make_fluence(
     weights = np.stack([edge_weight(model.source.edge_growth_frac, offsets), edge_weight(1.0, offsets)], axis=1)
     x, y = np.ascontiguousarray(pixel.T)
     cover, length = rasterise_polygon(x, y, weights, count, count)
-    radius = np.hypot(centres[:, None], centres[None, :])
-    weight = cover * off_axis_ratio(model.source, radius)
-    whole = np.outer(_coverage_1d(centres, irradiated[1], pitch_cm), _coverage_1d(centres, irradiated[0], pitch_cm))
+    ratio, whole = _whole_field(model, centres, irradiated, pitch_cm)
+    weight = cover * ratio
     maps = np.stack([*(length / pitch_cm), weight, np.maximum(0.0, whole - cover)]).astype(np.float32)
     rows, columns = np.nonzero(cover > _LEAST_COVER)
     return Fluence(
@@ -155,3 +155,17 @@ def make_fluence(
         columns=read_only(columns.astype(np.int32)),
         weight=read_only(weight[rows, columns]),
     )
+
+
+def _whole_field(model: BeamModel, centres_cm: Float, irradiated_cm: Float, pitch_cm: float) -> tuple[Float, Float]:
+    """Off-axis ratio, and the irradiated part, of each pixel of a lattice: of no cutout, so the last few are kept.
+
+    irradiated_cm : half width and half height of what is irradiated behind the applicator.
+    """
+
+    def make() -> tuple[Float, Float]:
+        ratio = off_axis_ratio(model.source, np.hypot(centres_cm[:, None], centres_cm[None, :]))
+        x, y = (_coverage_1d(centres_cm, half_cm, pitch_cm) for half_cm in irradiated_cm)
+        return read_only(ratio), read_only(np.outer(y, x))
+
+    return _fields.get(model, (centres_cm.tobytes(), irradiated_cm.tobytes(), pitch_cm), make)

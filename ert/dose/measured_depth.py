@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.beam_model import BeamModel
+from ert.domain.dose import FiniteDose
 from ert.dose.geometry import BeamGeometry, bev_to_index
 from ert.dose.kernels.beyond import BIN_CM, beyond
 from ert.dose.tissue import TissueGrid
@@ -24,7 +25,11 @@ _LEAST_CC = 1.0  # a Monte Carlo has single noisy voxels
 
 
 def check_depth(
-    model: BeamModel, geometry: BeamGeometry, tissue: TissueGrid, dose_grid: VoxelGrid, gy_per_mu: NDArray[np.float32]
+    model: BeamModel,
+    geometry: BeamGeometry,
+    tissue: TissueGrid,
+    dose_grid: VoxelGrid,
+    gy_per_mu: NDArray[np.float32] | FiniteDose,
 ) -> list[str]:
     """The warning for dose beyond the measured depths, if there is any.
 
@@ -36,11 +41,15 @@ def check_depth(
     if measured is None:
         return []
     share = max(LEAST_FRAC, _TAILS * model.summary.photon_tail_frac)
-    least_gy = share * float(gy_per_mu.max())
+    if isinstance(gy_per_mu, FiniteDose):
+        array, highest_gy = gy_per_mu.array, gy_per_mu.highest_gy
+    else:
+        array, highest_gy = gy_per_mu, float(gy_per_mu.max())
+    least_gy = share * highest_gy
     if least_gy <= 0:
         return []
     limit_cm = measured.depth_max_cm + _TOLERANCE_CM
-    deepest_cm = _deepest_cm(geometry, tissue, dose_grid, gy_per_mu, limit_cm=limit_cm, least_gy=least_gy)
+    deepest_cm = _deepest_cm(geometry, tissue, dose_grid, array, limit_cm=limit_cm, least_gy=least_gy)
     if deepest_cm is None:
         return []
     return [

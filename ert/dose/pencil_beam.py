@@ -6,6 +6,8 @@ patient, beam and dose grid.
 
 from __future__ import annotations
 
+import functools
+
 import attrs
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +64,7 @@ class ModelTables:
 _tables: Remembered[ModelTables] = Remembered(8)
 _variances: Remembered[Float] = Remembered(8)
 _falls: Remembered[Float32] = Remembered(8)
+_electrons: Remembered[Float32] = Remembered(8)
 
 
 def depth_dose_gy_per_mu(model: BeamModel, ssd_cm: float) -> Float:
@@ -118,10 +121,14 @@ class Rays:
     first: int = 0
 
 
+@functools.lru_cache(maxsize=32)
 def scattered(first: int, end: int) -> NDArray[np.int64]:
-    """First … end − 1 in strides of eight: threads get equal runs of this order, and so an equal mix of work."""
+    """First … end − 1 in strides of eight: threads get equal runs of this order, and so an equal mix of work.
+
+    Read-only; the last few are remembered.
+    """
     index = np.arange(first, end)
-    return np.asarray(index[np.argsort(index % _STRIDES, kind="stable")], dtype=np.int64)
+    return read_only(np.asarray(index[np.argsort(index % _STRIDES, kind="stable")], dtype=np.int64))
 
 
 def plane_order(rays: Rays) -> NDArray[np.int64]:
@@ -158,14 +165,15 @@ def fan_dose(
     ])  # fmt: skip
     dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
     dose[: rays.first] = 0.0
-    spread_planes(
+    is_empty = spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,
         dose,
     )  # fmt: skip
     add_smooth_dose(
-        model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, correction=correction
-    )
+        model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, correction=correction,
+        is_empty=is_empty,
+    )  # fmt: skip
     return dose
 
 
@@ -179,10 +187,11 @@ def add_smooth_dose(
     insert_distance_cm: float,
     has_edge: bool = True,
     correction: float = 1.0,
+    is_empty: NDArray[np.bool_] | None = None,
 ) -> None:
     """Add edge electrons (`has_edge`), bremsstrahlung and what the insert lets through to the dose on the fan.
 
-    correction : multiplies the whole dose.
+    correction : multiplies the whole dose; is_empty : bool [node], planes that hold nothing yet, whatever stands there.
     """
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
@@ -199,13 +208,31 @@ def add_smooth_dose(
         photons.blocked_gy_per_mu, photons.blocked_attenuation_per_cm, _FALL_END_CM,
     ])  # fmt: skip
     falls = _electron_falls(model, has_edge=has_edge)
+    none = np.zeros(len(rays.nodes_cm), dtype=np.bool_)
     add_background(
-        dose, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), falls, laws, numbers, correction
+        dose,
+        none if is_empty is None else is_empty,
+        rays.depth_cm,
+        blurred,
+        knots,
+        rays.nodes_cm,
+        plane_order(rays),
+        falls,
+        laws,
+        numbers,
+        correction,
     )
 
 
 def _electron_falls(model: BeamModel, *, has_edge: bool) -> Float32:
-    """Edge and rim of `background_falls` up to where nothing is left of them, and their rises: float32 [depth, 4]."""
+    """Edge and rim of `background_falls` up to where nothing is left of them, and their rises: float32 [depth, 4].
+
+    Read-only; the last few are remembered.
+    """
+    return _electrons.get(model, has_edge, lambda: read_only(_find_electron_falls(model, has_edge=has_edge)))
+
+
+def _find_electron_falls(model: BeamModel, *, has_edge: bool) -> Float32:
     falls = background_falls(model)[:2].copy()
     if not has_edge:
         falls[0] = 0.0

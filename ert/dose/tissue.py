@@ -30,7 +30,7 @@ from ert.dose.kernels.convert import (
     row_ends,
 )
 from ert.dose.outline_gaps import refuse_gaps
-from ert.dose.remembered import TracedFans
+from ert.dose.remembered import Remembered, TracedFans
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 from ert.geometry.raster import Box, crop, structure_box, structure_mask, structure_occupancy, union_box
@@ -69,6 +69,7 @@ class TissueGrid:
     warnings: tuple[str, ...] = ()
     beyond_ct_cm: NDArray[np.float64] = attrs.field(factory=lambda: np.full((2, 3), -np.inf), repr=False)
     fans: TracedFans = attrs.field(init=False, factory=TracedFans, repr=False)
+    _least: Remembered[float] = attrs.field(init=False, factory=lambda: Remembered(8), repr=False)
 
     def __attrs_post_init__(self) -> None:
         for values in (self.relative_stopping, self.relative_scattering, self.density_g_cm3):
@@ -82,6 +83,14 @@ class TissueGrid:
         z, y = np.nonzero(ends[0] >= 0)
         rows = [np.stack([x[z, y], y, z], axis=1) for x in ends]
         return read_only(np.concatenate(rows).astype(np.float64))
+
+    def least_along(self, direction: NDArray[np.float64]) -> float:
+        """Least x·dx + y·dy + z·dz of all `rim_xyz`, of which there must be one; the last few are kept."""
+
+        def find() -> float:
+            return float((self.rim_xyz @ direction).min())
+
+        return self._least.get(None, direction.tobytes(), find)
 
     @cached_property
     def medium_factors(self) -> F32:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import attrs
 import numpy as np
 from numpy.typing import NDArray
 
 from ert.domain.beam_model import BeamModel
 from ert.domain.device import Outline
+from ert.domain.identity import read_only
 from ert.dose.fluence import Fluence, build_fluence, outline_scale
 from ert.dose.geometry import BeamGeometry
-from ert.dose.kernels.axis import sum_on_line
+from ert.dose.kernels.axis import line_shares, sum_on_line
 from ert.dose.output import output_correction
 from ert.dose.pencil_beam import (
     FALL_STEP_CM,
@@ -28,6 +30,28 @@ _DEPTHS = 24
 _WELL_INSIDE_CM, _WELL_INSIDE_FRAC = 1.0, 0.7
 _given: Remembered[tuple[float, float]] = Remembered(16)
 _MAPS = np.array([2, 2, 0, 1, 2, 3])
+
+
+@attrs.frozen(kw_only=True)
+class _Line:
+    """A line of the fan in flat water: all that its dose is made of but the opening.
+
+    Attributes
+    ----------
+    shares : float64 [2, depth, component, pixel] of `line_shares`.
+    dose : g; wide : b; falls : of edge, rim, open photons and blocked fluence at each depth.
+    electrons, photons : inverse squares of the virtual and of the nominal source.
+    """
+
+    shares: Float
+    dose: Float
+    wide: Float
+    falls: tuple[Float, Float, Float, Float]
+    electrons: Float
+    photons: Float
+
+
+_lines: Remembered[_Line] = Remembered(4)
 
 
 def line_dose_gy_per_mu(
@@ -49,45 +73,57 @@ def line_dose_gy_per_mu(
     ----------
     depths_cm : any order; at_cm : x and y of the line on the isocentre plane, seen from the virtual source.
     """
-    tables, source, photons = model_tables(model, ssd_cm), model.source, model.photons
+    where = ssd_cm, sad_cm, insert_distance_cm, at_cm
+    if len(depths_cm) > _DEPTHS:  # curves of whole scans would keep megabytes
+        line = _make_line(model, fluence, depths_cm, where)
+    else:
+        rest = (depths_cm.tobytes(), fluence.x_cm.tobytes(), fluence.pitch_cm, where)
+        line = _lines.get(model, rest, lambda: _make_line(model, fluence, depths_cm, where))
+    found = sum_on_line(fluence.maps, _MAPS, line.shares)
+    edge, rim, bremsstrahlung, blocked = line.falls
+    core = line.dose * ((1.0 - line.wide) * found[:, 0] + line.wide * found[:, 1])
+    around = edge * found[:, 2] + rim * found[:, 3] + blocked * found[:, 5]
+    return np.asarray(line.electrons * (core + around) + line.photons * bremsstrahlung * found[:, 4])
+
+
+def _make_line(
+    model: BeamModel, fluence: Fluence, depths_cm: Float, where: tuple[float, float, float, tuple[float, float]]
+) -> _Line:
+    """Of the fluence nothing enters but its lattice. where : SSD, source to isocentre and to insert, `at_cm`."""
+    ssd_cm, sad_cm, insert_cm, at_cm = where
+    tables, virtual_cm = model_tables(model, ssd_cm), model.source.virtual_sad_cm
     distance = ssd_cm + depths_cm
-    virtual = distance - sad_cm + source.virtual_sad_cm
-    gap = distance - insert_distance_cm
+    virtual = distance - sad_cm + virtual_cm
+    widths = _widths_cm(model, tables, depths_cm, distance - insert_cm)
+    on_fan = widths * (virtual_cm / virtual)[:, None]
+    u = depths_cm / model.practical_range_cm
+    falls = background_falls(model)
+    steps = np.arange(falls.shape[1]) * FALL_STEP_CM
+    edge, rim, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
+    return _Line(
+        shares=read_only(line_shares(fluence.x_cm, fluence.pitch_cm, at_cm[0], at_cm[1], on_fan)),
+        dose=np.interp(depths_cm, np.arange(len(tables.dose)) * tables.dose_step_cm, tables.dose),
+        wide=np.interp(u, np.arange(len(tables.wide)) * TABLE_STEP, tables.wide),
+        falls=(edge, rim, bremsstrahlung, blocked),
+        electrons=(virtual_cm / virtual) ** 2,
+        photons=(sad_cm / distance) ** 2,
+    )
+
+
+def _widths_cm(model: BeamModel, tables: ModelTables, depths_cm: Float, gap: Float) -> Float:
+    """Standard deviations of core, wide, edge, rim, open photons and blocked fluence at each depth: [depth, 6].
+
+    gap : from the insert to each depth, cm.
+    """
+    source, photons = model.source, model.photons
     tissue = water_variance_cm2(model, tables, depths_cm)
     in_air = tables.air_rad2_per_cm / 6.0 * (gap**3 - depths_cm**3)
     air = (source.core_angle_rad * gap) ** 2 + in_air + LEAST_VARIANCE_CM2
     ratio = np.interp(depths_cm / model.practical_range_cm, np.arange(len(tables.ratio)) * TABLE_STEP, tables.ratio)
     wide = air + ratio**2 * tissue + (source.wide_angle_rad * gap) ** 2
-    widths = np.stack(
-        [
-            np.sqrt(air + tissue),
-            np.sqrt(wide),
-            np.maximum(source.edge_angle_rad * gap, 0.01),
-            np.maximum(source.rim_angle_rad * gap, 0.01),
-            np.maximum(photons.open_angle_rad * gap, 0.01),
-            np.maximum(photons.blocked_angle_rad * gap, 0.01),
-        ],
-        axis=1,
-    )
-    on_fan = widths * (source.virtual_sad_cm / virtual)[:, None]
-    shares = sum_on_line(fluence.maps, _MAPS, fluence.x_cm, fluence.pitch_cm, at_cm[0], at_cm[1], on_fan)
-    electrons, bremsstrahlung = (source.virtual_sad_cm / virtual) ** 2, (sad_cm / distance) ** 2
-    return _assemble(model, tables, depths_cm, shares, electrons=electrons, photons=bremsstrahlung)
-
-
-def _assemble(
-    model: BeamModel, tables: ModelTables, depths_cm: Float, shares: Float, *, electrons: Float, photons: Float
-) -> Float:
-    """Shares of the six components times their dose at depth and their inverse-square factors."""
-    g = np.interp(depths_cm, np.arange(len(tables.dose)) * tables.dose_step_cm, tables.dose)
-    u = depths_cm / model.practical_range_cm
-    b = np.interp(u, np.arange(len(tables.wide)) * TABLE_STEP, tables.wide)
-    falls = background_falls(model)
-    steps = np.arange(falls.shape[1]) * FALL_STEP_CM
-    edge, rim, bremsstrahlung, blocked = (np.interp(depths_cm, steps, f) for f in falls)
-    core = g * ((1.0 - b) * shares[:, 0] + b * shares[:, 1])
-    around = edge * shares[:, 2] + rim * shares[:, 3] + blocked * shares[:, 5]
-    return np.asarray(electrons * (core + around) + photons * bremsstrahlung * shares[:, 4])
+    angles = source.edge_angle_rad, source.rim_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad
+    around = (np.maximum(angle * gap, 0.01) for angle in angles)
+    return np.stack([np.sqrt(air + tissue), np.sqrt(wide), *around], axis=1)
 
 
 def axis_depth_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, *, ssd_cm: float, depths_cm: Float) -> Float:

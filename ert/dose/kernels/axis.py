@@ -34,8 +34,34 @@ def _box_shares(centres: Float, pitch: float, at: float, sigma: float, out: Floa
         before = after
 
 
+@njit(cache=True, nogil=True, parallel=True)
+def line_shares(centres: Float, pitch: float, at_x: float, at_y: float, sigmas: Float) -> Float:
+    """Parts of Gaussians about one point of the fan that fall into each column, and into each row.
+
+    Parameters
+    ----------
+    centres : pixel centres along x and y, cm; pitch : their distance.
+    at_x, at_y : the point on the isocentre plane, cm.
+    sigmas : [d, c] width of each component at each depth, on the isocentre plane, cm.
+
+    Returns
+    -------
+    float64 [2, d, c, pixel]: x, then y
+    """
+    depths, components = sigmas.shape
+    out = np.empty((2, depths, components, centres.shape[0]))
+    for d in prange(depths):
+        for c in range(components):
+            _box_shares(centres, pitch, at_x, sigmas[d, c], out[0, d, c])
+            if at_y == at_x:
+                out[1, d, c] = out[0, d, c]
+            else:
+                _box_shares(centres, pitch, at_y, sigmas[d, c], out[1, d, c])
+    return out
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _blurred(field: Float, ex: Float, ey: Float, line: Float) -> float:
+def _blurred(field: Float32, ex: Float, ey: Float, line: Float) -> float:
     """Σ ey field ex, rows first: the inner loop is one of vectors."""
     line[:] = 0.0
     for j in range(field.shape[0]):
@@ -43,7 +69,7 @@ def _blurred(field: Float, ex: Float, ey: Float, line: Float) -> float:
             continue
         row, share = field[j], ey[j]
         for i in range(row.shape[0]):
-            line[i] += share * row[i]
+            line[i] += share * np.float64(row[i])
     total = 0.0
     for i in range(line.shape[0]):
         total += line[i] * ex[i]
@@ -51,28 +77,21 @@ def _blurred(field: Float, ex: Float, ey: Float, line: Float) -> float:
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def sum_on_line(
-    maps: Float32, which: NDArray[np.int64], centres: Float, pitch: float, at_x: float, at_y: float, sigmas: Float
-) -> Float:
+def sum_on_line(maps: Float32, which: NDArray[np.int64], shares: Float) -> Float:
     """Maps blurred with Gaussians, at one point of the fan.
 
     Parameters
     ----------
     maps : float32 [m, ny, nx]; which : [c] the map of each component.
-    centres : pixel centres along x and y, cm; pitch : their distance.
-    at_x, at_y : the point on the isocentre plane, cm.
-    sigmas : [d, c] width of each component at each depth, on the isocentre plane, cm.
+    shares : float64 [2, d, c, pixel] of `line_shares`.
 
     Returns
     -------
     float64 [d, c]
     """
-    out = np.empty(sigmas.shape)
-    fields = maps.astype(np.float64)
-    for d in prange(sigmas.shape[0]):
-        ex, ey, line = np.empty(centres.shape[0]), np.empty(centres.shape[0]), np.empty(centres.shape[0])
-        for c in range(sigmas.shape[1]):
-            _box_shares(centres, pitch, at_x, sigmas[d, c], ex)
-            _box_shares(centres, pitch, at_y, sigmas[d, c], ey)
-            out[d, c] = _blurred(fields[which[c]], ex, ey, line)
+    out = np.empty(shares.shape[1:3])
+    for d in prange(shares.shape[1]):
+        line = np.empty(shares.shape[3])
+        for c in range(shares.shape[2]):
+            out[d, c] = _blurred(maps[which[c]], shares[0, d, c], shares[1, d, c], line)
     return out

@@ -154,14 +154,15 @@ def _add_to_plane(
 
 @njit(cache=True, nogil=True, parallel=True)
 def add_background(
-    dose: Float32, depth: Float32, blurred: Float32, knots: Float, nodes: Float, order: NDArray[np.int64],
-    falls: Float32, photons: Float, numbers: Float, factor: float,
+    dose: Float32, is_empty: NDArray[np.bool_], depth: Float32, blurred: Float32, knots: Float, nodes: Float,
+    order: NDArray[np.int64], falls: Float32, photons: Float, numbers: Float, factor: float,
 ) -> None:  # fmt: skip
     """Add edge electrons, bremsstrahlung of the open field and what the insert lets through; the sum × a factor.
 
     Parameters
     ----------
     dose : float32 [node, y, x], added to; depth : water-equivalent depth on the same nodes.
+    is_empty : bool [node], planes that hold nothing yet: they are cleared first, while they are near the processor.
     blurred : float32 [4, q, y, x] of `blur_maps`: edge and rim length density (1/cm), open and blocked fraction.
     knots : distances from the insert the maps were blurred for, in geometric progression.
     order : the planes to add to.
@@ -175,4 +176,6 @@ def add_background(
     whole = np.float32(factor)
     for m in prange(order.shape[0]):
         n = order[m]
+        if is_empty[n]:
+            dose[n] = np.float32(0.0)
         _add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, numbers, whole)

@@ -12,6 +12,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ert.dose.kernels.blur_lines import WIDTH, blur_four, blur_one
+
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Box = tuple[int, int, int, int]
@@ -62,47 +64,6 @@ def gaussian_weights(sigma_px: float, level: int) -> Float32:
     return (weights / total).astype(np.float32)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_four(source: Float32, first: int, near: int, stride: int, weights: Float32, out: Float32) -> None:
-    """Add the terms of four k of `_blur_along` in its order; the sum is read and written once instead of twice."""
-    size, p, q = out.shape[0], first - near, first + near
-    a, b = source[p : p + size], source[q : q + size]
-    c, d = source[p - stride : p - stride + size], source[q + stride : q + stride + size]
-    e, f = source[p - 2 * stride : p - 2 * stride + size], source[q + 2 * stride : q + 2 * stride + size]
-    g, h = source[p - 3 * stride : p - 3 * stride + size], source[q + 3 * stride : q + 3 * stride + size]
-    s, t, u, v = weights[0], weights[1], weights[2], weights[3]
-    for i in range(size):
-        two = out[i] + (s * (a[i] + b[i]) + t * (c[i] + d[i]))
-        out[i] = two + (u * (e[i] + f[i]) + v * (g[i] + h[i]))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _blur_along(source: Float32, first: int, stride: int, weights: Float32, out: Float32) -> None:
-    """out[i] = Σ w[k] (source[first + i − k·stride] + source[first + i + k·stride]), two k at once."""
-    size, reach = out.shape[0], weights.shape[0] - 1
-    centre, w = source[first : first + size], weights[0]
-    for i in range(size):
-        out[i] = w * centre[i]
-    k = 1
-    while k + 3 <= reach:
-        _add_four(source, first, k * stride, stride, weights[k : k + 4], out)
-        k += 4
-    while k <= reach:
-        near = k * stride
-        a, b = source[first - near : first - near + size], source[first + near : first + near + size]
-        u = weights[k]
-        if k < reach:
-            far = near + stride
-            c, d = source[first - far : first - far + size], source[first + far : first + far + size]
-            v = weights[k + 1]
-            for i in range(size):
-                out[i] += u * (a[i] + b[i]) + v * (c[i] + d[i])
-        else:
-            for i in range(size):
-                out[i] += u * (a[i] + b[i])
-        k += 2
-
-
 @njit(cache=True, nogil=True)
 def occupied(plane: Float32) -> Box:
     """First and one past the last row, and column, that hold anything; all zero for an empty plane."""
@@ -120,6 +81,18 @@ def occupied(plane: Float32) -> Box:
     return (top, bottom, left, right) if bottom > 0 else (0, 0, 0, 0)
 
 
+@njit(cache=True, nogil=True)
+def _blur_across(source: Float32, pitch: int, count: int, weights: Float32, out: Float32) -> None:
+    """Blur lines of `count` numbers, `pitch` apart, across; `source` has as many more at both ends as weights reach."""
+    reach, lines, j = weights.shape[0] - 1, out.shape[0] // pitch, 0
+    while j + 4 <= lines:
+        blur_four(source, (reach + j) * pitch, count, pitch, weights, reach, out, j * pitch)
+        j += 4
+    while j < lines:
+        blur_one(source, (reach + j) * pitch, count, pitch, weights, reach, out, j * pitch)
+        j += 1
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> None:
     """Blur the part of a plane that holds anything with a symmetric kernel, both ways, and add it to another plane.
@@ -132,20 +105,22 @@ def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> Non
     top, bottom, left, right = box
     reach = weights.shape[0] - 1
     j0, j1, i0, i1 = max(top - reach, 0), min(bottom + reach, ny), max(left - reach, 0), min(right + reach, nx)
-    wide = i1 - i0 + reach  # one gap of zeros serves the end of a row and the beginning of the next
-    rows = bottom - top
-    source = np.zeros((rows + 2) * wide + 2 * reach, dtype=np.float32)
+    count, rows = i1 - i0, bottom - top
+    wide = count + reach  # one gap of zeros serves the end of a row and the beginning of the next
+    source = np.zeros((rows + 2) * wide + 2 * reach + WIDTH, dtype=np.float32)
     for j in range(rows):
         begin = reach + j * wide + left - i0
         source[begin : begin + right - left] = plane[top + j, left:right]
+    pitch = (count + WIDTH - 1) // WIDTH * WIDTH
     above, below = top - j0 + reach, j1 - bottom + reach
-    along = np.zeros((above + rows + below) * wide, dtype=np.float32)
-    _blur_along(source, reach, 1, weights, along[above * wide : (above + rows) * wide])
-    across = np.empty((j1 - j0) * wide, dtype=np.float32)
-    _blur_along(along, reach * wide, wide, weights, across)
+    along = np.zeros((above + rows + below) * pitch, dtype=np.float32)
+    for j in range(rows):
+        blur_one(source, reach + j * wide, count, 1, weights, reach, along, (above + j) * pitch)
+    across = np.empty((j1 - j0) * pitch, dtype=np.float32)
+    _blur_across(along, pitch, count, weights, across)
     for j in range(j1 - j0):
-        row, found = out[j0 + j, i0:i1], across[j * wide : j * wide + i1 - i0]
-        for i in range(i1 - i0):
+        row, found = out[j0 + j, i0:i1], across[j * pitch : j * pitch + count]
+        for i in range(count):
             row[i] += found[i]
 
 

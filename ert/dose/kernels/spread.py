@@ -42,14 +42,26 @@ def _node_count(half_range: float, tolerance: float) -> int:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> None:
-    """Lagrange weight of one of the nodes at every root of sigma; both are told from the centre of the range."""
+    """Lagrange weight of one of the nodes at every root of sigma; both are told from the centre of the range.
+
+    Factors two at a time, each multiplied in its turn: the product is read and written half as often.
+    """
     out[:] = np.float32(1.0)
-    for m in range(nodes.shape[0]):
+    count, m = nodes.shape[0], 0
+    while m < count:
         if m == which:
+            m += 1
             continue
         node, scale = np.float32(nodes[m]), np.float32(1.0 / (nodes[which] - nodes[m]))
-        for p in range(out.shape[0]):
-            out[p] *= (beyond[p] - node) * scale
+        n = m + 2 if m + 1 == which else m + 1
+        if n < count:
+            other, by = np.float32(nodes[n]), np.float32(1.0 / (nodes[which] - nodes[n]))
+            for p in range(out.shape[0]):
+                out[p] = out[p] * ((beyond[p] - node) * scale) * ((beyond[p] - other) * by)
+        else:
+            for p in range(out.shape[0]):
+                out[p] *= (beyond[p] - node) * scale
+        m = n + 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -94,11 +106,65 @@ def _add_component(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _look_up(
+    depth: Float32, per_cm: np.float32, u_per_cm: np.float32, dose_table: Float32, shape_table: Float32, g: Float32,
+    share: Float32, ratio: Float32,
+) -> bool:  # fmt: skip
+    """g, and share and relative width of the wide component, at depths of pencils; whether any g is above zero.
+
+    Places first, as vectors; what reads at computed places is never made into them.
+    """
+    count, last, u_last = depth.shape[0], np.int32(dose_table.shape[0] - 2), np.int32(shape_table.shape[0] - 2)
+    end, u_end = np.float32(dose_table.shape[0] - 1), np.float32(shape_table.shape[0] - 1)
+    row, u_row = np.empty(count, dtype=np.int32), np.empty(count, dtype=np.int32)
+    for p in range(count):
+        row[p] = min(np.int32(min(depth[p] * per_cm, end)), last)
+        u_row[p] = min(np.int32(min(depth[p] * u_per_cm, u_end)), u_last)
+    one = np.uint32(1)
+    for p in range(count):
+        d, k = np.uint32(row[p]), np.uint32(u_row[p])
+        a, b = min(depth[p] * per_cm, end) - np.float32(row[p]), min(depth[p] * u_per_cm, u_end) - np.float32(u_row[p])
+        g[p] = dose_table[d] + a * (dose_table[d + one] - dose_table[d])
+        share[p] = shape_table[k, 0] + b * (shape_table[k + one, 0] - shape_table[k, 0])
+        ratio[p] = shape_table[k, 1] + b * (shape_table[k + one, 1] - shape_table[k, 1])
+    bits, highest = g.view(np.int32), np.int32(0)
+    for p in range(count):
+        highest = max(highest, bits[p])
+    return bool(highest > 0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _take(plane: Float32, pixel: NDArray[np.uint32], out: Float32) -> None:
+    """What a plane holds at some of its pixels."""
+    for p in range(pixel.shape[0]):
+        out[p] = plane[pixel[p]]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_squares(
+    entry: Float32, tissue: Float32, ratio: Float32, g: Float32, numbers: Float32, core_square: Float32,
+    wide_square: Float32,
+) -> None:  # fmt: skip
+    """Variances (pixels²) of core and wide pencils; entry and tissue are changed. numbers : of `_fill_pencils`."""
+    scale, air, thin, distance, wide = numbers[3], numbers[4], numbers[5], numbers[6], numbers[7]
+    none = np.float32(0.0)
+    for p in range(entry.shape[0]):
+        inside = max(distance - entry[p], none) if entry[p] > none else none
+        entry[p] = air - thin * inside * inside * inside
+    for p in range(entry.shape[0]):
+        tissue[p] = tissue[p] if g[p] > none else none
+    for p in range(entry.shape[0]):
+        core_square[p] = (entry[p] + tissue[p]) * scale
+    for p in range(entry.shape[0]):
+        wide_square[p] = (entry[p] + ratio[p] * ratio[p] * tissue[p] + wide) * scale
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _fill_pencils(
     depth: Float32, variance: Float32, entry_cm: Float32, pixel: NDArray[np.uint32], weight: Float, dose_table: Float32,
     shape_table: Float32, numbers: Float32, amplitude: Float32, square: Float32,
-) -> np.float32:  # fmt: skip
-    """Amplitudes and variances (pixels²) of core and wide pencils in one plane; the highest g among them.
+) -> bool:  # fmt: skip
+    """Amplitudes and variances (pixels²) of core and wide pencils in one plane; whether any pencil has dose there.
 
     Parameters
     ----------
@@ -107,26 +173,20 @@ def _fill_pencils(
         air, distance of the plane, (wide angle × gap)².
     amplitude, square : float32 [2, n], filled.
     """
-    per_cm, u_per_cm, inverse, scale, air, thin, distance, wide = numbers
-    end, u_end = np.float32(dose_table.shape[0] - 1), np.float32(shape_table.shape[0] - 1)
-    top = np.float32(0.0)
-    for p in range(pixel.shape[0]):
-        at = pixel[p]
-        z, entry = depth[at], entry_cm[at]
-        place, u = min(z * per_cm, end), min(z * u_per_cm, u_end)
-        d, k = min(int(place), dose_table.shape[0] - 2), min(int(u), shape_table.shape[0] - 2)
-        a, b = place - np.float32(d), u - np.float32(k)
-        g = dose_table[d] + a * (dose_table[d + 1] - dose_table[d])
-        share = shape_table[k, 0] + b * (shape_table[k + 1, 0] - shape_table[k, 0])
-        ratio = shape_table[k, 1] + b * (shape_table[k + 1, 1] - shape_table[k, 1])
-        inside = max(distance - entry, np.float32(0.0)) if entry > 0.0 else np.float32(0.0)
-        top = max(top, g)
-        g *= np.float32(weight[p]) * inverse
-        tissue = variance[at] if g > 0.0 else np.float32(0.0)
-        core = air - thin * inside * inside * inside
-        amplitude[0, p], amplitude[1, p] = g * (np.float32(1.0) - share), g * share
-        square[0, p], square[1, p] = (core + tissue) * scale, (core + ratio * ratio * tissue + wide) * scale
-    return top
+    work = np.empty((5, pixel.shape[0]), dtype=np.float32)
+    read, g, share, ratio, tissue = work[0], work[1], work[2], work[3], work[4]
+    _take(depth, pixel, read)
+    if not _look_up(read, numbers[0], numbers[1], dose_table, shape_table, g, share, ratio):
+        return False
+    for p in range(g.shape[0]):
+        g[p] *= np.float32(weight[p]) * numbers[2]
+    core, wide = amplitude[0], amplitude[1]
+    for p in range(g.shape[0]):
+        core[p], wide[p] = g[p] * (np.float32(1.0) - share[p]), g[p] * share[p]
+    _take(entry_cm, pixel, read)
+    _take(variance, pixel, tissue)
+    _fill_squares(read, tissue, ratio, g, numbers, square[0], square[1])
+    return True
 
 
 @njit(cache=True, nogil=True)
@@ -151,6 +211,12 @@ def _tables(dose_table: Float, wide_table: Float, ratio_table: Float) -> tuple[F
 
 
 @njit(cache=True, nogil=True)
+def no_flags(count: int) -> NDArray[np.bool_]:
+    """So many of False."""
+    return np.zeros(count, dtype=np.bool_)
+
+
+@njit(cache=True, nogil=True)
 def _is_beyond(depth: Float32, box: Box, per_cm: np.float32, last: int) -> bool:
     """True if all of a plane's box lies where g has ended, at its table's `last`: most planes do."""
     bits = np.empty(box[1] - box[0], dtype=np.int32)
@@ -165,7 +231,7 @@ def spread_planes(
     depth: Float32, variance: Float32, entry_cm: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32],
     weight: Float, nodes: Float, order: NDArray[np.int64], numbers: Float, scatter_air_rad2_per_cm: float,
     dose_table: Float, wide_table: Float, ratio_table: Float, dose: Float32,
-) -> None:  # fmt: skip
+) -> NDArray[np.bool_]:  # fmt: skip
     """Electron dose (Gy/MU, dose to water) on the planes of the fan from all pencils, both Gaussian components.
 
     Parameters
@@ -180,7 +246,11 @@ def spread_planes(
     scatter_air_rad2_per_cm : T of air at the surface energy.
     dose_table : g(z); wide_table : b(u) and ratio_table : width of the wide component over the core's, both in steps of
         0.01 in u.
-    dose : float32 [node, y, x], sides multiples of 8; filled.
+    dose : float32 [node, y, x], sides multiples of 8; filled, but for the planes that no electron reaches.
+
+    Returns
+    -------
+    bool [node], the planes of `order` that no electron reaches: not written, who adds to them clears them first
     """
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
     core, wide, thin = numbers[4], numbers[5], scatter_air_rad2_per_cm / 6.0
@@ -188,6 +258,7 @@ def spread_planes(
     count, entry = rows.shape[0], entry_cm.ravel()
     pixel, box = _places(rows, columns, nx)
     g, shape, highest = _tables(dose_table, wide_table, ratio_table)
+    is_empty = no_flags(nodes.shape[0])
     for m in prange(order.shape[0]):
         n = order[m]
         distance, gap = nodes[n] - sad + virtual, nodes[n] - insert
@@ -197,14 +268,14 @@ def spread_planes(
         of_plane[4], of_plane[5] = (core * gap) ** 2 + thin * gap**3 + 1e-4, thin
         of_plane[6], of_plane[7] = nodes[n], (wide * gap) ** 2
         if _is_beyond(depth[n], box, of_plane[0], g.shape[0] - 1):
-            dose[n] = 0.0
+            is_empty[n] = True
             continue
         amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
-        top = _fill_pencils(
+        has_dose = _fill_pencils(
             depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, root
         )
-        if top == 0.0:
-            dose[n] = 0.0
+        if not has_dose:
+            is_empty[n] = True
             continue
         for c in range(2):
             for p in range(count):
@@ -216,3 +287,4 @@ def spread_planes(
             coarsest = max(coarsest, used)
         gather(sums, coarsest)
         dose[n] = sums[0]
+    return is_empty

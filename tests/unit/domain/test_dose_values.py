@@ -34,6 +34,7 @@ def test_a_tested_array_is_the_dose() -> None:
     array = np.array([[[0.0, 0.02, 0.01]]], dtype=np.float32)
     tested = FiniteDose.of(array, int(array.view(np.uint32).max()))
     assert isinstance(tested, FiniteDose)
+    assert tested.highest_gy == np.float32(0.02)
     result = DoseResult(request_digest="", grid=GRID, gy_per_mu=tested, engine="test 1", dose_to="WATER", ssd_cm=100.0)
     assert np.array_equal(result.gy_per_mu, array)
     assert not result.gy_per_mu.flags.writeable

@@ -2,6 +2,7 @@
 
 import itertools
 
+import attrs
 import numpy as np
 import pytest
 
@@ -13,6 +14,7 @@ from ert.errors import Cancelled
 from ert.geometry.grid import VoxelGrid
 from tests.unit.dose.beams import beam, demo, slab_phantom
 
+ASIDE = tuple((x + 3.0, y - 0.5) for x, y in rectangle_cm(3.0, 5.0))
 GRID = VoxelGrid(origin_cm=(-9.0, 0.25, -9.0), spacing_cm=(0.5, 0.5, 0.5), shape_zyx=(37, 24, 37))
 
 
@@ -48,6 +50,33 @@ def test_what_a_dose_depends_on_is_told_apart():
     for energy, more in [*itertools.product((6.0, 12.0), places), (6.0, {}), (12.0, places[2])]:
         warm, cold = dose(kept, None, energy, **more), dose(phantom(), None, energy, **more)
         assert warm.gy_per_mu.tobytes() == cold.gy_per_mu.tobytes()
+
+
+def test_what_is_kept_of_a_model_serves_only_what_it_was_made_for():
+    """SSD, opening, applicator, source and another model of the same energy; a twin of the model knows nothing yet."""
+    model = demo().model(12.0)
+    other = attrs.evolve(model, source=attrs.evolve(model.source, off_axis=(0.02, -0.01), edge_gy_cm_per_mu=0.003))
+    openings = [(None, "A10"), (rectangle_cm(4.0, 6.0), "A10"), (rectangle_cm(4.0, 6.0), "A15"), (ASIDE, "A10")]
+    tissue = phantom()
+    given = itertools.product((model, other), openings, (0.0, 3.0), (45.0, 46.0))
+    for of, (outline, applicator), lower_cm, insert_cm in [*given, (model, openings[0], 0.0, 45.0)]:
+        geometry = beam(outline, applicator=applicator, isocentre_cm=(0.0, -lower_cm, 0.0))
+        geometry = attrs.evolve(geometry, insert_distance_cm=geometry.insert_distance_cm - 46.0 + insert_cm)
+        warm, cold = (
+            compute_beam_dose(tissue=where, geometry=geometry, model=with_, dose_grid=GRID)
+            for where, with_ in ((tissue, of), (phantom(), attrs.evolve(of)))
+        )
+        assert warm.gy_per_mu.tobytes() == cold.gy_per_mu.tobytes()
+        assert (warm.given_dose_gy_per_mu, warm.warnings) == (cold.given_dose_gy_per_mu, cold.warnings)
+
+
+def test_the_end_of_a_patient_is_found_for_each_direction_and_patient():
+    wide, narrow = phantom(), slab_phantom([(1.5, 1.0)], voxel_cm=0.5)
+    for direction in np.array([(1.0, 0.0, 0.0), (0.2, -0.7, 0.1), (-0.3, 0.5, 0.8), (0.2, -0.7, 0.1)]):
+        for tissue in (wide, narrow):
+            z, y, x = np.nonzero(tissue.density_g_cm3 >= 0.05)
+            least = (np.stack([x, y, z], axis=1) @ direction).min()
+            assert tissue.least_along(direction) == pytest.approx(least, abs=1e-12)
 
 
 def test_a_cancelled_dose_leaves_nothing_wrong_behind():
