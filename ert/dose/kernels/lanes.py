@@ -22,12 +22,16 @@ SUMS = 13
 _LOW_BITS = np.uint64(3)
 CUT_SIGMA = 3.5
 """Gaussians are cut at this many standard deviations; what lies beyond goes to the outermost interval."""
-_FAR = 1e30
+FAR = 1e30
+"""Beyond every boundary."""
+_BESIDE = 1e-9
+"""So far beyond a boundary a Gaussian has to end to have nothing there: much more than rounding makes."""
 
 ROWS = 24
-"""Rows of a work array: those named here and up to 10 of the caller."""
+"""Rows of a work array: those named here and up to 12 of the caller."""
 COUNT, MEAN, PER_SIGMA, SIGMA, BELOW, DENSITY, MOMENT, W0, W1, W2 = (np.uint64(n) * PITCH for n in range(10))
-FREE = np.uint64(10) * PITCH
+_LOW, _MINUS_HIGH = (np.uint64(n) * PITCH for n in range(10, 12))
+FREE = np.uint64(12) * PITCH
 
 _PER_SCALE = 1.0 / 6.125
 # (F(u) − ½) / u and f(u) as polynomials in u²/6.125 − 1, |u| ≤ 3.5: Chebyshev expansions cut at degree 10; F is right
@@ -107,15 +111,48 @@ def weigh(work: Float, edge: float, is_last: bool, first: np.uint64, last: np.ui
         _weigh_up_to(work, edge, first, last)
 
 
+@njit(cache=True, nogil=True, inline="always")
+def _less(a: float, b: float) -> float:
+    return a if a < b else b
+
+
+@njit(cache=True, nogil=True)
+def _least(work: Float, row: np.uint64, first: np.uint64, last: np.uint64) -> float:
+    """The least number of a row, and `FAR` at the most; four at a time, each of which waits for itself alone."""
+    a, b, c, d = FAR, FAR, FAR, FAR
+    for i in range(row + first, row + last, np.uint64(4)):
+        a, b = _less(work[i], a), _less(work[i + np.uint64(1)], b)
+        c, d = _less(work[i + np.uint64(2)], c), _less(work[i + np.uint64(3)], d)
+    return _less(_less(a, b), _less(c, d))
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def extent(work: Float, first: np.uint64, last: np.uint64) -> tuple[float, float]:
-    """Where the first of these Gaussians begins and the last one ends; lanes without electrons do not count."""
-    low, high = _FAR, -_FAR
+    """Where the first of these Gaussians begins and the last one ends; lanes without electrons do not count.
+
+    `reaching` needs what this leaves of each.
+    """
     for i in range(first, last):
-        if work[COUNT + i] > 0.0:
-            reach = CUT_SIGMA * work[SIGMA + i]
-            low, high = min(low, work[MEAN + i] - reach), max(high, work[MEAN + i] + reach)
-    return low, high
+        is_used, reach = work[COUNT + i] > 0.0, CUT_SIGMA * work[SIGMA + i]
+        work[_LOW + i] = work[MEAN + i] - reach if is_used else FAR
+        work[_MINUS_HIGH + i] = -(work[MEAN + i] + reach) if is_used else FAR
+    return _least(work, _LOW, first, last), -_least(work, _MINUS_HIGH, first, last)
+
+
+@njit(cache=True, nogil=True)
+def reaching(
+    work: Float, low: float, high: float, first: np.uint64, last: np.uint64
+) -> tuple[np.uint64, np.uint64]:  # fmt: skip
+    """First and one past the last lane of which something may lie between two boundaries, widened; equal for none.
+
+    All the others would add nothing but zeros, so that no sum changes.
+    """
+    low, high = low - _BESIDE, high + _BESIDE
+    while last > first and (work[_LOW + last - np.uint64(1)] > high or work[_MINUS_HIGH + last - np.uint64(1)] > -low):
+        last -= np.uint64(1)
+    while first < last and (work[_LOW + first] > high or work[_MINUS_HIGH + first] > -low):
+        first += np.uint64(1)
+    return widened(first, last) if last > first else (first, first)
 
 
 @njit(cache=True, nogil=True)

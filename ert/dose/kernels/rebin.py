@@ -26,17 +26,20 @@ from ert.dose.kernels.lanes import (
     extent,
     load,
     part_size,
+    reaching,
     total,
     used_lanes,
     weigh,
     widened,
 )
+from ert.dose.kernels.prefetch import ask_for_rows
 
 Float = NDArray[np.float64]
 Integer = NDArray[np.int64]
 
 _LEAST_VARIANCE_PX2 = 1e-6
 _SLOPE, _LEAN, _SQUARE, _R, _RR, _P0, _P1, _P2, _P3, _P4 = (FREE + np.uint64(n) * PITCH for n in range(10))
+_PER = FREE + np.uint64(10) * PITCH
 _TILE = np.uint64(SUMS) * PITCH
 """Numbers of one tile: 13 sums of one row of pixels."""
 WORK = int(np.uint64(ROWS) * PITCH + _TILE)
@@ -62,12 +65,9 @@ def _parents(tile: Float, at: np.uint64, least: float, work: Float, first: np.ui
         work[_SLOPE + i], work[_LEAN + i] = slope, lean
         work[_SQUARE + i] = tile[c + np.uint64(7) * PITCH] * per - lean * lean
         work[_R + i], work[_RR + i] = tile[c + PITCH] * per, tile[c + np.uint64(2) * PITCH] * per
-        work[W0 + i] = tile[c] - n
+        work[W0 + i], work[_PER + i] = tile[c] - n, per
     for i in range(first, last):
-        c = at + i
-        n = work[COUNT + i]
-        is_used = 1.0 if n > 0.0 else 0.0
-        per = is_used / (n + (1.0 - is_used))
+        c, per = at + i, work[_PER + i]
         work[_P0 + i] = tile[c + np.uint64(8) * PITCH] * per
         work[_P1 + i] = tile[c + np.uint64(9) * PITCH] * per
         work[_P2 + i] = tile[c + np.uint64(10) * PITCH] * per
@@ -151,8 +151,9 @@ def share_row(
         if shift - window > SHIFTS:
             lost += _flush(work, out + first, column + window, count + SHIFTS, row, span)
             window = shift
-        weigh(work, shift + 0.5, shift == most, first, last)
-        _deposit(work, float(shift), work, out + np.uint64(shift - window), first, last)
+        a, b = reaching(work, shift - 0.5, shift + 0.5, first, last)
+        weigh(work, shift + 0.5, shift == most, a, b)
+        _deposit(work, float(shift), work, out + np.uint64(shift - window), a, b)
         shift += 1
     return lost + _flush(work, out + first, column + window, count + most - window, row, span)
 
@@ -177,6 +178,8 @@ def _share_column(
         first, last = np.uint64(a - column), np.uint64(b - column)
         for s in range(SUMS):
             load(state[j, _turned(s), a:b], work, here + np.uint64(s) * PITCH, first)
+        if j + 1 < count:
+            ask_for_rows(state[j + 1], max(span[j + 1, 0], column), min(span[j + 1, 1], column + lanes))
         first, last = used_lanes(work, here, first, last)
         if last == first:
             continue
@@ -189,12 +192,13 @@ def _share_column(
         shift, most = int(math.floor(low + 0.5)), int(math.floor(high + 0.5))
         _clear(tiles, rows, min(max(j + shift, 0), count), min(max(j + most + 1, 0), count))
         while shift <= most:
-            weigh(work, shift + 0.5, shift == most, first, last)
+            a, b = reaching(work, shift - 0.5, shift + 0.5, first, last)
+            weigh(work, shift + 0.5, shift == most, a, b)
             row = j + shift
             if 0 <= row < count:
-                _deposit(work, float(shift), tiles, np.uint64(row) * _TILE, first, last)
+                _deposit(work, float(shift), tiles, np.uint64(row) * _TILE, a, b)
             else:
-                lost += total(work, W0, first, last)
+                lost += total(work, W0, a, b)
             shift += 1
     return lost
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.lanes import (
     COUNT,
+    FAR,
     FREE,
     LANES,
     MEAN,
@@ -35,11 +36,13 @@ from ert.dose.kernels.lanes import (
     extent,
     load,
     part_size,
+    reaching,
     total,
     used_lanes,
     weigh,
     widened,
 )
+from ert.dose.kernels.prefetch import ask_for_rows
 from ert.dose.kernels.rebin import share_row
 from ert.dose.kernels.sampling import lookup
 
@@ -203,16 +206,18 @@ def _share_bins(
     if b < 0:
         if most < 0:
             return total(work, COUNT, first, last)
-        weigh(work, 0.0, False, first, last)
-        lost = total(work, W0, first, last)
+        i, e = reaching(work, -FAR, 0.0, first, last)
+        weigh(work, 0.0, False, i, e)
+        lost = total(work, W0, i, e)
         b = 0
     while b <= most:
-        weigh(work, b + 1.0, b == most, first, last)
+        i, e = reaching(work, float(b), FAR if b == most else b + 1.0, first, last)
+        weigh(work, b + 1.0, b == most, i, e)
         k = begin_slot + b
         if not is_used[k]:
             is_used[k] = True
             tiles[k * int(_TILE) : (k + 1) * int(_TILE)] = 0.0
-        _deposit(work, width, extra, tiles, np.uint64(k) * _TILE, first, last)
+        _deposit(work, width, extra, tiles, np.uint64(k) * _TILE, i, e)
         b += 1
     return lost
 
@@ -252,6 +257,14 @@ def _describe(lane: Float, material: Float32, j: int, column: int, lanes: int, c
 
 
 @njit(cache=True, nogil=True)
+def _next_slot(box: Integer, k: int, j: int, low: int, high: int) -> int:
+    """The first slot from `k` on with electrons in some columns of a row, one past the last slot if there is none."""
+    while k < box.shape[0] and (j < box[k, 0] or j >= box[k, 1] or min(box[k, 3], high) <= max(box[k, 2], low)):
+        k += 1
+    return k
+
+
+@njit(cache=True, nogil=True)
 def _advance_part(
     state: Float, box: Integer, populations: Float, j: int, column: int, lanes: int, dose: Float, material: Float32,
     tables: Float, constants: Float, work: Float, tiles: Float, is_used: NDArray[np.bool_],
@@ -261,17 +274,19 @@ def _advance_part(
     work, cell, lane = work[:at], work[at : at + int(_TILE)], work[at + int(_TILE) :]
     _describe(lane, material, j, column, lanes, constants)
     lost = 0.0
-    for k in range(state.shape[0]):
-        a, b = max(box[k, 2], column), min(box[k, 3], column + lanes)
-        if j < box[k, 0] or j >= box[k, 1] or b <= a:
-            continue
+    k = _next_slot(box, 0, j, column, column + lanes)
+    while k < state.shape[0]:
+        a, b, here = max(box[k, 2], column), min(box[k, 3], column + lanes), k
         first, last = np.uint64(a - column), np.uint64(b - column)
         for s in range(SUMS):
-            load(state[k, j, s, a:b], cell, np.uint64(s) * PITCH, first)
+            load(state[here, j, s, a:b], cell, np.uint64(s) * PITCH, first)
+        k = _next_slot(box, here + 1, j, column, column + lanes)
+        if k < state.shape[0]:
+            ask_for_rows(state[k, j], max(box[k, 2], column), min(box[k, 3], column + lanes))
         first, last = used_lanes(cell, np.uint64(0), first, last)
         if last > first:
             first, last = widened(first, last)
-            lost += _advance_slot(k, cell, populations, tables, constants, lane, work, tiles, is_used, first, last)
+            lost += _advance_slot(here, cell, populations, tables, constants, lane, work, tiles, is_used, first, last)
     for i in range(lanes):
         dose[j, column + i] = lane[_DOSE + np.uint64(i)]
         lost += lane[_LOST + np.uint64(i)]

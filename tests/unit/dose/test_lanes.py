@@ -64,6 +64,27 @@ def test_an_interval_has_the_moments_of_the_gaussian_within_it():
         assert found[0] == pytest.approx(weight.sum(), abs=6e-4 * n)
 
 
+def test_lanes_left_out_of_an_interval_have_nothing_there():
+    """Gaussians side by side, one of them empty: nothing, exactly, beyond 3.5 standard deviations of every one."""
+    work = gaussians()
+    row_of(work, MEAN)[:] = 0.7 * np.arange(12)
+    row_of(work, COUNT)[11] = 0.0
+    low, high = lanes.extent(work, FIRST, LAST)
+    mean, reach = row_of(work, MEAN)[:11], 3.5 * row_of(work, SIGMA)[:11]
+    assert (low, high) == pytest.approx(((mean - reach).min(), (mean + reach).max()))
+    lanes.begin(work, FIRST, LAST)
+    left_out = 0
+    for edge in np.arange(math.floor(low) + 1.0, high, 1.0):
+        first, last = lanes.reaching(work, edge - 1.0, edge, FIRST, LAST)
+        lanes.weigh(work, edge, False, FIRST, LAST)
+        inside = np.arange(12)[int(first) : int(last)]
+        assert set(np.flatnonzero((mean + reach > edge - 1.0) & (mean - reach < edge))) <= set(inside)
+        for w in (W0, W1, W2):
+            assert not np.delete(row_of(work, w), inside).any()
+        left_out += 12 - len(inside)
+    assert left_out > 12
+
+
 def test_a_row_is_worked_on_in_equal_parts_no_longer_than_a_vector_row():
     for count in range(1, 300):
         size = lanes.part_size(count)

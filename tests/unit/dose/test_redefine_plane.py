@@ -53,6 +53,23 @@ def test_a_slanted_step_is_cut_at_the_faces_it_crosses_sideways():
     assert stopping[0] == pytest.approx([left, left + 1.0], rel=1e-6)
 
 
+def test_a_step_across_corners_of_voxels_meets_what_it_meets_at_many_places_along_it():
+    """All axes crossed, several faces of each: against samples of the nearest voxel, 0.1 mm apart."""
+    random = np.random.default_rng(7)
+    volume = random.uniform(0.5, 2.0, (9, 9, 9)).astype(np.float32)
+    turn = np.linalg.qr(random.normal(size=(3, 3)))[0]
+    stopping, _, is_open = met(volume, near_cm=-1.7, far_cm=1.3, turn=turn)
+    depth = -1.7 + 3.0 * (np.arange(300) + 0.5) / 300
+    for j, i in np.ndindex(2, 2):
+        found = []
+        for y in (j - 0.75, j - 0.25):
+            for x in (i - 0.75, i - 0.25):
+                places = turn @ np.stack([np.full(300, x), np.full(300, y), -depth]) + 4.0
+                found.append(volume[tuple(np.rint(places).astype(int)[::-1])].mean())
+        assert stopping[j, i] == pytest.approx(np.mean(found), abs=5e-3)
+    assert is_open == pytest.approx(np.ones((2, 2)), rel=1e-6)
+
+
 def test_the_part_of_a_step_in_metal_is_not_open():
     density = layers(1.0, 11.0, 1.0)
     stopping, _, is_open = met(layers(1.0, 9.0, 1.0), near_cm=-0.75, far_cm=0.25, density=density)
