@@ -155,7 +155,7 @@ class RedefinitionObjective:
         half = len(made.fluence.x_cm) // 2
         return _Measured(
             field=field,
-            made=made,
+            made=attrs.evolve(made, moments=made.opening()),
             background=smooth[:, half - 1 : half + 1].mean(axis=1, dtype=np.float64) / _CGY,
             curves=tuple(c for c in curves if c is not None and c.axis != "inline"),
         )
