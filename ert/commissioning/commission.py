@@ -18,7 +18,7 @@ from ert.commissioning.monte_carlo_fit import fit_monte_carlo
 from ert.commissioning.monte_carlo_profiles import reference_profiles
 from ert.commissioning.output_tables import output_tables
 from ert.commissioning.phantom_check import compare_checks
-from ert.commissioning.redefinition_model import build_redefinition
+from ert.commissioning.redefinition_model import RedefinedWaters, build_redefinition
 from ert.commissioning.redefinition_off_axis import open_profiles
 from ert.domain.acceptance import EnergyAcceptance
 from ert.domain.beam_model import BeamModel, MachinePackage
@@ -68,12 +68,15 @@ def commission(
     for number, energy in enumerate(data.energies):
         fit = fit_energy(data, energy, check=check, on_step=on_step)
         model = build_model(data, energy, fit, is_demo=is_demo)
-        model = attrs.evolve(model, redefinition=build_redefinition(data, energy, model, check=check))
+        waters = RedefinedWaters(data)
+        redefinition = build_redefinition(data, energy, model, waters=waters, check=check)
+        model = attrs.evolve(model, redefinition=redefinition)
         if with_monte_carlo:
             model = _with_source(data, energy, model, check)
         model, report = judged(
-            data, energy, model, smoothing_chi2=fit.reference.chi2_per_point, fit_chi2=fit.cost_per_point
-        )
+            data, energy, model, waters=waters, smoothing_chi2=fit.reference.chi2_per_point,
+            fit_chi2=fit.cost_per_point,
+        )  # fmt: skip
         models.append(model)
         reports.append(report)
         tables.append(
@@ -123,6 +126,7 @@ def judged(
     energy: EnergyData,
     model: BeamModel,
     *,
+    waters: RedefinedWaters | None = None,
     smoothing_chi2: float = math.nan,
     fit_chi2: float = math.nan,
 ) -> tuple[BeamModel, EnergyReport]:
@@ -130,12 +134,15 @@ def judged(
 
     Parameters
     ----------
+    waters : redefinition's doses as far as they are known.
     smoothing_chi2, fit_chi2 : of the fit, for the report; nan for a model whose fit is not at hand.
     """
     checks = compare_checks(data, energy, model)
     valid = attrs.evolve(model.validity, measured=measured_range(data, energy, checks))
     model = attrs.evolve(model, validity=valid)
-    return model, compare_energy(data, energy, model, checks, smoothing_chi2=smoothing_chi2, fit_chi2=fit_chi2)
+    return model, compare_energy(
+        data, energy, model, checks, waters=waters, smoothing_chi2=smoothing_chi2, fit_chi2=fit_chi2
+    )  # fmt: skip
 
 
 def acceptance_tables(report: EnergyReport) -> list[EnergyAcceptance]:

@@ -18,7 +18,7 @@ from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.model import axis_cgy, field_fluence, middle_line, planes_cgy
 from ert.commissioning.phantom_check import CheckResults
 from ert.commissioning.redefinition_fit import FLOOR_CGY, MODEL_SIGMA_FRAC
-from ert.commissioning.redefinition_model import RedefinedWater
+from ert.commissioning.redefinition_model import RedefinedWaters
 from ert.commissioning.reference import absolute
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel, OutputCorrection
@@ -48,12 +48,8 @@ class _FieldDose:
         self.correction = output_correction(
             model, rectangle_cm(field.width_cm, field.height_cm), applicator, field.ssd_cm, output
         )
-        self._prepare()
         depths = np.linspace(0.05, model.practical_range_cm, 40)
         self.maximum_cgy = float(self.axis(depths).max())
-
-    def _prepare(self) -> None:
-        """For engines that compute all planes at once."""
 
     def planes(self, depths_cm: Float) -> NDArray[np.float32]:
         """Corrected dose planes, cGy/MU."""
@@ -73,8 +69,11 @@ class _FieldDose:
 class _RedefinedDose(_FieldDose):
     """The same by the redefinition engine."""
 
-    def _prepare(self) -> None:
-        self._planes = RedefinedWater(self._data, self._model, self._field)
+    def __init__(
+        self, data: BeamData, model: BeamModel, field: Field, output: OutputCorrection, waters: RedefinedWaters
+    ) -> None:
+        self._planes = waters.of(model, field)
+        super().__init__(data, model, field, output)
 
     def planes(self, depths_cm: Float) -> NDArray[np.float32]:
         """Corrected dose planes, cGy/MU."""
@@ -149,6 +148,7 @@ def compare_energy(
     model: BeamModel,
     checks: CheckResults,
     *,
+    waters: RedefinedWaters | None = None,
     smoothing_chi2: float = math.nan,
     fit_chi2: float = math.nan,
 ) -> EnergyReport:
@@ -157,6 +157,7 @@ def compare_energy(
     Parameters
     ----------
     checks : of `ert.commissioning.phantom_check.compare_checks`.
+    waters : redefinition's doses as far as they are known.
     smoothing_chi2, fit_chi2 : of the fit; nan for a model whose fit is not at hand.
     """
     fields = absolute_fields(data, energy)
@@ -166,7 +167,10 @@ def compare_energy(
     redefinition = model.redefinition
     if redefinition is None:
         return report
-    doses: dict[Field, _FieldDose] = {f: _RedefinedDose(data, model, f, redefinition.output) for f in fields}
+    waters = waters or RedefinedWaters(data)
+    doses: dict[Field, _FieldDose] = {
+        f: _RedefinedDose(data, model, f, redefinition.output, waters) for f in fields
+    }  # fmt: skip
     other = _report(data, energy, model, doses, checks[Algorithm.PBRA])
     chi2 = _mean_square(other.curves)
     other = attrs.evolve(other, parameters=redefinition.parameters, smoothing_chi2=smoothing_chi2, fit_chi2=chi2)

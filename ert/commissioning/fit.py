@@ -9,18 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, least_squares
 
+from ert.commissioning.air_edges import AirEdges
 from ert.commissioning.common_depth import Ratios, common_ratio, point_of
 from ert.commissioning.common_depth import joined as joined_ratios
-from ert.commissioning.forward import (
-    Points,
-    Setup,
-    air_share,
-    background,
-    core_share,
-    joined,
-    make_setup,
-    slanted_depth_cm,
-)
+from ert.commissioning.forward import Points, Setup, joined, make_setup, slanted_depth_cm
 from ert.commissioning.measured import BeamData, Curve, EnergyData, Field
 from ert.commissioning.parameters import LOWER, NAMES, SOURCES, SPREAD, START, UPPER, Parameters, bends, to_parameters
 from ert.commissioning.reference import (
@@ -31,6 +23,7 @@ from ert.commissioning.reference import (
     is_plateau,
     smooth_reference,
 )
+from ert.commissioning.shapes import Shapes
 from ert.commissioning.shared_errors import SharedErrors
 from ert.domain.beam_model import FittedParameter
 
@@ -117,7 +110,6 @@ class Objective:
         sigma = np.concatenate([c.sigma for c in curves])
         self._sigma = np.sqrt(sigma**2 + _FLOOR_CGY**2 + (_MODEL_SIGMA_FRAC * self._dose) ** 2)
         self._shared = SharedErrors(data.reference, curves, self._sigma)
-        self.air = energy.air_profiles
         whole = data.machine.applicator(data.reference.applicator_id)
         self._reference_field = data.reference
         self.axis = Points(
@@ -130,6 +122,9 @@ class Objective:
             depth_cm=reference.depth_cm,
             ssd_cm=data.reference.ssd_cm,
         )
+        self._axis_shapes = Shapes(self.setup, self.axis)
+        self._all_shapes = Shapes(self.setup, self._all)
+        self._air_edges = AirEdges(self.setup, energy.air_profiles)
 
     def parameters(self, vector: Float) -> Parameters:
         """Named parameters of a vector."""
@@ -137,7 +132,7 @@ class Objective:
 
     def identity(self, p: Parameters) -> Identity:
         """g(z) and photons that give back the reference depth dose."""
-        rest, photons = background(self.setup, p, self.axis)
+        rest, photons = self._axis_shapes.background(p)
         u = self.axis.depth_cm / self.setup.range_cm
         tail = u > _CUT_OFF[0]
         strength, attenuation = _photon_line(
@@ -147,25 +142,29 @@ class Objective:
         taper = np.clip((_CUT_OFF[1] - u) / (_CUT_OFF[1] - _CUT_OFF[0]), 0.0, 1.0)
         electrons = np.maximum(0.0, self.reference.dose - rest - photons) * taper
         return Identity(
-            depth_dose=electrons / core_share(self.setup, p, self.axis),
+            depth_dose=electrons / self._axis_shapes.core_share(p),
             photon_strength=strength,
             attenuation_per_cm=attenuation,
         )
 
     def curve(self, p: Parameters, closed: Identity, at: Points) -> Float:
         """Computed dose, cGy/MU, at the points of a curve."""
-        rest, photons = background(self.setup, p, at)
+        return self._dose_of(p, closed, at, Shapes(self.setup, at))
+
+    def _dose_of(self, p: Parameters, closed: Identity, at: Points, shapes: Shapes) -> Float:
+        rest, photons = shapes.background(p)
         depth = slanted_depth_cm(self.setup, p, at)
         photons = closed.photon_strength * np.exp(-closed.attenuation_per_cm * depth) * photons
         electrons = np.interp(depth, self.axis.depth_cm, closed.depth_dose, right=0.0)
-        return np.asarray(electrons * core_share(self.setup, p, at) + rest + photons)
+        return np.asarray(electrons * shapes.core_share(p) + rest + photons)
 
     def __call__(self, vector: Float) -> Float:
         """Residuals over their standard deviations, then the prior's."""
         p = self.parameters(vector)
         closed = self.identity(p)
-        rows = [self._shared.freed((self.curve(p, closed, self._all) - self._dose) / self._sigma)]
-        rows.extend(self._air_residuals(p))
+        computed = self._dose_of(p, closed, self._all, self._all_shapes)
+        rows = [self._shared.freed((computed - self._dose) / self._sigma)]
+        rows.append(self._air_edges.residuals(p))
         rows.append((vector - START) / SPREAD)
         rows.append(bends(p))
         return np.concatenate(rows)
@@ -194,31 +193,16 @@ class Objective:
     def _ratios(self, curve: Curve, at: Points, use: NDArray[np.bool_], closed: Identity, p: Parameters) -> Ratios:
         """Measured over computed dose at the wanted points of a curve."""
         depth = at.depth_cm[use]
-        share = np.interp(depth, self.axis.depth_cm, core_share(self.setup, p, self.axis))
+        share = np.interp(depth, self.axis.depth_cm, self._axis_shapes.core_share(p))
         fall = np.gradient(np.log(np.maximum(self.reference.dose, _LEAST_CGY)), DEPTH_STEP_CM)
         return Ratios(
             depth_cm=depth,
             log_ratio=np.log(curve.dose[use] / self.curve(p, closed, at)[use]),
             sigma=curve.sigma[use] / curve.dose[use],
-            equilibrium=np.log(core_share(self.setup, p, at)[use] / share),
+            equilibrium=np.log(Shapes(self.setup, at).core_share(p)[use] / share),
             slope_per_cm=np.interp(depth, self.reference.depth_cm, fall),
             is_reference=curve.field == self._reference_field,
         )
-
-    def _air_residuals(self, p: Parameters) -> list[Float]:
-        """In air only the penumbra of each profile counts; its level is taken from its own plateau."""
-        rows = []
-        for air in self.air:
-            shape = air_share(self.setup, p, width_cm=air.width_cm, x_cm=air.position_cm, distance_cm=air.distance_cm)
-            plateau = (shape > 0.9 * shape.max()) & (np.abs(air.position_cm) < 0.35 * air.width_cm)
-            if not plateau.any() or air.distance_cm < self.setup.insert_cm + 1.0:
-                rows.append(np.zeros(len(shape)))
-                continue
-            level = float(np.mean(air.fluence[plateau]) / np.mean(shape[plateau]))
-            is_edge = (shape > 0.15 * shape.max()) & ~plateau
-            sigma = np.hypot(air.sigma, 0.02 * level * shape.max())
-            rows.append(is_edge * (level * shape - air.fluence) / sigma)
-        return rows
 
 
 @attrs.frozen(kw_only=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from ert.commissioning.measured import AirProfile
+from ert.commissioning.side_by_side import Task, side_by_side
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.geometry import BeamGeometry
@@ -67,17 +68,21 @@ def with_angles(
     sigma = np.concatenate([np.hypot(a.sigma, _LEAST_SIGMA * a.fluence.max()) for a in below])
     wanted = np.concatenate([a.fluence for a in below]) / sigma
 
-    def row(angle: float, histories: int) -> Float:
+    def row(angle: float, histories: int) -> Task[Float]:
         numbers = source_numbers(of_one_spread(source, angle), tables, geometry, _NOWHERE)
-        fluence = _fluence(numbers, planes_cm, reach_cm, tables, histories=histories, check=check)
+        fluence = yield from _fluence(numbers, planes_cm, reach_cm, tables, histories=histories)
         at_cm = (np.arange(fluence.shape[1]) + 0.5) * _BIN_CM
         lines = [np.interp(np.abs(a.position_cm), at_cm, f) for a, f in zip(below, fluence, strict=True)]
         return np.asarray(np.concatenate(lines) / sigma)
 
-    wide = {angle: row(angle, _WIDE_TIMES * _HISTORIES) for angle in _WIDE_RAD}
-    rough = [(min(_shares(row(float(c), _HISTORIES), w, wanted)[0] for w in wide.values()), c) for c in _CORE_RAD]
+    def rows(*wanted_of: tuple[float, int]) -> list[Float]:
+        return side_by_side([row(angle, times * _HISTORIES) for angle, times in wanted_of], check)
+
+    first = rows(*((angle, _WIDE_TIMES) for angle in _WIDE_RAD), *((float(c), 1) for c in _CORE_RAD))
+    wide, cores = dict(zip(_WIDE_RAD, first, strict=False)), first[len(_WIDE_RAD) :]
+    rough = [(min(_shares(r, w, wanted)[0] for w in wide.values()), c) for r, c in zip(cores, _CORE_RAD, strict=True)]
     middle = float(min(rough)[1])
-    near = [row(middle * (1.0 + step), _FINE_TIMES * _HISTORIES) for step in NEAR]
+    near = rows(*((middle * (1.0 + step), _FINE_TIMES) for step in NEAR))
     found = {angle: [_shares(between(near, at)[0], w, wanted) for at in FINE] for angle, w in wide.items()}
     angle = min(found, key=lambda w: min(chi2 for chi2, _ in found[w]))
     at, error = least([chi2 for chi2, _ in found[angle]], len(wanted))
@@ -128,17 +133,15 @@ def of_one_spread(source: MonteCarloModel, angle_rad: float) -> MonteCarloModel:
 
 
 def _fluence(
-    numbers: SourceNumbers, planes_cm: Float, reach_cm: float, tables: MonteCarloTables, *, histories: int,
-    check: Callable[[], None] | None,
-) -> Float:  # fmt: skip
+    numbers: SourceNumbers, planes_cm: Float, reach_cm: float, tables: MonteCarloTables, *, histories: int
+) -> Task[Float]:  # fmt: skip
     """Electrons for one per cm² on the insert, in planes, by distance from the axis: [plane, bin]."""
     lookup = kernel_tables(tables, np.ones(tables.photon.shape[1]))
     fluence = np.zeros((len(planes_cm), int(np.ceil(reach_cm / _BIN_CM))))
     for first in range(0, histories, _SLICE):
-        if check is not None:
-            check()
         run_air(
             first, _SLICE, np.uint64(_SEED), numbers.source, numbers.numbers, numbers.metals, lookup, planes_cm,
             _STRIP_CM, _BIN_CM, fluence,
         )  # fmt: skip
+        yield
     return fluence / (histories * 4 * 2.0 * _STRIP_CM * _BIN_CM)

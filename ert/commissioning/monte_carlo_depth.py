@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ert.analysis.depth import smooth_curve
+from ert.commissioning.side_by_side import Task, side_by_side
 from ert.domain.beam_model import BeamModel
 from ert.domain.identity import read_only
 from ert.domain.machine import Machine
@@ -96,8 +97,9 @@ def broad_beams(edges_mev: tuple[float, ...], step_cm: float, count: int) -> Flo
     shape, size = np.array([1, 1, cells], dtype=np.int64), np.array([200.0, 200.0, step_cm])
     scene = (np.full(cells, water, dtype=np.uint8), np.ones(cells, dtype=np.float32), shape, size, 1.0 / size)
     lookup = kernel_tables(tables, photon_majorant(tables, largest))
-    depth, rows = np.asarray((np.arange(count) + 0.5) * step_cm, dtype=np.float64), []
-    for low, high in zip(edges_mev[:-1], edges_mev[1:], strict=True):
+    depth = np.asarray((np.arange(count) + 0.5) * step_cm, dtype=np.float64)
+
+    def row(low: float, high: float) -> Task[Float]:
         score, tally = np.zeros(cells), np.zeros(4)
         for part in range(_PARTS):
             energy = low + (high - low) * (part + 0.5) / _PARTS
@@ -106,8 +108,12 @@ def broad_beams(edges_mev: tuple[float, ...], step_cm: float, count: int) -> Flo
                 energy, np.array([100.0, 100.0, 0.0]), np.array([0.0, 0.0, 1.0]), part * number, number,
                 np.uint64(SEED), scene, lookup, score, tally,
             )  # fmt: skip
-        row = np.asarray(score[:count] / (_PER_BIN * step_cm), dtype=np.float64)
-        rows.append(with_smooth_tail(depth, row, _BEYOND_CSDA * csda_range_cm(tables, high)))
+            yield
+        dose = np.asarray(score[:count] / (_PER_BIN * step_cm), dtype=np.float64)
+        return with_smooth_tail(depth, dose, _BEYOND_CSDA * csda_range_cm(tables, high))
+
+    bins = zip(edges_mev[:-1], edges_mev[1:], strict=True)
+    rows = side_by_side([row(low, high) for low, high in bins], None)
     return read_only(np.array(rows) * GY_PER_MEV_PER_G)
 
 

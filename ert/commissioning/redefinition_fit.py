@@ -89,10 +89,15 @@ def start_model(model: BeamModel) -> RedefinitionModel:
 
 @attrs.frozen(kw_only=True, eq=False)
 class _Measured:
-    """One measured field: its smooth dose (cGy/MU, [plane, x]) and its curves."""
+    """One measured field: on its lattice, with a model that the fit replaces; its smooth dose, cGy/MU, and its curves.
+
+    Attributes
+    ----------
+    background : [plane, x], what electrons of the open beam do not give.
+    """
 
     field: MeasuredField
-    pitch_cm: float
+    made: Field
     background: Float
     curves: tuple[Curve, ...]
 
@@ -140,7 +145,7 @@ class RedefinitionObjective:
     def _measured(self, field: MeasuredField, energy: EnergyData) -> _Measured:
         curves = [absolute(c, self._data, energy) for c in energy.curves if c.field == field]
         pitch = PENCIL_PITCH_CM * (2 if min(field.width_cm, field.height_cm) >= _COARSE_FROM_CM else 1)
-        made = self._field(self._first, field, pitch)
+        made = self._field(field, pitch)
         rays, _ = water_rays(made, ssd_cm=field.ssd_cm, depth_cm=self._depth_cm)
         smooth = np.zeros(rays.depth_cm.shape, dtype=np.float32)
         add_smooth_dose(
@@ -150,14 +155,14 @@ class RedefinitionObjective:
         half = len(made.fluence.x_cm) // 2
         return _Measured(
             field=field,
-            pitch_cm=pitch,
+            made=attrs.evolve(made, moments=made.opening()),
             background=smooth[:, half - 1 : half + 1].mean(axis=1, dtype=np.float64) / _CGY,
             curves=tuple(c for c in curves if c is not None and c.axis != "inline"),
         )
 
-    def _field(self, redefinition: RedefinitionModel, field: MeasuredField, pitch_cm: float) -> Field:
+    def _field(self, field: MeasuredField, pitch_cm: float) -> Field:
         return make_field(
-            attrs.evolve(self._model, redefinition=redefinition),
+            attrs.evolve(self._model, redefinition=self._first),
             rectangle_cm(field.width_cm, field.height_cm),
             self._data.machine.applicator(field.applicator_id),
             sad_cm=self._data.machine.sad_cm,
@@ -166,7 +171,7 @@ class RedefinitionObjective:
         )
 
     def _spectra(self, redefinition: RedefinitionModel, measured: _Measured) -> tuple[Field, Float]:
-        made = self._field(redefinition, measured.field, measured.pitch_cm)
+        made = attrs.evolve(measured.made, model=attrs.evolve(self._model, redefinition=redefinition))
         return made, middle_spectra(
             made, ssd_cm=measured.field.ssd_cm, depth_cm=self._depth_cm, node_mev=redefinition.node_mev
         )
@@ -222,7 +227,7 @@ class RedefinitionObjective:
 
     def on_fine_lattice(self, redefinition: RedefinitionModel) -> RedefinitionModel:
         """C(E) once more, from the reference field on the engine's own lattice."""
-        reference = attrs.evolve(self._fields[0], pitch_cm=PENCIL_PITCH_CM)
+        reference = attrs.evolve(self._fields[0], made=self._field(self._fields[0].field, PENCIL_PITCH_CM))
         spectra = self._spectra(redefinition, reference)[1]
         spectra = spectra * _built(redefinition, len(spectra))
         half = reference.background.shape[1] // 2

@@ -17,6 +17,7 @@ from ert.commissioning.model import field_fluence, middle_line, plateau_ratios
 from ert.commissioning.redefinition_fit import fit_redefinition
 from ert.commissioning.redefinition_off_axis import off_axis_change, open_profiles, shoulders
 from ert.domain.beam_model import BeamModel, RedefinitionModel
+from ert.domain.identity import digest_of
 from ert.dose.fluence import PENCIL_PITCH_CM
 from ert.dose.output import rectangle_cm
 from ert.dose.redefinition_fan import fan_dose, make_field, redefinition_of, water_rays
@@ -63,11 +64,51 @@ class RedefinedWater:
         return np.asarray(np.interp(depths_cm, self._depths, axis))
 
 
+class RedefinedWaters:
+    """Doses of measured fields in flat water, of which the fit's end and the comparison ask for the same.
+
+    A dose is found again only for the same field and the same model but for what no such dose depends on.
+    """
+
+    def __init__(self, data: BeamData) -> None:
+        self._data = data
+        self._kept: dict[tuple[str, MeasuredField], RedefinedWater] = {}
+
+    def of(self, model: BeamModel, field: MeasuredField) -> RedefinedWater:
+        """The dose of one field, computed if it is not kept."""
+        key = (_dose_digest(model), field)
+        if key not in self._kept:
+            self._kept[key] = RedefinedWater(self._data, model, field)
+        return self._kept[key]
+
+
+def _dose_digest(model: BeamModel) -> str:
+    """Of all that a dose in water without the output correction may depend on."""
+    of_engine = _fields_but(redefinition_of(model), "output", "parameters")
+    rest = _fields_but(model, "output", "parameters", "validity", "monte_carlo", "redefinition")
+    return digest_of([rest, of_engine])
+
+
+def _fields_but(value: BeamModel | RedefinitionModel, *names: str) -> dict[str, object]:
+    return {f.name: getattr(value, f.name) for f in attrs.fields(type(value)) if f.name not in names}
+
+
 def build_redefinition(
-    data: BeamData, energy: EnergyData, model: BeamModel, *, check: Callable[[], None] | None = None
+    data: BeamData,
+    energy: EnergyData,
+    model: BeamModel,
+    *,
+    waters: RedefinedWaters | None = None,
+    check: Callable[[], None] | None = None,
 ) -> RedefinitionModel:
-    """Fit the redefinition engine of one energy beside its pencil beam (`model`)."""
-    return finish_redefinition(data, energy, model, fit_redefinition(data, energy, model, check=check), check=check)
+    """Fit the redefinition engine of one energy beside its pencil beam (`model`).
+
+    Parameters
+    ----------
+    waters : keeps the doses of the finished model.
+    """
+    fitted = fit_redefinition(data, energy, model, check=check)
+    return finish_redefinition(data, energy, model, fitted, waters=waters, check=check)
 
 
 def finish_redefinition(
@@ -76,6 +117,7 @@ def finish_redefinition(
     model: BeamModel,
     fitted: RedefinitionModel,
     *,
+    waters: RedefinedWaters | None = None,
     check: Callable[[], None] | None = None,
 ) -> RedefinitionModel:
     """What follows from a fit without another: off-axis ratio, factors over depth, slopes with SSD, output."""
@@ -84,11 +126,11 @@ def finish_redefinition(
     model = attrs.evolve(model, redefinition=with_depth(data, model, redefinition_of(model)))
     model = attrs.evolve(model, redefinition=_with_distance(data, energy, model))
     depths = np.linspace(0.0, _DEPTH_FRAC * model.practical_range_cm, 60)
-    ratios = []
+    waters, ratios = waters or RedefinedWaters(data), []
     for field in absolute_fields(data, energy):
         if check is not None:
             check()
-        water = RedefinedWater(data, model, field)
+        water = waters.of(model, field)
         plateaus = plateau_ratios(energy, field, model, partial(water.profile_cgy, data, model, field))
         ratio = measured_ratio(energy, field, depths, water.axis_cgy(depths), plateaus)
         if ratio is not None:

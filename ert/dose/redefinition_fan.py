@@ -27,7 +27,7 @@ from ert.dose.redefinition import (
     range_grid_mev,
     top_energy_mev,
 )
-from ert.dose.redefinition_start import opening, start_state
+from ert.dose.redefinition_start import Opening, opening, start_state
 from ert.errors import OutsideModel
 
 Float = NDArray[np.float64]
@@ -59,6 +59,7 @@ class Field:
     Attributes
     ----------
     sad_cm, insert_cm : isocentre and downstream face of the insert, from the nominal source.
+    moments : `opening` of this cutout, where it is at hand.
     """
 
     model: BeamModel
@@ -67,6 +68,7 @@ class Field:
     fluence: Fluence
     sad_cm: float
     insert_cm: float
+    moments: Opening | None = None
 
     @property
     def shift_cm(self) -> float:
@@ -77,14 +79,18 @@ class Field:
         """Inverse square factor at a distance from the nominal source, 1 at the isocentre."""
         return (self.model.source.virtual_sad_cm / (distance_cm - self.shift_cm)) ** 2
 
+    def opening(self) -> Opening:
+        """Moments of the fluence within each pixel, with the off-axis ratio of this engine."""
+        return opening(
+            _with_own_shoulders(self.model), self.outline_cm, self.applicator, self.fluence, sad_cm=self.sad_cm,
+            insert_distance_cm=self.insert_cm,
+        )  # fmt: skip
+
     def electrons_at(self, distance_cm: float) -> Electrons:
         """Electrons that left the insert and went through air to a distance from the nominal source."""
         redefinition = redefinition_of(self.model)
         physics = make_physics(redefinition)
-        moments = opening(
-            _with_own_shoulders(self.model), self.outline_cm, self.applicator, self.fluence, sad_cm=self.sad_cm,
-            insert_distance_cm=self.insert_cm,
-        )  # fmt: skip
+        moments = self.opening() if self.moments is None else self.moments
         electrons = Electrons(
             start_state(redefinition, physics, moments), physics, pitch_cm=self.fluence.pitch_cm,
             virtual_cm=self.model.source.virtual_sad_cm,

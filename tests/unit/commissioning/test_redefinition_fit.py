@@ -1,5 +1,6 @@
 """The fit of redefinition: electrons whose build-up alone is another are not carried once more."""
 
+import attrs
 import numpy as np
 
 from ert.commissioning.beam_data import read_beam_data
@@ -24,3 +25,17 @@ def test_residuals_do_not_depend_on_what_was_computed_before():
     start, warm, cold = found
     assert warm.tobytes() == cold.tobytes()
     assert np.abs(warm - start).max() > 0.01
+
+
+def test_electrons_of_a_field_whose_opening_is_at_hand_are_those_of_one_that_looks_again():
+    """With another model of the electrons, as the fit changes it; the same bytes."""
+    demo = resources_dir() / "demo_machine"
+    data = read_beam_data(demo / "beam_data", energies_mev=[6.0])
+    model = read_package(demo / "package").model(6.0)
+    objective = RedefinitionObjective(data, data.energies[0], model)
+    kept = min(objective._fields, key=lambda m: m.field.width_cm * m.field.height_cm).made
+    turned = attrs.evolve(objective._first, core_angle_rad=0.07, edge_per_cm=0.1, peak_energy_mev=5.5)
+    changed = attrs.evolve(kept, model=attrs.evolve(model, redefinition=turned))
+    afresh = attrs.evolve(changed, moments=None).electrons_at(100.0)
+    assert changed.electrons_at(100.0).sums.tobytes() == afresh.sums.tobytes()
+    assert kept.electrons_at(100.0).sums.tobytes() != afresh.sums.tobytes()
