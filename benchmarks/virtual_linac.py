@@ -84,6 +84,8 @@ def source_at(package: MachinePackage, energy_mev: float) -> MonteCarloModel:
         photon_angle_rad=mixed(a.photon_angle_rad, b.photon_angle_rad, between),
         wide_frac=mixed(a.wide_frac, b.wide_frac, between),
         wide_angle_rad=mixed(a.wide_angle_rad, b.wide_angle_rad, between),
+        slow_below_mev=energy_mev * mixed(a.slow_below_mev / known[low], b.slow_below_mev / known[low + 1], between),
+        slow_angle_rad=mixed(a.slow_angle_rad, b.slow_angle_rad, inverse),
         irradiated_margin_cm=mixed(a.irradiated_margin_cm, b.irradiated_margin_cm, between),
         off_axis=(mixed(a.off_axis[0], b.off_axis[0], between), mixed(a.off_axis[1], b.off_axis[1], between)),
     )  # fmt: skip

@@ -43,6 +43,8 @@ Float = NDArray[np.float64]
 METALS_G_CM3 = {"cerrobend": 9.4, "lead": 11.35, "tungsten": 19.3}
 _BINS, _LOW, _HIGH, _LEAST_HIGH = 32, 0.20, 1.16, 1.08
 _HISTORIES = (480_000, 480_000, 3_840_000)
+_ANGLES_AT = 2
+"""Once one round has told what the insert's edges scatter into the field: before, it is taken for slow electrons."""
 _FIRST_PHOTONS, _PHOTON_HISTORIES = 240_000, 2_880_000
 _SMOOTHNESS = np.geomspace(1e-4, 1.0, 13)
 _CHI2_ALLOWANCE = 1.2
@@ -161,7 +163,7 @@ def fit_monte_carlo(
     near = [c for c in profiles if c.field.ssd_cm == model.reference_ssd_cm]
     for number, histories in enumerate(_HISTORIES, start=1):
         source = _solved(source, basis * ratio, photons, reference, rest)
-        if number == 1:
+        if number == _ANGLES_AT:
             water = Water(
                 geometry=reference.geometry, tables=tables, ssd_cm=model.reference_ssd_cm, check=check
             )  # fmt: skip

@@ -4,8 +4,8 @@ A folder with `machine_package.json`, an object with "format", "kind", "digest" 
 `MachinePackage.digest`, taken over every value in the package; numbers are written with all their digits.
 Format 2 added the machine's configuration, format 3 the acceptance tables, format 4 how edge electrons and the width of
 the wide component depend on depth, format 5 how the depth dose changes with SSD, format 6 redefinition's factors over
-depth, format 7 redefinition's own off-axis ratio, format 8 measured depths and incidence; in a package of an earlier
-format they have their defaults, and the digest stays the same.
+depth, format 7 redefinition's own off-axis ratio, format 8 measured depths and incidence, format 9 the Monte Carlo's
+slow electrons; in a package of an earlier format they have their defaults, and the digest stays the same.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from ert.domain.beam_model import DEMO_LABEL, MachinePackage
 from ert.errors import DigestMismatch, InvalidBeamData, Refused, SchemaTooNew
 
-FORMAT = 8
+FORMAT = 9
 KIND = "ert machine package"
 FILE_NAME = "machine_package.json"
 

@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ert.domain.identity import read_only
+from ert.domain.identity import ADDED_LATER, read_only
 from ert.errors import Refused
 
 Float = NDArray[np.float64]
@@ -41,6 +41,8 @@ class MonteCarloModel:
     core_angle_rad : projected angular spread about the fan of the virtual source, RMS.
     wide_frac, wide_angle_rad : share of electrons with an additional spread, and that spread; if it is
         above 0.2 rad, they are those of the lowest energies: what scatters an electron so widely also takes energy.
+    slow_below_mev, slow_angle_rad : all other electrons below this energy, and their projected spread about the fan,
+        RMS, in place of the core's: what has met a collimator has lost energy and is spread more.
     virtual_sad_cm : virtual electron source to isocentre.
     off_axis, off_axis_limit_cm : as in `ert.domain.beam_model.SourceModel`.
     photons_per_electron, photon_angle_rad : contaminant photons above 0.2 MeV, with the spectrum of thin-target
@@ -66,6 +68,8 @@ class MonteCarloModel:
     insert_medium: str
     insert_density_g_cm3: float
     tables_digest: str
+    slow_below_mev: float = attrs.field(default=0.0, metadata=ADDED_LATER)
+    slow_angle_rad: float = attrs.field(default=0.0, metadata=ADDED_LATER)
 
     def __attrs_post_init__(self) -> None:
         edges, share = self.spectrum_edges_mev, self.spectrum_share

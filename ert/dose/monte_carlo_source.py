@@ -74,7 +74,7 @@ def source_numbers(
         virtual / (virtual - up), chance, inner_area / (1.0 - chance), outer_area / chance if chance > 0 else 0.0,
         model.insert_density_g_cm3, AIR_DENSITY_G_CM3, photons, 1.0 / (1.0 - photons),
         model.photons_per_electron / photons if photons > 0 else 0.0, model.photon_angle_rad, model.wide_frac,
-        math.hypot(model.core_angle_rad, model.wide_angle_rad),
+        math.hypot(model.core_angle_rad, model.wide_angle_rad), model.slow_below_mev, model.slow_angle_rad,
     ])  # fmt: skip
     return SourceNumbers(
         source=(outline, np.array([inner, outer]), model.spectrum_edges_mev, cumulative),

@@ -5,7 +5,8 @@ source, z of the insert's upstream and downstream face, angular spread (rad), of
 largest radius, scale from the upstream face to the isocentre plane, probability of the outer rectangle, weights of the
 inner and the outer rectangle, density of the insert, density of air, probability that a history is a contaminant
 photon, weights of electrons and of photons, angular spread of the photons (rad), share and spread (rad)
-of the wide component; one above 0.2 rad is that of the lowest energies.
+of the wide component; one above 0.2 rad is that of the lowest energies; energy (MeV) below which electrons have a
+spread of their own, and that spread (rad).
 """
 
 from __future__ import annotations
@@ -357,7 +358,9 @@ def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng
     else:
         p[7], p[8] = weight * numbers[14] / share, ELECTRON
         draw = number if numbers[18] > SCATTERED_RAD else uniform(rng)
-        spread = numbers[18] if draw < numbers[17] else numbers[3]
+        spread = numbers[20] if p[0] < numbers[19] else numbers[3]
+        if draw < numbers[17]:
+            spread = numbers[18]
     a, b = gaussian_pair(rng)
     u, v = x / far + spread * a, y / far + spread * b
     norm = 1.0 / math.sqrt(1.0 + u * u + v * v)

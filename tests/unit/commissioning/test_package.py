@@ -127,6 +127,22 @@ def test_an_off_axis_ratio_of_redefinitions_own_is_named_only_if_there_is_one(pa
     assert package_from_bytes(package_bytes(changed)).models[0].redefinition.off_axis_change == 0.01
 
 
+def test_slow_electrons_are_in_the_digest_only_if_they_are_known(package):
+    """Packages of format 8 keep their digests, and are read."""
+    source = package.models[0].monte_carlo
+    plain, known = (attrs.evolve(source, slow_below_mev=e, slow_angle_rad=a) for e, a in ((0.0, 0.0), (4.5, 0.15)))
+    assert b'"slow' not in canonical_bytes(plain)
+    assert b'"slow_below_mev"' in canonical_bytes(known)
+    old = attrs.evolve(package, models=(attrs.evolve(package.models[0], monte_carlo=plain), *package.models[1:]))
+    tree = json.loads(package_bytes(old))
+    for name in ("slow_below_mev", "slow_angle_rad"):
+        assert tree["package"]["models"][0]["monte_carlo"].pop(name) == 0.0
+    read = package_from_bytes(json.dumps({**tree, "format": 8}).encode())
+    assert (read.digest, read.models[0].monte_carlo.slow_below_mev) == (old.digest, 0.0)
+    new = attrs.evolve(package, models=(attrs.evolve(package.models[0], monte_carlo=known), *package.models[1:]))
+    assert package_from_bytes(package_bytes(new)).models[0].monte_carlo.slow_angle_rad == 0.15
+
+
 def test_measured_depths_and_incidence_are_in_the_digest_only_if_they_are_known(package):
     """Packages of format 7 keep their digests, and are read."""
     model = package.models[0]
