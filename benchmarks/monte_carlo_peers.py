@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from peers import Peer, print_machine, timed
 
 from ert.dose.kernels.mc_batches import run_pencil
+from ert.dose.monte_carlo_scene import kernel_scene
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables, photon_majorant
 
 F64 = NDArray[np.float64]
@@ -86,13 +87,13 @@ def layers(slabs: list[Slab]) -> list[tuple[str, float]]:
 def ert(histories: int, slabs: list[Slab]) -> F64:
     """Energy left at each depth by our transport, MeV per history."""
     tables = monte_carlo_tables()
-    rows, sides, per_row = layers(slabs), np.full(3, SIZE_CM), SHAPE[0] * SHAPE[1]
+    rows, per_row = layers(slabs), SHAPE[0] * SHAPE[1]
     medium = np.repeat(np.array([tables.medium(name) for name, _ in rows], dtype=np.uint8), per_row)
     density = np.repeat(np.array([density for _, density in rows], dtype=np.float32), per_row)
     largest = np.zeros(len(tables.media))
     for name, rho in rows:
         largest[tables.medium(name)] = rho
-    scene = (medium, density, np.array(SHAPE, dtype=np.int64), sides, 1.0 / sides)
+    scene = kernel_scene(medium, density, SHAPE, (SIZE_CM, SIZE_CM, SIZE_CM))
     score, tally, middle = np.zeros(len(medium)), np.zeros(4), 0.5 * SHAPE[0] * SIZE_CM
     run_pencil(
         ENERGY_MEV, np.array([middle, middle, 0.0]), np.array([0.0, 0.0, 1.0]), 0, histories, np.uint64(1), scene,

@@ -8,6 +8,7 @@ import numpy as np
 
 from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.kernels.mc_transport import Pack
+from ert.dose.monte_carlo_scene import kernel_scene
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables, photon_majorant
 
 TABLES = monte_carlo_tables()
@@ -25,9 +26,8 @@ def slabs(rows: Sequence[Layer], size_cm: tuple[float, float, float], shape_xy: 
     largest = np.zeros(len(TABLES.media))
     for row, of_row in zip(rows, of_layer, strict=True):
         largest[TABLES.medium(row[0])] = max(of_row, largest[TABLES.medium(row[0])])
-    per_row, sides = shape_xy[0] * shape_xy[1], np.array(size_cm)
-    shape = np.array([*shape_xy, len(media)], dtype=np.int64)
-    scene = (np.repeat(media, per_row), np.repeat(density, per_row), shape, sides, 1.0 / sides)
+    per_row = shape_xy[0] * shape_xy[1]
+    scene = kernel_scene(np.repeat(media, per_row), np.repeat(density, per_row), (*shape_xy, len(media)), size_cm)
     return scene, kernel_tables(TABLES, photon_majorant(TABLES, largest))
 
 

@@ -24,7 +24,7 @@ from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.monte_carlo import GY_PER_MEV_PER_G
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner, relative_sigma
-from ert.dose.monte_carlo_scene import Scene, build_scene
+from ert.dose.monte_carlo_scene import Scene, build_scene, kernel_scene
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables, monte_carlo_tables, photon_majorant
 from ert.dose.output import rectangle_cm
@@ -94,8 +94,9 @@ def broad_beams(edges_mev: tuple[float, ...], step_cm: float, count: int) -> Flo
     largest = np.zeros(len(tables.media))
     largest[water] = 1.0
     cells = count + round(_AROUND_CM / step_cm)
-    shape, size = np.array([1, 1, cells], dtype=np.int64), np.array([200.0, 200.0, step_cm])
-    scene = (np.full(cells, water, dtype=np.uint8), np.ones(cells, dtype=np.float32), shape, size, 1.0 / size)
+    scene = kernel_scene(
+        np.full(cells, water, dtype=np.uint8), np.ones(cells, dtype=np.float32), (1, 1, cells), (200.0, 200.0, step_cm)
+    )
     lookup = kernel_tables(tables, photon_majorant(tables, largest))
     depth = np.asarray((np.arange(count) + 0.5) * step_cm, dtype=np.float64)
 

@@ -23,6 +23,7 @@ AIR_BELOW_G_CM3, METAL_FROM_G_CM3 = 0.05, 2.3
 _RATIO_ENERGY_MEV = 10.0
 _STOPPING_SCALE, _SCATTERING_SCALE = 0.01, 0.05
 _MOST_VOXELS = 60_000_000
+_ALIKE_RATIO = np.float32(1.25)
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -32,7 +33,7 @@ class Scene:
     Attributes
     ----------
     grid : the dose grid, extended by whole voxels to hold all tissue.
-    kernel : medium, transport density, shape, size and 1/size (x, y, z) as `ert.dose.kernels.mc_transport` takes them.
+    kernel : what `kernel_scene` gives.
     tables : the tables as the kernels take them.
     density_g_cm3, relative_stopping, patient_share : float32 [z, y, x], voxel means; where the tissue grid does not
         say what is patient, all that is denser than air.
@@ -75,6 +76,40 @@ def choose_media(
         better = (far < best) & (is_metal == (number >= len(TISSUES))) & (density >= AIR_BELOW_G_CM3)
         best[better], chosen[better] = far[better], index[number]
     return chosen
+
+
+def kernel_scene(
+    medium: NDArray[np.uint8],
+    density_g_cm3: Float32,
+    shape_xyz: tuple[int, int, int],
+    size_cm: tuple[float, float, float],
+) -> tuple[Any, ...]:
+    """Voxels as the kernels take them: medium, transport density, shape, size, 1/size (x, y, z), and what is alike.
+
+    Parameters
+    ----------
+    medium, density_g_cm3 : flat, index (z · ny + y) · nx + x.
+    """
+    shape, size = np.array(shape_xyz, dtype=np.int64), np.array(size_cm, dtype=np.float64)
+    return medium, density_g_cm3, shape, size, 1.0 / size, alike_around(density_g_cm3.reshape(shape_xyz[::-1])).ravel()
+
+
+def alike_around(density_g_cm3: Float32) -> NDArray[np.bool_]:
+    """Voxels inside the grid that are, with their 26 neighbours, of densities within a quarter of each other."""
+    low = high = density_g_cm3
+    for axis in range(3):
+        low, high = (_of_three(low, axis, np.minimum), _of_three(high, axis, np.maximum))
+    alike = np.zeros(density_g_cm3.shape, dtype=np.bool_)
+    if low.size:
+        alike[1:-1, 1:-1, 1:-1] = high <= _ALIKE_RATIO * low
+    return alike
+
+
+def _of_three(values: Float32, axis: int, pick: np.ufunc) -> Float32:
+    """The smallest or largest of each value and its two neighbours along an axis; without the first and last."""
+    v = np.moveaxis(values, axis, 0)
+    found: Float32 = pick(pick(v[:-2], v[2:]), v[1:-1])
+    return np.moveaxis(found, 0, axis)
 
 
 def extended_grid(dose_grid: VoxelGrid, tissue: VoxelGrid) -> tuple[VoxelGrid, tuple[slice, slice, slice]]:
@@ -134,11 +169,10 @@ def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGr
     transport = np.where(media == tables.medium("air"), density, stopping / stop.astype(np.float32)[media])
     transport = np.ascontiguousarray(transport, dtype=np.float32)
     largest = np.array([transport[media == m].max(initial=0.0) for m in range(len(tables.media))])
-    size = np.asarray(grid.spacing_cm, dtype=np.float64)
-    shape = np.array(grid.shape_zyx[::-1], dtype=np.int64)
+    nz, ny, nx = grid.shape_zyx
     return Scene(
         grid=grid,
-        kernel=(media.ravel(), transport.ravel(), shape, size, 1.0 / size),
+        kernel=kernel_scene(media.ravel(), transport.ravel(), (nx, ny, nz), grid.spacing_cm),
         tables=kernel_tables(tables, photon_majorant(tables, largest)),
         density_g_cm3=density,
         relative_stopping=stopping,

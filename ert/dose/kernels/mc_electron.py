@@ -29,10 +29,15 @@ from ert.dose.kernels.mc_transport import (
 )
 
 LOCAL_MEV = 1.0
+LAST_MEV, LAST_SHARE = 0.6, 0.75
+"""An electron of less energy and less path than this share of its voxel's smallest side is not followed to its end."""
+HALF_HINGE = 0.905
+"""Mean of exp(−ξK), K = 0.2, 0 < ξ < 1: what the scattering that an electron at a hinge has not had yet leaves of the
+direction it comes with."""
 PHOTONS = 3.0
 """Of so many bremsstrahlung photons one is followed, with as much more weight."""
 # Unsigned indices and 32-bit floats of their own, because a plain number would make 64-bit floats of both.
-_COLUMNS, _1, _2, _3, _4, _5 = (np.uint64(n) for n in (8, 1, 2, 3, 4, 5))
+_COLUMNS, _1, _2, _3, _4, _5, _6, _7 = (np.uint64(n) for n in (8, 1, 2, 3, 4, 5, 6, 7))
 _NEXT, _ONE, _HALF = np.uint32(1), np.float32(1.0), np.float32(0.5)
 
 
@@ -193,6 +198,49 @@ def _step(
     return g, event, used, loss, loss_slope, scatter, hard
 
 
+@kernel
+def _end_at(
+    steps: NDArray[np.float32], at: np.uint64, turned_by: float, rho: float, x: float, y: float, z: float, u: float,
+    v: float, w: float, nx: int, ny: int, nz: int, px: float, py: float, pz: float, rng: State,
+) -> tuple[int, int]:  # fmt: skip
+    """The voxels in which an electron leaves each half of its last energy, among neighbours that are all alike.
+
+    Anywhere on both halves of a straight way of the tables' length, whose cosine is even in [1 − 2 (1 − mean), 1]; the
+    mean is the tables' times `turned_by`.
+    """
+    c, s, share = on_circle_and(rng)
+    u, v, w = turned(u, v, w, 2.0 * (1.0 - turned_by * steps[at + _7]) * share, c, s)
+    half = 0.5 * steps[at + _6] / rho
+    near = half * uniform(rng)
+    far = near + half
+    i, j, k = voxel_of(x + near * u, px, nx), voxel_of(y + near * v, py, ny), voxel_of(z + near * w, pz, nz)
+    voxel = (k * ny + j) * nx + i
+    i, j, k = voxel_of(x + far * u, px, nx), voxel_of(y + far * v, py, ny), voxel_of(z + far * w, pz, nz)
+    return voxel, (k * ny + j) * nx + i
+
+
+@inlined
+def _ends(
+    energy: float, turned_by: float, weight: float, voxel: int, x: float, y: float, z: float, u: float, v: float,
+    w: float, scene: Pack, tables: Pack, score: Float, rng: State,
+) -> bool:  # fmt: skip
+    """Whether an electron is on its last, where all around is alike; then its energy is left."""
+    medium, density, shape, size, per_cm, alike = scene
+    if energy > LAST_MEV or not alike[voxel]:
+        return False
+    steps, first = tables[9], np.uint64(tables[0].shape[1]) * np.uint64(medium[voxel])
+    at = (first + np.uint64(np.uint32(energy * tables[5]))) * _COLUMNS
+    rho, reach = np.float64(density[voxel]), LAST_SHARE * min(size[0], size[1], size[2])
+    if energy - ABSORB_MEV >= (steps[at] + energy * steps[at + _1]) * rho * reach:
+        return False
+    near, far = _end_at(
+        steps, at, turned_by, rho, x, y, z, u, v, w, shape[0], shape[1], shape[2], per_cm[0], per_cm[1], per_cm[2], rng
+    )
+    score[near] += 0.5 * weight * energy
+    score[far] += 0.5 * weight * energy
+    return True
+
+
 @inlined
 def electron(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
@@ -204,17 +252,17 @@ def electron(
     hinge, `after` what the hinge has behind it: it flies that and the next hinge's first part in one. The next
     deflection is looked up in advance, in the medium of here, so that nothing waits for it.
     """
-    medium, density, shape, size, per_cm = scene
+    medium, density, shape, size, per_cm, _ = scene
     steps, inverse, rows = tables[9], tables[5], np.uint64(tables[0].shape[1])
     nx, ny, nz, dx, dy, dz = shape[0], shape[1], shape[2], size[0], size[1], size[2]
     energy, x, y, z, u, v, w, weight = p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]
     i, j, k = voxel_of(x, per_cm[0], nx), voxel_of(y, per_cm[1], ny), voxel_of(z, per_cm[2], nz)
     voxel = (k * ny + j) * nx + i
-    m, rho = medium[voxel], np.float64(density[voxel])
-    first = rows * np.uint64(m)
+    m, rho, first = medium[voxel], np.float64(density[voxel]), rows * np.uint64(medium[voxel])
+    if _ends(energy, 1.0, weight, voxel, x, y, z, u, v, w, scene, tables, score, rng):
+        return count
     c, s, left, after, row, bin_at, turn = _next_hinge(tables, m, energy * inverse, rng)
-    turn_m = m
-    path, gone = np.float32(exponential(rng)), 0.0
+    turn_m, path, gone = m, np.float32(exponential(rng)), 0.0
     iu, iv, iw, tx, ty, tz = _course(u, v, w, x, y, z, i, j, k, dx, dy, dz)
     while True:
         e, at = np.float32(energy), (first + np.uint64(np.uint32(energy * inverse))) * _COLUMNS
@@ -235,8 +283,7 @@ def electron(
                 tally[ESCAPED] += weight * energy
                 return count
             voxel = (k * ny + j) * nx + i
-            m, rho = medium[voxel], np.float64(density[voxel])
-            first = rows * np.uint64(m)
+            m, rho, first = medium[voxel], np.float64(density[voxel]), rows * np.uint64(medium[voxel])
             continue
         gone += g / rho
         x, y, z, gone = x + u * gone, y + v * gone, z + w * gone, 0.0
@@ -249,6 +296,8 @@ def electron(
             if energy <= ABSORB_MEV:
                 break
         else:
+            if _ends(energy, HALF_HINGE, weight, voxel, x, y, z, u, v, w, scene, tables, score, rng):
+                return count
             if _is_local(energy, loss * rho, _nearest_face(x, y, z, i, j, k, dx, dy, dz)):
                 break
             if m != turn_m:

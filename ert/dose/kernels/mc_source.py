@@ -235,7 +235,7 @@ def _box_entry(p: Float, shape: NDArray[np.int64], size: Float) -> float:
 @inlined
 def air_path(p: Float, scene: Pack) -> float:
     """Distance through air to the first voxel of something denser, negative if the ray meets none."""
-    _, density, shape, size, per_cm = scene
+    _, density, shape, size, per_cm, _ = scene
     far = _box_entry(p, shape, size)
     if far < 0.0:
         return -1.0

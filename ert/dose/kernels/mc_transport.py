@@ -167,7 +167,7 @@ def photon(
     p: Float, scene: Pack, tables: Pack, stack: Float, count: int, score: Float, tally: Float, rng: State
 ) -> int:
     """Follow a photon (Woodcock): Compton, pair, photoelectric; returns the height of the stack."""
-    medium, density, shape, size, per_cm = scene
+    medium, density, shape, size, per_cm, _ = scene
     attenuation, majorant, inverse = tables[6], tables[7], tables[5]
     nx, ny, nz = shape[0], shape[1], shape[2]
     while True:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ert.dose.monte_carlo_scene import build_scene
+from ert.dose.monte_carlo_scene import alike_around, build_scene
 from ert.dose.monte_carlo_tables import monte_carlo_tables
 from ert.dose.physics import AIR_DENSITY_G_CM3
 from ert.dose.tissue import TissueGrid
@@ -56,3 +56,16 @@ def test_grids_that_are_not_parallel_are_refused():
     grid = VoxelGrid(origin_cm=(0.4, 0.4, 0.4), spacing_cm=(0.2, 0.2, 0.2), shape_zyx=(2, 2, 2), axes=turned)
     with pytest.raises(Refused, match="not parallel"):
         build_scene(monte_carlo_tables(), tissue_of(np.ones((6, 6, 6), dtype=np.float32)), grid)
+
+
+def test_voxels_are_alike_where_no_neighbour_differs_by_more_than_a_quarter():
+    """A slab from the fifth of ten rows on: the rows beside its surface see both sides, the outermost see the edge."""
+    density = np.ones((5, 10, 6), dtype=np.float32)
+    density[:, 5:, :] = 1.26
+    expected = np.zeros(density.shape, dtype=bool)
+    expected[1:-1, [1, 2, 3, 6, 7, 8], 1:-1] = True
+    assert np.array_equal(alike_around(density), expected)
+    density[:, 5:, :] = 1.24
+    expected[1:-1, 1:-1, 1:-1] = True
+    assert np.array_equal(alike_around(density), expected)
+    assert not np.any(alike_around(density[:1]))
