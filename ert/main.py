@@ -22,11 +22,13 @@ def prepare_environment() -> None:
     """Where compiled kernels are kept, and one OpenGL path for the off-screen 3D view; both before any import of them.
 
     Compiled kernels are code: they lie in a folder only this user can write to, one for each state of their sources.
+    Linear algebra keeps to one thread: with more, a fit's last digits, and so its course, depend on how many there are.
     """
     folder = kernels_folder()
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(folder))
     os.environ.setdefault("NUMBA_THREADING_LAYER", "workqueue")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold keys and patient data in clear
 
 

@@ -23,6 +23,7 @@ def _set_environment() -> None:
     (scratch / "runtime").mkdir(mode=0o700)
     os.environ.setdefault("NUMBA_CACHE_DIR", str(kernels_folder()))
     os.environ.setdefault("NUMBA_NUM_THREADS", "2")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as `ert.main.prepare_environment` has it
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     os.environ.setdefault("QT_SCALE_FACTOR", "1")
     os.environ.setdefault("VTK_DEFAULT_OPENGL_WINDOW", "vtkEGLRenderWindow")

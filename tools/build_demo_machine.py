@@ -14,6 +14,10 @@ doses of the self-test (`ert.app.selftest`) belong to the package and are writte
 
 from __future__ import annotations
 
+import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before numpy: as `ert.main.prepare_environment` has it
+
 import argparse
 import json
 import shutil
