@@ -87,7 +87,7 @@ def test_every_engine_tells_it_once_and_its_dose_stays(algorithm):
     def computed(model):
         return compute_beam_dose(
             tissue=tissue, geometry=beam(NARROW), model=model, dose_grid=grid, algorithm=algorithm,
-            monte_carlo=MonteCarloSettings(max_histories=200_000),
+            monte_carlo=MonteCarloSettings(max_histories=1_000_000),
         )  # fmt: skip
 
     within, beyond = (computed(measured_to(depth_cm, 6.0)) for depth_cm in (6.9, 1.0))
