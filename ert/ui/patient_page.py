@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
+from shiboken6 import isValid
 
 from ert.app.jobs import JobContext, Lane
 from ert.app.patient_rows import CourseRow, PatientRow
@@ -36,6 +38,7 @@ from ert.ui.plan_sum_dialog import PlanSumDialog
 from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, push_button, text_label
 
+T = TypeVar("T")
 ReadRows = tuple[Sequence[PatientRow], list[str]]  # and what a search looks through
 _TEXTS_AT_ONCE = 500
 _FEW = 50  # patients whose rows are opened at once, and read before anything is shown
@@ -164,8 +167,8 @@ class PatientPage(QWidget):
             title="Reading patients",
             can_stop=False,
             supersedes="patients",
-            on_done=self._read_courses,
-            on_failed=self._failed,
+            on_done=self._while_there(self._read_courses),
+            on_failed=self._while_there(self._failed),
         )
 
     def _read_courses(self, read: ReadRows) -> None:
@@ -187,9 +190,13 @@ class PatientPage(QWidget):
             work,
             title="Reading courses and plans",
             supersedes="patients",
-            on_done=self._show,
-            on_failed=self._failed,
+            on_done=self._while_there(self._show),
+            on_failed=self._while_there(self._failed),
         )
+
+    def _while_there(self, told: Callable[[T], None]) -> Callable[[T], None]:
+        """Nothing of it once the person has signed out: the page is gone, and its list may just have been read."""
+        return lambda result: told(result) if isValid(self) else None
 
     def _show(self, read: ReadRows) -> None:
         rows, self._texts = read

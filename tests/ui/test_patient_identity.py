@@ -5,9 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from PySide6.QtCore import QPoint
+from shiboken6 import isValid
 
 from ert.domain.patient import Patient
 from ert.ui.page_header import PageHeader
+from tests.ui.real_site import settle
 
 CURIE = Patient(
     medical_record_number="R-1867", family_name="CURIE", given_name="Maria", birth_date=dt.date(1867, 11, 7)
@@ -47,3 +49,16 @@ def test_the_patient_stands_over_the_list_and_over_the_plan(window, qtbot):
     assert patient.display_name in window.windowTitle()
     below_header = window.header.mapTo(window, QPoint(0, window.header.height())).y()
     assert below_header <= window.plan_page.mapTo(window, QPoint(0, 0)).y()
+
+
+def test_a_list_that_was_just_read_is_not_shown_to_who_has_signed_out(window, qtbot):
+    """A queued answer met a page that was gone: an error in the event loop."""
+    page = window.patient_page
+    settle(window._jobs, qtbot)
+    answers = [page._while_there(told) for told in (page._read_courses, page._show, page._failed)]
+    before = window._jobs.active()
+    window.sign_out()
+    qtbot.waitUntil(lambda: not isValid(page))
+    for answer in answers:
+        answer(((), []))
+    assert window._jobs.active() == before
