@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from PySide6.QtWidgets import QHBoxLayout, QProgressBar, QStatusBar, QToolButton, QWidget
+from shiboken6 import isValid
 
 from ert.app.jobs import Job, Jobs, JobState, Lane
 from ert.ui.icons import icon
 from ert.ui.widgets import text_label
 
+T = TypeVar("T")
 _SHOW_AFTER_MS = 300
 _ROUND_STRIP_PX = 3
 
@@ -37,6 +39,11 @@ class Dispatcher(QObject):
     def _run(self, callback: Callable[[], None]) -> None:
         if self._is_open:
             callback()
+
+
+def while_there(owner: QObject, told: Callable[[T], None]) -> Callable[[T], None]:
+    """What a job tells, and nothing once the owner is gone: its answer may be queued when a person signs out."""
+    return lambda result: told(result) if isValid(owner) else None
 
 
 class JobStrip(QWidget):

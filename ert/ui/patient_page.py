@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+from collections.abc import Sequence
 
 from PySide6.QtCore import QModelIndex, QPoint, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -18,7 +17,6 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from shiboken6 import isValid
 
 from ert.app.jobs import JobContext, Lane
 from ert.app.patient_rows import CourseRow, PatientRow
@@ -32,13 +30,13 @@ from ert.ui.empty_list import EmptyList
 from ert.ui.failures import sentence_of
 from ert.ui.icons import icon
 from ert.ui.import_dialog import ImportDialog
+from ert.ui.jobs_bridge import while_there
 from ert.ui.new_plan_dialog import NewPlanDialog
 from ert.ui.patient_model import PatientTreeModel, RowRole, search_texts
 from ert.ui.plan_sum_dialog import PlanSumDialog
 from ert.ui.record_actions import RecordActions
 from ert.ui.widgets import MessageStrip, push_button, text_label
 
-T = TypeVar("T")
 ReadRows = tuple[Sequence[PatientRow], list[str]]  # and what a search looks through
 _TEXTS_AT_ONCE = 500
 _FEW = 50  # patients whose rows are opened at once, and read before anything is shown
@@ -167,8 +165,8 @@ class PatientPage(QWidget):
             title="Reading patients",
             can_stop=False,
             supersedes="patients",
-            on_done=self._while_there(self._read_courses),
-            on_failed=self._while_there(self._failed),
+            on_done=while_there(self, self._read_courses),
+            on_failed=while_there(self, self._failed),
         )
 
     def _read_courses(self, read: ReadRows) -> None:
@@ -190,13 +188,9 @@ class PatientPage(QWidget):
             work,
             title="Reading courses and plans",
             supersedes="patients",
-            on_done=self._while_there(self._show),
-            on_failed=self._while_there(self._failed),
+            on_done=while_there(self, self._show),
+            on_failed=while_there(self, self._failed),
         )
-
-    def _while_there(self, told: Callable[[T], None]) -> Callable[[T], None]:
-        """Nothing of it once the person has signed out: the page is gone, and its list may just have been read."""
-        return lambda result: told(result) if isValid(self) else None
 
     def _show(self, read: ReadRows) -> None:
         rows, self._texts = read

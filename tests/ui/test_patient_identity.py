@@ -8,6 +8,7 @@ from PySide6.QtCore import QPoint
 from shiboken6 import isValid
 
 from ert.domain.patient import Patient
+from ert.ui.jobs_bridge import while_there
 from ert.ui.page_header import PageHeader
 from tests.ui.real_site import settle
 
@@ -55,7 +56,7 @@ def test_a_list_that_was_just_read_is_not_shown_to_who_has_signed_out(window, qt
     """A queued answer met a page that was gone: an error in the event loop."""
     page = window.patient_page
     settle(window._jobs, qtbot)
-    answers = [page._while_there(told) for told in (page._read_courses, page._show, page._failed)]
+    answers = [while_there(page, told) for told in (page._read_courses, page._show, page._failed)]
     before = window._jobs.active()
     window.sign_out()
     qtbot.waitUntil(lambda: not isValid(page))
