@@ -1,8 +1,9 @@
 """The Monte Carlo's source from beam data: spectrum by linear inversion, the rest from the pencil beam's fit.
 
-Virtual source and off-axis ratio are those of the pencil beam model, from profiles in air and water. The angular spread
-is fitted to the profiles in air (`monte_carlo_angles`) and to the edges of one in water, far away
-(`monte_carlo_profiles`); without either it is the pencil beam's.
+The virtual source is that of the pencil beam model, from profiles in air and water. The off-axis ratio is fitted to the
+profiles of open fields (`monte_carlo_off_axis`), the angular spread, of slow electrons too, to the profiles in air
+(`monte_carlo_angles`) and to the edges of one in water, far away (`monte_carlo_profiles`); without those they are the
+pencil beam's.
 The spectrum is the non-negative, smooth combination of monoenergetic depth doses, computed by the engine itself,
 that gives the reference depth dose (docs/physics/monte_carlo.md, "Spectrum"). Deterministic: fixed seeds and order.
 """
