@@ -100,7 +100,7 @@ def backscattered(medium: str, energy_mev: float, histories: int) -> float:
             if p[8] != 0.0:
                 continue
             _, count = mc_source.through_insert(
-                p, nowhere, 0.0, -40.0, TABLES.medium(medium), DENSITY[medium], tables, stack, count, tally, rng
+                p, nowhere, 0.0, -40.0, (TABLES.medium(medium), 0, 0), DENSITY[medium], tables, stack, count, tally, rng
             )  # fmt: skip
             back += p[6] > 0.0 and p[3] > -1e-9
     return back / histories

@@ -21,7 +21,7 @@ from scipy.special import loggamma
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = ROOT / "resources" / "tables"
-VERSION = 1
+VERSION = 2
 MEDIA = {
     "air": "air",
     "lung": "lung_ICRU46_inflated",
@@ -39,7 +39,10 @@ MEDIA = {
 }
 STEP, LAST = 0.0125, 26.0
 SOFT_MEV = 0.2
+METALS = ("cerrobend", "lead", "tungsten")
 K1_MOST, K1_PER_G_CM2 = 0.2, 0.35
+EDGE_SHARE, EDGE_COLLISIONS = 0.1, 25.0
+"""Beside a wall of metal a tenth of the path between two deflections, but no fewer elastic collisions than that."""
 POINTS, ANGLE_ENERGIES, BREMS_POINTS = 400, 64, 64
 MOTT_TERMS, MOTT_POWER = 600, 3
 MC2, RE, ALPHA, NA = 0.51099895, 2.8179403e-13, 1 / 137.035999, 6.02214076e23
@@ -221,6 +224,11 @@ class Elastic:
         x, w = self.mixture()
         return float(np.sum(x * w))
 
+    def collisions(self, k1: float) -> float:
+        """Mean number of elastic collisions on a path with that K1."""
+        x, w = self.mixture()
+        return float(k1 * np.sum(w) / np.sum(x * w))
+
     def inverse(self, k1: float) -> np.ndarray:
         """1 − cos θ at 1 − (1 − k/N)³ of the Goudsmit–Saunderson distribution of a path with that K1."""
         x, w = self.mixture()
@@ -304,6 +312,11 @@ def build() -> dict[str, np.ndarray]:
     water = np.array([Elastic(e, mixes["water"]).first() for e in knots])
     k1 = np.minimum(K1_MOST, K1_PER_G_CM2 * cubic_log(energy, knots, water))
     k1_at = np.minimum(K1_MOST, K1_PER_G_CM2 * cubic_log(angle_energy, knots, water))
+    lead = np.array([Elastic(e, mixes["lead"]).collisions(1.0) for e in knots])
+    edge_k1, edge_k1_at = (
+        k * np.clip(EDGE_COLLISIONS / (k * cubic_log(e, knots, lead)), EDGE_SHARE, 1.0)
+        for k, e in ((k1, energy), (k1_at, angle_energy))
+    )
     electron, photon, total, angle, brems = [], [], [], [], []
     for name, column in MEDIA.items():
         mix = mixes[column]
@@ -328,8 +341,17 @@ def build() -> dict[str, np.ndarray]:
         "total": np.array(total, dtype=np.float32),
         "photon": np.array(photon, dtype=np.float32),
         "first_moment": k1.astype(np.float32),
+        "edge_moment": edge_k1.astype(np.float32),
         "angle_energy_mev": angle_energy,
         "angle": np.array(angle, dtype=np.float32),
+        "metals": np.array(METALS),
+        "edge_angle": np.array(
+            [
+                [Elastic(e, mixes[MEDIA[m]]).inverse(k) for e, k in zip(angle_energy, edge_k1_at, strict=True)]
+                for m in METALS
+            ],
+            dtype=np.float32,
+        ),
         "brems": np.array(brems, dtype=np.float32),
     }
 

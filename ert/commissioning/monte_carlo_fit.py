@@ -168,11 +168,11 @@ def fit_monte_carlo(
             water = Water(
                 geometry=reference.geometry, tables=tables, ssd_cm=model.reference_ssd_cm, check=check
             )  # fmt: skip
-            source = with_off_axis(source, open_fields, model, machine, water)
             source, error = with_angles(source, air, machine, reference.geometry, tables, check=check)
             source = with_photon_spread(source, near, water, range_cm=model.practical_range_cm)
             source = with_wide_electrons(source, near, water)
             source = with_core_in_water(source, profiles, water, error_frac=error)
+            source = with_off_axis(source, open_fields, model, machine, water)
             photons = photon_dose(reference, source, _PHOTON_HISTORIES)
         broad = source.spectrum_share @ basis
         ratio, rest = field_ratio(reference, source, broad, inverse_square, seed=SEED + number, histories=histories)

@@ -13,6 +13,7 @@ from ert.domain.machine import Applicator
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.fluence import outline_scale
 from ert.dose.geometry import BeamGeometry
+from ert.dose.kernels.mc_source import Metals
 from ert.dose.monte_carlo_tables import MonteCarloTables
 from ert.dose.physics import AIR_DENSITY_G_CM3
 from ert.geometry.grid import VoxelGrid
@@ -31,7 +32,7 @@ class SourceNumbers:
 
     source: tuple[Any, ...]
     numbers: Float
-    metals: tuple[int, int]
+    metals: Metals
     affine: Float
 
 
@@ -79,7 +80,11 @@ def source_numbers(
     return SourceNumbers(
         source=(outline, np.array([inner, outer]), model.spectrum_edges_mev, cumulative),
         numbers=numbers,
-        metals=(tables.medium(model.insert_medium), tables.medium(_TARGET)),
+        metals=(
+            tables.medium(model.insert_medium),
+            tables.medium(_TARGET),
+            tables.metals.index(model.insert_medium),
+        ),  # fmt: skip
         affine=bev_to_grid_cm(geometry, grid),
     )
 

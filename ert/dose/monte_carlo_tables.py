@@ -15,7 +15,7 @@ from ert.errors import DigestMismatch, SchemaTooNew
 from ert.settings import resources_dir
 
 Float32 = NDArray[np.float32]
-VERSION = 1
+VERSION = 2
 FILE_NAME = "monte_carlo_electrons.npz"
 
 
@@ -32,6 +32,9 @@ class MonteCarloTables:
     photon : float32 [medium, energy, 3]: Compton, pair, photoelectric (cm²/g).
     first_moment : float32 [energy]: transport moment used up between two deflections.
     angle : float32 [medium, row, point]: 1 − cos θ at cumulative probability 1 − (1 − k/N)³.
+    metals : those that inserts are made of.
+    edge_moment, edge_angle : float32 [energy], [metal, row, point]: as `first_moment` and `angle`, of the shorter paths
+        of electrons beside a wall of metal.
     brems : float32 [medium, row, point]: ln(k/soft)/ln(E/soft) at evenly spaced cumulative probability.
     row : float32 [energy]: fractional row of `angle` and `brems`.
     digest : of the content.
@@ -45,6 +48,9 @@ class MonteCarloTables:
     photon: Float32
     first_moment: Float32
     angle: Float32
+    metals: tuple[str, ...]
+    edge_moment: Float32
+    edge_angle: Float32
     brems: Float32
     row: Float32
     digest: str
@@ -91,9 +97,10 @@ def monte_carlo_tables() -> MonteCarloTables:
     knots = arrays["angle_energy_mev"]
     row = np.interp(np.log(energy), np.log(knots), np.arange(len(knots)))
     row = np.minimum(row, len(knots) - 1.0 - 1e-6).astype(np.float32)
-    names = ("electron", "total", "photon", "first_moment", "angle", "brems")
+    names = ("electron", "total", "photon", "first_moment", "angle", "edge_moment", "edge_angle", "brems")
     return MonteCarloTables(
         media=tuple(str(m) for m in arrays["media"]),
+        metals=tuple(str(m) for m in arrays["metals"]),
         step_mev=step,
         soft_mev=float(arrays["soft_mev"]),
         row=read_only(row),
@@ -106,7 +113,7 @@ def kernel_tables(tables: MonteCarloTables, majorant: NDArray[np.float64]) -> tu
     """The tuple that the kernels take; `majorant` is the largest photon attenuation (1/cm) of a scene by energy."""
     return (
         tables.electron, tables.first_moment, tables.angle, tables.brems, tables.row, 1.0 / tables.step_mev,
-        tables.photon, majorant, tables.total, _steps(tables),
+        tables.photon, majorant, tables.total, _steps(tables), tables.edge_moment, tables.edge_angle,
     )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import collision_turn, moller_energy_mev
 from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, start_history, turned, uniform
-from ert.dose.kernels.mc_source import photon_in_insert, scatter_in_air, start, through_insert
+from ert.dose.kernels.mc_source import Metals, photon_in_insert, scatter_in_air, start, through_insert
 from ert.dose.kernels.mc_transport import ELECTRON, NUMBERS, PHOTON, Pack, copy
 
 Float = NDArray[np.float64]
@@ -80,7 +80,7 @@ def cross_planes(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def run_air(
-    first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: tuple[int, int], tables: Pack,
+    first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: Metals, tables: Pack,
     planes_cm: Float, strip_cm: float, bin_cm: float, fluence: Float,
 ) -> None:  # fmt: skip
     """Histories `first` … of a beam, electrons only, into `fluence` [plane, distance from the axis].
@@ -110,7 +110,7 @@ def run_air(
                 )
             else:
                 alive, inside = through_insert(
-                    p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
+                    p, source[0], numbers[1], numbers[2], metals, numbers[11], tables, metal, inside, tally, rng
                 )
             if alive and p[8] == ELECTRON:
                 cross_planes(p, old, numbers[12], tables, planes_cm, strip_cm, bin_cm, fluence, rng)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_electron import electron
 from ert.dose.kernels.mc_random import State, inlined, kernel, start_history
-from ert.dose.kernels.mc_source import INCIDENT, into_grid, photon_in_insert, start, through_insert
+from ert.dose.kernels.mc_source import INCIDENT, Metals, into_grid, photon_in_insert, start, through_insert
 from ert.dose.kernels.mc_transport import ABSORB_MEV, NUMBERS, OVERFLOW, PHOTON, Pack, copy, photon, voxel_of
 
 Float = NDArray[np.float64]
@@ -60,12 +60,12 @@ def run_pencil(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def run_beam(
-    first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: tuple[int, int], affine: Float,
+    first: int, histories: int, seed: np.uint64, source: Pack, numbers: Float, metals: Metals, affine: Float,
     scene: Pack, tables: Pack, score: Float, tally: Float,
 ) -> None:  # fmt: skip
     """Histories `first` … of a beam into `score` (MeV per voxel for one electron per cm² on the insert, × histories).
 
-    `metals`: media of the insert and of the target that contaminant photons come from.
+    `metals`: as `ert.dose.kernels.mc_source.Metals`.
     Tally: energy that escaped, overflow of the stack, lost before the grid, incident; MeV × weight.
     """
     rng = np.empty(1, dtype=np.uint64)
@@ -88,7 +88,7 @@ def run_beam(
                 )
             else:
                 alive, inside = through_insert(
-                    p, source[0], numbers[1], numbers[2], metals[0], numbers[11], tables, metal, inside, tally, rng
+                    p, source[0], numbers[1], numbers[2], metals, numbers[11], tables, metal, inside, tally, rng
                 )
             if not alive or not into_grid(p, affine, scene, tables, numbers[12], tally, rng):
                 continue

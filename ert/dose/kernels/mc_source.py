@@ -34,6 +34,8 @@ from ert.dose.kernels.mc_transport import (
 )  # fmt: skip
 
 Float = NDArray[np.float64]
+Metals = tuple[int, int, int]
+"""Media of the insert and of the target that contaminant photons come from; the insert's row in tables of metals."""
 LOST = 2
 INCIDENT = 3
 _BLOCK_CUT_MEV = 0.2
@@ -43,6 +45,8 @@ _AIR_BELOW_G_CM3 = 0.05
 _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
 _FAR = 1e30
 _EDGE_CM, _NEAR_CM = 0.05, 0.2
+_BESIDE_CM = 0.01
+"""Nearer to a wall deflections follow one another after shorter paths: an electron leaves again after the first few."""
 _EDGE_SHARE, _NEAR_SHARE, _DEEP_SHARE, _OUTER_SHARE = 0.4, 0.2, 0.0625, 0.25
 SCATTERED_RAD = 0.2
 
@@ -152,7 +156,7 @@ def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: flo
 
 @inlined
 def through_insert(
-    p: Float, outline: Float, up_cm: float, down_cm: float, medium: int, density_g_cm3: float, tables: Pack,
+    p: Float, outline: Float, up_cm: float, down_cm: float, metals: Metals, density_g_cm3: float, tables: Pack,
     stack: Float, count: int, tally: Float, rng: State,
 ) -> tuple[bool, int]:  # fmt: skip
     """Walk an electron through the insert; whether it leaves downwards, and the height of the stack.
@@ -160,9 +164,10 @@ def through_insert(
     In the metal as in the patient: collisions and bremsstrahlung above 0.2 MeV as events, continuous loss, random
     hinge; absorbed below 0.2 MeV.
     """
+    medium = metals[0]
     opened = is_open(p[1], p[2], outline)
     left = after = at_angle = 0.0
-    is_hinge = False
+    is_hinge = is_beside = False
     path, safe = exponential(rng), 0.0 if opened else edge_distance(p[1], p[2], outline)
     while True:
         to_face = (down_cm - p[3]) / p[6] if p[6] < 0.0 else (up_cm - p[3]) / max(p[6], 1e-12)
@@ -180,11 +185,17 @@ def through_insert(
         events = max(collisions + photons, 1e-12)
         if left <= 0.0 and is_hinge:
             c, s = on_circle(rng)
-            p[4], p[5], p[6] = turned(p[4], p[5], p[6], deflection(tables[2], medium, at_angle, rng), c, s)
+            if is_beside:
+                turn = deflection(tables[11], metals[2], at_angle, rng)
+            else:
+                turn = deflection(tables[2], medium, at_angle, rng)
+            p[4], p[5], p[6] = turned(p[4], p[5], p[6], turn, c, s)
             left, is_hinge = after, False
             continue
         if left <= 0.0:
-            whole, at_angle = tables[1][n], tables[4][n]
+            safe = edge_distance(p[1], p[2], outline) if safe < _BESIDE_CM else safe
+            is_beside = safe < _BESIDE_CM
+            whole, at_angle = tables[10][n] if is_beside else tables[1][n], tables[4][n]
             left = uniform(rng) * whole
             after, is_hinge = whole - left, True
         s = min(left / scatter, path / events, max(to_face, 0.0))

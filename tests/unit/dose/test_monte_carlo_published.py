@@ -66,7 +66,7 @@ def test_metal_sets_electrons_free_as_moller_says():
         start_history(rng, np.uint64(3), np.uint64(history))
         p = np.array([energy, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 1.0, 0.0])
         _, height = mc_source.through_insert(
-            p, nowhere, 0.0, -thickness, CHECKS.TABLES.medium("aluminium"), 2.699, tables, stack, 0, tally, rng
+            p, nowhere, 0.0, -thickness, (CHECKS.TABLES.medium("aluminium"), 0, 0), 2.699, tables, stack, 0, tally, rng
         )  # fmt: skip
         freed += int(np.sum(stack[:height, 8] == 0.0))
     tau = energy / 0.51099895
