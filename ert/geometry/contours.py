@@ -196,7 +196,7 @@ def _newell(points: F64) -> F64:
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return np.cumsum([0, *sizes], dtype=np.int64)
 
 
 def _is_axial(outlines: list[F64]) -> bool:

@@ -23,7 +23,17 @@ _LEAST_PARTS = 5
 _POINT_LIKE = 1e-3  # a stretch whose values differ by less than this part of a bin counts as one value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
+def bits_range(bits: NDArray[np.int32]) -> tuple[int, int]:
+    """Least and greatest of the bits of floats."""
+    least = greatest = bits[0]
+    for i in range(bits.shape[0]):
+        least = min(least, bits[i])
+        greatest = max(greatest, bits[i])
+    return least, greatest
+
+
+@njit(cache=True, nogil=True)
 def _turn(bins: F64, bin_width: float, value: float, change: float) -> None:
     """From a value on, let the volume below an edge rise more steeply by `change`."""
     edge = np.uint64(min(int(value / bin_width) + 1, bins.shape[0] - 1))
@@ -31,7 +41,7 @@ def _turn(bins: F64, bin_width: float, value: float, change: float) -> None:
     bins[edge, 1] -= change * value
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_stretch(bins: F64, bin_width: float, here: float, there: float, volume: float, before: float) -> float:
     """Add a volume whose values are spread evenly between two; returns its slope, `before` of the line's next stretch.
 
@@ -49,7 +59,7 @@ def _add_stretch(bins: F64, bin_width: float, here: float, there: float, volume:
     return slope
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _gather(totals: F64, dose: float, low: float, high: float) -> None:
     """Add what a line found: Σ volume x value, least and greatest value."""
     totals[1] += dose
@@ -103,7 +113,7 @@ def _add_line(
     _gather(totals, dose, low, high)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _node(flat: F32, row: Row, weight: Weight, n: int) -> float:
     """Value at a node of a line: the four rows around it."""
     i = np.uint64(n)
@@ -112,7 +122,7 @@ def _node(flat: F32, row: Row, weight: Weight, n: int) -> float:
     return value
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _on_row(flat: F32, row: Row, weight: Weight, nx: int, x: float) -> float:
     """Value at any place of a line: linear between nodes, constant beyond the outermost."""
     x = min(max(x, 0.0), nx - 1.0)
