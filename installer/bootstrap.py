@@ -61,12 +61,13 @@ CHECKS = (
     ("types", ["mypy"]),
     ("import contracts", ["lint-imports", "--no-logo"]),
 )
-# Two parts run at a time, in this order, because most tests keep one processor busy; the first is watched.
-RECORDS = ["tests/integration/storage", "tests/integration/identity"]
+# Two parts run at a time, in this order, because most tests keep one processor busy; the first is watched. The last are
+# short, so that no processor stands still at the end.
+OWN_PARTS = [f"tests/integration/{name}" for name in ("storage", "identity", "app")]
 PARTS = (
     ["tests/unit", "tests/property", "tests/ui"],
-    RECORDS,
-    ["tests/integration", *(f"--ignore={folder}" for folder in RECORDS)],
+    *([folder] for folder in OWN_PARTS),
+    ["tests/integration", *(f"--ignore={folder}" for folder in OWN_PARTS)],
 )
 
 

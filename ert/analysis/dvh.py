@@ -18,7 +18,7 @@ from ert.domain.structure import Structure
 from ert.errors import Refused
 from ert.geometry.contours import ContourStack, EndRule, contour_stack
 from ert.geometry.grid import VoxelGrid
-from ert.geometry.kernels.histogram import stack_histogram
+from ert.geometry.kernels.histogram import bits_range, stack_histogram
 from ert.geometry.raster import stack_volume_cc
 
 BIN_GY = 0.01
@@ -47,16 +47,15 @@ def compute_dvh(
     """
     if dose_gy.shape != grid.shape_zyx:
         raise Refused(f"A dose array has shape {dose_gy.shape}, its grid {grid.shape_zyx}.")
-    highest_gy = float(dose_gy.max())
-    if float(dose_gy.min()) < 0 or not np.isfinite(highest_gy):
-        raise Refused("A dose array has negative values, or values that are no numbers.")
+    values = np.ascontiguousarray(dose_gy, dtype=np.float32)
+    highest_gy = _highest_gy(values)
     stack = contour_stack(structure, single_plane_cm=grid.spacing_cm[2], end_rule=end_rule)
     bin_gy = _bin_gy(highest_gy)
     n_bins = int(highest_gy / bin_gy) + 3
     line_cm, layer_cm = _pitches_cm(stack, grid)
     to_index = _to_index(stack, grid)
     below, totals = stack_histogram(
-        np.ascontiguousarray(dose_gy, dtype=np.float32),
+        values,
         stack.edges,
         stack.offset,
         stack.low_cm,
@@ -69,6 +68,15 @@ def compute_dvh(
         bin_gy,
     )
     return _as_dvh(structure, below, totals, bin_gy)
+
+
+def _highest_gy(dose_gy: NDArray[np.float32]) -> float:
+    """Highest dose; floats without a sign have the order of their bits, which are compared many at once."""
+    least, most = bits_range(dose_gy.reshape(-1).view(np.int32))
+    highest_gy = float(np.int32(most).view(np.float32))
+    if (least < 0 and not (dose_gy >= 0).all()) or not np.isfinite(highest_gy):  # minus zero has a sign, and is none
+        raise Refused("A dose array has negative values, or values that are no numbers.")
+    return max(highest_gy, 0.0)
 
 
 def _as_dvh(structure: Structure, below: F64, totals: F64, bin_gy: float) -> Dvh:

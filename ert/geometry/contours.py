@@ -30,6 +30,7 @@ SAME_PLANE_CM = 0.02
 FLATNESS_CM = 0.05
 BRIDGED_SPACINGS = 3.5
 _MIN_POINTS = 3
+_SURE_AREA_CM2 = 0.01  # far above what rounding makes of contours without area
 
 
 class EndRule(enum.StrEnum):
@@ -117,7 +118,10 @@ def plane_axes(structure: HasContours) -> F64:
     Refused
         If there is no contour that encloses an area.
     """
-    areas = [_newell(np.asarray(c.points_cm)) for c in structure.contours if len(c.points_cm) >= _MIN_POINTS]
+    points = [np.asarray(c.points_cm) for c in structure.contours if len(c.points_cm) >= _MIN_POINTS]
+    if points and _is_axial(points):
+        return np.asarray(IDENTITY_AXES, dtype=np.float64)
+    areas = [_newell(p) for p in points]
     largest = max(areas, key=lambda v: float(v @ v), default=np.zeros(3))
     size = float(np.linalg.norm(largest))
     if size == 0.0:
@@ -154,25 +158,16 @@ def contour_stack(
         If there are no contours, or one of them is not flat along the normal.
     """
     frame = plane_axes(structure) if axes is None else np.asarray(axes, dtype=np.float64)
-    levels: list[float] = []
-    outlines: list[F64] = []
-    for contour in structure.contours:
-        local = np.asarray(contour.points_cm, dtype=np.float64) @ frame.T
-        if len(local) < _MIN_POINTS:
-            continue
-        if np.ptp(local[:, 2]) > 2 * FLATNESS_CM:
-            raise Refused(
-                f"Structure '{structure.name}' has contours that do not lie in planes parallel to the image's slices.",
-                hint="Have it contoured on the slices of this image (not on sagittal or coronal planes).",
-                detail=f"contour spans {np.ptp(local[:, 2]):.3f} cm along the normal",
-            )
-        levels.append(float(local[:, 2].mean()))
-        outlines.append(local[:, :2])
+    outlines = [np.asarray(c.points_cm, dtype=np.float64) @ frame.T for c in structure.contours]
+    outlines = [outline for outline in outlines if len(outline) >= _MIN_POINTS]
     if not outlines:
         raise Refused(f"Structure '{structure.name}' has no contours.", hint="Contour it, or choose another structure.")
-    groups = _planes(np.asarray(levels))
-    z_cm = np.array([np.mean([levels[n] for n in group]) for group in groups])
-    polygons = [[_edges(outlines[n]) for n in group] for group in groups]
+    _check_flatness(structure, outlines)
+    # as numpy's mean, in a third of its time
+    levels = np.array([np.add.reduce(outline[:, 2]) / len(outline) for outline in outlines])
+    groups = _planes(levels)
+    z_cm = np.array([levels[group].mean() if len(group) > 1 else levels[group[0]] for group in groups])
+    sizes = [[len(outlines[n]) for n in group] for group in groups]
     spacing_cm = float(np.median(np.diff(z_cm))) if len(z_cm) > 1 else single_plane_cm
     low_cm, high_cm = _slabs(z_cm, spacing_cm, end_rule)
     return ContourStack(
@@ -181,9 +176,9 @@ def contour_stack(
         z_cm=z_cm,
         low_cm=low_cm,
         high_cm=high_cm,
-        edges=np.concatenate([part for group in polygons for part in group]),
-        offset=_starts([sum(len(part) for part in group) for group in polygons]),
-        polygon_offset=_starts([len(part) for group in polygons for part in group]),
+        edges=_edges([outlines[n] for group in groups for n in group]),
+        offset=_starts([sum(part) for part in sizes]),
+        polygon_offset=_starts([size for part in sizes for size in part]),
         spacing_cm=spacing_cm,
     )
 
@@ -201,11 +196,42 @@ def _newell(points: F64) -> F64:
 
 
 def _starts(sizes: list[int]) -> NDArray[np.int64]:
-    return np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    return np.cumsum([0, *sizes], dtype=np.int64)
 
 
-def _edges(outline: F64) -> F64:
-    return np.column_stack([outline, np.concatenate([outline[1:], outline[:1]])])
+def _is_axial(outlines: list[F64]) -> bool:
+    """Whether all contours lie exactly across the patient's z, and one of them surely has an area.
+
+    Most do, and it is found much faster than all normals.
+    """
+    return not _spread_cm(outlines).any() and any(abs(_newell(outline)[2]) > _SURE_AREA_CM2 for outline in outlines)
+
+
+def _spread_cm(outlines: list[F64]) -> F64:
+    """How far the points of each polygon (n, 3) are apart along z."""
+    z_cm = np.concatenate([outline[:, 2] for outline in outlines])
+    begin = _starts([len(outline) for outline in outlines])[:-1]
+    return np.asarray(np.maximum.reduceat(z_cm, begin) - np.minimum.reduceat(z_cm, begin))
+
+
+def _check_flatness(structure: HasContours, outlines: list[F64]) -> None:
+    spread_cm = float(_spread_cm(outlines).max())
+    if spread_cm > 2 * FLATNESS_CM:
+        raise Refused(
+            f"Structure '{structure.name}' has contours that do not lie in planes parallel to the image's slices.",
+            hint="Have it contoured on the slices of this image (not on sagittal or coronal planes).",
+            detail=f"contour spans {spread_cm:.3f} cm along the normal",
+        )
+
+
+def _edges(outlines: list[F64]) -> F64:
+    """Edges (n, 4) of polygons (m, 3), one after the other."""
+    offset = _starts([len(outline) for outline in outlines])
+    edges = np.empty((offset[-1], 4))
+    np.concatenate([outline[:, :2] for outline in outlines], out=edges[:, :2])
+    edges[:-1, 2:] = edges[1:, :2]
+    edges[offset[1:] - 1, 2:] = edges[offset[:-1], :2]
+    return edges
 
 
 def _planes(levels: F64) -> list[list[int]]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ert.geometry.contours import ContourStack, HasContours, stack_on_grid
 from ert.geometry.grid import VoxelGrid
-from ert.geometry.kernels.scan import add_slab, coverage, scan_lines
+from ert.geometry.kernels.scan import add_slab, coverage, plane_areas
 
 Box = tuple[slice, slice, slice]
 LINES_PER_VOXEL = 8
@@ -87,16 +87,7 @@ def structure_mask(structure: HasContours, grid: VoxelGrid) -> NDArray[np.bool_]
 
 def stack_volume_cc(stack: ContourStack) -> float:
     """Volume from planimetry: area of each plane (even-odd) times the thickness of its slab, cm³."""
-    total = 0.0
-    for plane, thickness_cm in enumerate(stack.high_cm - stack.low_cm):
-        edges = stack.plane_edges(plane)
-        low, high = float(edges[:, 1].min()), float(edges[:, 1].max())
-        if high <= low:
-            continue
-        pitch = (high - low) / AREA_LINES
-        x, _ = scan_lines(edges, low + pitch / 2, pitch, AREA_LINES)
-        total += float((x[1::2] - x[0::2]).sum()) * pitch * float(thickness_cm)
-    return total
+    return float(plane_areas(stack.edges, stack.offset, AREA_LINES) @ (stack.high_cm - stack.low_cm))
 
 
 def to_index(stack: ContourStack, grid: VoxelGrid) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -57,6 +57,22 @@ def scan_lines(edges: F64, y_first: float, y_pitch: float, n_lines: int) -> tupl
 
 
 @njit(cache=True, nogil=True)
+def plane_areas(edges: F64, offset: I64, n_lines: int) -> F64:
+    """Area (even-odd) of each plane, by n_lines lines; the edges of plane p are offset[p] … offset[p + 1]."""
+    areas = np.zeros(offset.shape[0] - 1)
+    for p in range(areas.shape[0]):
+        part = edges[offset[p] : offset[p + 1]]
+        low, high = part[:, 1].min(), part[:, 1].max()
+        pitch = (high - low) / n_lines
+        if pitch <= 0.0:
+            continue
+        x, _ = scan_lines(part, low + pitch / 2, pitch, n_lines)
+        for c in range(0, x.shape[0] - 1, 2):
+            areas[p] += (x[c + 1] - x[c]) * pitch
+    return areas
+
+
+@njit(cache=True, nogil=True)
 def _add_step(row: F64, x: float, weight: float) -> None:
     """Add weight to everything right of x, in difference form; pixel i covers i - 0.5 … i + 0.5."""
     position = x + 0.5

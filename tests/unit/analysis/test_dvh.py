@@ -113,6 +113,77 @@ def test_spheres_on_many_grids_and_planes(radius, voxel_cm, plane_cm):
             assert volume_at_dose_pct(dvh, CENTRE_GY + GRADIENT_GY_CM * radius * u) == pytest.approx(wanted, abs=limit)
 
 
+def segment_area(offset, radius):
+    """Area of a disc beyond a line at a distance from its centre."""
+    u = np.clip(offset / radius, -1, 1)
+    return radius**2 * (np.arccos(u) - u * np.sqrt(1 - u**2))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("plane_cm", [0.1, 0.25])
+@pytest.mark.parametrize("volume_cc", [0.1, 0.25, 1.0, 10.0])
+def test_small_spheres_are_what_slabs_of_their_contours_are(volume_cc, plane_cm, axis):
+    """All error against the sphere is in the contours: against the slabs' closed form next to none is left."""
+    radius, centre = (3 * volume_cc / (4 * np.pi)) ** (1 / 3), (0.07, 0.11, 0.03)
+    for phase in (0.0, 0.2, 0.5):
+        part = sphere(radius, spacing=plane_cm, phase=phase, centre=centre)
+        dvh = compute_dvh(part, gradient_dose(axis), GRID)
+        z = plane_cm * (np.arange(-400, 400) + phase)
+        z = z[np.abs(z) < radius]
+        discs = np.sqrt(radius**2 - z**2)
+        at = np.linspace(-radius - plane_cm, radius + plane_cm, 2001)[:, None]
+        if axis == 2:
+            above_cc = (np.pi * discs**2 * np.clip(z + plane_cm / 2 - at, 0, plane_cm)).sum(axis=1)
+        else:
+            above_cc = (plane_cm * segment_area(at, discs)).sum(axis=1)
+        assert dvh.volume_cc == pytest.approx(above_cc[0], rel=5e-4)
+        for percent in (98, 95, 50, 5):
+            wanted_gy = CENTRE_GY + centre[axis] + np.interp(-percent, -100 * above_cc / above_cc[0], at[:, 0])
+            assert dose_at_volume_gy(dvh, percent) == pytest.approx(wanted_gy, abs=0.004)
+
+
+@pytest.mark.parametrize("volume_cc", [1.0, 10.0])
+def test_volume_is_right_in_the_mean_over_where_the_planes_fall(volume_cc):
+    """Cavalieri's principle: area times spacing is too much here and too little there, and unbiased."""
+    radius = (3 * volume_cc / (4 * np.pi)) ** (1 / 3)
+    parts = [sphere(radius, spacing=0.25, phase=phase) for phase in np.arange(0.05, 1, 0.1)]
+    found_cc = [compute_dvh(part, gradient_dose(0), GRID).volume_cc for part in parts]
+    assert np.mean(found_cc) == pytest.approx(volume_cc, rel=0.001)
+    assert np.ptp(found_cc) > 0.004 * volume_cc
+
+
+def test_cone_across_the_gradient():
+    """Slices of the cone across its axis are discs."""
+    planes = np.arange(-1.95, 2, 0.1)
+    radii = (2 - planes) / 2
+    part = structure([polygon(circle_xy(r), z) for z, r in zip(planes, radii, strict=True)])
+    dvh = compute_dvh(part, gradient_dose(1), GRID)
+    fine_radii = np.linspace(0, 2, 4001)[1:]  # half a step off the middle of each slice, of 4000
+    for u in (-1.2, -0.5, 0.0, 0.7):
+        wanted_cc = float(segment_area(u, fine_radii).mean()) * 4
+        assert volume_at_dose_pct(dvh, CENTRE_GY + u) == pytest.approx(100 * wanted_cc / (np.pi * 16 / 3), abs=0.1)
+
+
+@pytest.mark.parametrize("plane_cm", [0.1, 0.2])
+@pytest.mark.parametrize("is_cone", [False, True])
+def test_lying_cylinder_and_cone_along_the_gradient(is_cone, plane_cm):
+    """Axis from front to back, 4 cm long, 2 cm radius at the base: each plane holds a section along the axis."""
+    y = np.linspace(-2, 2, 401)
+    contours = []
+    for z in np.arange(-2 + plane_cm / 2, 2, plane_cm):
+        radius = (2 - y) / 2 if is_cone else np.full_like(y, 2.0)
+        half = np.sqrt(np.maximum(radius**2 - z**2, 0))
+        inside = half > 0
+        outline = np.concatenate([np.column_stack([half, y])[inside], np.column_stack([-half, y])[inside][::-1]])
+        contours.append(polygon(outline, z))
+    dvh = compute_dvh(structure(contours), gradient_dose(1), GRID)
+    limit = 0.002 if plane_cm == 0.1 else 0.006  # sections end steeply: planes tell less of them than of a sphere
+    assert dvh.volume_cc == pytest.approx(np.pi * 16 * (1 / 3 if is_cone else 1), rel=limit)
+    for v in (0.1, 0.3, 0.6):
+        wanted_pct = 100 * ((1 - v) ** 3 if is_cone else 1 - v)
+        assert volume_at_dose_pct(dvh, CENTRE_GY - 2 + 4 * v) == pytest.approx(wanted_pct, abs=0.3)
+
+
 def test_tilted_structure_and_grid_agree_with_the_closed_form():
     axes = rotation(20, 35)
     dvh = compute_dvh(sphere(3.0, spacing=0.1, axes=axes), gradient_dose(0), GRID)
@@ -188,6 +259,12 @@ def test_refusals():
         compute_dvh(sphere(1, spacing=0.25), dose[:-1], GRID)
     with pytest.raises(Refused, match="negative"):
         compute_dvh(sphere(1, spacing=0.25), dose - 30, GRID)
+    for odd in (np.nan, -np.nan, np.inf, -np.inf, -1e-30):
+        spoilt = np.where(np.arange(dose.size).reshape(dose.shape) == 77, np.float32(odd), dose)
+        spoilt[0, 0, 0] = -0.0  # which is no negative dose
+        with pytest.raises(Refused, match="negative"):
+            compute_dvh(sphere(1, spacing=0.25), spoilt, GRID)
+    assert compute_dvh(sphere(1, spacing=0.25), np.full_like(dose, -0.0), GRID).max_gy == 0
     with pytest.raises(Refused, match="encloses no volume"):
         compute_dvh(structure([polygon([(0, 0), (1, 0), (2, 0), (1, 0), (0.5, 1e-12)], 0.0)] * 2), dose, GRID)
     with pytest.raises(Refused, match="do not match"):
