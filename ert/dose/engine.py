@@ -195,8 +195,8 @@ def _nodes(job: _Job) -> Float:
 
 
 def _plane_count(job: _Job, nodes: Float) -> int:
-    """Planes up to one behind the farthest tissue: no dose is wanted farther away. Redefinition walks to the end."""
-    if job.algorithm is not Algorithm.PENCIL_BEAM or len(job.tissue.rim_xyz) == 0:
+    """Planes up to one behind the farthest tissue: no dose is wanted farther away."""
+    if len(job.tissue.rim_xyz) == 0:
         return len(nodes)
     to_bev, origin = index_to_bev(job.geometry.frame, job.tissue.grid)
     farthest_cm = job.geometry.frame.sad_cm - float(job.tissue.least_along(to_bev[2]) + origin[2])
@@ -240,8 +240,10 @@ def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
     if kept is not None:
         return kept
     _, _, x_cm, y_cm, nodes, *_ = inputs
-    shape = (len(nodes), len(y_cm), len(x_cm))
-    depth, variance, ends = (np.empty((n, *shape[1:]), dtype=np.float32) for n in (shape[0], shape[0], 2))
+    planes = len(nodes) if job.algorithm is Algorithm.PENCIL_BEAM else 0  # of the variance: only pencils have one
+    depth, variance, ends = (
+        np.empty((n, len(y_cm), len(x_cm)), dtype=np.float32) for n in (len(nodes), planes, 2)
+    )  # fmt: skip
     return TracedFan(key=key, depth=depth, variance=variance, ends=ends, dose=np.empty_like(depth))
 
 
@@ -258,9 +260,9 @@ def _fan_dose(job: _Job, traced: _Traced, correction: float, report: Callable[[f
         sad_cm=frame.sad_cm, insert_cm=insert_cm,
     )  # fmt: skip
     material = _material(job, traced.rays.nodes_cm)
-    dose = redefined_fan_dose(field, traced.rays, material, ssd_cm=job.ssd_cm, check=report, out=traced.fan.dose)
-    dose *= np.float32(correction)
-    return dose
+    return redefined_fan_dose(
+        field, traced.rays, material, ssd_cm=job.ssd_cm, correction=correction, check=report, out=traced.fan.dose
+    )
 
 
 def _material(job: _Job, nodes_cm: Float) -> Material:

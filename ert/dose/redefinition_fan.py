@@ -14,7 +14,7 @@ from ert.domain.device import Outline
 from ert.domain.machine import Applicator
 from ert.dose.fluence import Fluence, build_fluence
 from ert.dose.kernels.redefine import middle_spectrum
-from ert.dose.kernels.redefine_plane import between_knots
+from ert.dose.kernels.redefine_plane import add_step, between_knots
 from ert.dose.pencil_beam import Rays, add_smooth_dose
 from ert.dose.physics import collision_stopping_power_water
 from ert.dose.redefinition import (
@@ -150,10 +150,11 @@ def fan_dose(
     material: Material,
     *,
     ssd_cm: float,
+    correction: float = 1.0,
     check: Callable[[float], None] | None = None,
     out: Float32 | None = None,
 ) -> Float32:
-    """Dose to water, Gy/MU, on every node of the fan, without the output correction.
+    """Dose to water, Gy/MU, on every node of the fan.
 
     The electrons' water-equivalent depth is summed up from what their own steps meet, which is exact; that of `rays`,
     one sample a step, serves the smooth background and pixels that no electron has reached yet.
@@ -163,6 +164,7 @@ def fan_dose(
     rays : planes (evenly spaced), water-equivalent depth on them, first plane needed.
     material : what the step after each plane meets.
     ssd_cm : nominal source to the surface on the axis.
+    correction : of the output (`output_correction`); 1 for the dose without it.
     check : called between planes with the part done; may raise `Cancelled`.
     out : filled, if given: float32 of the shape of the rays.
 
@@ -170,35 +172,53 @@ def fan_dose(
     -------
     float32 [node, y, x]
     """
-    nodes = rays.nodes_cm
     dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
-    dose[:] = 0.0
+    end = _put_electrons(field, rays, material, dose, ssd_cm=ssd_cm, check=check)
+    dose[: rays.first] = 0.0
+    add_smooth_dose(
+        field.model, field.fluence, rays, dose, sad_cm=field.sad_cm, insert_distance_cm=field.insert_cm, has_edge=False,
+        correction=correction, is_empty=np.arange(len(dose)) >= end,
+    )  # fmt: skip
+    return dose
+
+
+def _put_electrons(
+    field: Field,
+    rays: Rays,
+    material: Material,
+    dose: Float32,
+    *,
+    ssd_cm: float,
+    check: Callable[[float], None] | None,
+) -> int:
+    """Set the dose of planes from the first that is needed to the last with electrons; returns one past the last.
+
+    The planes behind are not touched while the electrons are held: both would be in memory at once.
+    """
+    nodes, end = rays.nodes_cm, min(len(rays.depth_cm), len(rays.nodes_cm) - 1)
     electrons = field.electrons_at(float(nodes[rays.first]))
     depth = rays.depth_cm[rays.first].astype(np.float64)
     step_cm = (nodes[1] - nodes[0]) * _slant(field)
-    for n in range(rays.first, len(nodes) - 1):
+    for n in range(rays.first, end):
         if electrons.is_spent:
-            break
+            return n
         if check is not None:
-            check((n - rays.first) / (len(nodes) - rays.first))
+            check((n - rays.first) / (end - rays.first))
         step = Step(
             near_cm=float(nodes[n]) - field.shift_cm,
             far_cm=float(nodes[n + 1]) - field.shift_cm,
             material=material(n, electrons.reach),
         )
-        j0, j1, i0, i1 = electrons.reach
+        reach = electrons.reach.copy()
+        j0, j1, i0, i1 = reach
         here = depth[j0:j1, i0:i1]
         electrons.advance(step)
         factor = depth_factor(field, here, ssd_cm) * field.scale(float(nodes[n]))
+        dose[n] = 0.0
         dose[n, j0:j1, i0:i1] = electrons.plane[j0:j1, i0:i1] * factor
-        stopping, _, is_open = step.material[:, j0:j1, i0:i1].astype(np.float64)
-        met = here + stopping * step_cm[j0:j1, i0:i1]
-        depth += rays.depth_cm[n + 1].astype(np.float64) - rays.depth_cm[n]
-        here[is_open > _OPEN] = met[is_open > _OPEN]
-    add_smooth_dose(
-        field.model, field.fluence, rays, dose, sad_cm=field.sad_cm, insert_distance_cm=field.insert_cm, has_edge=False
-    )
-    return dose
+        if n + 1 < len(rays.depth_cm):
+            add_step(depth, rays.depth_cm[n], rays.depth_cm[n + 1], step.material, step_cm, reach, _OPEN)
+    return end
 
 
 def _slant(field: Field) -> Float:

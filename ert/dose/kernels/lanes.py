@@ -180,19 +180,6 @@ def widened(first: np.uint64, last: np.uint64) -> tuple[np.uint64, np.uint64]:
     return first & ~_LOW_BITS, (last + _LOW_BITS) & ~_LOW_BITS
 
 
-@njit(cache=True, nogil=True)
-def load(row: Float, work: Float, to: np.uint64, first: np.uint64) -> None:
-    """Numbers of a row into the lanes from `first` on, zeros up to the next multiples of four beside them."""
-    last = first + np.uint64(row.shape[0])
-    for i in range(first & ~_LOW_BITS, first):
-        work[to + i] = 0.0
-    for i in range(last, (last + _LOW_BITS) & ~_LOW_BITS):
-        work[to + i] = 0.0
-    start = to + first
-    for i in range(np.uint64(row.shape[0])):
-        work[start + i] = row[i]
-
-
 @njit(cache=True, nogil=True, inline="always")
 def part_size(count: int) -> int:
     """Lanes of each part when so many pixels are worked on in equal parts of at most `LANES`."""

@@ -7,7 +7,7 @@ from typing import cast
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.core.base import BaseContext
 from numba.core.typing.context import Context
 from numba.core.typing.templates import Signature
@@ -15,8 +15,6 @@ from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
-_LINE = np.uint64(8)
-"""Numbers in a line of the caches (64 bytes)."""
 _READ, _KEEP, _DATA = 0, 3, 1
 """What the processor is told: to be read, soon and more than once, data."""
 
@@ -40,13 +38,5 @@ def _one_number(
     return types.void(sums, types.uint64), generate
 
 
-_ask_for = cast("Callable[[Float, int], None]", intrinsic(_one_number))
-
-
-@njit(cache=True, nogil=True)
-def ask_for_rows(sums: Float, first: int, last: int) -> None:
-    """The columns first … last − 1 of every row of a contiguous array [row, x]."""
-    pitch, begin, end = np.uint64(sums.shape[1]), np.uint64(first), np.uint64(last)
-    for s in range(np.uint64(sums.shape[0])):
-        for i in range(s * pitch + begin, s * pitch + end, _LINE):
-            _ask_for(sums, i)
+ask_for = cast("Callable[[Float, int], None]", intrinsic(_one_number))
+"""Ask for the line of a contiguous array that holds one of its numbers."""

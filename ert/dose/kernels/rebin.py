@@ -24,7 +24,6 @@ from ert.dose.kernels.lanes import (
     W2,
     begin,
     extent,
-    load,
     part_size,
     reaching,
     total,
@@ -32,7 +31,8 @@ from ert.dose.kernels.lanes import (
     weigh,
     widened,
 )
-from ert.dose.kernels.prefetch import ask_for_rows
+from ert.dose.kernels.lend import lend
+from ert.dose.kernels.rows import ask_for_sums, clear_sums, flush_sums, load_sums, save_sums
 
 Float = NDArray[np.float64]
 Integer = NDArray[np.int64]
@@ -100,31 +100,10 @@ def _deposit(work: Float, shift: float, tile: Float, to: np.uint64, first: np.ui
 
 
 @njit(cache=True, nogil=True)
-def _flush(tile: Float, at: np.uint64, column: int, width: int, row: Float, span: Integer) -> float:
-    """Add so many lanes of a tile to a row [13, x] from that column on, clear them; returns what is off the lattice."""
-    begin_at, end_at = min(max(0, -column), width), max(min(width, row.shape[1] - column), 0)
-    lost = 0.0
-    for i in range(begin_at):
-        lost += tile[at + np.uint64(i)]
-    for i in range(end_at, width):
-        lost += tile[at + np.uint64(i)]
-    if end_at > begin_at:
-        span[0], span[1] = min(span[0], column + begin_at), max(span[1], column + end_at)
-    for s in range(SUMS):
-        source, target = at + np.uint64(s) * PITCH, row[s]
-        if end_at > begin_at:
-            part, count = target[column + begin_at : column + end_at], np.uint64(end_at - begin_at)
-            for i in range(count):
-                part[i] += tile[source + np.uint64(begin_at) + i]
-        for i in range(np.uint64(width)):
-            tile[source + i] = 0.0
-    return lost
-
-
-@njit(cache=True, nogil=True)
 def share_row(
-    tile: Float, at: np.uint64, column: int, lanes: np.uint64, least: float, work: Float, row: Float, span: Integer
-) -> float:
+    tile: Float, at: np.uint64, column: int, lanes: np.uint64, least: float, work: Float, state: Float, row: int,
+    pitch: int, span: Integer, k: int, j: int,
+) -> float:  # fmt: skip
     """Share the pixels of a tile out along their row; returns the electrons left out.
 
     Parameters
@@ -132,7 +111,7 @@ def share_row(
     tile : from `at` on 13 sums of `lanes` pixels, the first of them at `column`.
     least : pixels with fewer electrons are dropped.
     work : of `WORK` numbers; behind the rows of `ert.dose.kernels.lanes` it has to be zero, and is so afterwards.
-    row : [13, x], added to; span : first and one past the last column of it that is set, brought up to date.
+    state, row, pitch, span, k, j : the row that is added to, of `ert.dose.kernels.rows.flush_sums`.
     """
     first, last = used_lanes(tile, at, np.uint64(0), lanes)
     if last <= first:
@@ -149,49 +128,55 @@ def share_row(
     column += int(first)
     while shift <= most:
         if shift - window > SHIFTS:
-            lost += _flush(work, out + first, column + window, count + SHIFTS, row, span)
+            lost += flush_sums(work, out + first, column + window, count + SHIFTS, state, row, pitch, span, k, j)
             window = shift
         a, b = reaching(work, shift - 0.5, shift + 0.5, first, last)
         weigh(work, shift + 0.5, shift == most, a, b)
         _deposit(work, float(shift), work, out + np.uint64(shift - window), a, b)
         shift += 1
-    return lost + _flush(work, out + first, column + window, count + most - window, row, span)
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _turned(s: int) -> int:
-    """Sums along y where those along x are, and the other way round."""
-    return s if s < 3 else (s + 5 if s < 8 else s - 5)
+    return lost + flush_sums(
+        work, out + first, column + window, count + most - window, state, row, pitch, span, k, j
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True)
 def _share_column(
-    state: Float, span: Integer, column: int, lanes: int, least: float, work: Float, tiles: Float, rows: Integer
-) -> float:
-    """Share some columns of one slot out along y, into `tiles` (one of each row); `rows` those that are set there."""
-    lost, count, here = 0.0, state.shape[0], np.uint64(ROWS) * PITCH
+    state: Float, begin_at: int, pitch: int, span: Integer, column: int, lanes: int, least: float, work: Float,
+    tiles: Float, rows: Integer,
+) -> float:  # fmt: skip
+    """Share some columns of one slot out along y, into `tiles` (one of each row); `rows` those that are set there.
+
+    state, begin_at, pitch : the slot's first place in the state and the columns of a row.
+    """
+    lost, count, here = 0.0, span.shape[0], np.uint64(ROWS) * PITCH
     rows[0] = rows[1] = 0
     for j in range(count):
-        a, b = max(span[j, 0], column), min(span[j, 1], column + lanes)
+        a, b, at = max(span[j, 0], column), min(span[j, 1], column + lanes), begin_at + j * SUMS * pitch
         if b <= a:
             continue
         first, last = np.uint64(a - column), np.uint64(b - column)
-        for s in range(SUMS):
-            load(state[j, _turned(s), a:b], work, here + np.uint64(s) * PITCH, first)
+        load_sums(state, at + a, pitch, b - a, True, work, here, first)
+        wanted, behind = 0, at
         if j + 1 < count:
-            ask_for_rows(state[j + 1], max(span[j + 1, 0], column), min(span[j + 1, 1], column + lanes))
+            a, b = max(span[j + 1, 0], column), min(span[j + 1, 1], column + lanes)
+            wanted, behind = b - a, at + SUMS * pitch + a
+        ask_for_sums(state, behind, pitch, wanted, 0, 3)
         first, last = used_lanes(work, here, first, last)
         if last == first:
             continue
         first, last = widened(first, last)
         lost += _parents(work, here, least, work, first, last)
+        ask_for_sums(state, behind, pitch, wanted, 3, 6)
         low, high = extent(work, first, last)
         if high < low:
             continue
         begin(work, first, last)
         shift, most = int(math.floor(low + 0.5)), int(math.floor(high + 0.5))
         _clear(tiles, rows, min(max(j + shift, 0), count), min(max(j + most + 1, 0), count))
+        asked = 6
         while shift <= most:
+            ask_for_sums(state, behind, pitch, wanted, asked, min(asked + 3, SUMS))
+            asked += 3
             a, b = reaching(work, shift - 0.5, shift + 0.5, first, last)
             weigh(work, shift + 0.5, shift == most, a, b)
             row = j + shift
@@ -218,10 +203,11 @@ def _clear(tiles: Float, rows: Integer, low: int, high: int) -> None:
 
 @njit(cache=True, nogil=True)
 def _share_slot(
-    state: Float, span: Integer, least: float, box: Integer, work: Float, tiles: Float, rows: Integer
-) -> float:
+    state: Float, begin_at: int, nx: int, span: Integer, least: float, box: Integer, work: Float, tiles: Float,
+    rows: Integer,
+) -> float:  # fmt: skip
     """Share one slot out along y, some columns after the other; returns the electrons left out."""
-    ny, _, nx = state.shape
+    ny, of_row = span.shape[0], SUMS * nx
     c0, c1, lost = nx, 0, 0.0
     for j in range(ny):
         if span[j, 1] > span[j, 0]:
@@ -233,13 +219,10 @@ def _share_slot(
         if column >= c1:
             break
         lanes = min(size, c1 - column)
-        lost += _share_column(state, span, column, lanes, least, work, tiles, rows[part])
+        lost += _share_column(state, begin_at, nx, span, column, lanes, least, work, tiles, rows[part])
         for j in range(rows[part, 0], rows[part, 1]):
             at = np.uint64(j) * _TILE
-            for s in range(SUMS):
-                row, begin_at = state[j, _turned(s), column : column + lanes], at + np.uint64(s) * PITCH
-                for i in range(np.uint64(lanes)):
-                    row[i] = tiles[begin_at + i]
+            save_sums(tiles, at, lanes, True, state, begin_at + j * of_row + column, nx)
             first, last = used_lanes(tiles, at, np.uint64(0), np.uint64(lanes))
             if last > first:
                 box[0], box[1] = min(box[0], j), max(box[1], j + 1)
@@ -251,8 +234,21 @@ def _share_slot(
         end = min(column + size, c1)
         for j in range(box[0], box[1]):
             if column < end and not rows[part, 0] <= j < rows[part, 1]:
-                state[j, :, column:end] = 0.0
+                clear_sums(state, begin_at + j * of_row, nx, column, end)
     return lost
+
+
+@njit(cache=True, nogil=True)
+def _share_slots(
+    t: int, threads: int, state: Float, nx: int, span: Integer, slots: Integer, least: Float, box: Integer, lost: Float,
+    work: Float, tiles: Float, rows: Integer,
+) -> None:  # fmt: skip
+    """Those slots of `share_columns` that are one thread's."""
+    state, span, box, work = lend(state), lend(span), lend(box), lend(work)
+    tiles, rows, of_slot = lend(tiles), lend(rows), span.shape[1] * SUMS * nx
+    for m in range(t, slots.shape[0], threads):
+        k = slots[m]
+        lost[k] += _share_slot(state, k * of_slot, nx, span[k], least[k], box[k], work, tiles, rows)
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -271,9 +267,7 @@ def share_columns(
     lost : [slot], electrons dropped or gone off the lattice, added to.
     work, tiles : [thread, `WORK`], [thread, y × 13 × `PITCH`], overwritten.
     """
-    threads = work.shape[0]
+    threads, flat = work.shape[0], state.ravel()
     for t in prange(threads):
         rows = np.zeros((state.shape[3] // LANES + 1, 2), dtype=np.int64)
-        for m in range(t, slots.shape[0], threads):
-            k = slots[m]
-            lost[k] += _share_slot(state[k], span[k], least[k], box[k], work[t], tiles[t], rows)
+        _share_slots(t, threads, flat, state.shape[3], span, slots, least, box, lost, work[t], tiles[t], rows)

@@ -34,7 +34,6 @@ from ert.dose.kernels.lanes import (
     W2,
     begin,
     extent,
-    load,
     part_size,
     reaching,
     total,
@@ -42,8 +41,9 @@ from ert.dose.kernels.lanes import (
     weigh,
     widened,
 )
-from ert.dose.kernels.prefetch import ask_for_rows
+from ert.dose.kernels.lend import lend
 from ert.dose.kernels.rebin import share_row
+from ert.dose.kernels.rows import ask_for_sums, load_sums
 from ert.dose.kernels.sampling import lookup
 
 Float = NDArray[np.float64]
@@ -224,23 +224,33 @@ def _share_bins(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _advance_slot(
-    k: int, cell: Float, populations: Float, tables: Float, constants: Float, lane: Float, work: Float, tiles: Float,
+    k: int, state: Float, behind: int, pitch: int, wanted: int, cell: Float, core: Float, wide: Float,
+    power_table: Float, dose_table: Float, constants: Float, lane: Float, work: Float, tiles: Float,
     is_used: NDArray[np.bool_], first: np.uint64, last: np.uint64,
 ) -> float:  # fmt: skip
-    """Dose and step of the electrons of one slot; returns those that came to rest."""
-    is_core, per_range = k < int(populations[0, 1]), 1.0 / constants[RANGE_STEP]
+    """Dose and step of the electrons of one slot; returns those that came to rest.
+
+    behind, wanted : place and number of the pixels that are worked on next. They are asked for a few sums at a time:
+    asked for at once they fill the processor's list of what it waits for.
+    """
+    is_core, per_range = k < int(core[1]), 1.0 / constants[RANGE_STEP]
+    ask_for_sums(state, behind, pitch, wanted, 0, 3)
     _meet(cell, lane, constants, first, last)
-    _look_up(tables[DOSE], lane, 0.0, per_range, first, last)
+    _look_up(dose_table, lane, 0.0, per_range, first, last)
     _give_dose(cell, lane, first, last)
-    _look_up(tables[POWER], lane, 0.5, per_range, first, last)
+    ask_for_sums(state, behind, pitch, wanted, 3, 6)
+    _look_up(power_table, lane, 0.5, per_range, first, last)
     _scatter(lane, constants, is_core, first, last)
     a, shrink = constants[PIXELS_PER_SLOPE], constants[SHRINK]
     _drift(cell, lane, work, np.uint64(3) * PITCH, _MOVED, a, shrink, first, last)
     _drift(cell, lane, work, np.uint64(8) * PITCH, _MOVED + np.uint64(5) * PITCH, a, shrink, first, last)
+    ask_for_sums(state, behind, pitch, wanted, 6, 9)
     if not is_core:
-        return _share_bins(lane, work, populations[1], False, 0.0, tiles, is_used, first, last)
-    lost = _share_bins(lane, work, populations[1], True, constants[HARD_SQUARE], tiles, is_used, first, last)
-    return lost + _share_bins(lane, work, populations[0], False, 0.0, tiles, is_used, first, last)
+        ask_for_sums(state, behind, pitch, wanted, 9, SUMS)
+        return _share_bins(lane, work, wide, False, 0.0, tiles, is_used, first, last)
+    lost = _share_bins(lane, work, wide, True, constants[HARD_SQUARE], tiles, is_used, first, last)
+    ask_for_sums(state, behind, pitch, wanted, 9, SUMS)
+    return lost + _share_bins(lane, work, core, False, 0.0, tiles, is_used, first, last)
 
 
 @njit(cache=True, nogil=True)
@@ -266,27 +276,33 @@ def _next_slot(box: Integer, k: int, j: int, low: int, high: int) -> int:
 
 @njit(cache=True, nogil=True)
 def _advance_part(
-    state: Float, box: Integer, populations: Float, j: int, column: int, lanes: int, dose: Float, material: Float32,
-    tables: Float, constants: Float, work: Float, tiles: Float, is_used: NDArray[np.bool_],
+    state: Float, box: Integer, core: Float, wide: Float, j: int, column: int, lanes: int, dose: Float,
+    material: Float32, power_table: Float, dose_table: Float, constants: Float, work: Float, tiles: Float,
+    is_used: NDArray[np.bool_],
 ) -> float:  # fmt: skip
     """Some columns of one row of `advance`, shared out between range bins only; returns the electrons that ended."""
     at = int(np.uint64(ROWS) * PITCH + _TILE)
     work, cell, lane = work[:at], work[at : at + int(_TILE)], work[at + int(_TILE) :]
     _describe(lane, material, j, column, lanes, constants)
-    lost = 0.0
+    lost, slots, pitch = 0.0, box.shape[0], dose.shape[1]
+    of_slot, row = dose.shape[0] * SUMS * pitch, j * SUMS * pitch
     k = _next_slot(box, 0, j, column, column + lanes)
-    while k < state.shape[0]:
+    while k < slots:
         a, b, here = max(box[k, 2], column), min(box[k, 3], column + lanes), k
         first, last = np.uint64(a - column), np.uint64(b - column)
-        for s in range(SUMS):
-            load(state[here, j, s, a:b], cell, np.uint64(s) * PITCH, first)
+        load_sums(state, here * of_slot + row + a, pitch, b - a, False, cell, np.uint64(0), first)
         k = _next_slot(box, here + 1, j, column, column + lanes)
-        if k < state.shape[0]:
-            ask_for_rows(state[k, j], max(box[k, 2], column), min(box[k, 3], column + lanes))
+        behind, wanted = 0, 0
+        if k < slots:
+            a = max(box[k, 2], column)
+            behind, wanted = k * of_slot + row + a, min(box[k, 3], column + lanes) - a
         first, last = used_lanes(cell, np.uint64(0), first, last)
         if last > first:
             first, last = widened(first, last)
-            lost += _advance_slot(here, cell, populations, tables, constants, lane, work, tiles, is_used, first, last)
+            lost += _advance_slot(
+                here, state, behind, pitch, wanted, cell, core, wide, power_table, dose_table, constants, lane, work,
+                tiles, is_used, first, last,
+            )  # fmt: skip
     for i in range(lanes):
         dose[j, column + i] = lane[_DOSE + np.uint64(i)]
         lost += lane[_LOST + np.uint64(i)]
@@ -299,27 +315,44 @@ def _advance_row(
     material: Float32, tables: Float, constants: Float, least: Float, scratch: Float, is_used: NDArray[np.bool_],
 ) -> float:  # fmt: skip
     """One row of `advance`, which it takes over once all of its parts are read; returns the electrons that ended."""
-    slots, size, lost = state.shape[0], part_size(reach[3] - reach[2]), 0.0
+    slots, size, lost, pitch = box.shape[0], part_size(reach[3] - reach[2]), 0.0, dose.shape[1]
     room, parts = slots * int(_TILE), (reach[3] - reach[2] + size - 1) // size
     work, tiles = scratch[:_WORK], scratch[_WORK:]
+    core, wide, power_table, dose_table = populations[0], populations[1], tables[POWER], tables[DOSE]
     is_used[:] = False
     for n in range(parts):
         column = reach[2] + n * size
         lost += _advance_part(
-            state, box, populations, j, column, min(size, reach[3] - column), dose, material, tables, constants, work,
-            tiles[n * room : (n + 1) * room], is_used[n],
+            state, box, core, wide, j, column, min(size, reach[3] - column), dose, material, power_table, dose_table,
+            constants, work, tiles[n * room : (n + 1) * room], is_used[n],
         )  # fmt: skip
     for k in range(slots):
         span[k, j, 0] = span[k, j, 1] = 0
         for n in range(parts):
             if is_used[n, k]:
-                if span[k, j, 1] == 0:
-                    state[k, j] = 0.0
-                    span[k, j, 0] = state.shape[3]
                 column, start = reach[2] + n * size, np.uint64(n * slots + k) * _TILE
-                lanes = np.uint64(min(size, reach[3] - column))
-                lost += share_row(tiles, start, column, lanes, least[k], work, state[k, j], span[k, j])
+                lanes, row = np.uint64(min(size, reach[3] - column)), (k * dose.shape[0] + j) * SUMS * pitch
+                lost += share_row(tiles, start, column, lanes, least[k], work, state, row, pitch, span, k, j)
     return lost
+
+
+@njit(cache=True, nogil=True)
+def _advance_rows(
+    t: int, threads: int, state: Float, box: Integer, span: Integer, reach: Integer, populations: Float, dose: Float,
+    material: Float32, tables: Float, constants: Float, least: Float, lost: Float, scratch: Float,
+    is_used: NDArray[np.bool_],
+) -> None:  # fmt: skip
+    """Those rows of `advance` that are one thread's."""
+    state, box, span, dose, material = lend(state), lend(box), lend(span), lend(dose), lend(material)
+    populations, tables, constants, least = lend(populations), lend(tables), lend(constants), lend(least)
+    scratch, is_used = lend(scratch), lend(is_used)
+    for j in range(t, dose.shape[0], threads):
+        if reach[0] <= j < reach[1]:
+            lost[j] += _advance_row(
+                state, box, span, reach, populations, j, dose, material, tables, constants, least, scratch, is_used
+            )  # fmt: skip
+        else:
+            span[:, j] = 0
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -344,17 +377,13 @@ def advance(
     lost : [y] electrons that ended, were dropped or left the lattice, added to.
     scratch : [thread, `scratch_size`], zero at first, as it is left where that matters.
     """
-    threads = scratch.shape[0]
+    threads, flat = scratch.shape[0], state.ravel()
     for t in prange(threads):
         is_used = np.zeros((state.shape[3] // LANES + 1, state.shape[0]), dtype=np.bool_)
-        for j in range(t, state.shape[1], threads):
-            if reach[0] <= j < reach[1]:
-                lost[j] += _advance_row(
-                    state, box, span, reach, populations, j, dose, material, tables, constants, least, scratch[t],
-                    is_used,
-                )  # fmt: skip
-            else:
-                span[:, j] = 0
+        _advance_rows(
+            t, threads, flat, box, span, reach, populations, dose, material, tables, constants, least, lost, scratch[t],
+            is_used,
+        )  # fmt: skip
 
 
 def scratch_size(slots: int, columns: int) -> int:

@@ -181,12 +181,14 @@ def trace_fan(
     numbers : isocentre to nominal and to virtual source, cm; practical range, cm.
     power, scale, angle : T_water (rad²/cm), f and A0 in water (rad²) against u = z/Rp, steps of 0.01.
     depth : filled; float32 [node, y, x] water-equivalent depth, cm.
-    variance : filled; float32 [node, y, x] f² A2 from the surface on, cm²; not set where no electrons go.
+    variance : filled; float32 [node, y, x] f² A2 from the surface on, cm²; not set where no electrons go. Without
+        pencils it may have no planes.
     ends : filled; float32 [2, y, x] distance from the nominal source where tissue begins and ends; −1 for none.
     """
     tables = _with_rises(power), _with_rises(scale), _with_rises(angle)
     shape = depth.shape[0], y_cm.shape[0] // 2, 2 * x_cm.shape[0]
-    depths, variances, sides = depth.reshape(shape), variance.reshape(shape), ends.reshape((2, shape[1], shape[2]))
+    depths, sides = depth.reshape(shape), ends.reshape((2, shape[1], shape[2]))
+    variances = variance.reshape((variance.shape[0], shape[1], shape[2]))
     for m in prange(order.shape[0]):
         _trace_pair(
             order[m], stopping, scattering, may_be_tissue, to_index, offset, x_cm, y_cm, is_pencil, is_stale, nodes,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ert.dose.kernels.redefine_plane import between_knots, find_reach
+from ert.dose.kernels.redefine_plane import add_step, between_knots, find_reach
 from ert.dose.kernels.redefine_sample import sample_step
 
 FAR_CM = 1e9
@@ -91,3 +91,12 @@ def test_the_reach_holds_every_box_that_is_not_empty():
     assert reach.tolist() == [3, 8, 1, 9]
     find_reach(np.zeros((2, 4), dtype=np.int64), reach)
     assert reach.tolist() == [0, 0, 0, 0]
+
+
+def test_depth_grows_by_the_electrons_own_step_where_it_is_free_of_metal_and_else_by_the_rays():
+    depth, near, far = np.full((3, 4), 2.0), np.full((3, 4), 1.0, np.float32), np.full((3, 4), 1.5, np.float32)
+    material, step_cm = np.ones((3, 3, 4), dtype=np.float32), np.full((3, 4), 0.25)
+    material[0] = 3.0
+    material[2, 1, 2] = 0.5  # half of it metal
+    add_step(depth, near, far, material, step_cm, np.array([1, 3, 1, 4]), 0.999)
+    assert depth.tolist() == [[2.5] * 4, [2.5, 2.75, 2.5, 2.75], [2.5, 2.75, 2.75, 2.75]]
