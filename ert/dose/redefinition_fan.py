@@ -13,8 +13,8 @@ from ert.domain.beam_model import BeamModel, RedefinitionModel
 from ert.domain.device import Outline
 from ert.domain.machine import Applicator
 from ert.dose.fluence import Fluence, build_fluence
-from ert.dose.kernels.redefine import middle_spectrum
 from ert.dose.kernels.redefine_plane import add_step, between_knots
+from ert.dose.kernels.redefine_spectrum import middle_spectrum
 from ert.dose.pencil_beam import Rays, add_smooth_dose
 from ert.dose.physics import collision_stopping_power_water
 from ert.dose.redefinition import (
