@@ -154,6 +154,24 @@ def _is_caught(p: Float, loss: float, safe_cm: float, up_cm: float, down_cm: flo
     return caught
 
 
+@kernel
+def _parts(whole: float, rng: State) -> tuple[float, float]:
+    """Transport moment before and after a hinge anywhere on a path."""
+    left = uniform(rng) * whole
+    return left, whole - left
+
+
+@kernel
+def _turn_in_metal(p: Float, is_beside: bool, at_angle: float, metals: Metals, tables: Pack, rng: State) -> None:
+    """Deflection at the hinge of a path, a shorter one beside a wall."""
+    c, s = on_circle(rng)
+    if is_beside:
+        turn = deflection(tables[11], metals[2], at_angle, rng)
+    else:
+        turn = deflection(tables[2], metals[0], at_angle, rng)
+    p[4], p[5], p[6] = turned(p[4], p[5], p[6], turn, c, s)
+
+
 @inlined
 def through_insert(
     p: Float, outline: Float, up_cm: float, down_cm: float, metals: Metals, density_g_cm3: float, tables: Pack,
@@ -184,20 +202,13 @@ def through_insert(
         loss, _, scatter, _, collisions, photons = rates(tables[0], medium, n, f, density_g_cm3)
         events = max(collisions + photons, 1e-12)
         if left <= 0.0 and is_hinge:
-            c, s = on_circle(rng)
-            if is_beside:
-                turn = deflection(tables[11], metals[2], at_angle, rng)
-            else:
-                turn = deflection(tables[2], medium, at_angle, rng)
-            p[4], p[5], p[6] = turned(p[4], p[5], p[6], turn, c, s)
+            _turn_in_metal(p, is_beside, at_angle, metals, tables, rng)
             left, is_hinge = after, False
             continue
         if left <= 0.0:
             safe = edge_distance(p[1], p[2], outline) if safe < _BESIDE_CM else safe
-            is_beside = safe < _BESIDE_CM
-            whole, at_angle = tables[10][n] if is_beside else tables[1][n], tables[4][n]
-            left = uniform(rng) * whole
-            after, is_hinge = whole - left, True
+            is_beside, is_hinge, at_angle = safe < _BESIDE_CM, True, tables[4][n]
+            left, after = _parts(tables[10][n] if is_beside else tables[1][n], rng)
         s = min(left / scatter, path / events, max(to_face, 0.0))
         is_wall = False
         if s >= safe:

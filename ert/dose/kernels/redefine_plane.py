@@ -92,7 +92,7 @@ def between_knots(places: Float, knots: Float, values: Float) -> Float:
 
 @njit(cache=True, nogil=True)
 def add_step(
-    depth: Float, near: Float32, far: Float32, material: Float32, step_cm: Float, reach: Integer, least_open: float
+    depth: Float, near: Float32, far: Float32, material: Float32, step_cm: Float, reach: Integer, least_open_frac: float
 ) -> None:  # fmt: skip
     """Water-equivalent depth at the next plane [y, x]: what the electrons' own steps met, elsewhere what rays met.
 
@@ -101,12 +101,12 @@ def add_step(
     depth : of the plane; then of the next one.
     near, far : depth of the rays on both planes.
     material : of `advance`, known within `reach`; step_cm : path along the fan lines.
-    least_open : part of a step without metal up to which the rays' depth holds.
+    least_open_frac : part of a step without metal up to which the rays' depth holds.
     """
     for j in range(depth.shape[0]):
         is_reached = reach[0] <= j < reach[1]
         for i in range(depth.shape[1]):
-            if is_reached and reach[2] <= i < reach[3] and material[2, j, i] > least_open:
+            if is_reached and reach[2] <= i < reach[3] and material[2, j, i] > least_open_frac:
                 depth[j, i] += float(material[0, j, i]) * step_cm[j, i]
             else:
                 depth[j, i] += float(far[j, i]) - float(near[j, i])

@@ -123,7 +123,7 @@ def test_only_electrons_below_an_energy_start_with_the_slow_spread(below_mev):
 
 def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(monkeypatch):
     """Profiles in water of a known source, computed with other random numbers."""
-    monkeypatch.setattr(monte_carlo_profiles, "_PHOTONS", 400_000)
+    monkeypatch.setattr(monte_carlo_profiles, "_PHOTONS", 800_000)
     monkeypatch.setattr(monte_carlo_profiles, "_ELECTRONS", 200_000)
     true = attrs.evolve(
         SOURCE, wide_frac=0.03, wide_angle_rad=0.7, photons_per_electron=1.0, photon_angle_rad=0.08
@@ -132,7 +132,7 @@ def test_the_spread_of_photons_and_the_share_of_wide_electrons_are_found_again(m
     monkeypatch.setattr(monte_carlo_profiles, "_SEED", 5)
     measured = []
     for depth, thickness in ((0.5, 0.2), (8.0, 2.0)):
-        at, dose = attrs.evolve(water, strip_cm=6.0).across(true, depth, thickness, 600_000)
+        at, dose = attrs.evolve(water, strip_cm=6.0).across(true, depth, thickness, 1_500_000)
         field = Field(applicator_id="A10", cutout="open", width_cm=10.0, height_cm=10.0, ssd_cm=100.0)
         measured.append(
             Curve(
