@@ -8,6 +8,7 @@ from ert.cli.main import call
 from ert.commissioning.beam_data import read_beam_data
 from ert.commissioning.reference import smooth_reference
 from ert.settings import resources_dir
+from tests.quick_fit import make_fits_quick
 from tests.unit.commissioning.scans import writers
 from tests.unit.commissioning.scans.beams import depth_dose, in_air, machine_toml, profiles, write
 
@@ -51,8 +52,9 @@ def run(folder, *more, scans="scans", out="data"):
     )
 
 
-def test_scans_become_a_model_with_the_ranges_of_the_original_beam_data(scans, capsys):
-    for name in ("rfa.asc", "w2cad.asc"):  # fewer fields: the fit is what takes time
+def test_scans_become_a_model_with_the_ranges_of_the_original_beam_data(scans, capsys, monkeypatch):
+    make_fits_quick(monkeypatch)  # the depths are the pencil beam's
+    for name in ("rfa.asc", "w2cad.asc"):  # fewer fields
         (scans / "scans" / name).unlink()
     assert run(scans, "--json") == 0
     made = json.loads(capsys.readouterr().out)

@@ -5,12 +5,12 @@ import pytest
 
 from ert.app.jobs import Jobs
 from ert.app.session import SiteSession
-from ert.commissioning import monte_carlo_angles, monte_carlo_fit, monte_carlo_off_axis, redefinition_fit
 from ert.commissioning.package import read_package
 from ert.settings import resources_dir
 from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.scans_dialog import ScansDialog
 from ert.ui.studio_window import StudioWindow
+from tests.quick_fit import make_fits_quick
 from tests.ui import real_site
 from tests.unit.commissioning.scans import writers
 from tests.unit.commissioning.scans.beams import depth_dose, machine_toml, profiles, write
@@ -43,22 +43,13 @@ def studio(qtbot, session):
     return window
 
 
-@pytest.fixture
-def quick_fit(monkeypatch):
-    """One round of redefinition's fit, a tenth of the Monte Carlo's electrons: here the window is looked at."""
-    monkeypatch.setattr(redefinition_fit, "_ROUNDS", 1)
-    monkeypatch.setattr(monte_carlo_fit, "_HISTORIES", tuple(n // 10 for n in monte_carlo_fit._HISTORIES))
-    monkeypatch.setattr(monte_carlo_fit, "_PHOTON_HISTORIES", monte_carlo_fit._PHOTON_HISTORIES // 10)
-    monkeypatch.setattr(monte_carlo_angles, "_FINE_TIMES", monte_carlo_angles._FINE_TIMES // 10)
-    monkeypatch.setattr(monte_carlo_off_axis, "_MOST_HISTORIES", monte_carlo_off_axis._MOST_HISTORIES // 10)
-
-
 def choose(studio, *energies):
     for energy, tick in studio.energies.items():
         tick.setChecked(energy in energies)
 
 
-def test_a_fit_is_watched_judged_kept_and_taken_into_the_site(studio, session, qtbot, tmp_path, quick_fit):
+def test_a_fit_is_watched_judged_kept_and_taken_into_the_site(studio, session, qtbot, tmp_path, monkeypatch):
+    make_fits_quick(monkeypatch)
     assert sorted(studio.energies) == [6.0, 12.0, 20.0]
     assert not studio.save_button.isEnabled()
     steps = []
