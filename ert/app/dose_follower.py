@@ -219,16 +219,18 @@ class DoseFollower:
             self.state, preview=picture, final_run=None, fraction=0.0, is_resumable=is_resumable,
             message="Stopped; it can go on." if is_resumable else f"Stopped. {PREVIEW_MESSAGE}",
         )  # fmt: skip
-        self._publish(Changes(progress=True, picture=True))
+        self._evaluation.start(self._session.plan, self.state)  # of the last picture, whichever came before
+        self._publish(Changes(progress=True, picture=True, dvh=True))
 
     def _progress(self, watches: list[FinalWatch] | None, fraction: float, text: str) -> None:
         self.state = attrs.evolve(self.state, fraction=fraction, message=text)
-        is_new_picture = False
+        is_new_picture = has_no_histograms = False
         if watches:
             picture = watches[0].picture
             is_new_picture = picture is not None and picture is not self.state.preview
             self.state = attrs.evolve(self.state, final_run=watches[0].run, preview=picture or self.state.preview)
-        self._publish(Changes(progress=True, picture=is_new_picture))
+            has_no_histograms = is_new_picture and self._evaluation.follow(self._session.plan, self.state)
+        self._publish(Changes(progress=True, picture=is_new_picture, dvh=has_no_histograms))
 
     # ---- asked for -----------------------------------------------------------------------------------------------
 

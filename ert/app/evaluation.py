@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ert.analysis.dvh import compute_dvh
 from ert.analysis.metrics import evaluate_metric
@@ -15,6 +16,7 @@ from ert.domain.dvh import Dvh
 from ert.domain.image import CtImage
 from ert.domain.plan import Plan
 from ert.domain.structure import StructureSet
+from ert.geometry.grid import VoxelGrid
 
 _Found = tuple[tuple[Dvh, ...], dict[int, tuple[Dvh, Dvh]]]
 
@@ -35,6 +37,7 @@ class Evaluation:
         self._image, self._structures, self._jobs, self._publish = image, structures, jobs, publish
         self._job: Job[_Found] | None = None
         self._question = 0
+        self._engine = ""
         self.dvhs: tuple[Dvh, ...] = ()
         self.bands: dict[int, tuple[Dvh, Dvh]] = {}
 
@@ -44,17 +47,19 @@ class Evaluation:
             self._job.cancel()
             self._job = None
         self._question += 1
+        self._engine = ""
         self.dvhs, self.bands = (), {}
 
     def start(self, plan: Plan, dose: DoseState) -> None:
         """Compute the histograms of all contoured structures for a current dose or its preview."""
         self.clear()
-        if dose.picture is None:
-            return
-        gy, grid = dose.picture
+        if dose.picture is not None:
+            self._submit(plan, dose, *dose.picture)
+
+    def _submit(self, plan: Plan, dose: DoseState, gy: NDArray[np.float32], grid: VoxelGrid) -> None:
         sigma_gy = dose.uncertainty.sigma_gy if dose.is_current and dose.uncertainty is not None else None
         wanted = [s for s in self._structures.structures if s.contours]
-        question = self._question
+        question, self._engine = self._question, dose.picture_engine
 
         def work(ctx: JobContext) -> _Found:
             found, bands = [], {}
@@ -76,6 +81,19 @@ class Evaluation:
             can_stop=False,  # a plot that waits for ever helps nobody
             on_done=lambda found: self._arrived(question, found),
         )
+
+    def follow(self, plan: Plan, dose: DoseState) -> bool:
+        """Have histograms of a run's better picture; returns whether those of before are gone.
+
+        Those of another engine's picture vanish at once. Those of an earlier picture of the same run stay until the
+        next are there; while these are computed, pictures in between are passed over.
+        """
+        if dose.picture_engine != self._engine or dose.picture is None:
+            self.start(plan, dose)
+            return True
+        if self._job is None or self._job.state.is_final:
+            self._submit(plan, dose, *dose.picture)
+        return False
 
     def _arrived(self, question: int, found: _Found) -> None:
         if question != self._question:

@@ -187,6 +187,7 @@ class PlanPage(PlanParts):
             self.views.refresh_dose()
         elif changes.picture:
             self.views.refresh_picture()
+            self._show_probe()
         if changes.plan or changes.tissue:
             self.overrides.refresh()
         if changes.tissue:

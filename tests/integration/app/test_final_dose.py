@@ -8,6 +8,7 @@ import pydicom
 import pypdfium2
 import pytest
 
+from ert.analysis.dvh import compute_dvh
 from ert.app.dose_service import DoseService
 from ert.app.dose_state import DoseStatus
 from ert.app.export_service import export_plan
@@ -134,6 +135,31 @@ def test_a_cancelled_run_leaves_a_picture_that_is_no_dose(planned, owner):
     assert planned.dvhs == ()
     with pytest.raises(ExportRejected):
         plan_report(planned, ())
+
+
+def test_histograms_of_a_run_are_those_of_its_picture(planned, owner):
+    planned.apply("Finer", lambda p: attrs.evolve(p, uncertainty_pct=0.5))
+    owner.until(lambda: planned.dose.status is DoseStatus.PREVIEW)
+    until_histograms(planned, owner)
+    told = []
+
+    def look(changes):
+        if changes.picture or changes.dvh:
+            told.append((planned.dose.picture_engine.split()[0], planned.shown_dvhs))
+
+    of_the_estimate = planned.shown_dvhs
+    planned.subscribe(look)
+    planned.compute_final_dose()
+    owner.until(lambda: any(engine == "monte-carlo" and dvhs for engine, dvhs in told))
+    assert all(dvhs is not of_the_estimate for engine, dvhs in told if engine == "monte-carlo")
+    planned.cancel_dose()
+    owner.until(lambda: planned.dose.final_run is None)
+    until_histograms(planned, owner)
+    gy, grid = planned.dose.picture
+    for dvh in planned.shown_dvhs:
+        structure = next(s for s in planned.structures.structures if s.number == dvh.structure_number)
+        assert dvh.mean_gy == compute_dvh(structure, gy, grid).mean_gy
+    assert planned.dvhs == ()
 
 
 def test_the_wanted_uncertainty_is_refused_outside_its_range(planned):
