@@ -65,8 +65,8 @@ def compute_dicom_dose(job: DicomDoseJob, ctx: JobContext) -> dict[str, Any]:
         The dose engine does not give the doses it is known to give.
     """
     _check_algorithm(job)
-    require_tested_engine(Algorithm(job.algorithm))
     inputs = read_inputs(job, ctx)
+    require_tested_engine(inputs.algorithm)
     doses = _compute(inputs, ctx)
     ctx.progress(0.8, "Evaluating structures")
     dvhs, not_evaluated = histograms(inputs.course.structures.structures, doses.plan_gy, doses.grid)
@@ -89,7 +89,7 @@ def _listed(names: list[str]) -> str:
 
 def _check_algorithm(job: DicomDoseJob) -> None:
     name = job.algorithm
-    if name not in {a.value for a in Algorithm}:
+    if name is not None and name not in {a.value for a in Algorithm}:
         raise Refused(
             f"This version of ERT has no '{name}' dose engine; it has {_listed([a.value for a in Algorithm])}.",
             hint="Choose one of these with --algorithm.",
@@ -143,7 +143,7 @@ def _beam_dose(
             model=inputs.package.model(beam.energy_mev),
             dose_grid=grid,
             dose_to=inputs.job.dose_to,
-            algorithm=Algorithm(inputs.job.algorithm),
+            algorithm=inputs.algorithm,
             monte_carlo=beam_settings(inputs.job.monte_carlo, beam.number),
             progress=lambda f: ctx.progress(begin + f * share, f"Computing beam {beam.number}"),
             check=ctx.check,
@@ -171,7 +171,7 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
                 applicator_id=beam.applicator_id,
                 mu=item.mu,
                 fractions=fractions,
-                algorithm=inputs.job.algorithm,
+                algorithm=inputs.algorithm.value,
                 maximum=axis_maximum(gy, doses.grid, frame=frame, ssd_cm=result.ssd_cm),
                 highest_gy=float(gy.max()),
                 warnings=[
@@ -206,7 +206,7 @@ def _summary(inputs: DoseInputs, doses: _Doses) -> dict[str, Any]:
             "origin_cm": list(doses.grid.origin_cm),
         },
         "beams": beams,
-        **({"seed": inputs.job.monte_carlo.seed} if inputs.job.algorithm == Algorithm.MONTE_CARLO else {}),
+        **({"seed": inputs.job.monte_carlo.seed} if inputs.algorithm is Algorithm.MONTE_CARLO else {}),
         "warnings": [*inputs.notes, *curve_warnings(inputs.curve.points), *doses.warnings],
     }
 

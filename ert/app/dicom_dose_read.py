@@ -9,6 +9,7 @@ import attrs
 
 from ert.app.dicom_dose_beams import PlannedBeams, planned_beams
 from ert.app.dicom_dose_inputs import external_of, read_course, read_curve, read_overrides
+from ert.app.dose_service import Models
 from ert.app.jobs import JobContext
 from ert.commissioning.package import read_package
 from ert.dicom.importing import ImportedCourse
@@ -25,14 +26,14 @@ from ert.errors import ImportRejected, InvalidPlan
 
 @attrs.frozen(kw_only=True)
 class DicomDoseJob:
-    """What is to be computed from what, as given on the command line."""
+    """What is to be computed from what, as given on the command line; without an algorithm, by that of new plans."""
 
     ct_folder: Path
     structures_file: Path
     plan_file: Path
     machine_package: Path
     out_folder: Path
-    algorithm: str = Algorithm.PENCIL_BEAM.value
+    algorithm: str | None = None
     grid_cm: float = 0.25
     ct_curve_file: Path | None = None
     overrides_file: Path | None = None
@@ -46,6 +47,7 @@ class DoseInputs:
     """Everything that was read."""
 
     job: DicomDoseJob
+    algorithm: Algorithm
     package: MachinePackage
     plan: ImportedPlan
     course: ImportedCourse
@@ -75,6 +77,7 @@ def read_inputs(job: DicomDoseJob, ctx: JobContext) -> DoseInputs:
     """
     DoseGridSpec(spacing_cm=job.grid_cm)
     package = read_package(job.machine_package)
+    algorithm = Algorithm(job.algorithm or Models((package,)).planning_algorithm)
     curve = read_curve(job.ct_curve_file)
     if not job.plan_file.is_file():
         raise ImportRejected(f"Plan file '{job.plan_file}' does not exist.")
@@ -87,6 +90,7 @@ def read_inputs(job: DicomDoseJob, ctx: JobContext) -> DoseInputs:
     notes += [f.sentence for f in (*plan.findings, *course.findings) if f.severity is Severity.WARNING]
     return DoseInputs(
         job=job,
+        algorithm=algorithm,
         package=package,
         plan=plan,
         course=course,

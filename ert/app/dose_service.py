@@ -14,6 +14,7 @@ from ert.app.dose_grid import dose_grid
 from ert.app.final_dose import SLOW, FinalWatch
 from ert.app.jobs import JobContext
 from ert.app.selftest import require_tested_engine
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam import Beam
 from ert.domain.beam_model import BeamModel, MachinePackage
 from ert.domain.dose import DoseRequest, DoseResult, dose_request
@@ -59,6 +60,13 @@ class Models:
                 return package
         known = ", ".join(sorted({p.machine.name for p in self.packages})) or "none"
         raise InvalidPlan(f"This site has no machine '{machine_name}'.", hint=f"It has: {known}.")
+
+    @property
+    def planning_algorithm(self) -> Algorithm:
+        """What a new plan is computed by: redefinition, or the pencil beam if an energy was not commissioned for it."""
+        newest = [self.package(name) for name in {p.machine.name for p in self.packages}]
+        has_all = all(m.redefinition is not None for package in newest for m in package.models)
+        return Algorithm.PBRA if has_all else Algorithm.PENCIL_BEAM
 
     def of_beam(self, beam: Beam) -> tuple[Machine, BeamModel]:
         """The version of the machine and the exact model a beam refers to; `InvalidPlan` if the site lacks one.

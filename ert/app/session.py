@@ -28,6 +28,7 @@ from ert.app.tissue_library import TissueLibrary
 from ert.app.workspace import PlanWorkspace
 from ert.commissioning.package import read_package, write_package
 from ert.domain.account import Account, Right
+from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import MachinePackage
 from ert.domain.identity import new_id
 from ert.domain.image import CtCurve, CtImage
@@ -273,8 +274,9 @@ class SiteSession:
         *,
         external_number: int | None = None,
         ct_curve: CtCurve | None = None,
+        algorithm: Algorithm | None = None,
     ) -> StoredPlan:
-        """A new plan without beams, saved as revision 1.
+        """A new plan without beams, saved as revision 1; its algorithm is the one its machines allow, if none is given.
 
         Raises
         ------
@@ -296,6 +298,7 @@ class SiteSession:
             external_number=external.number,
             prescription=prescription,
             ct_curve=ct_curve or self.library.starting_curve(),
+            algorithm=algorithm or self.models.planning_algorithm,
         )
         return self._db(lambda: self.store.plans.save(plan, base_revision=0))
 

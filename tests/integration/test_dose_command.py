@@ -11,12 +11,14 @@ import shutil
 import sys
 from pathlib import Path
 
+import attrs
 import numpy as np
 import pydicom
 import pytest
 from scipy.interpolate import RegularGridInterpolator
 
 from ert.cli.main import call
+from ert.commissioning.package import read_package, write_package
 from ert.settings import resources_dir
 
 MACHINE = resources_dir() / "demo_machine" / "package"
@@ -139,7 +141,7 @@ def test_the_summary_has_the_figures_promised(computed):
     summary = json.loads((computed / "out" / "summary.json").read_text(encoding="utf-8"))
     one, two = summary["beams"]
     assert {"algorithm", "seconds", "MU", "SSD_cm", "depth_of_maximum_cm", "dose_of_maximum_gy", "warnings"} <= set(one)
-    assert (one["algorithm"], one["MU"], two["MU"], summary["fractions"]) == ("pencil-beam", 100.0, 50.0, 4)
+    assert (one["algorithm"], one["MU"], two["MU"], summary["fractions"]) == ("pbra", 100.0, 50.0, 4)
     assert one["SSD_cm"] == pytest.approx(100.0, abs=0.05)
     assert one["incidence_deg"] == pytest.approx(0.0, abs=0.1)
     assert one["depth_of_maximum_cm"] == pytest.approx(2.74, abs=0.4)
@@ -370,6 +372,16 @@ def test_json_on_stdout_is_the_summary_file(small, capsys):
     captured = capsys.readouterr()
     assert json.loads(captured.out) == json.loads((small / "json" / "summary.json").read_text(encoding="utf-8"))
     assert captured.err == ""
+
+
+def test_a_machine_without_redefinition_is_computed_by_the_pencil_beam(small):
+    old = read_package(MACHINE)
+    write_package(
+        small / "old", attrs.evolve(old, models=tuple(attrs.evolve(m, redefinition=None) for m in old.models))
+    )
+    assert run(small, "--grid-cm", "0.5", "--machine", str(small / "old"), out="old-out") == 0
+    (one, *_) = json.loads((small / "old-out" / "summary.json").read_text(encoding="utf-8"))["beams"]
+    assert one["algorithm"] == "pencil-beam"
 
 
 def test_the_redefinition_engine_gives_the_same_reference_dose_and_says_who_computed_it(tmp_path):

@@ -13,6 +13,7 @@ from ert.app.jobs import JobContext, Jobs
 from ert.app.patient_service import ImportService, choose_automatically
 from ert.app.session import SiteSession
 from ert.dicom.demo_patient import build_demo_patient
+from ert.domain.algorithm import Algorithm
 from ert.domain.plan import Prescription
 from ert.settings import resources_dir
 from ert.storage.assembly import SiteOptions
@@ -79,7 +80,8 @@ def _fill(session: SiteSession) -> None:
     preview = service.scan([demo_files()], ctx)
     course = service.import_selection(preview, choose_automatically(preview), ctx).course
     target = session.structures(course.id).named(TARGET)
-    session.create_plan(course.id, PLAN_NAME, Prescription(target_number=target.number, dose_gy=50.0, fractions=25))
+    prescription = Prescription(target_number=target.number, dose_gy=50.0, fractions=25)
+    session.create_plan(course.id, PLAN_NAME, prescription, algorithm=Algorithm.PENCIL_BEAM)
 
 
 def filled_site(path: Path) -> Path:

@@ -40,7 +40,7 @@ def plan_to_approve(session: SiteSession, owner, folder, *, name: str = "To appr
     (row,) = session.patients()
     target = session.structures(row.courses[0].course.id).named("PTV_Chestwall")
     ordered = Prescription(target_number=target.number, dose_gy=50.0, fractions=25)
-    stored = session.create_plan(row.courses[0].course.id, name, ordered)
+    stored = session.create_plan(row.courses[0].course.id, name, ordered, algorithm=Algorithm.PENCIL_BEAM)
     workspace = session.open_plan(stored.plan.id)
     beam = workspace.tools.propose(workspace.plan, target.number)
     assert beam.machine_name == MACHINE

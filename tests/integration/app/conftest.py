@@ -11,6 +11,7 @@ from ert.app.jobs import JobContext, Jobs
 from ert.app.patient_service import ImportService, choose_automatically
 from ert.app.session import SiteSession
 from ert.dicom.demo_patient import build_demo_patient
+from ert.domain.algorithm import Algorithm
 from ert.domain.plan import Prescription
 from ert.settings import resources_dir
 from ert.storage.assembly import SiteOptions
@@ -66,9 +67,8 @@ def site_template(gateway, patient_folder, tmp_path_factory):
     preview = service.scan([patient_folder], JobContext())
     outcome = service.import_selection(preview, choose_automatically(preview), JobContext())
     target = session.structures(outcome.course.id).named("PTV_Chestwall")
-    session.create_plan(
-        outcome.course.id, "Plan 1", Prescription(target_number=target.number, dose_gy=50.0, fractions=25)
-    )
+    prescription = Prescription(target_number=target.number, dose_gy=50.0, fractions=25)
+    session.create_plan(outcome.course.id, "Plan 1", prescription, algorithm=Algorithm.PENCIL_BEAM)
     session.close()
     owner.jobs.shutdown()
     return path

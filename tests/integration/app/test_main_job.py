@@ -14,6 +14,7 @@ from ert.app.export_service import export_plan
 from ert.app.jobs import JobContext
 from ert.app.patient_service import ImportService, choose_automatically
 from ert.app.session import SiteSession
+from ert.domain.algorithm import Algorithm
 from ert.domain.identity import array_digest
 from ert.domain.plan import with_beam
 from ert.errors import ExportRejected, ImportRejected, StaleRevision
@@ -139,6 +140,13 @@ def test_export_reads_back_in_gray_with_pydicom(session, workspace, owner, beam,
     assert plan.BeamSequence[0].RadiationType == "ELECTRON"
     outline = np.array(plan.BeamSequence[0].BlockSequence[0].BlockData, dtype=float).reshape(-1, 2) / 10
     assert outline == pytest.approx(np.array(workspace.plan.beams[0].aperture.outline_cm), abs=0.006)
+
+
+def test_a_new_plan_is_computed_by_redefinition(session):
+    (row,) = session.patients()
+    first = session.open_plan(row.courses[0].plans[0].plan_id).plan
+    stored = session.create_plan(row.courses[0].course.id, "Plan 2", first.prescription)
+    assert (first.algorithm, stored.plan.algorithm) == (Algorithm.PENCIL_BEAM, Algorithm.PBRA)
 
 
 def test_a_plan_cannot_be_made_twice_with_one_name(session):
