@@ -30,7 +30,7 @@ from ert.dose.geometry import BeamGeometry
 from ert.dose.monte_carlo import simulate
 from ert.dose.monte_carlo_batches import BatchRunner
 from ert.dose.monte_carlo_scene import build_scene, media_ratios
-from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_source import scene_numbers
 from ert.dose.monte_carlo_tables import monte_carlo_tables
 from ert.dose.output import rectangle_cm
 from ert.dose.tissue import TissueGrid
@@ -68,9 +68,7 @@ def speed(model: MonteCarloModel, geometry: BeamGeometry, tissue: TissueGrid, th
     """Histories per second of the wall clock and of the processor; compiled before the clock starts."""
     tables = monte_carlo_tables()
     scene = build_scene(tables, tissue, tissue.grid)
-    runner = BatchRunner(
-        scene, source_numbers(model, tables, geometry, scene.grid), MonteCarloSettings(threads=threads)
-    )
+    runner = BatchRunner(scene, scene_numbers(model, tables, geometry, scene), MonteCarloSettings(threads=threads))
     list(runner.run(1, 100, None))
     wall, cpu = time.perf_counter(), time.process_time()
     list(runner.run(BATCHES, BATCH, None))

@@ -21,7 +21,7 @@ from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.mc_air import run_air
-from ert.dose.kernels.mc_source import SCATTERED_RAD
+from ert.dose.kernels.mc_start import SCATTERED_RAD
 from ert.dose.monte_carlo_source import SourceNumbers, source_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables
 from ert.geometry.grid import VoxelGrid

@@ -25,7 +25,7 @@ from ert.dose.kernels.mc_batches import run_pencil
 from ert.dose.monte_carlo import GY_PER_MEV_PER_G
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner, relative_sigma
 from ert.dose.monte_carlo_scene import Scene, build_scene, kernel_scene
-from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_source import scene_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, kernel_tables, monte_carlo_tables, photon_majorant
 from ert.dose.output import rectangle_cm
 from ert.dose.tissue import TissueGrid
@@ -176,7 +176,7 @@ def central_dose(
     reference: ReferenceField, source: MonteCarloModel, *, seed: int, histories: int
 ) -> tuple[Float, Float]:
     """Depth dose (Gy for one electron per cm² on the insert), mean over the field's flat centre, and standard error."""
-    numbers = source_numbers(source, reference.tables, reference.geometry, reference.scene.grid)
+    numbers = scene_numbers(source, reference.tables, reference.geometry, reference.scene)
     runner = BatchRunner(reference.scene, numbers, MonteCarloSettings(seed=seed))
     for _ in runner.run(BATCHES, histories // BATCHES, reference.check):
         pass

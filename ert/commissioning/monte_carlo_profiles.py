@@ -21,7 +21,7 @@ from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.dose.geometry import BeamGeometry
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner
 from ert.dose.monte_carlo_scene import build_scene
-from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_source import scene_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables
 from ert.dose.tissue import TissueGrid
 from ert.geometry.grid import VoxelGrid
@@ -84,8 +84,9 @@ class Water:
         water = np.ones(grid.shape_zyx, dtype=np.float32)
         tissue = TissueGrid(grid=grid, relative_stopping=water, relative_scattering=water, density_g_cm3=water)
         scene = build_scene(self.tables, tissue, grid)
-        numbers = source_numbers(source, self.tables, self.geometry, scene.grid)
-        runner = BatchRunner(scene, numbers, MonteCarloSettings(seed=_SEED))
+        numbers = scene_numbers(source, self.tables, self.geometry, scene)
+        # The edges are made by the directions of the start: three histories with one direction would tell less.
+        runner = BatchRunner(scene, numbers, MonteCarloSettings(seed=_SEED), sharing=1)
         for _ in runner.run(BATCHES, histories // BATCHES, self.check):
             pass
         lines = runner.sums.run().total.reshape(scene.grid.shape_zyx)[scene.window][beside, : row + 1]

@@ -22,7 +22,7 @@ from ert.dose.monte_carlo_batches import (
 )
 from ert.dose.monte_carlo_checkpoint import Round, restored, run_key
 from ert.dose.monte_carlo_scene import Scene, build_scene
-from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_source import scene_numbers
 from ert.dose.monte_carlo_tables import MonteCarloTables, monte_carlo_tables
 from ert.dose.monte_carlo_watch import Watcher
 from ert.dose.tissue import TissueGrid
@@ -89,7 +89,7 @@ def simulate(
     """
     tables, watch = _tables_of(model), watch or RunWatch()
     scene = build_scene(tables, tissue, dose_grid)
-    runner = BatchRunner(scene, source_numbers(model, tables, geometry, scene.grid), settings)
+    runner = BatchRunner(scene, scene_numbers(model, tables, geometry, scene), settings)
     key = run_key(runner, tables.digest, is_to_medium=is_to_medium) if watch.save or watch.resume_from else ""
     now = _FIRST
     if watch.resume_from is not None:

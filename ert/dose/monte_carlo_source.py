@@ -14,6 +14,7 @@ from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.fluence import outline_scale
 from ert.dose.geometry import BeamGeometry
 from ert.dose.kernels.mc_source import Metals
+from ert.dose.monte_carlo_scene import AIR_BELOW_G_CM3, Scene
 from ert.dose.monte_carlo_tables import MonteCarloTables
 from ert.dose.physics import AIR_DENSITY_G_CM3
 from ert.geometry.grid import VoxelGrid
@@ -23,12 +24,14 @@ EDGE_MARGIN_CM = 0.6
 _TARGET = "tungsten"
 _PHOTON_ODDS = 0.25
 """Photon to electron histories, for each photon to an electron: about even noise for the time of both."""
+_STEP_CM, _SEARCHED_CM, _ASIDE = 0.05, 60.0, 0.37
+"""Search for the surface; points a little aside of round numbers, where the faces of voxels are."""
 _LEAST_OUTER, _MOST_OUTER, _OUTER_IMPORTANCE = 0.02, 0.3, 0.2
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class SourceNumbers:
-    """As `ert.dose.kernels.mc_source` reads them."""
+    """As `ert.dose.kernels.mc_start` reads them."""
 
     source: tuple[Any, ...]
     numbers: Float
@@ -46,6 +49,27 @@ def bev_to_grid_cm(geometry: BeamGeometry, grid: VoxelGrid) -> Float:
     return affine
 
 
+def scene_numbers(
+    model: MonteCarloModel, tables: MonteCarloTables, geometry: BeamGeometry, scene: Scene
+) -> SourceNumbers:
+    """Numbers for a beam on a scene, with the arrival at the surface."""
+    return source_numbers(model, tables, geometry, scene.grid, arrival_height_cm(geometry, scene))
+
+
+def arrival_height_cm(geometry: BeamGeometry, scene: Scene) -> float:
+    """Height of the surface in beam's eye view, below the middle of the opening; the isocentre's if there is none."""
+    top, affine = geometry.frame.sad_cm - geometry.insert_distance_cm, bev_to_grid_cm(geometry, scene.grid)
+    heights = top - _STEP_CM * (np.arange(round(_SEARCHED_CM / _STEP_CM)) + _ASIDE)
+    outline = np.asarray(geometry.outline_cm, dtype=np.float64)
+    middle = 0.5 * (outline.min(axis=0) + outline.max(axis=0)) / geometry.frame.sad_cm
+    points = np.column_stack([*(m * (geometry.frame.sad_cm - heights) for m in middle), heights])
+    index = np.floor((points @ affine[:, :3].T + affine[:, 3]) / np.asarray(scene.grid.spacing_cm)).astype(int)
+    inside = np.flatnonzero(np.all((index >= 0) & (index < scene.grid.shape_zyx[::-1]), axis=1))
+    x, y, z = index[inside].T
+    dense = inside[scene.density_g_cm3[z, y, x] >= AIR_BELOW_G_CM3]
+    return float(heights[dense[0]]) if len(dense) else 0.0
+
+
 def _irradiated_half_cm(model: MonteCarloModel, applicator: Applicator, *, sad_cm: float, insert_cm: float) -> Float:
     """Half widths of what the applicator leaves free, on the insert's upstream face."""
     scale = outline_scale(model.virtual_sad_cm, sad_cm, insert_cm)
@@ -55,9 +79,9 @@ def _irradiated_half_cm(model: MonteCarloModel, applicator: Applicator, *, sad_c
 
 
 def source_numbers(
-    model: MonteCarloModel, tables: MonteCarloTables, geometry: BeamGeometry, grid: VoxelGrid
+    model: MonteCarloModel, tables: MonteCarloTables, geometry: BeamGeometry, grid: VoxelGrid, arrival_cm: float = 0.0
 ) -> SourceNumbers:
-    """Numbers for a beam on a grid."""
+    """Numbers for a beam on a grid; `arrival_cm` is the height, in beam's eye view, at which particles come evenly."""
     sad_cm, insert_cm = geometry.frame.sad_cm, geometry.insert_distance_cm
     up, down = sad_cm - insert_cm + model.insert_thickness_cm, sad_cm - insert_cm
     outline = np.ascontiguousarray(np.asarray(geometry.outline_cm, dtype=np.float64) * insert_cm / sad_cm)
@@ -75,7 +99,7 @@ def source_numbers(
         virtual / (virtual - up), chance, inner_area / (1.0 - chance), outer_area / chance if chance > 0 else 0.0,
         model.insert_density_g_cm3, AIR_DENSITY_G_CM3, photons, 1.0 / (1.0 - photons),
         model.photons_per_electron / photons if photons > 0 else 0.0, model.photon_angle_rad, model.wide_frac,
-        math.hypot(model.core_angle_rad, model.wide_angle_rad), model.slow_below_mev, model.slow_angle_rad,
+        math.hypot(model.core_angle_rad, model.wide_angle_rad), model.slow_below_mev, model.slow_angle_rad, arrival_cm,
     ])  # fmt: skip
     return SourceNumbers(
         source=(outline, np.array([inner, outer]), model.spectrum_edges_mev, cumulative),

@@ -7,8 +7,19 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.mc_events import collision_turn, moller_energy_mev
-from ert.dose.kernels.mc_random import State, exponential, kernel, on_circle, start_history, turned, uniform
-from ert.dose.kernels.mc_source import Metals, photon_in_insert, scatter_in_air, start, through_insert
+from ert.dose.kernels.mc_random import (
+    LATTICE_NUMBERS,
+    State,
+    exponential,
+    kernel,
+    on_circle,
+    start_history,
+    start_lattice,
+    turned,
+    uniform,
+)
+from ert.dose.kernels.mc_source import Metals, photon_in_insert, scatter_in_air, through_insert
+from ert.dose.kernels.mc_start import start
 from ert.dose.kernels.mc_transport import ELECTRON, NUMBERS, PHOTON, Pack, copy
 
 Float = NDArray[np.float64]
@@ -93,10 +104,12 @@ def run_air(
     planes_cm : heights in beam's eye view, below the insert; bin_cm : width of a bin.
     """
     rng = np.empty(1, dtype=np.uint64)
+    lattice = np.empty(LATTICE_NUMBERS, dtype=np.uint64)
+    start_lattice(lattice, seed, np.uint64(first))
     p, old, tally, metal = np.empty(NUMBERS), np.empty(NUMBERS), np.zeros(4), np.empty((_STACK, NUMBERS))
     for history in range(first, first + histories):
         start_history(rng, seed, np.uint64(history))
-        if not start(p, source, numbers, tables, metals[1], rng) or p[8] == PHOTON:
+        if not start(p, source, numbers, tables, metals[1], lattice, np.uint64(history - first), rng) or p[8] == PHOTON:
             continue
         for a in range(NUMBERS):
             metal[0, a] = p[a]

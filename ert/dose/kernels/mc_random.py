@@ -2,6 +2,11 @@
 
 Stream of a history: s0 = mix(seed + history · 0xD1342543DE82EF95), n-th number mix(s0 + n · 0x9E3779B97F4A7C15), with
 the finaliser of SplitMix64 (Steele, Lea, Flood 2014, OOPSLA).
+
+Starts within a batch lie on a lattice (Kronecker's), put at a random place for each batch: point n is that place + n α
+modulo 1, with α = 1/ρ, 1/ρ² (ρ³ = ρ + 1, Roberts 2018, "The unreasonable effectiveness of quasirandom sequences") and
+π − 3, the best of thirteen numbers tried: any share of the points, picked by the third coordinate, is even too, for 600
+to 17 000 points. Every point by itself is uniform over the unit cube.
 """
 
 from __future__ import annotations
@@ -19,6 +24,11 @@ _OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "error_model": "numpy"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _STREAM = np.uint64(0xD1342543DE82EF95)
+_LATTICE = np.uint64(0xA0761D6478BD642F)
+_LATTICE_STEPS = (
+    np.uint64(0xC13FA9A902A6328F), np.uint64(0x91E10DA5C79E7B1D), np.uint64(0x243F6A8885A308D3)
+)  # fmt: skip
+LATTICE_NUMBERS = 4
 _M1, _M2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _30, _27, _31, _11, _2 = np.uint64(30), np.uint64(27), np.uint64(31), np.uint64(11), np.uint64(2)
 _16, _32, _48, _LOW, _LOW32 = np.uint64(16), np.uint64(32), np.uint64(48), np.uint64(0xFFFF), np.uint64(0xFFFFFFFF)
@@ -69,6 +79,33 @@ def bits(rng: State) -> np.uint64:
 def uniform(rng: State) -> float:
     """The next number of the stream in [0, 1)."""
     return np.int64(bits(rng) >> _11) * _UNIT
+
+
+@kernel
+def unit_of(z: np.uint64) -> float:
+    """The number in [0, 1) that 64 bits name."""
+    return np.int64(z >> _11) * _UNIT
+
+
+@kernel
+def start_lattice(lattice: State, seed: np.uint64, first: np.uint64) -> None:
+    """Put the lattice of the batch that begins with history `first` at a random place of its own.
+
+    `lattice` has room for its three coordinates and a stream, `LATTICE_NUMBERS` in all.
+    """
+    stream = lattice[LATTICE_NUMBERS - 1 :]
+    start_history(stream, seed ^ _LATTICE, first)
+    for a in range(LATTICE_NUMBERS - 1):
+        lattice[a] = bits(stream)
+
+
+@kernel
+def lattice_points(lattice: State, point: np.uint64) -> tuple[float, float, float]:
+    """Coordinates of a point of the lattice in [0, 1): where across, where along, and what kind of a particle."""
+    return (
+        unit_of(lattice[0] + point * _LATTICE_STEPS[0]), unit_of(lattice[1] + point * _LATTICE_STEPS[1]),
+        unit_of(lattice[2] + point * _LATTICE_STEPS[2]),
+    )  # fmt: skip
 
 
 @kernel

@@ -1,12 +1,6 @@
-"""From the insert's upstream face into the voxel grid: fan of the virtual source, insert, air.
+"""From the insert's upstream face into the voxel grid: insert and air.
 
-Beam's eye view: z rises towards the source, isocentre at z = 0, cm. Numbers of a source, in order: z of the virtual
-source, z of the insert's upstream and downstream face, angular spread (rad), off-axis coefficients c2, c4 and their
-largest radius, scale from the upstream face to the isocentre plane, probability of the outer rectangle, weights of the
-inner and the outer rectangle, density of the insert, density of air, probability that a history is a contaminant
-photon, weights of electrons and of photons, angular spread of the photons (rad), share and spread (rad)
-of the wide component; one above 0.2 rad is that of the lowest energies; energy (MeV) below which electrons have a
-spread of their own, and that spread (rad).
+Beam's eye view: z rises towards the source, isocentre at z = 0, cm. What starts: `ert.dose.kernels.mc_start`.
 """
 
 from __future__ import annotations
@@ -16,11 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from ert.dose.kernels.mc_events import MC2, brems_energy_mev, compton, deflection
-from ert.dose.kernels.mc_random import State, exponential, gaussian_pair, inlined, kernel, on_circle, turned, uniform
+from ert.dose.kernels.mc_events import MC2, compton, deflection
+from ert.dose.kernels.mc_random import State, exponential, inlined, kernel, on_circle, turned, uniform
 from ert.dose.kernels.mc_transport import (
     ELECTRON,
-    PHOTON,
     PHOTON_CUT_MEV,
     Pack,
     compton_electron,
@@ -44,11 +37,8 @@ _NUDGE_CM = 1e-7
 _AIR_BELOW_G_CM3 = 0.05
 _AIR_RUTHERFORD = 2.0 * math.pi * 2.8179403e-13**2 * 6.02214076e23 * 4.1729  # Σ w Z(Z+1)/A of dry air
 _FAR = 1e30
-_EDGE_CM, _NEAR_CM = 0.05, 0.2
 _BESIDE_CM = 0.01
 """Nearer to a wall deflections follow one another after shorter paths: an electron leaves again after the first few."""
-_EDGE_SHARE, _NEAR_SHARE, _DEEP_SHARE, _OUTER_SHARE = 0.4, 0.2, 0.0625, 0.25
-SCATTERED_RAD = 0.2
 
 
 @kernel
@@ -326,65 +316,4 @@ def into_grid(p: Float, affine: Float, scene: Pack, tables: Pack, air_g_cm3: flo
         tally[LOST] += p[7] * p[0]
         return False
     _move(p, far)
-    return True
-
-
-@inlined
-def followed_share(x: float, y: float, is_outer: bool, outline: Float) -> float:
-    """Which share of the electrons that start here is followed; all in the opening.
-
-    The deeper they hit the metal the less they give for the time that their way through it takes.
-    """
-    if is_outer:
-        return _OUTER_SHARE
-    if is_open(x, y, outline):
-        return 1.0
-    far = edge_distance(x, y, outline)
-    if far < _NEAR_CM:
-        return _EDGE_SHARE if far < _EDGE_CM else _NEAR_SHARE
-    return _DEEP_SHARE
-
-
-@inlined
-def start(p: Float, source: Pack, numbers: Float, tables: Pack, target: int, rng: State) -> bool:
-    """A primary on the insert's upstream face; False for a history that starts nothing.
-
-    Two rectangles share the histories: around the opening, and the rest of what the applicator leaves free; what the
-    outer one draws inside the inner one is left out. Of electrons that hit metal a share is followed, with as much more
-    weight.
-    """
-    outline, rectangles, edges, cumulative = source
-    outer = 1 if uniform(rng) < numbers[8] else 0
-    box = rectangles[outer]
-    x = box[0] + (box[1] - box[0]) * uniform(rng)
-    y = box[2] + (box[3] - box[2]) * uniform(rng)
-    inner = rectangles[0]
-    if outer == 1 and inner[0] <= x <= inner[1] and inner[2] <= y <= inner[3]:
-        return False
-    is_photon, share = uniform(rng) < numbers[13], 1.0
-    if not is_photon:
-        share = followed_share(x, y, outer == 1, outline)
-        if share < 1.0 and uniform(rng) >= share:
-            return False
-    number = uniform(rng)
-    n = min(max(int(np.searchsorted(cumulative, number, side="right")) - 1, 0), len(edges) - 2)
-    within = (number - cumulative[n]) / max(cumulative[n + 1] - cumulative[n], 1e-300)
-    p[0] = edges[n] + within * (edges[n + 1] - edges[n])
-    q = (min(math.hypot(x, y) * numbers[7], numbers[6]) * 0.1) ** 2
-    p[1], p[2], p[3] = x, y, numbers[1]
-    far = numbers[0] - numbers[1]
-    weight = numbers[9 + outer] * (1.0 + numbers[4] * q + numbers[5] * q * q)
-    if is_photon:
-        p[0] = brems_energy_mev(p[0], tables[3], target, tables[4][int(p[0] * tables[5])], rng)
-        p[7], p[8], spread = weight * numbers[15], PHOTON, numbers[16]
-    else:
-        p[7], p[8] = weight * numbers[14] / share, ELECTRON
-        draw = number if numbers[18] > SCATTERED_RAD else uniform(rng)
-        spread = numbers[20] if p[0] < numbers[19] else numbers[3]
-        if draw < numbers[17]:
-            spread = numbers[18]
-    a, b = gaussian_pair(rng)
-    u, v = x / far + spread * a, y / far + spread * b
-    norm = 1.0 / math.sqrt(1.0 + u * u + v * v)
-    p[4], p[5], p[6] = u * norm, v * norm, -norm
     return True

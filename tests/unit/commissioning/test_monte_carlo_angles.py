@@ -12,8 +12,8 @@ from ert.commissioning.monte_carlo_angles import FINE, least, with_angles
 from ert.commissioning.monte_carlo_profiles import with_core_in_water
 from ert.domain.monte_carlo_model import MonteCarloModel
 from ert.dose.kernels.mc_air import run_air
-from ert.dose.kernels.mc_random import start_history
-from ert.dose.kernels.mc_source import start
+from ert.dose.kernels.mc_random import LATTICE_NUMBERS, start_history, start_lattice
+from ert.dose.kernels.mc_start import start
 from ert.dose.monte_carlo_source import source_numbers
 from ert.dose.monte_carlo_tables import kernel_tables, monte_carlo_tables
 from ert.geometry.grid import VoxelGrid
@@ -45,10 +45,11 @@ def started(numbers, histories):
     """Energies, and tangents of the angle to the fan across x, of electrons as they start."""
     p, rng, found = np.empty(9), np.empty(1, dtype=np.uint64), []
     tables = kernel_tables(TABLES, np.ones(TABLES.photon.shape[1]))
-    far = numbers.numbers[0] - numbers.numbers[1]
+    far, lattice = numbers.numbers[0] - numbers.numbers[1], np.empty(LATTICE_NUMBERS, dtype=np.uint64)
+    start_lattice(lattice, np.uint64(5), np.uint64(0))
     for history in range(histories):
         start_history(rng, np.uint64(5), np.uint64(history))
-        if start(p, numbers.source, numbers.numbers, tables, numbers.metals[1], rng):
+        if start(p, numbers.source, numbers.numbers, tables, numbers.metals[1], lattice, np.uint64(history), rng):
             found.append((p[0], -p[4] / p[6] - p[1] / far))
     energies, across = np.array(found).T
     return energies, across

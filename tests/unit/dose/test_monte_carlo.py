@@ -8,11 +8,11 @@ from ert.domain.algorithm import Algorithm
 from ert.domain.monte_carlo_model import MonteCarloModel, MonteCarloSettings
 from ert.domain.plan import DoseTo
 from ert.dose.engine import compute_beam_dose
-from ert.dose.kernels import mc_random, mc_source
+from ert.dose.kernels import mc_random, mc_source, mc_start
 from ert.dose.monte_carlo import next_round
 from ert.dose.monte_carlo_batches import BATCHES, BatchRunner, Sums, mean_uncertainty_pct, relative_sigma
 from ert.dose.monte_carlo_scene import build_scene, choose_media, media_ratios
-from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_source import scene_numbers
 from ert.dose.monte_carlo_tables import monte_carlo_tables
 from ert.dose.output import rectangle_cm
 from ert.dose.tissue import TissueGrid
@@ -42,7 +42,7 @@ def model(**changes):
 
 def runner(geometry=None, tissue=WATER, *, threads=1, seed=1, source=SOURCE):
     scene = build_scene(TABLES, tissue, tissue.grid)
-    numbers = source_numbers(source, TABLES, geometry or beam(rectangle_cm(4.0, 4.0)), scene.grid)
+    numbers = scene_numbers(source, TABLES, geometry or beam(rectangle_cm(4.0, 4.0)), scene)
     return BatchRunner(scene, numbers, MonteCarloSettings(threads=threads, seed=seed))
 
 
@@ -101,10 +101,13 @@ def test_every_place_and_kind_has_its_fluence_whatever_share_is_followed(side_cm
     source, numbers = made.source.source, made.source.numbers
     outline, inner = source[0], source[1][0]
     count, p, rng = 60_000, np.zeros(9), np.zeros(1, dtype=np.uint64)
-    sums, squares = np.zeros(6), np.zeros(6)
+    sums, squares, lattice = np.zeros(6), np.zeros(6), np.zeros(mc_random.LATTICE_NUMBERS, dtype=np.uint64)
+    mc_random.start_lattice(lattice, np.uint64(5), np.uint64(0))
     for history in range(count):
         mc_random.start_history(rng, np.uint64(5), np.uint64(history))
-        if not mc_source.start(p, source, numbers, made.scene.tables, made.source.metals[1], rng):
+        if not mc_start.start(
+            p, source, numbers, made.scene.tables, made.source.metals[1], lattice, np.uint64(history), rng
+        ):
             continue
         inside = inner[0] <= p[1] <= inner[1] and inner[2] <= p[2] <= inner[3]
         far = 0.0 if mc_source.is_open(p[1], p[2], outline) else mc_source.edge_distance(p[1], p[2], outline)
@@ -122,9 +125,9 @@ def test_every_place_and_kind_has_its_fluence_whatever_share_is_followed(side_cm
 
 @pytest.fixture(scope="module", params=[SOURCE, ENERGETIC], ids=["6 MeV", "18 MeV"])
 def independent_runs(request):
-    """50 runs of 3200 histories with their own seeds, and one of 160 000."""
-    few = [run(histories=100, seed=1000 + s, tissue=BLOCK, source=request.param) for s in range(50)]
-    return few, run(histories=5_000, seed=7, tissue=BLOCK, source=request.param)
+    """50 runs of 9600 histories (3200 primaries) with their own seeds, and one of 480 000."""
+    few = [run(histories=300, seed=1000 + s, tissue=BLOCK, source=request.param) for s in range(50)]
+    return few, run(histories=15_000, seed=7, tissue=BLOCK, source=request.param)
 
 
 def test_the_mean_of_many_short_runs_is_one_long_run(independent_runs):
@@ -132,13 +135,14 @@ def test_the_mean_of_many_short_runs_is_one_long_run(independent_runs):
     few, whole = independent_runs
     doses = np.array([r.total / r.histories for r in few])
     long = whole.total / whole.histories
-    used = long > 0.1 * long.max()
+    both = doses.mean(axis=0) + long  # what one of them picked would be high in that one
+    used = both > 0.1 * both.max()
     error2 = doses.var(axis=0, ddof=1) / len(few) + (relative_sigma(whole) * long) ** 2
     pull = ((doses.mean(axis=0) - long) / np.sqrt(np.where(used, error2, 1.0)))[used]
     assert used.sum() > 300
     assert np.mean(np.abs(pull) < 3.0) >= 0.99
     assert np.mean(pull**2) == pytest.approx(1.0, abs=0.25)
-    assert doses.mean(axis=0)[used].sum() == pytest.approx(long[used].sum(), rel=0.01)
+    assert doses.mean(axis=0)[used].sum() == pytest.approx(long[used].sum(), rel=0.015)
 
 
 def test_stated_standard_errors_are_the_spread_of_independent_runs(independent_runs):
@@ -177,15 +181,15 @@ def test_the_uncertainty_does_not_depend_on_the_largest_of_noisy_doses():
 
 
 def test_few_histories_foretell_how_many_are_needed():
-    """What 32 batches of 1000 foretell for 2 % against ten times as many histories of other seeds: within 15 %."""
+    """What 32 batches of 3000 foretell for 2 % against ten times as many histories of other seeds: within 15 %."""
 
     def needed(found):
         dose = found.total * (found.total > 0)
         return found.histories * (mean_uncertainty_pct(dose, relative_sigma(found)) / 2.0) ** 2
 
-    truth = needed(run(histories=10_000, seed=11))
+    truth = needed(run(histories=30_000, seed=11))
     for seed in (1, 2, 3):
-        assert needed(run(histories=1_000, seed=seed)) == pytest.approx(truth, rel=0.15)
+        assert needed(run(histories=3_000, seed=seed)) == pytest.approx(truth, rel=0.15)
 
 
 def test_a_round_asks_for_what_the_noise_asks_for():

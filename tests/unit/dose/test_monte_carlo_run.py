@@ -17,7 +17,7 @@ from ert.domain.monte_carlo_run import PartialDose, RunWatch
 from ert.dose.monte_carlo import simulate
 from ert.dose.monte_carlo_batches import BatchRunner
 from ert.dose.monte_carlo_scene import build_scene
-from ert.dose.monte_carlo_source import source_numbers
+from ert.dose.monte_carlo_source import scene_numbers
 from ert.dose.monte_carlo_tables import monte_carlo_tables
 from ert.dose.output import rectangle_cm
 from ert.errors import Cancelled, DigestMismatch, Refused
@@ -177,7 +177,7 @@ def test_a_stop_is_heard_within_a_batch():
     """A batch of 20 million histories takes minutes; the stop ends it long before, and nothing of it was added."""
     tables = monte_carlo_tables()
     scene = build_scene(tables, WATER, WATER.grid)
-    runner = BatchRunner(scene, source_numbers(SOURCE, tables, beam(rectangle_cm(4.0, 4.0)), scene.grid), SETTINGS)
+    runner = BatchRunner(scene, scene_numbers(SOURCE, tables, beam(rectangle_cm(4.0, 4.0)), scene), SETTINGS)
 
     def check():
         raise Cancelled("Stopped on request.")
