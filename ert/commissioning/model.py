@@ -40,7 +40,7 @@ _SSD_MARGIN_CM = 5.0
 
 
 def _source(fit: FitResult, largest: Field) -> SourceModel:
-    """Of a fit; the off-axis ratio (r squared alone, the same sum in x and y) goes on to the largest field's corners."""
+    """Of a fit; the off-axis ratio, r squared alone, goes on to the corners of the largest field."""
     p = fit.parameters
     top = max(float(p.edge.max()), _LEAST_EDGE_CGY_CM)
     return SourceModel(
