@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import attrs
@@ -38,15 +39,16 @@ _WARN_SIDE = 0.75
 _SSD_MARGIN_CM = 5.0
 
 
-def _source(fit: FitResult, off_axis_limit_cm: float) -> SourceModel:
+def _source(fit: FitResult, largest: Field) -> SourceModel:
+    """Of a fit; the off-axis ratio, r squared alone, goes on to the corners of the largest field."""
     p = fit.parameters
     top = max(float(p.edge.max()), _LEAST_EDGE_CGY_CM)
     return SourceModel(
         virtual_sad_cm=p.virtual_sad_cm,
         core_angle_rad=p.core_angle_rad,
         wide_angle_rad=p.wide_angle_rad,
-        off_axis=p.off_axis,
-        off_axis_limit_cm=off_axis_limit_cm,
+        off_axis=(p.off_axis_2, 0.0),
+        off_axis_limit_cm=math.hypot(largest.width_cm, largest.height_cm) / 2,
         edge_gy_cm_per_mu=top * _CGY,
         edge_range_cm=float(p.edge_frac[-1]) * fit.setup.range_cm,
         edge_depth_frac=tuple(p.edge_frac.tolist()),
@@ -105,13 +107,13 @@ def build_model(data: BeamData, energy: EnergyData, fit: FitResult, *, is_demo: 
     q = fit.reference.quantities
     ratio = float(fit.parameters.wide_ratio.mean())
     last = int(np.nonzero(fit.identity.depth_dose > 0)[0][-1]) + 2
-    largest = max(max(f.width_cm, f.height_cm) for f in absolute_fields(data, energy))
+    largest = max(absolute_fields(data, energy), key=lambda f: math.hypot(f.width_cm, f.height_cm))
     model = BeamModel(
         machine_name=data.machine.name,
         energy_mev=energy.energy_mev,
         practical_range_cm=fit.setup.range_cm,
         surface_energy_mev=fit.setup.energy_mev,
-        source=_source(fit, largest / 2),
+        source=_source(fit, largest),
         photons=_photons(fit),
         output=OutputCorrection(side_cm=np.array([1.0, 40.0]), side_factor=np.ones(2), applicator_factors=()),
         depth_frac=fit.parameters.depth_frac,

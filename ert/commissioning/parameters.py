@@ -29,7 +29,7 @@ class Parameters:
     wide_ratio: Float
     scatter_scale: Float
     wide_frac: Float
-    off_axis: tuple[float, float]
+    off_axis_2: float
     edge: Float
     edge_angle_rad: float
     edge_growth_frac: float
@@ -65,7 +65,6 @@ _ROWS: tuple[tuple[str, float, float, float, float, str], ...] = (
         for u, b in zip(DEPTH_FRAC, (0.08, 0.2, 0.2, 0.1, 0.02, 0.02, 0.05), strict=True)
     ],
     ("off_axis_2", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
-    ("off_axis_4", 0.0, 0.05, -0.4, 0.4, "shallow profiles of large fields"),
     *[
         (f"edge_{u:g}", v, 0.03, 0.0, 0.5, "shallow dose of cutouts")
         for u, v in zip(EDGE_FRAC[:-1], (0.08, 0.07, 0.06, 0.04, 0.02, 0.005), strict=True)
@@ -103,7 +102,7 @@ def to_parameters(vector: Float) -> Parameters:
         wide_ratio=np.array([v[f"wide_ratio_{u:g}"] for u in DEPTH_FRAC]),
         scatter_scale=np.array([v[f"scatter_scale_{u:g}"] for u in DEPTH_FRAC]),
         wide_frac=np.array([v[f"wide_frac_{u:g}"] for u in DEPTH_FRAC]),
-        off_axis=(v["off_axis_2"], v["off_axis_4"]),
+        off_axis_2=v["off_axis_2"],
         edge=np.array([*(v[f"edge_{u:g}"] for u in EDGE_FRAC[:-1]), 0.0]),
         rim=np.array([*(v[f"rim_{u:g}"] for u in RIM_FRAC[:-1]), 0.0]),
         edge_angle_rad=v["edge_angle_rad"],

@@ -138,8 +138,7 @@ class Shapes:
         share = np.interp(self._place.depth_frac, p.depth_frac, p.wide_frac)
         both = (1.0 - share) * x * y
         both += share * wide_x * wide_y
-        q = fan.square
-        return np.asarray(both * fan.inverse * (1.0 + p.off_axis[0] * q + p.off_axis[1] * q * q))
+        return np.asarray(both * fan.inverse * (1.0 + p.off_axis_2 * fan.square))
 
     def background(self, p: Parameters) -> tuple[Float, Float]:
         """Edge electrons plus what the insert lets through, cGy/MU; open photons of unit strength, not attenuated."""
