@@ -183,7 +183,8 @@ class RedefinitionObjective:
         """Find the spectra of all fields without build-up for these vectors and keep them, and no others.
 
         Fields go side by side, each on one thread: planes of one field, shared out between threads, are too short for
-        that. Vectors that differ in build-up alone, and those of the call before, are not carried once more.
+        that. Each is a rectangle about the axis on flat water, so that a quarter of its electrons tells of all. Vectors
+        that differ in build-up alone, and those of the call before, are not carried once more.
         """
         wanted = {_key(vector): self._redefinition(vector) for vector in vectors}
         largest_first = sorted(range(len(self._fields)), key=lambda n: -self._fields[n].made.fluence.maps.size)
@@ -191,7 +192,7 @@ class RedefinitionObjective:
 
         def task(key: bytes, number: int) -> Task[tuple[Field, Float]]:
             yield
-            return self._spectra(wanted[key], self._fields[number], carrying=Carrying.ALONE)
+            return self._spectra(wanted[key], self._fields[number], carrying=Carrying.QUARTER)
 
         found = dict(zip(jobs, side_by_side([task(*job) for job in jobs], check), strict=True))
         numbers = range(len(self._fields))
