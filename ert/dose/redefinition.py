@@ -151,6 +151,11 @@ class Electrons:
     state : float64 [slot, y, x, 13], see `ert.dose.kernels.redefine`; taken over where its memory is [slot, y, 13, x].
     pitch_cm, virtual_cm : pixel side on the isocentre plane, virtual source to isocentre.
     carrying : how they move; `WHOLE` if nothing is said.
+
+    Raises
+    ------
+    ValueError
+        A quarter of a lattice that is no square, or has a pixel in its middle.
     """
 
     def __init__(
@@ -160,6 +165,8 @@ class Electrons:
         self._physics = physics
         self._pitch_cm, self._virtual_cm = pitch_cm, virtual_cm
         slots, ny, _, nx = self.sums.shape
+        if carrying is Carrying.QUARTER and (ny != nx or nx % 2):
+            raise ValueError(f"a lattice of {ny} × {nx} pixels has no quarter whose images are the others")
         self._boxes = np.zeros((slots, 4), dtype=np.int64)
         for k in range(slots):
             rows, columns = np.nonzero(self.sums[k, :, 0] > 0.0)

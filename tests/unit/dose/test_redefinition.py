@@ -252,3 +252,12 @@ def test_a_quarter_of_a_field_and_its_images_are_the_whole_field():
     assert np.abs(found - wanted).max() < 1e-12 * wanted.max()
     assert electrons.boxes[:, 1].max() == 28
     assert electrons.boxes[:, 3].max() == 28
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (7, 7)])
+def test_a_lattice_without_quarters_is_refused(shape):
+    what = full(12.0)
+    with pytest.raises(ValueError, match="no quarter"):
+        Electrons(
+            np.zeros((what.slots, *shape, SUMS)), what, pitch_cm=PITCH_CM, virtual_cm=95.0, carrying=Carrying.QUARTER
+        )
