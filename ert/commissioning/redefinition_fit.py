@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import numpy as np
@@ -14,10 +14,12 @@ from ert.commissioning.correction import absolute_fields
 from ert.commissioning.measured import BeamData, Curve, EnergyData
 from ert.commissioning.measured import Field as MeasuredField
 from ert.commissioning.reference import absolute
+from ert.commissioning.side_by_side import Task, side_by_side
 from ert.domain.beam_model import BeamModel, FittedParameter, OutputCorrection, RedefinitionModel
 from ert.dose.fluence import PENCIL_PITCH_CM
 from ert.dose.output import rectangle_cm
 from ert.dose.pencil_beam import add_smooth_dose
+from ert.dose.redefinition import Carrying
 from ert.dose.redefinition_fan import Field, make_field, middle_spectra, water_rays
 
 Float = NDArray[np.float64]
@@ -54,8 +56,6 @@ _ROWS: tuple[tuple[str, float | None, float, float, float, str], ...] = (
 )
 NAMES = tuple(row[0] for row in _ROWS)
 _BUILDUP = NAMES.index("buildup_frac")
-_COLUMNS = (_BUILDUP, *(c for c in range(len(_ROWS)) if c != _BUILDUP))
-"""Build-up first, while the spectra of the same electrons are still known."""
 SPREAD, LOWER, UPPER = (np.array([row[c] for row in _ROWS], dtype=np.float64) for c in (2, 3, 4))
 
 
@@ -134,7 +134,7 @@ class RedefinitionObjective:
         self._reference = data.reference
         self._fields = [self._measured(f, energy) for f in self._wanted(energy)]
         self.start = np.array([getattr(self._first, name) for name in NAMES])
-        self._carried: tuple[bytes, list[tuple[Field, Float]]] = (b"", [])
+        self._carried: dict[bytes, list[tuple[Field, Float]]] = {}
 
     def _wanted(self, energy: EnergyData) -> list[MeasuredField]:
         """Fields no larger than the reference field: larger ones say nothing new and take long."""
@@ -170,24 +170,43 @@ class RedefinitionObjective:
             pitch_cm=pitch_cm,
         )
 
-    def _spectra(self, redefinition: RedefinitionModel, measured: _Measured) -> tuple[Field, Float]:
+    def _spectra(
+        self, redefinition: RedefinitionModel, measured: _Measured, *, carrying: Carrying
+    ) -> tuple[Field, Float]:
         made = attrs.evolve(measured.made, model=attrs.evolve(self._model, redefinition=redefinition))
         return made, middle_spectra(
-            made, ssd_cm=measured.field.ssd_cm, depth_cm=self._depth_cm, node_mev=redefinition.node_mev
-        )
+            made, ssd_cm=measured.field.ssd_cm, depth_cm=self._depth_cm, node_mev=redefinition.node_mev,
+            carrying=carrying,
+        )  # fmt: skip
 
-    def _all_spectra(self, redefinition: RedefinitionModel, vector: Float) -> list[tuple[Field, Float]]:
-        """Spectra of all fields without build-up; those of the call before, if only build-up is another."""
-        key = np.delete(vector, _BUILDUP).tobytes()
-        if self._carried[0] != key:
-            self._carried = (key, [self._spectra(redefinition, measured) for measured in self._fields])
-        return self._carried[1]
+    def carry(self, vectors: Sequence[Float], check: Callable[[], None] | None = None) -> None:
+        """Find the spectra of all fields without build-up for these vectors and keep them, and no others.
+
+        Fields go side by side, each on one thread: planes of one field, shared out between threads, are too short for
+        that. Each is a rectangle about the axis on flat water, so that a quarter of its electrons tells of all. Vectors
+        that differ in build-up alone, and those of the call before, are not carried once more.
+        """
+        wanted = {_key(vector): self._redefinition(vector) for vector in vectors}
+        largest_first = sorted(range(len(self._fields)), key=lambda n: -self._fields[n].made.fluence.maps.size)
+        jobs = [(key, n) for n in largest_first for key in wanted if key not in self._carried]
+
+        def task(key: bytes, number: int) -> Task[tuple[Field, Float]]:
+            yield
+            return self._spectra(wanted[key], self._fields[number], carrying=Carrying.QUARTER)
+
+        found = dict(zip(jobs, side_by_side([task(*job) for job in jobs], check), strict=True))
+        numbers = range(len(self._fields))
+        self._carried = {key: self._carried.get(key) or [found[key, n] for n in numbers] for key in wanted}
+
+    def _redefinition(self, vector: Float) -> RedefinitionModel:
+        return attrs.evolve(self._first, **dict(zip(NAMES, vector.tolist(), strict=True)))
 
     def closed(self, vector: Float) -> tuple[RedefinitionModel, Float]:
         """The model of a vector with C(E) and scale from the reference depth dose, and the weighted residuals."""
-        redefinition = attrs.evolve(self._first, **dict(zip(NAMES, vector.tolist(), strict=True)))
+        if _key(vector) not in self._carried:
+            self.carry([vector])
+        redefinition, carried = self._redefinition(vector), self._carried[_key(vector)]
         rows: list[Float] = []
-        carried = self._all_spectra(redefinition, vector)
         for number, (measured, (made, without)) in enumerate(zip(self._fields, carried, strict=True)):
             spectra = without * _built(redefinition, len(without))
             if number == 0:
@@ -228,11 +247,16 @@ class RedefinitionObjective:
     def on_fine_lattice(self, redefinition: RedefinitionModel) -> RedefinitionModel:
         """C(E) once more, from the reference field on the engine's own lattice."""
         reference = attrs.evolve(self._fields[0], made=self._field(self._fields[0].field, PENCIL_PITCH_CM))
-        spectra = self._spectra(redefinition, reference)[1]
+        spectra = self._spectra(redefinition, reference, carrying=Carrying.WHOLE)[1]
         spectra = spectra * _built(redefinition, len(spectra))
         half = reference.background.shape[1] // 2
         axis = reference.background[:, half - 1 : half + 1].mean(axis=1)
         return self.with_factors(redefinition, spectra, np.repeat(axis[:, None], spectra.shape[2], axis=1))
+
+
+def _key(vector: Float) -> bytes:
+    """Of a vector without build-up."""
+    return np.delete(vector, _BUILDUP).tobytes()
 
 
 def _built(redefinition: RedefinitionModel, planes: int) -> Float:
@@ -258,20 +282,20 @@ def fit_redefinition(
     """
     objective = RedefinitionObjective(data, energy, model)
     vector = objective.start
+    objective.carry([vector], check)
     found, residuals = objective.closed(vector)
     jacobian = np.zeros((len(residuals), len(vector)))
     for _ in range(_ROUNDS):
-        for column in _COLUMNS:
-            if check is not None:
-                check()
-            sign = 1.0 if vector[column] + SPREAD[column] < UPPER[column] else -1.0
-            step = sign * _DIFFERENCE * SPREAD[column]
-            moved = vector + step * (np.arange(len(vector)) == column)
-            jacobian[:, column] = (objective.closed(moved)[1] - residuals) / step
+        steps = np.where(vector + SPREAD < UPPER, 1.0, -1.0) * _DIFFERENCE * SPREAD
+        moved = vector + np.diag(steps)
+        objective.carry(list(moved), check)
+        for column, step in enumerate(steps):
+            jacobian[:, column] = (objective.closed(moved[column])[1] - residuals) / step
         full = np.linalg.lstsq(jacobian, -residuals, rcond=None)[0]
         before = float(residuals @ residuals)
         for halving in range(_HALVINGS):
             trial = np.clip(vector + full * 0.5**halving, LOWER, UPPER)
+            objective.carry([trial], check)
             model_now, now = objective.closed(trial)
             if float(now @ now) < before:
                 vector, found, residuals = trial, model_now, now

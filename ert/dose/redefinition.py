@@ -6,6 +6,7 @@ commissioning runs it in water.
 
 from __future__ import annotations
 
+import enum
 import math
 
 import attrs
@@ -18,7 +19,7 @@ from ert.domain.identity import read_only
 from ert.dose.kernels import redefine as kernel
 from ert.dose.kernels.lanes import PITCH, SUMS
 from ert.dose.kernels.rebin import WORK
-from ert.dose.kernels.redefine_plane import advance_plane, find_reach
+from ert.dose.kernels.redefine_plane import advance_plane, advance_plane_alone, find_reach
 from ert.dose.physics import (
     AIR_RELATIVE_SCATTERING,
     collision_range_water,
@@ -116,6 +117,20 @@ def make_physics(model: RedefinitionModel) -> Physics:
     )  # fmt: skip
 
 
+class Carrying(enum.Enum):
+    """How electrons move from plane to plane.
+
+    WHOLE : on all of numba's threads. ALONE : on the thread that asks and no other, so that several fields may move at
+    the same time; the same bytes. QUARTER : alone, and of a field and a medium that are alike on both sides of both
+    axes only the electrons before the middles (the first half of rows and columns); the others are their images. The
+    same sums but for the order in which they are added; `plane`, `state`, and `lost` are of that quarter.
+    """
+
+    WHOLE = enum.auto()
+    ALONE = enum.auto()
+    QUARTER = enum.auto()
+
+
 @attrs.frozen(kw_only=True, eq=False)
 class Step:
     """From one plane to the next; distances from the virtual source.
@@ -135,16 +150,29 @@ class Electrons:
     ----------
     state : float64 [slot, y, x, 13], see `ert.dose.kernels.redefine`; taken over where its memory is [slot, y, 13, x].
     pitch_cm, virtual_cm : pixel side on the isocentre plane, virtual source to isocentre.
+    carrying : how they move; `WHOLE` if nothing is said.
+
+    Raises
+    ------
+    ValueError
+        A quarter of a lattice that is no square, or has a pixel in its middle.
     """
 
-    def __init__(self, state: Float, physics: Physics, *, pitch_cm: float, virtual_cm: float) -> None:
+    def __init__(
+        self, state: Float, physics: Physics, *, pitch_cm: float, virtual_cm: float, carrying: Carrying = Carrying.WHOLE
+    ) -> None:
         self.sums = np.ascontiguousarray(state.transpose(0, 1, 3, 2))
         self._physics = physics
         self._pitch_cm, self._virtual_cm = pitch_cm, virtual_cm
         slots, ny, _, nx = self.sums.shape
+        if carrying is Carrying.QUARTER and (ny != nx or nx % 2):
+            raise ValueError(f"a lattice of {ny} × {nx} pixels has no quarter whose images are the others")
         self._boxes = np.zeros((slots, 4), dtype=np.int64)
         for k in range(slots):
             rows, columns = np.nonzero(self.sums[k, :, 0] > 0.0)
+            if carrying is Carrying.QUARTER:
+                is_before = (rows < ny // 2) & (columns < nx // 2)
+                rows, columns = rows[is_before], columns[is_before]
             if len(rows):
                 self._boxes[k] = rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
         self._reach = np.zeros(4, dtype=np.int64)
@@ -154,7 +182,8 @@ class Electrons:
         self._least = top * np.where(np.arange(slots) < core, LEAST_CORE, LEAST_WIDE)
         self._row_lost, self._slot_lost = np.zeros(ny), np.zeros(slots)
         self._span = np.zeros((slots, ny, 2), dtype=np.int64)
-        threads = numba.get_num_threads()
+        self._carrying = carrying
+        threads = numba.get_num_threads() if carrying is Carrying.WHOLE else 1
         self._scratch = np.zeros((threads, kernel.scratch_size(slots, nx)))
         self._work, self._tiles = np.empty((threads, WORK)), np.empty((threads, ny * SUMS * int(PITCH)))
         self.plane = np.zeros((ny, nx))
@@ -190,11 +219,15 @@ class Electrons:
         if self.is_spent:
             return
         physics = self._physics
-        advance_plane(
+        values = (
             self.sums, self._boxes, self._span, self._reach, physics.populations, self.plane, step.material,
             physics.tables, self._constants(step), self._least, self._row_lost, self._slot_lost, self._scratch,
             self._work, self._tiles,
         )  # fmt: skip
+        if self._carrying is Carrying.WHOLE:
+            advance_plane(*values)
+        else:
+            advance_plane_alone(*values, self._carrying is Carrying.QUARTER)
 
     def _constants(self, step: Step) -> Float:
         physics, dz = self._physics, step.far_cm - step.near_cm

@@ -20,6 +20,7 @@ from ert.dose.physics import collision_stopping_power_water
 from ert.dose.redefinition import (
     CUT_MEV,
     RANGE_STEP_G_CM2,
+    Carrying,
     Electrons,
     Step,
     air_steps,
@@ -86,14 +87,19 @@ class Field:
             insert_distance_cm=self.insert_cm,
         )  # fmt: skip
 
-    def electrons_at(self, distance_cm: float) -> Electrons:
-        """Electrons that left the insert and went through air to a distance from the nominal source."""
+    def electrons_at(self, distance_cm: float, *, carrying: Carrying = Carrying.WHOLE) -> Electrons:
+        """Electrons that left the insert and went through air to a distance from the nominal source.
+
+        Parameters
+        ----------
+        carrying : of `Electrons`.
+        """
         redefinition = redefinition_of(self.model)
         physics = make_physics(redefinition)
         moments = self.opening() if self.moments is None else self.moments
         electrons = Electrons(
             start_state(redefinition, physics, moments), physics, pitch_cm=self.fluence.pitch_cm,
-            virtual_cm=self.model.source.virtual_sad_cm,
+            virtual_cm=self.model.source.virtual_sad_cm, carrying=carrying,
         )  # fmt: skip
         near = self.insert_cm - self.shift_cm
         for step in air_steps(near, distance_cm - self.shift_cm, electrons.plane.shape):
@@ -242,17 +248,21 @@ def water_rays(field: Field, *, ssd_cm: float, depth_cm: float) -> tuple[Rays, M
     return rays, lambda _number, _reach: water
 
 
-def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Float) -> Float:
+def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Float, carrying: Carrying) -> Float:
     """Electron dose of the middle of the field in flat water by energy, for unit scale and factors: [plane, node, x].
 
     Planes as in `water_rays`; the mean of the two middle rows; hat functions on `node_mev`. Build-up is left out.
+
+    Parameters
+    ----------
+    carrying : how the electrons move; a quarter of the field makes the same sums in another order.
     """
     rays, material = water_rays(field, ssd_cm=ssd_cm, depth_cm=depth_cm)
     energy = range_grid_mev(top_energy_mev(redefinition_of(field.model)))
     stopping = collision_stopping_power_water(np.maximum(energy, CUT_MEV))
     at_node = np.interp(energy, node_mev, np.arange(len(node_mev)))
     found = np.zeros((len(rays.nodes_cm), len(node_mev), len(field.fluence.x_cm)))
-    electrons = field.electrons_at(ssd_cm)
+    electrons = field.electrons_at(ssd_cm, carrying=carrying)
     for n, (near, far) in enumerate(zip(rays.nodes_cm, rays.nodes_cm[1:], strict=False)):
         if electrons.is_spent:
             break
@@ -265,4 +275,6 @@ def middle_spectra(field: Field, *, ssd_cm: float, depth_cm: float, node_mev: Fl
                 material=material(n, electrons.reach),
             )
         )
+    if carrying is Carrying.QUARTER:
+        found = 2.0 * (found + found[:, :, ::-1])
     return found

@@ -239,7 +239,7 @@ def _share_slot(
 
 
 @njit(cache=True, nogil=True)
-def _share_slots(
+def share_slots(
     t: int, threads: int, state: Float, nx: int, span: Integer, slots: Integer, least: Float, box: Integer, lost: Float,
     work: Float, tiles: Float, rows: Integer,
 ) -> None:  # fmt: skip
@@ -270,4 +270,4 @@ def share_columns(
     threads, flat = work.shape[0], state.ravel()
     for t in prange(threads):
         rows = np.zeros((state.shape[3] // LANES + 1, 2), dtype=np.int64)
-        _share_slots(t, threads, flat, state.shape[3], span, slots, least, box, lost, work[t], tiles[t], rows)
+        share_slots(t, threads, flat, state.shape[3], span, slots, least, box, lost, work[t], tiles[t], rows)

@@ -337,7 +337,7 @@ def _advance_row(
 
 
 @njit(cache=True, nogil=True)
-def _advance_rows(
+def advance_rows(
     t: int, threads: int, state: Float, box: Integer, span: Integer, reach: Integer, populations: Float, dose: Float,
     material: Float32, tables: Float, constants: Float, least: Float, lost: Float, scratch: Float,
     is_used: NDArray[np.bool_],
@@ -380,7 +380,7 @@ def advance(
     threads, flat = scratch.shape[0], state.ravel()
     for t in prange(threads):
         is_used = np.zeros((state.shape[3] // LANES + 1, state.shape[0]), dtype=np.bool_)
-        _advance_rows(
+        advance_rows(
             t, threads, flat, box, span, reach, populations, dose, material, tables, constants, least, lost, scratch[t],
             is_used,
         )  # fmt: skip

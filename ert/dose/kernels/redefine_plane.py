@@ -10,8 +10,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from ert.dose.kernels.rebin import share_columns
-from ert.dose.kernels.redefine import advance
+from ert.dose.kernels.lanes import LANES
+from ert.dose.kernels.mirror import fold_columns, fold_rows
+from ert.dose.kernels.rebin import share_columns, share_slots
+from ert.dose.kernels.redefine import advance, advance_rows
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -63,6 +65,39 @@ def advance_plane(
     slots = _slots_in_use(span)
     box[:] = 0
     share_columns(state, span, slots, least, box, slot_lost, work, tiles)
+    find_reach(box, reach)
+
+
+@njit(cache=True, nogil=True)
+def advance_plane_alone(
+    state: Float, box: Integer, span: Integer, reach: Integer, populations: Float, dose: Float, material: Float32,
+    tables: Float, constants: Float, least: Float, row_lost: Float, slot_lost: Float, scratch: Float, work: Float,
+    tiles: Float, is_quarter: bool,
+) -> None:  # fmt: skip
+    """`advance_plane` on the thread that calls: the same bytes.
+
+    Numba's threads work for one caller at a time. Here none of them is woken, so that others may carry electrons of
+    their own at the same time.
+
+    Parameters
+    ----------
+    scratch, work, tiles : of one thread.
+    is_quarter : electrons lie before the middle of both axes only, the others are their images; then too.
+    """
+    flat, nx = state.ravel(), state.shape[3]
+    is_used = np.zeros((nx // LANES + 1, state.shape[0]), dtype=np.bool_)
+    rows = np.zeros((nx // LANES + 1, 2), dtype=np.int64)
+    advance_rows(
+        0, 1, flat, box, span, reach, populations, dose, material, tables, constants, least, row_lost, scratch[0],
+        is_used,
+    )  # fmt: skip
+    if is_quarter:
+        fold_columns(state, span)
+    slots = _slots_in_use(span)
+    box[:] = 0
+    share_slots(0, 1, flat, nx, span, slots, least, box, slot_lost, work[0], tiles[0], rows)
+    if is_quarter:
+        fold_rows(state, box)
     find_reach(box, reach)
 
 

@@ -1,8 +1,10 @@
-"""What a step of redefinition meets, by hand; the factor over depth; the box around electrons."""
+"""What a step of redefinition meets, by hand; the factor over depth; the box around electrons; images."""
 
 import numpy as np
 import pytest
 
+from ert.dose.kernels.lanes import SUMS
+from ert.dose.kernels.mirror import fold_columns, fold_rows
 from ert.dose.kernels.redefine_plane import add_step, between_knots, find_reach
 from ert.dose.kernels.redefine_sample import sample_step
 
@@ -100,3 +102,48 @@ def test_depth_grows_by_the_electrons_own_step_where_it_is_free_of_metal_and_els
     material[2, 1, 2] = 0.5  # half of it metal
     add_step(depth, near, far, material, step_cm, np.array([1, 3, 1, 4]), 0.999)
     assert depth.tolist() == [[2.5] * 4, [2.5, 2.75, 2.5, 2.75], [2.5, 2.75, 2.75, 2.75]]
+
+
+def images(size, first, last):
+    """A row of 13 sums with numbers from `first` on and before `last`, and nothing that may be read elsewhere."""
+    row = np.full((SUMS, size), np.nan)
+    row[:, first:last] = np.arange(1.0, 1.0 + SUMS * (last - first)).reshape(SUMS, -1)
+    return row
+
+
+def folded(row, changed):
+    """What lies before the middle, and the image of what lies behind it; the sums `changed` have the other sign."""
+    held, half = np.nan_to_num(row), row.shape[1] // 2
+    sign = np.where(np.isin(np.arange(SUMS), changed), -1.0, 1.0)[:, None]
+    return held[:, :half] + sign * held[:, ::-1][:, :half]
+
+
+@pytest.mark.parametrize(("first", "last"), [(2, 9), (0, 7), (4, 12), (6, 8), (8, 11)])
+def test_electrons_behind_the_middle_are_added_to_their_images(first, last):
+    """Whether the image reaches beyond what was set before the middle, stays in it, or lies where nothing was."""
+    row, size, half = images(12, first, last), 12, 6
+    begin = min(first, size - last)
+    for fold, changed, is_column in ((fold_columns, (3, 5), True), (fold_rows, (8, 10), False)):
+        state = np.full((1, size, SUMS, size), np.nan)
+        if is_column:
+            state[0, 4] = row
+            reach = np.zeros((1, size, 2), dtype=np.int64)
+            reach[0, 4] = first, last
+            fold(state, reach)
+            assert reach[0, 4].tolist() == [begin, half]
+            found = state[0, 4]
+        else:
+            state[0, :, :, 4] = row.T
+            reach = np.array([[first, last, 4, 5]])
+            fold(state, reach)
+            assert reach.tolist() == [[begin, half, 4, 5]]
+            found = state[0, :, :, 4].T
+        assert found[:, begin:half].tolist() == folded(row, changed)[:, begin:].tolist()
+
+
+def test_electrons_before_the_middle_stay_as_they_are():
+    state, span = images(12, 2, 6)[None, None].repeat(12, axis=1), np.full((1, 12, 2), (2, 6))
+    kept = state.copy()
+    fold_columns(state, span)
+    assert span.tolist() == np.full((1, 12, 2), (2, 6)).tolist()
+    assert np.array_equal(state, kept, equal_nan=True)

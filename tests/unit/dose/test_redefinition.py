@@ -2,6 +2,7 @@
 
 import csv
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import attrs
 import numba
@@ -10,7 +11,7 @@ import pytest
 
 from ert.dose.kernels.lanes import SUMS
 from ert.dose.physics import csda_range_water, energy_at_range_water, scattering_power_water, water_electrons
-from ert.dose.redefinition import RANGE_STEP_G_CM2, Electrons, Physics, Step, air_steps
+from ert.dose.redefinition import RANGE_STEP_G_CM2, Carrying, Electrons, Physics, Step, air_steps
 from ert.settings import resources_dir
 
 PITCH_CM = 0.2
@@ -209,3 +210,54 @@ def test_the_same_bytes_for_one_and_two_threads():
         numba.set_num_threads(threads)
         found.append(run(point(full(12.0), 12.0)).tobytes())
     assert found[0] == found[1]
+
+
+def rectangle(carrying=Carrying.WHOLE):
+    """A field of 8 × 4 of 56 × 56 pixels about the middle, spread as an electron beam is, below 10 cm of air."""
+    what, r = full(12.0), float(csda_range_water(12.0))
+    state = np.zeros((what.slots, 56, 56, SUMS))
+    cells = state[int(r / what.populations[0, 2]), 26:30, 24:32]
+    cells[..., :3] = 1.0, r, r * r
+    cells[..., 4] = cells[..., 9] = 1.0 / 12.0
+    cells[..., 7] = cells[..., 12] = 0.03**2
+    electrons = Electrons(state, what, pitch_cm=PITCH_CM, virtual_cm=95.0, carrying=carrying)
+    electrons.advance(Step(near_cm=85.0, far_cm=95.0, material=material(56, stopping=0.0011, scattering=0.0012)))
+    return electrons
+
+
+def through_water(electrons, planes=20):
+    """Dose of each plane."""
+    water, found = material(56), []
+    for n in range(planes):
+        electrons.advance(Step(near_cm=95.0 + 0.25 * n, far_cm=95.25 + 0.25 * n, material=water))
+        found.append(electrons.plane.copy())
+    return np.array(found)
+
+
+def test_two_that_move_alone_at_the_same_time_give_the_same_bytes_as_one_on_all_threads():
+    wanted = through_water(rectangle())
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: through_water(rectangle(Carrying.ALONE)), range(4)))
+    assert wanted[-1].max() > 0.0
+    assert {a.tobytes() for a in found} == {wanted.tobytes()}
+
+
+def test_a_quarter_of_a_field_and_its_images_are_the_whole_field():
+    """Electrons cross both middles by the thousand: without their images a quarter would be half empty there."""
+    electrons = rectangle(Carrying.QUARTER)
+    wanted, found = through_water(rectangle()), through_water(electrons)
+    assert np.all(found[:, 28:] == 0.0)
+    assert np.all(found[:, :, 28:] == 0.0)
+    found = found + found[:, ::-1] + found[:, :, ::-1] + found[:, ::-1, ::-1]
+    assert np.abs(found - wanted).max() < 1e-12 * wanted.max()
+    assert electrons.boxes[:, 1].max() == 28
+    assert electrons.boxes[:, 3].max() == 28
+
+
+@pytest.mark.parametrize("shape", [(6, 8), (7, 7)])
+def test_a_lattice_without_quarters_is_refused(shape):
+    what = full(12.0)
+    with pytest.raises(ValueError, match="no quarter"):
+        Electrons(
+            np.zeros((what.slots, *shape, SUMS)), what, pitch_cm=PITCH_CM, virtual_cm=95.0, carrying=Carrying.QUARTER
+        )
