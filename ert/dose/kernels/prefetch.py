@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
-import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.base import BaseContext
@@ -14,7 +13,7 @@ from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+Numbers = NDArray[Any]
 _READ, _KEEP, _DATA = 0, 3, 1
 """What the processor is told: to be read, soon and more than once, data."""
 
@@ -38,5 +37,5 @@ def _one_number(
     return types.void(sums, types.uint64), generate
 
 
-ask_for = cast("Callable[[Float, int], None]", intrinsic(_one_number))
+ask_for = cast("Callable[[Numbers, int], None]", intrinsic(_one_number))
 """Ask for the line of a contiguous array that holds one of its numbers."""

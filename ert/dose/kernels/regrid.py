@@ -8,9 +8,12 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from ert.dose.kernels.prefetch import ask_for
+
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integers = NDArray[np.int32]
+_LINE = 16  # numbers in a line of the caches
 _INSIDE = 1e-9  # voxels within the outer faces: an index on a face would round to a voxel that is not there
 
 
@@ -290,6 +293,13 @@ def _copy(source: Float32, begin: int, count: int, out: Float32, to: int) -> Non
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _ask_ahead(source: Float32, begin: int, count: int) -> None:
+    """Ask for so many numbers that the next row reads: they come while this one is worked on. It need not be there."""
+    for m in range(np.uint64(begin), np.uint64(begin + count), np.uint64(_LINE)):
+        ask_for(source, m)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _clear(begin: int, end: int, out: Float32) -> None:
     """Nothing from `begin` to `end`."""
     for m in range(np.uint64(begin), np.uint64(max(begin, end))):
@@ -318,13 +328,17 @@ def _fill_slice(
     found, value = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
     found_bits, value_bits = found.view(np.int32), value.view(np.uint32)
     row, top, here = np.empty(12), np.uint32(0), k * ny * nx
+    to_next = int(chain[1, 2, 1]) * slice_ + int(chain[1, 1, 1]) * line + int(chain[1, 0, 1])
+    nodes = -chain[0, 2, 1] * lens[2]  # from one row to the next
     _clear(here, here + box[1] * nx, out)
     for j in range(box[1], box[4]):
         _start_row(chain, j, k, row)
         begin, end = _range(box[0], box[3], row, lens, last, voxels)
         is_along = row[4] == 0.0 and row[5] == 0.0  # of the eight neighbours in the fan six are always the same
         if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0 and end > begin:
-            _copy(ratio, int(_body(begin, row, line, slice_)), end - begin, found, 0)
+            place = int(_body(begin, row, line, slice_))
+            _copy(ratio, place, end - begin, found, 0)
+            _ask_ahead(ratio, place + to_next, end - begin)
         else:
             _gather(begin, end - begin, row, np.int32(line), np.int32(slice_), ratio, found)
         if has_air and _has_negative(end - begin, found_bits):
@@ -340,6 +354,9 @@ def _fill_slice(
             continue
         if is_along:
             first, b, c = _place_along(start, count, row, lens, fan, ramp, cell, u)
+            ahead = first + int(c + nodes) * fan[1] * fan[2]
+            _ask_ahead(flat, ahead, 2 * fan[2])
+            _ask_ahead(flat, ahead + fan[1] * fan[2], 2 * fan[2])
             _mix_lines(flat, first, fan[2], fan[1] * fan[2], b, c, mixed)
             _sample_line(mixed, count, cell, u, value)
         else:
