@@ -8,12 +8,11 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.prefetch import ask_for
+from ert.dose.kernels.prefetch import ask_ahead
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integers = NDArray[np.int32]
-_LINE = 16  # numbers in a line of the caches
 _INSIDE = 1e-9  # voxels within the outer faces: an index on a face would round to a voxel that is not there
 
 
@@ -293,13 +292,6 @@ def _copy(source: Float32, begin: int, count: int, out: Float32, to: int) -> Non
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _ask_ahead(source: Float32, begin: int, count: int) -> None:
-    """Ask for so many numbers that the next row reads: they come while this one is worked on. It need not be there."""
-    for m in range(np.uint64(begin), np.uint64(begin + count), np.uint64(_LINE)):
-        ask_for(source, m)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
 def _clear(begin: int, end: int, out: Float32) -> None:
     """Nothing from `begin` to `end`."""
     for m in range(np.uint64(begin), np.uint64(max(begin, end))):
@@ -338,7 +330,7 @@ def _fill_slice(
         if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0 and end > begin:
             place = int(_body(begin, row, line, slice_))
             _copy(ratio, place, end - begin, found, 0)
-            _ask_ahead(ratio, place + to_next, end - begin)
+            ask_ahead(ratio, place + to_next, end - begin)
         else:
             _gather(begin, end - begin, row, np.int32(line), np.int32(slice_), ratio, found)
         if has_air and _has_negative(end - begin, found_bits):
@@ -355,8 +347,8 @@ def _fill_slice(
         if is_along:
             first, b, c = _place_along(start, count, row, lens, fan, ramp, cell, u)
             ahead = first + int(c + nodes) * fan[1] * fan[2]
-            _ask_ahead(flat, ahead, 2 * fan[2])
-            _ask_ahead(flat, ahead + fan[1] * fan[2], 2 * fan[2])
+            ask_ahead(flat, ahead, 2 * fan[2])
+            ask_ahead(flat, ahead + fan[1] * fan[2], 2 * fan[2])
             _mix_lines(flat, first, fan[2], fan[1] * fan[2], b, c, mixed)
             _sample_line(mixed, count, cell, u, value)
         else:
