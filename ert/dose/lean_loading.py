@@ -13,6 +13,7 @@ import importlib
 import sys
 
 import llvmlite.binding
+import numba
 from numba.core.codegen import JITCodeLibrary, JITCPUCodegen
 
 
@@ -56,4 +57,8 @@ def _load_without_linear_algebra() -> None:
         linalg.ensure_blas = asked  # type: ignore[attr-defined]
 
 
-JITCPUCodegen._library_class = LeanLibrary
+TESTED_NUMBA = "0.68"
+"""These are inner parts of numba: with another of its versions kernels are loaded as numba does it, for more memory."""
+
+if numba.__version__.startswith(f"{TESTED_NUMBA}."):
+    JITCPUCodegen._library_class = LeanLibrary
