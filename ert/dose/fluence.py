@@ -81,8 +81,9 @@ def edge_weight(growth_frac: float, offset_cm: ArrayLike) -> Float:
 def _edge_offsets(outline: Float) -> Float:
     """Signed distance of the axis from each edge's line, positive for an outline around the axis."""
     x, y = outline.T
-    dx, dy = np.roll(x, -1) - x, np.roll(y, -1) - y
-    sense = 1.0 if float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1))) > 0 else -1.0
+    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    dx, dy = next_x - x, next_y - y
+    sense = 1.0 if float(np.dot(x, next_y) - np.dot(y, next_x)) > 0 else -1.0
     return np.asarray(sense * (x * dy - y * dx) / np.maximum(np.hypot(dx, dy), 1e-9))
 
 

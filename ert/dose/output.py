@@ -20,8 +20,9 @@ def equivalent_square_cm(outline_cm: Outline) -> float:
 @functools.lru_cache(maxsize=64)
 def _equivalent_square_cm(outline_cm: Outline) -> float:
     x, y = np.asarray(outline_cm, dtype=np.float64).T
-    area = abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2.0
-    perimeter = float(np.hypot(np.roll(x, -1) - x, np.roll(y, -1) - y).sum())
+    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    area = abs(float(np.dot(x, next_y) - np.dot(y, next_x))) / 2.0
+    perimeter = float(np.hypot(next_x - x, next_y - y).sum())
     return 4.0 * area / perimeter
 
 

@@ -196,7 +196,7 @@ def add_smooth_dose(
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
     nearest = max(float(gaps[rays.first]), 0.5)
-    knots = np.geomspace(nearest, max(float(gaps[-1]), 1.5 * nearest), _KNOTS)
+    knots = _knots_cm(nearest, max(float(gaps[-1]), 1.5 * nearest))
     virtual = source.virtual_sad_cm
     pixels = virtual / ((knots + insert_distance_cm - sad_cm + virtual) * fluence.pitch_cm)
     angles = np.array([source.edge_angle_rad, source.rim_angle_rad, photons.open_angle_rad, photons.blocked_angle_rad])
@@ -222,6 +222,12 @@ def add_smooth_dose(
         numbers,
         correction,
     )
+
+
+@functools.lru_cache(maxsize=32)
+def _knots_cm(nearest_cm: float, farthest_cm: float) -> Float:
+    """Distances in geometric progression; read-only, the last few are remembered."""
+    return read_only(np.asarray(np.geomspace(nearest_cm, farthest_cm, _KNOTS)))
 
 
 def _electron_falls(model: BeamModel, *, has_edge: bool) -> Float32:

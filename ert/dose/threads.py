@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numba
 
+import ert.dose.lean_loading  # noqa: F401 — before any kernel is loaded
+
 _TASKS = Path("/proc/self/task")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+from numba import njit, prange
 from numpy.typing import NDArray
 
 from ert.dose.kernels.sampling import is_in_volume, nearest
@@ -52,6 +52,37 @@ def _count_on_ray(
 
 
 @njit(cache=True, nogil=True)
+def _count_on_line(
+    stopping: Float32, dose: Float32, to_tissue: Float, tissue_offset: Float, to_dose: Float, dose_offset: Float,
+    x_cm: Float, y_cm: float, sad_cm: float, near_cm: float, step_cm: float, planes: int, limit_cm: float,
+    least_gy: float, counts: Integer,
+) -> None:  # fmt: skip
+    """`beyond` for the rays of one line, added to counts."""
+    starts, steps = np.empty((2, 3)), np.empty((2, 3))
+    for x in x_cm:
+        tx, ty = x / sad_cm, y_cm / sad_cm
+        _aim(to_tissue, tissue_offset, tx, ty, sad_cm, near_cm, step_cm, starts[0], steps[0])
+        _aim(to_dose, dose_offset, tx, ty, sad_cm, near_cm, step_cm, starts[1], steps[1])
+        path_cm = step_cm * math.sqrt(1.0 + tx * tx + ty * ty)
+        _count_on_ray(stopping, dose, starts, steps, planes, path_cm, limit_cm, least_gy, counts)
+
+
+@njit(cache=True, nogil=True)
+def _no_counts(lines: int) -> Integer:
+    return np.zeros((lines, BINS), dtype=np.int64)
+
+
+@njit(cache=True, nogil=True)
+def _sum_lines(counts: Integer) -> Integer:
+    """Counts of all lines; here, not in the parallel function: there it would wake all threads once more."""
+    total = np.zeros(counts.shape[1], dtype=np.int64)
+    for j in range(counts.shape[0]):
+        for n in range(counts.shape[1]):
+            total[n] += counts[j, n]
+    return total
+
+
+@njit(cache=True, nogil=True, parallel=True)
 def beyond(
     stopping: Float32, dose: Float32, to_tissue: Float, tissue_offset: Float, to_dose: Float, dose_offset: Float,
     x_cm: Float, y_cm: Float, sad_cm: float, near_cm: float, step_cm: float, planes: int, limit_cm: float,
@@ -72,13 +103,10 @@ def beyond(
     int64 [BINS]
         How many by their depth beyond the limit, in bins of `BIN_CM`; the last holds the rest.
     """
-    starts, steps = np.empty((2, 3)), np.empty((2, 3))
-    counts = np.zeros(BINS, dtype=np.int64)
-    for y in y_cm:
-        for x in x_cm:
-            tx, ty = x / sad_cm, y / sad_cm
-            _aim(to_tissue, tissue_offset, tx, ty, sad_cm, near_cm, step_cm, starts[0], steps[0])
-            _aim(to_dose, dose_offset, tx, ty, sad_cm, near_cm, step_cm, starts[1], steps[1])
-            path_cm = step_cm * math.sqrt(1.0 + tx * tx + ty * ty)
-            _count_on_ray(stopping, dose, starts, steps, planes, path_cm, limit_cm, least_gy, counts)
-    return counts
+    counts = _no_counts(y_cm.shape[0])
+    for j in prange(y_cm.shape[0]):
+        _count_on_line(
+            stopping, dose, to_tissue, tissue_offset, to_dose, dose_offset, x_cm, y_cm[j], sad_cm, near_cm, step_cm,
+            planes, limit_cm, least_gy, counts[j],
+        )  # fmt: skip
+    return _sum_lines(counts)

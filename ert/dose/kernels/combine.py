@@ -8,13 +8,25 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import add_blurred_map, gather, no_sums, occupied
+from ert.dose.kernels.lattice import add_blurred_map, copy_plane, gather, no_sums, occupied
+from ert.dose.kernels.lend import lend
 from ert.dose.kernels.sampling import least_bits
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 _DEEPEST = np.float32(16.0)
 """Where `_decay` ends."""
+_AT_ONCE = 1024
+"""Pixels that edge electrons are added to at once."""
+
+
+@njit(cache=True, nogil=True)
+def _boxes(maps: Float32) -> NDArray[np.int64]:
+    """What `occupied` finds of each map: int64 [m, 4]."""
+    boxes = np.empty((maps.shape[0], 4), dtype=np.int64)
+    for m in range(maps.shape[0]):
+        boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3] = occupied(maps[m])
+    return boxes
 
 
 @njit(cache=True, nogil=True, parallel=True)
@@ -31,12 +43,12 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     """
     count, ny, nx = maps.shape
     knots = sigmas.shape[1]
-    out = np.empty((count, knots, ny, nx), dtype=np.float32)
+    out, boxes = np.empty((count, knots, ny, nx), dtype=np.float32), _boxes(maps)
     for c in prange(count * knots):
         m, q = c // knots, c % knots
-        sums = no_sums(ny, nx)
-        gather(sums, add_blurred_map(maps[m], occupied(maps[m]), sigmas[m, q], sums))
-        out[m, q] = sums[0]
+        sums, box = no_sums(ny, nx), (boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3])
+        gather(sums, add_blurred_map(maps[m], box, sigmas[m, q], sums))
+        copy_plane(sums[0], out[m, q])
     return out
 
 
@@ -98,20 +110,24 @@ def _add_edges(
 
     falls : [d, 4] edge, rim, and their rise to the next depth.
     """
-    count, end = dose.shape[0], np.float32(falls.shape[0] - 1)
-    row, part = np.empty(count, dtype=np.uint32), np.empty(count, dtype=np.float32)
-    edge, rim = np.empty(count, dtype=np.float32), np.empty(count, dtype=np.float32)
-    for i in range(count):
-        at = min(depth[i] * per_cm, end)
-        row[i] = np.uint32(np.int32(at))
-        part[i] = at - np.float32(np.int32(at))
-    for i in range(count):  # alone: what reads at computed places is never made into vectors
-        d, t = row[i], part[i]
-        edge[i] = falls[d, 0] + t * falls[d, 2]
-        rim[i] = falls[d, 1] + t * falls[d, 3]
-    for i in range(count):
-        both = (a * edge_near[i] + b * edge_far[i]) * edge[i]
-        dose[i] = (dose[i] + (both + (a * rim_near[i] + b * rim_far[i]) * rim[i])) * factor
+    end, table, four = np.float32(falls.shape[0] - 1), falls.ravel(), np.uint32(4)
+    one, two, three = np.uint32(1), np.uint32(2), np.uint32(3)
+    row, part = np.empty(_AT_ONCE, dtype=np.uint32), np.empty(_AT_ONCE, dtype=np.float32)
+    edge, rim = np.empty(_AT_ONCE, dtype=np.float32), np.empty(_AT_ONCE, dtype=np.float32)
+    for begin in range(0, dose.shape[0], _AT_ONCE):  # what is found between the loops stays near the processor
+        first, count = np.uint64(begin), np.uint64(min(_AT_ONCE, dose.shape[0] - begin))
+        for i in range(count):
+            at = min(depth[first + i] * per_cm, end)
+            row[i] = np.uint32(np.int32(at)) * four
+            part[i] = at - np.float32(np.int32(at))
+        for i in range(count):  # alone: what reads at computed places is never made into vectors
+            d, t = row[i], part[i]
+            edge[i] = table[d] + t * table[d + two]
+            rim[i] = table[d + one] + t * table[d + three]
+        for i in range(count):
+            n = first + i
+            both = (a * edge_near[n] + b * edge_far[n]) * edge[i]
+            dose[n] = (dose[n] + (both + (a * rim_near[n] + b * rim_far[n]) * rim[i])) * factor
 
 
 @njit(cache=True, nogil=True)
@@ -123,6 +139,7 @@ def _add_to_plane(
 
     Plane and maps are one row each: loops over the pixels of a line are too short for what surrounds them.
     """
+    dose, depth, blurred, falls = lend(dose), lend(depth), lend(blurred), lend(falls)
     sad, virtual = numbers[0], numbers[1]
     span = math.log(knots[-1] / knots[0]) / (knots.shape[0] - 1)
     gap = max(distance_cm - numbers[2], knots[0])

@@ -13,6 +13,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ert.dose.kernels.blur_lines import WIDTH, blur_four, blur_one
+from ert.dose.kernels.lend import lend
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
@@ -84,6 +85,7 @@ def occupied(plane: Float32) -> Box:
 @njit(cache=True, nogil=True)
 def _blur_across(source: Float32, pitch: int, count: int, weights: Float32, out: Float32) -> None:
     """Blur lines of `count` numbers, `pitch` apart, across; `source` has as many more at both ends as weights reach."""
+    source, weights, out = lend(source), lend(weights), lend(out)
     reach, lines, j = weights.shape[0] - 1, out.shape[0] // pitch, 0
     while j + 4 <= lines:
         blur_four(source, (reach + j) * pitch, count, pitch, weights, reach, out, j * pitch)
@@ -94,6 +96,30 @@ def _blur_across(source: Float32, pitch: int, count: int, weights: Float32, out:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _copy_rows(
+    plane: Float32, at: int, pitch: int, rows: int, count: int, out: Float32, to: int, out_pitch: int
+) -> None:  # fmt: skip
+    """So many numbers of each of some rows, `pitch` apart from `at` on, to rows `out_pitch` apart from `to` on."""
+    flat = plane.ravel()
+    for j in range(rows):
+        a, b = np.uint64(at + j * pitch), np.uint64(to + j * out_pitch)
+        for i in range(np.uint64(count)):
+            out[b + i] = flat[a + i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_rows(
+    found: Float32, pitch: int, rows: int, count: int, out: Float32, to: int, out_pitch: int
+) -> None:  # fmt: skip
+    """Add so many numbers of each of some rows, `pitch` apart, to those of a plane, from place `to` on."""
+    flat = out.ravel()
+    for j in range(rows):
+        a, b = np.uint64(j * pitch), np.uint64(to + j * out_pitch)
+        for i in range(np.uint64(count)):
+            flat[b + i] += found[a + i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> None:
     """Blur the part of a plane that holds anything with a symmetric kernel, both ways, and add it to another plane.
 
@@ -101,6 +127,7 @@ def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> Non
     ----------
     plane, out : float32 [ny, nx]; box : of `occupied`; weights : at 0, 1, 2 … pixels.
     """
+    plane, weights, out = lend(plane), lend(weights), lend(out)
     ny, nx = plane.shape
     top, bottom, left, right = box
     reach = weights.shape[0] - 1
@@ -108,20 +135,17 @@ def add_blurred(plane: Float32, box: Box, weights: Float32, out: Float32) -> Non
     count, rows = i1 - i0, bottom - top
     wide = count + reach  # one gap of zeros serves the end of a row and the beginning of the next
     source = np.zeros((rows + 2) * wide + 2 * reach + WIDTH, dtype=np.float32)
-    for j in range(rows):
-        begin = reach + j * wide + left - i0
-        source[begin : begin + right - left] = plane[top + j, left:right]
+    _copy_rows(plane, top * nx + left, nx, rows, right - left, source, reach + left - i0, wide)
     pitch = (count + WIDTH - 1) // WIDTH * WIDTH
     above, below = top - j0 + reach, j1 - bottom + reach
-    along = np.zeros((above + rows + below) * pitch, dtype=np.float32)
+    along = np.empty((above + rows + below) * pitch, dtype=np.float32)
+    along[: above * pitch] = np.float32(0.0)
+    along[(above + rows) * pitch :] = np.float32(0.0)
     for j in range(rows):
         blur_one(source, reach + j * wide, count, 1, weights, reach, along, (above + j) * pitch)
     across = np.empty((j1 - j0) * pitch, dtype=np.float32)
     _blur_across(along, pitch, count, weights, across)
-    for j in range(j1 - j0):
-        row, found = out[j0 + j, i0:i1], across[j * pitch : j * pitch + count]
-        for i in range(count):
-            row[i] += found[i]
+    _add_rows(across, pitch, j1 - j0, count, out, j0 * nx + i0, nx)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,14 +186,13 @@ def refine_add(coarse: Float32, fine: Float32) -> None:
 
     Beyond the border the parabola through the outermost three values continues them.
     """
+    coarse, fine = lend(coarse), lend(fine)
     ny, nx = coarse.shape
     ahead, back = _QUARTER, _QUARTER[::-1].copy()
     wide = nx + 2 * _BEYOND
     count, flat = ny * wide, fine.ravel()
     lines = np.zeros((ny + 2 * _BEYOND) * wide, dtype=np.float32)
-    for j in range(ny):
-        begin = (j + _BEYOND) * wide + _BEYOND
-        lines[begin : begin + nx] = coarse[j]
+    _copy_rows(coarse, 0, nx, ny, nx, lines, _BEYOND * wide + _BEYOND, wide)
     for j in range(_BEYOND):
         _continue(lines, (_BEYOND - 1 - j) * wide, wide, wide)
         _continue(lines, (ny + _BEYOND + j) * wide, -wide, wide)
@@ -268,6 +291,14 @@ def add_blurred_map(fine: Float32, box: Box, sigma_px: float, sums: tuple[Float3
         plane, around = coarsen(plane, around)
     add_blurred(plane, around, gaussian_weights(sigma_px, level), sums[level])
     return level
+
+
+@njit(cache=True, nogil=True)
+def copy_plane(source: Float32, out: Float32) -> None:
+    """A plane as one row: what is written for an assignment of planes looks for shorter sides at each number."""
+    source, out = lend(source).ravel(), lend(out).ravel()
+    for i in range(out.shape[0]):
+        out[i] = source[i]
 
 
 @njit(cache=True, nogil=True)

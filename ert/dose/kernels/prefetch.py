@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
-from numba import types
+from numba import njit, types
 from numba.core.base import BaseContext
 from numba.core.typing.context import Context
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
-Float = NDArray[np.float64]
+Numbers = NDArray[Any]
+_LINE = np.uint64(16)
+"""Floats of 4 bytes in a line of the caches."""
 _READ, _KEEP, _DATA = 0, 3, 1
 """What the processor is told: to be read, soon and more than once, data."""
 
@@ -38,5 +40,12 @@ def _one_number(
     return types.void(sums, types.uint64), generate
 
 
-ask_for = cast("Callable[[Float, int], None]", intrinsic(_one_number))
+ask_for = cast("Callable[[Numbers, int], None]", intrinsic(_one_number))
 """Ask for the line of a contiguous array that holds one of its numbers."""
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def ask_ahead(source: Numbers, begin: int, count: int) -> None:
+    """Ask for so many floats that are read next: they come while others are worked on. They need not be there."""
+    for place in range(np.uint64(begin), np.uint64(begin + count), _LINE):
+        ask_for(source, place)

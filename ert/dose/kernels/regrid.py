@@ -8,6 +8,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from ert.dose.kernels.prefetch import ask_ahead
+
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 Integers = NDArray[np.int32]
@@ -318,13 +320,17 @@ def _fill_slice(
     found, value = np.empty(width, dtype=np.float32), np.empty(width, dtype=np.float32)
     found_bits, value_bits = found.view(np.int32), value.view(np.uint32)
     row, top, here = np.empty(12), np.uint32(0), k * ny * nx
+    to_next = int(chain[1, 2, 1]) * slice_ + int(chain[1, 1, 1]) * line + int(chain[1, 0, 1])
+    nodes = -chain[0, 2, 1] * lens[2]  # from one row to the next
     _clear(here, here + box[1] * nx, out)
     for j in range(box[1], box[4]):
         _start_row(chain, j, k, row)
         begin, end = _range(box[0], box[3], row, lens, last, voxels)
         is_along = row[4] == 0.0 and row[5] == 0.0  # of the eight neighbours in the fan six are always the same
         if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0 and end > begin:
-            _copy(ratio, int(_body(begin, row, line, slice_)), end - begin, found, 0)
+            place = int(_body(begin, row, line, slice_))
+            _copy(ratio, place, end - begin, found, 0)
+            ask_ahead(ratio, place + to_next, end - begin)
         else:
             _gather(begin, end - begin, row, np.int32(line), np.int32(slice_), ratio, found)
         if has_air and _has_negative(end - begin, found_bits):
@@ -340,6 +346,9 @@ def _fill_slice(
             continue
         if is_along:
             first, b, c = _place_along(start, count, row, lens, fan, ramp, cell, u)
+            ahead = first + int(c + nodes) * fan[1] * fan[2]
+            ask_ahead(flat, ahead, 2 * fan[2])
+            ask_ahead(flat, ahead + fan[1] * fan[2], 2 * fan[2])
             _mix_lines(flat, first, fan[2], fan[1] * fan[2], b, c, mixed)
             _sample_line(mixed, count, cell, u, value)
         else:

@@ -13,11 +13,13 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import Box, add_blurred_map, gather, no_sums
+from ert.dose.kernels.lattice import Box, add_blurred_map, copy_plane, gather, no_sums
+from ert.dose.kernels.lend import lend
 from ert.dose.kernels.sampling import least_bits
 
 Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
+Places = NDArray[np.uint32]
 _TOLERANCE = 2e-5
 """Error of the interpolation, of the highest g."""
 _NEGLIGIBLE = 1e-6
@@ -65,24 +67,41 @@ def _fill_weights(beyond: Float32, nodes: Float, which: int, out: Float32) -> No
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _reach_of(amplitude: Float32, root: Float32, least: np.float32) -> tuple[np.float32, np.float32, np.float32]:
+    """Highest amplitude, least and highest root, of pencils with more than a least amplitude; 0, 1e9, 0 without.
+
+    By the bits, which are ordered as the positive floats are: a maximum of floats does not become vectors.
+    """
+    found, of_amplitude, of_root = np.empty(3, dtype=np.float32), amplitude.view(np.int32), root.view(np.int32)
+    found[0], found[1], found[2] = 0.0, 1e9, 0.0
+    bits, none = found.view(np.int32), np.int32(0)
+    top, low, high = bits[0], bits[1], bits[2]
+    most = low
+    for p in range(amplitude.shape[0]):
+        counts = amplitude[p] > least
+        top = max(top, of_amplitude[p] if counts else none)
+        low = min(low, of_root[p] if counts else most)
+        high = max(high, of_root[p] if counts else none)
+    bits[0], bits[1], bits[2] = top, low, high
+    return found[0], found[1], found[2]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _add_component(
-    pixel: NDArray[np.uint32], box: Box, amplitude: Float32, root: Float32, highest: float,
-    plane: Float32, weights: Float32, sums: tuple[Float32, ...],
+    pixel: Places, runs: Places, box: Box, amplitude: Float32, root: Float32, highest: float, plane: Float32,
+    weights: Float32, sums: tuple[Float32, ...],
 ) -> int:  # fmt: skip
     """Add the pencils of one component to the sums of the pitches; the coarsest level used.
 
     Parameters
     ----------
-    pixel : flat index of each pencil; box : rows and columns around all of them.
+    pixel : flat index of each pencil; runs : of `_runs`; box : rows and columns around all of them.
     amplitude, root : float32 [n], the latter of sigma in pixels; it is changed.
     highest : what errors are a part of; plane : scratch, zero, left zero; weights : scratch [n].
     """
-    count = pixel.shape[0]
-    top, low, high = np.float32(0.0), np.float32(1e9), np.float32(0.0)
-    least = np.float32(_NEGLIGIBLE * highest)
-    for p in range(count):
-        if amplitude[p] > least:
-            top, low, high = max(top, amplitude[p]), min(low, root[p]), max(high, root[p])
+    pixel, runs, amplitude, root = lend(pixel), lend(runs), lend(amplitude), lend(root)
+    plane, weights, count = lend(plane), lend(weights), root.shape[0]
+    top, low, high = _reach_of(amplitude, root, np.float32(_NEGLIGIBLE * highest))
     if top == 0.0:
         return 0
     low = max(low, np.float32(_LEAST_ROOT))
@@ -98,10 +117,11 @@ def _add_component(
     for k in range(nodes.shape[0]):
         _fill_weights(root, nodes, k, weights)
         for p in range(count):
-            flat[pixel[p]] = amplitude[p] * weights[p]
+            weights[p] *= amplitude[p]
+        _put(weights, pixel, runs, flat)
         coarsest = max(coarsest, add_blurred_map(plane, box, (float(centre) + nodes[k]) ** 2, sums))
-    for p in range(count):
-        flat[pixel[p]] = 0.0
+    weights[:] = np.float32(0.0)
+    _put(weights, pixel, runs, flat)
     return coarsest
 
 
@@ -120,13 +140,13 @@ def _look_up(
     for p in range(count):
         row[p] = min(np.int32(min(depth[p] * per_cm, end)), last)
         u_row[p] = min(np.int32(min(depth[p] * u_per_cm, u_end)), u_last)
-    one = np.uint32(1)
+    one, two, three, shapes = np.uint32(1), np.uint32(2), np.uint32(3), shape_table.ravel()
     for p in range(count):
-        d, k = np.uint32(row[p]), np.uint32(u_row[p])
+        d, k = np.uint32(row[p]), np.uint32(u_row[p]) * two
         a, b = min(depth[p] * per_cm, end) - np.float32(row[p]), min(depth[p] * u_per_cm, u_end) - np.float32(u_row[p])
         g[p] = dose_table[d] + a * (dose_table[d + one] - dose_table[d])
-        share[p] = shape_table[k, 0] + b * (shape_table[k + one, 0] - shape_table[k, 0])
-        ratio[p] = shape_table[k, 1] + b * (shape_table[k + one, 1] - shape_table[k, 1])
+        share[p] = shapes[k] + b * (shapes[k + two] - shapes[k])
+        ratio[p] = shapes[k + one] + b * (shapes[k + three] - shapes[k + one])
     bits, highest = g.view(np.int32), np.int32(0)
     for p in range(count):
         highest = max(highest, bits[p])
@@ -134,10 +154,29 @@ def _look_up(
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _take(plane: Float32, pixel: NDArray[np.uint32], out: Float32) -> None:
-    """What a plane holds at some of its pixels."""
-    for p in range(pixel.shape[0]):
-        out[p] = plane[pixel[p]]
+def _take(plane: Float32, pixel: Places, runs: Places, out: Float32) -> None:
+    """What a plane holds at the pixels of pencils."""
+    for n in range(runs.shape[0] - 1):
+        to, at = np.uint64(runs[n]), np.uint64(pixel[runs[n]])
+        for i in range(np.uint64(runs[n + 1]) - to):
+            out[to + i] = plane[at + i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _put(values: Float32, pixel: Places, runs: Places, plane: Float32) -> None:
+    """One number of each pencil to its pixel of a plane."""
+    for n in range(runs.shape[0] - 1):
+        at, to = np.uint64(runs[n]), np.uint64(pixel[runs[n]])
+        for i in range(np.uint64(runs[n + 1]) - at):
+            plane[to + i] = values[at + i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _root_twice(values: Float32) -> None:
+    """The square root of the square root of each."""
+    values = lend(values)
+    for p in range(values.shape[0]):
+        values[p] = math.sqrt(math.sqrt(values[p]))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -161,8 +200,8 @@ def _fill_squares(
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_pencils(
-    depth: Float32, variance: Float32, entry_cm: Float32, pixel: NDArray[np.uint32], weight: Float, dose_table: Float32,
-    shape_table: Float32, numbers: Float32, amplitude: Float32, square: Float32,
+    depth: Float32, variance: Float32, entry_cm: Float32, pixel: Places, runs: Places, weight: Float,
+    dose_table: Float32, shape_table: Float32, numbers: Float32, amplitude: Float32, square: Float32,
 ) -> bool:  # fmt: skip
     """Amplitudes and variances (pixels²) of core and wide pencils in one plane; whether any pencil has dose there.
 
@@ -173,9 +212,11 @@ def _fill_pencils(
         air, distance of the plane, (wide angle × gap)².
     amplitude, square : float32 [2, n], filled.
     """
+    depth, variance, entry_cm = lend(depth), lend(variance), lend(entry_cm)
+    pixel, runs, amplitude, square = lend(pixel), lend(runs), lend(amplitude), lend(square)
     work = np.empty((5, pixel.shape[0]), dtype=np.float32)
     read, g, share, ratio, tissue = work[0], work[1], work[2], work[3], work[4]
-    _take(depth, pixel, read)
+    _take(depth, pixel, runs, read)
     if not _look_up(read, numbers[0], numbers[1], dose_table, shape_table, g, share, ratio):
         return False
     for p in range(g.shape[0]):
@@ -183,14 +224,14 @@ def _fill_pencils(
     core, wide = amplitude[0], amplitude[1]
     for p in range(g.shape[0]):
         core[p], wide[p] = g[p] * (np.float32(1.0) - share[p]), g[p] * share[p]
-    _take(entry_cm, pixel, read)
-    _take(variance, pixel, tissue)
+    _take(entry_cm, pixel, runs, read)
+    _take(variance, pixel, runs, tissue)
     _fill_squares(read, tissue, ratio, g, numbers, square[0], square[1])
     return True
 
 
 @njit(cache=True, nogil=True)
-def _places(rows: NDArray[np.int32], columns: NDArray[np.int32], nx: int) -> tuple[NDArray[np.uint32], Box]:
+def _places(rows: NDArray[np.int32], columns: NDArray[np.int32], nx: int) -> tuple[Places, Box]:
     """Flat index of each pencil in a plane, and the box around all of them.
 
     Here and in `_tables`, not in the parallel function: there each sum and each copy would wake all threads.
@@ -199,6 +240,18 @@ def _places(rows: NDArray[np.int32], columns: NDArray[np.int32], nx: int) -> tup
     for p in range(rows.shape[0]):
         pixel[p] = np.uint32(rows[p] * nx + columns[p])
     return pixel, (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+
+
+@njit(cache=True, nogil=True)
+def _runs(pixel: Places) -> Places:
+    """First pencil of each run of pencils beside one another in a plane, and at the end how many pencils there are."""
+    first, count = np.empty(pixel.shape[0] + 1, dtype=np.uint32), 0
+    for p in range(pixel.shape[0]):
+        if p == 0 or pixel[p] != pixel[p - 1] + np.uint32(1):
+            first[count] = p
+            count += 1
+    first[count] = pixel.shape[0]
+    return first[: count + 1].copy()
 
 
 @njit(cache=True, nogil=True)
@@ -219,7 +272,7 @@ def no_flags(count: int) -> NDArray[np.bool_]:
 @njit(cache=True, nogil=True)
 def _is_beyond(depth: Float32, box: Box, per_cm: np.float32, last: int) -> bool:
     """True if all of a plane's box lies where g has ended, at its table's `last`: most planes do."""
-    bits = np.empty(box[1] - box[0], dtype=np.int32)
+    depth, bits = lend(depth), np.empty(box[1] - box[0], dtype=np.int32)
     for j in range(box[0], box[1]):
         bits[j - box[0]] = least_bits(depth[j, box[2] : box[3]].view(np.int32))
     bits[0] = least_bits(bits)
@@ -257,6 +310,7 @@ def spread_planes(
     ny, nx = depth.shape[1], depth.shape[2]
     count, entry = rows.shape[0], entry_cm.ravel()
     pixel, box = _places(rows, columns, nx)
+    runs = _runs(pixel)
     g, shape, highest = _tables(dose_table, wide_table, ratio_table)
     is_empty = no_flags(nodes.shape[0])
     for m in prange(order.shape[0]):
@@ -272,19 +326,17 @@ def spread_planes(
             continue
         amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
         has_dose = _fill_pencils(
-            depth[n].ravel(), variance[n].ravel(), entry, pixel, weight, g, shape, of_plane, amplitude, root
+            depth[n].ravel(), variance[n].ravel(), entry, pixel, runs, weight, g, shape, of_plane, amplitude, root
         )
         if not has_dose:
             is_empty[n] = True
             continue
-        for c in range(2):
-            for p in range(count):
-                root[c, p] = math.sqrt(math.sqrt(root[c, p]))
+        _root_twice(root.ravel())
         sums, plane = no_sums(ny, nx), np.zeros((ny, nx), dtype=np.float32)
         weights, coarsest = np.empty(count, dtype=np.float32), 0
         for c in range(2):
-            used = _add_component(pixel, box, amplitude[c], root[c], highest, plane, weights, sums)
+            used = _add_component(pixel, runs, box, amplitude[c], root[c], highest, plane, weights, sums)
             coarsest = max(coarsest, used)
         gather(sums, coarsest)
-        dose[n] = sums[0]
+        copy_plane(sums[0], dose[n])
     return is_empty
