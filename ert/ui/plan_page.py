@@ -194,10 +194,11 @@ class PlanPage(PlanParts):
             self.findings.show_findings(self.workspace.findings)
         if changes.plan or changes.dose or changes.dvh:
             self.evaluation.refresh()
-            self.points.refresh()
             self.goals.refresh()
-            self.monitor_units.refresh()
             self._show_dvh()
+        if changes.plan or changes.dose or (changes.dvh and self.workspace.dose.final_run is None):
+            self.points.refresh()
+            self.monitor_units.refresh()
             self.findings.show_findings(self.workspace.findings)
             self._show_probe()
         self.actions_.refresh()
