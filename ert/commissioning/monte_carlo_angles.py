@@ -81,9 +81,9 @@ def with_angles(
     def rows(times: int, parts: Iterable[MonteCarloModel]) -> list[Float]:
         return side_by_side([row(part, times * _HISTORIES) for part in parts], check)
 
-    is_slow = _is_slow(source)
-    slow_share = float(source.spectrum_share[is_slow].sum())
-    fast, slow = (_of_energies(source, which) for which in (~is_slow, is_slow))
+    part = _slow_part(source)
+    slow_share = float(source.spectrum_share @ part)
+    fast, slow = (_of_energies(source, which) for which in (1.0 - part, part))
     wide = dict(zip(_WIDE_RAD, rows(_FEW_TIMES, [of_one_spread(source, w) for w in _WIDE_RAD]), strict=True))
     cores = rows(1, [_alone(fast, float(c)) for c in _CORE_RAD])
     rough = [(min(_mixed(r, w, wanted)[0] for w in wide.values()), c) for r, c in zip(cores, _CORE_RAD, strict=True)]
@@ -96,7 +96,7 @@ def with_angles(
     narrow = middle * (1.0 + FINE[at])
     return attrs.evolve(
         source, core_angle_rad=narrow, wide_frac=share, wide_angle_rad=float(np.sqrt(angle**2 - narrow**2)),
-        slow_below_mev=float(source.spectrum_edges_mev[np.count_nonzero(is_slow)]), slow_angle_rad=float(slow_rad[n]),
+        slow_below_mev=_LOW_FRAC * source.mean_energy_mev, slow_angle_rad=float(slow_rad[n]),
     ), error  # fmt: skip
 
 
@@ -113,16 +113,19 @@ def _chosen(core: Float, slow: Float, wide: dict[float, Float], wanted: Float) -
     return widest, n, at, found[widest, n][at][1], error
 
 
-def _is_slow(source: MonteCarloModel) -> NDArray[np.bool_]:
-    """Bins below 0.8 of the mean energy."""
-    middle = 0.5 * (source.spectrum_edges_mev[1:] + source.spectrum_edges_mev[:-1])
-    return np.asarray(middle < _LOW_FRAC * source.mean_energy_mev)
+def _slow_part(source: MonteCarloModel) -> Float:
+    """Which part of each bin lies below 0.8 of the mean energy.
+
+    Whole bins, up to numerics 15, made the share of slow electrons at 20 MeV 7.7 or 9.3 % whichever way noise fell.
+    """
+    low, high = source.spectrum_edges_mev[:-1], source.spectrum_edges_mev[1:]
+    return np.clip((_LOW_FRAC * source.mean_energy_mev - low) / (high - low), 0.0, 1.0)
 
 
-def _of_energies(source: MonteCarloModel, is_used: NDArray[np.bool_]) -> MonteCarloModel:
-    """The part of the spectrum in these bins; all of them alike if it has nothing there."""
-    share = np.where(is_used, source.spectrum_share, 0.0)
-    share = share if share.sum() > 0.0 else is_used.astype(np.float64)
+def _of_energies(source: MonteCarloModel, part: Float) -> MonteCarloModel:
+    """A part of each bin of the spectrum; of all bins alike if it has nothing there."""
+    share = part * source.spectrum_share
+    share = share if share.sum() > 0.0 else part
     return attrs.evolve(source, spectrum_share=share / share.sum())
 
 
@@ -164,7 +167,7 @@ def least(chi2: Sequence[float], points: int) -> tuple[int, float]:
 def of_one_spread(source: MonteCarloModel, angle_rad: float) -> MonteCarloModel:
     """Electrons of one spread alone; a wide one belongs to the low energies, all alike."""
     if angle_rad > SCATTERED_RAD:
-        low = _is_slow(source).astype(np.float64)
+        low = _slow_part(source)
         source = attrs.evolve(source, spectrum_share=low / low.sum())
     return _alone(source, angle_rad)
 

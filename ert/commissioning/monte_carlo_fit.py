@@ -43,7 +43,7 @@ from ert.errors import InvalidBeamData, OutsideModel
 Float = NDArray[np.float64]
 METALS_G_CM3 = {"cerrobend": 9.4, "lead": 11.35, "tungsten": 19.3}
 _BINS, _LOW, _HIGH, _LEAST_HIGH = 32, 0.20, 1.16, 1.08
-_HISTORIES = (480_000, 480_000, 3_840_000)
+_HISTORIES = (960_000, 480_000, 5_760_000)
 _ANGLES_AT = 2
 """Once one round has told what the insert's edges scatter into the field: before, it is taken for slow electrons."""
 _FIRST_PHOTONS, _PHOTON_HISTORIES = 240_000, 2_880_000

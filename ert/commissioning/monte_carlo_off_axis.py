@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from ert.commissioning.measured import Curve
 from ert.commissioning.monte_carlo_profiles import Water
-from ert.commissioning.redefinition_off_axis import off_axis_change, shoulders
+from ert.commissioning.redefinition_off_axis import inside_cm, off_axis_change, shoulders
 from ert.domain.beam_model import BeamModel
 from ert.domain.machine import Machine
 from ert.domain.monte_carlo_model import MonteCarloModel
@@ -44,8 +44,12 @@ def with_off_axis(
 def _computed(
     source: MonteCarloModel, profiles: Sequence[Curve], machine: Machine, water: Water
 ) -> Callable[[Curve], Float]:
-    """Dose (any unit) at the points of a profile; one run for all depths of an applicator."""
-    rows = math.ceil(max((c.depth_cm for c in profiles), default=0.0) / _THICKNESS_CM)
+    """Dose (any unit) at the points of a profile; one run for all depths of an applicator.
+
+    Mean over all that lies inside the edges across the profile: what is missing grows as x² + y², and so along x alike.
+    """
+    deepest_cm = max((c.depth_cm for c in profiles), default=0.0)
+    rows = math.ceil(deepest_cm / _THICKNESS_CM)
     centres_cm = (np.arange(rows + 1) + 0.5) * _THICKNESS_CM
 
     @functools.cache
@@ -54,7 +58,9 @@ def _computed(
         width_cm, height_cm = applicator.opening_x_cm, applicator.opening_y_cm
         geometry = attrs.evolve(water.geometry, applicator=applicator, outline_cm=rectangle_cm(width_cm, height_cm))
         histories = min(round(_HISTORIES_PER_CM2 * width_cm * height_cm), _MOST_HISTORIES)
-        return attrs.evolve(water, geometry=geometry).rows_across(source, rows, _THICKNESS_CM, histories)
+        strip_cm = max(water.strip_cm, 2.0 * inside_cm(min(width_cm, height_cm), deepest_cm))
+        there = attrs.evolve(water, geometry=geometry, strip_cm=strip_cm)
+        return there.rows_across(source, rows, _THICKNESS_CM, histories)
 
     def computed(curve: Curve) -> Float:
         at_cm, dose = lines(curve.field.applicator_id)

@@ -28,12 +28,12 @@ from ert.geometry.grid import VoxelGrid
 
 Float = NDArray[np.float64]
 _SEED = 29
-_ELECTRONS, _PHOTONS, _EDGE_ELECTRONS = 480_000, 1_440_000, 4_800_000
+_ELECTRONS, _BESIDE_ELECTRONS, _PHOTONS, _EDGE_ELECTRONS = 480_000, 3_840_000, 1_440_000, 4_800_000
 _BIN_CM, _STRIP_CM, _AROUND_CM, _BELOW_CM = 0.25, 4.0, 5.0, 1.0
 _PHOTONS_BELOW_CM = 10.0
 _CORE_CM = 2.0
 _BESIDE_CM = 1.25
-_SHARE_STEP = 0.0025
+_SHARE_STEP = 0.0001
 _LEAST_WAY_CM, _EDGE_SIGMAS, _EDGE_ERROR = 10.0, 2.0, 0.005
 _EDGE_ROUNDS, _LEAST_EDGE_POINTS = 4, 8
 _BELOW_RANGE = 1.05
@@ -120,7 +120,7 @@ def with_wide_electrons(source: MonteCarloModel, profiles: Sequence[Curve], wate
         return source
     thickness = min(0.4 * shallow.depth_cm, 0.4)
     alone = attrs.evolve(source, wide_frac=0.0, wide_angle_rad=0.0)
-    at, core = water.across(alone, shallow.depth_cm, thickness, _ELECTRONS)
+    at, core = water.across(alone, shallow.depth_cm, thickness, _BESIDE_ELECTRONS)
     edge = (
         0.5 * water.geometry.applicator.opening_x_cm * (water.ssd_cm + shallow.depth_cm) / water.geometry.frame.sad_cm
     )

@@ -81,10 +81,14 @@ def shoulders(
     return found
 
 
+def inside_cm(width_cm: float, depth_cm: float) -> float:
+    """How far from the axis it is farther to the field's edge than electrons have spread by that depth."""
+    return 0.5 * width_cm - _MARGIN_CM - _MARGIN_PER_DEPTH * depth_cm
+
+
 def _is_inside(curve: Curve) -> NDArray[np.bool_]:
-    """Points further from the field's edge than electrons have spread by that depth."""
     width = curve.field.width_cm if curve.axis == "crossline" else curve.field.height_cm
-    reach = 0.5 * width - _MARGIN_CM - _MARGIN_PER_DEPTH * curve.depth_cm
+    reach = inside_cm(width, curve.depth_cm)
     return np.asarray((np.abs(curve.position_cm) < reach) & (curve.dose > 0.0))
 
 

@@ -21,7 +21,7 @@ from ert.domain.structure import StructureSet
 from ert.errors import Refused
 from ert.geometry.grid import VoxelGrid
 
-NUMERICS_VERSION = 15
+NUMERICS_VERSION = 16
 """Raised with every change of a dose result; part of every dose request, so that old results retire themselves."""
 
 

@@ -33,7 +33,7 @@ Float = NDArray[np.float64]
 Float32 = NDArray[np.float32]
 GY_PER_MEV_PER_G = 1.602176634e-10
 _FIRST_BATCH, _LARGEST_BATCH = 2_000, 50_000
-_GROWTH, _MARGIN = 4, 1.02
+_GROWTH, _MARGIN = 4, 1.01
 _FIRST = Round(batch_histories=_FIRST_BATCH, batches=BATCHES)
 _DENSE_G_CM3 = 0.1
 

@@ -38,15 +38,17 @@ class Run:
 
     Attributes
     ----------
-    total, squares : Σ S and Σ S²/n over batches of n histories that left S in a voxel, MeV × weight.
-    batches, histories : how many.
+    total, squares, sized : Σ S, Σ S² and Σ n S over batches of n histories that left S in a voxel, MeV × weight.
+    batches, histories, histories_squared : how many, Σ n and Σ n².
     escaped, overflow, lost, incident : MeV × weight; overflow must be zero.
     """
 
     total: Float
     squares: Float
+    sized: Float
     batches: int
     histories: int
+    histories_squared: int
     escaped: float
     overflow: float
     lost: float
@@ -57,28 +59,29 @@ class Sums:
     """Adds batches in the order of their numbers."""
 
     def __init__(self, size: int) -> None:
-        self.total = np.zeros(size)
-        self.squares = np.zeros(size)
+        self.total, self.squares, self.sized = np.zeros(size), np.zeros(size), np.zeros(size)
         self.tally = np.zeros(TALLIES)
-        self.batches = 0
-        self.histories = 0
+        self.batches = self.histories = self.histories_squared = 0
 
     def add(self, score: Float, tally: Float, histories: int) -> None:
         """Add a batch; its array is used up."""
         self.total += score
-        np.multiply(score, score, out=score)
-        np.multiply(score, 1.0 / histories, out=score)
+        score *= histories
+        self.sized += score
+        np.square(score, out=score)
+        score *= histories**-2
         self.squares += score
         self.tally += tally
         self.batches += 1
         self.histories += histories
+        self.histories_squared += histories**2
 
     def run(self) -> Run:
         """The sums as they stand; the arrays are not copied."""
         escaped, overflow, lost, incident = (float(v) for v in self.tally)
         return Run(
-            total=self.total, squares=self.squares, batches=self.batches, histories=self.histories, escaped=escaped,
-            overflow=overflow, lost=lost, incident=incident,
+            total=self.total, squares=self.squares, sized=self.sized, batches=self.batches, histories=self.histories,
+            histories_squared=self.histories_squared, escaped=escaped, overflow=overflow, lost=lost, incident=incident,
         )  # fmt: skip
 
 
@@ -149,11 +152,14 @@ def _wait(future: Future[tuple[Float, Float]], check: Callable[[], None] | None)
 def relative_sigma(run: Run) -> Float:
     """Standard error over mean of each voxel, from the spread of the batches; 0 where nothing was scored.
 
-    Batches of n_i histories may differ in size: Σ n_i (S_i/n_i − T/N)² / (B − 1) is the variance of one history.
+    Batches of n_i histories differ in size, and the larger spread more evenly over the field: Σ (S_i − n_i T/N)², each
+    batch by its own variance, is on average (1 − Σ n_i²/N²) times the variance of T.
     """
+    size, even = float(run.histories), run.histories_squared / run.histories**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        spread = np.maximum(run.squares - run.total**2 / run.histories, 0.0)
-        variance = spread * (run.histories / (run.batches - 1.0))
+        mean = run.total / size
+        spread = run.squares - 2.0 * mean * run.sized + mean * mean * float(run.histories_squared)
+        variance = np.maximum(spread, 0.0) / (1.0 - even)
         return np.where(run.total > 0.0, np.sqrt(variance) / run.total, 0.0)
 
 

@@ -1,7 +1,8 @@
 """Checkpoints of a Monte Carlo run as bytes: everything that is needed to go on as if nothing had happened.
 
-A line that says what it is, the length of a JSON header (8 bytes), the header, Σ S, Σ S²/n and tallies as little-endian
-64-bit floats, and the SHA-256 of all that. The header's key is a digest of everything that the run's bytes depend on.
+A line that says what it is, the length of a JSON header (8 bytes), the header, Σ S, Σ S², Σ n S and tallies as
+little-endian 64-bit floats, and the SHA-256 of all that. The header's key is a digest of everything that the run's
+bytes depend on.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from ert.domain.identity import digest_of
 from ert.dose.monte_carlo_batches import TALLIES, BatchRunner, Sums
 from ert.errors import DigestMismatch, Refused
 
-_MAGIC = b"ERT Monte Carlo checkpoint 2\n"
+_MAGIC = b"ERT Monte Carlo checkpoint 3\n"
 _DIGEST_BYTES, _LENGTH_BYTES = 32, 8
+_COUNTS = ("batches", "histories", "histories_squared")
 
 
 @attrs.frozen(kw_only=True)
@@ -53,9 +55,10 @@ def run_key(runner: BatchRunner, tables_digest: str, *, is_to_medium: bool) -> s
 
 def checkpoint_bytes(sums: Sums, now: Round, key: str) -> bytes:
     """What has been summed so far and where the run stands."""
-    state = {"key": key, "round": attrs.asdict(now), "batches": sums.batches, "histories": sums.histories}
+    state = {"key": key, "round": attrs.asdict(now), **{name: getattr(sums, name) for name in _COUNTS}}
     header = json.dumps(state, sort_keys=True).encode("ascii")
-    arrays = [np.ascontiguousarray(a, dtype="<f8").data for a in (sums.total, sums.squares, sums.tally)]
+    grids = (sums.total, sums.squares, sums.sized)
+    arrays = [np.ascontiguousarray(a, dtype="<f8").data for a in (*grids, sums.tally)]
     body = b"".join([_MAGIC, len(header).to_bytes(_LENGTH_BYTES, "little"), header, *arrays])
     return body + hashlib.sha256(body).digest()
 
@@ -84,9 +87,11 @@ def restored(data: bytes, key: str, size: int) -> tuple[Sums, Round]:
             hint="Start the run anew.",
         )
     values = np.frombuffer(body, dtype="<f8", offset=end) if len(body[end:]) % 8 == 0 else np.empty(0)
-    if len(values) != 2 * size + TALLIES:
+    if len(values) != 3 * size + TALLIES:
         raise DigestMismatch("The Monte Carlo checkpoint is incomplete.", hint="Start the run anew.")
     sums = Sums(size)
-    sums.total[:], sums.squares[:], sums.tally[:] = values[:size], values[size : 2 * size], values[2 * size :]
-    sums.batches, sums.histories = int(state["batches"]), int(state["histories"])
+    sums.total[:], sums.squares[:], sums.sized[:] = values[: 3 * size].reshape(3, size)
+    sums.tally[:] = values[3 * size :]
+    for name in _COUNTS:
+        setattr(sums, name, int(state[name]))
     return sums, Round(**state["round"])

@@ -157,13 +157,21 @@ def test_stated_standard_errors_are_the_spread_of_independent_runs(independent_r
 
 
 def test_standard_errors_of_batches_of_different_sizes_are_those_of_the_histories():
-    """Histories that leave 1 with probability p, else nothing: variance p (1 − p) a history, exactly."""
-    rng, share, sums = np.random.default_rng(3), 0.2, Sums(4_000)
-    for histories in (200, 200, 200, 200, 600, 600, 2_400, 2_400):
-        sums.add(rng.binomial(histories, share, 4_000).astype(float), np.zeros(4), histories)
-    found = sums.run()
-    stated2 = np.mean((relative_sigma(found) * found.total) ** 2)
-    assert stated2 == pytest.approx(found.histories * share * (1 - share), rel=0.03)
+    """Histories that leave 1 with probability p, else nothing: variance p (1 − p) a history, exactly.
+
+    Once for all alike, once with a share of every batch that leaves exactly p each, larger in larger batches.
+    """
+    sizes, share = (200, 200, 200, 200, 600, 600, 2_400, 2_400, 2_400, 2_400), 0.2
+    for is_even in (False, True):
+        rng, sums, variance = np.random.default_rng(3), Sums(8_000), 0.0
+        for histories in sizes:
+            certain = int(is_even * (0.5 - 50 / histories) * histories)
+            left = rng.binomial(histories - certain, share, 8_000) + certain * share
+            sums.add(left, np.zeros(4), histories)
+            variance += (histories - certain) * share * (1 - share)
+        found = sums.run()
+        stated2 = np.mean((relative_sigma(found) * found.total) ** 2)
+        assert stated2 == pytest.approx(variance, rel=0.03)
 
 
 def test_the_uncertainty_does_not_depend_on_the_largest_of_noisy_doses():
