@@ -18,6 +18,7 @@ from ert.domain.plan import DoseTo
 from ert.dose.ct_edge import check_ct_edge
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence, pencil_pitch_cm
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
+from ert.dose.grid_memory import GridMemory
 from ert.dose.kernels.redefine_sample import sample_step
 from ert.dose.kernels.regrid import resample_to_grid
 from ert.dose.kernels.trace import axis_entry, trace_fan
@@ -314,11 +315,13 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
         job.model.source.virtual_sad_cm,
     ])  # fmt: skip
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
-    dose = np.empty(job.dose_grid.shape_zyx, dtype=np.float32)
+    memory = GridMemory(job.dose_grid.shape_zyx)
+    dose = memory.array()
     highest_bits = resample_to_grid(
         fan, traced.ends, tissue.medium_factors, _index_chain(job), box, numbers, tissue.is_patient is None,
-        is_to_medium, dose,
+        is_to_medium, memory.held, dose,
     )  # fmt: skip
+    memory.is_written()
     if job.algorithm is Algorithm.PENCIL_BEAM:
         tissue.fans.keep(traced.fan)  # nothing reads the rays any more; a dose that is cancelled lets its fan go
     return FiniteDose.of(dose, int(highest_bits.max()))
