@@ -165,14 +165,11 @@ def fan_dose(
     ])  # fmt: skip
     dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
     dose[: rays.first] = 0.0
-    is_empty = spread_planes(
+    spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,
-        dose,
-    )  # fmt: skip
-    add_smooth_dose(
-        model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, correction=correction,
-        is_empty=is_empty,
+        *_background(model, fluence, rays, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, has_edge=True),
+        correction, dose,
     )  # fmt: skip
     return dose
 
@@ -193,6 +190,19 @@ def add_smooth_dose(
 
     correction : multiplies the whole dose; is_empty : bool [node], planes that hold nothing yet, whatever stands there.
     """
+    blurred, knots, falls, laws, numbers = _background(
+        model, fluence, rays, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, has_edge=has_edge
+    )
+    none = np.zeros(len(rays.nodes_cm), dtype=np.bool_) if is_empty is None else is_empty
+    add_background(
+        dose, none, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), falls, laws, numbers, correction
+    )
+
+
+def _background(
+    model: BeamModel, fluence: Fluence, rays: Rays, *, sad_cm: float, insert_distance_cm: float, has_edge: bool
+) -> tuple[Float32, Float, Float32, Float, Float]:
+    """Blurred maps, their knots, falls, laws and numbers of `add_background`."""
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
     nearest = max(float(gaps[rays.first]), 0.5)
@@ -207,21 +217,7 @@ def add_smooth_dose(
         photons.open_gy_per_mu, photons.buildup_frac, photons.buildup_per_cm, photons.open_attenuation_per_cm,
         photons.blocked_gy_per_mu, photons.blocked_attenuation_per_cm, _FALL_END_CM,
     ])  # fmt: skip
-    falls = _electron_falls(model, has_edge=has_edge)
-    none = np.zeros(len(rays.nodes_cm), dtype=np.bool_)
-    add_background(
-        dose,
-        none if is_empty is None else is_empty,
-        rays.depth_cm,
-        blurred,
-        knots,
-        rays.nodes_cm,
-        plane_order(rays),
-        falls,
-        laws,
-        numbers,
-        correction,
-    )
+    return blurred, knots, _electron_falls(model, has_edge=has_edge), laws, numbers
 
 
 @functools.lru_cache(maxsize=32)

@@ -131,7 +131,7 @@ def _add_edges(
 
 
 @njit(cache=True, nogil=True)
-def _add_to_plane(
+def add_to_plane(
     dose: Float32, depth: Float32, distance_cm: float, blurred: Float32, knots: Float, falls: Float32, photons: Float,
     numbers: Float, factor: np.float32,
 ) -> None:  # fmt: skip
@@ -195,4 +195,4 @@ def add_background(
         n = order[m]
         if is_empty[n]:
             dose[n] = np.float32(0.0)
-        _add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, numbers, whole)
+        add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, numbers, whole)

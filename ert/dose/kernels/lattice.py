@@ -302,6 +302,14 @@ def copy_plane(source: Float32, out: Float32) -> None:
 
 
 @njit(cache=True, nogil=True)
+def clear_plane(out: Float32) -> None:
+    """Nothing in a plane."""
+    out = lend(out).ravel()
+    for i in range(out.shape[0]):
+        out[i] = np.float32(0.0)
+
+
+@njit(cache=True, nogil=True)
 def no_sums(ny: int, nx: int) -> tuple[Float32, Float32, Float32, Float32]:
     """Empty planes of all pitches."""
     return (

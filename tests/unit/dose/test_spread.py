@@ -26,6 +26,13 @@ def summed(rows, columns, amplitude, sigma):
     return (amplitude[:, None] * shares(rows, sigma, SIDE)).T @ shares(columns, sigma, SIDE)
 
 
+def no_background():
+    """Maps, falls and laws of electrons of edges and of photons that there are none of."""
+    maps, falls = np.zeros((4, 2, SIDE, SIDE), dtype=np.float32), np.zeros((2, 4), dtype=np.float32)
+    laws = np.array([0.0, 0.0, 1.0, 0.05, 0.0, 0.05, 60.0])
+    return maps, np.array([1.0, 60.0]), falls, laws, np.array([SAD_CM, VIRTUAL_CM, INSERT_CM, 0.05])
+
+
 @pytest.mark.parametrize(
     ("depth_cm", "spread_cm2", "widest"),
     [(0.0, 0.0, 1.0), (2.0, 0.02, 1.6), (3.0, 0.15, 6.0), (4.5, 0.6, 8.0), (5.5, 1.2, 3.0)],
@@ -48,7 +55,7 @@ def test_the_planes_are_the_sum_of_all_pencils_each_with_its_own_width(depth_cm,
     dose = np.empty((1, SIDE, SIDE), dtype=np.float32)
     spread_planes(
         depth, variance, entry, rows, columns, weight, node_cm, np.zeros(1, dtype=np.int64), numbers, AIR, g, wide,
-        ratio, dose,
+        ratio, *no_background(), 1.0, dose,
     )  # fmt: skip
 
     at, tissue = depth[0, rows, columns].astype(float), variance[0, rows, columns].astype(float)
