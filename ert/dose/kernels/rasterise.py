@@ -90,14 +90,14 @@ def rasterise_polygon(x: Float, y: Float, weights: Float, ny: int, nx: int) -> t
 
 @njit(cache=True, nogil=True)
 def fluence_maps(
-    cover: Float, length: Float, ratio: Float, whole: Float, pitch_cm: float, least_cover: float
+    cover: Float, length: Float, ratio: Float, whole: Float, pitch_cm: float, least_frac: float
 ) -> tuple[Float32, Integers, Integers, Float]:
     """What `ert.dose.fluence.Fluence` holds of an opening, in one pass.
 
     Parameters
     ----------
     cover, length : of `rasterise_polygon`; ratio, whole : float64 [ny, nx], off-axis ratio and irradiated part.
-    least_cover : pixels covered by more carry electrons.
+    least_frac : pixels covered by more carry electrons.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def fluence_maps(
             maps[edges, j, i] = cover[j, i] * ratio[j, i]
             maps[edges + 1, j, i] = max(0.0, whole[j, i] - cover[j, i])
         for i in range(nx):
-            if cover[j, i] > least_cover:
+            if cover[j, i] > least_frac:
                 rows[count], columns[count], weight[count] = j, i, cover[j, i] * ratio[j, i]
                 count += 1
     return maps, rows[:count].copy(), columns[:count].copy(), weight[:count].copy()

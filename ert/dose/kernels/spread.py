@@ -14,7 +14,7 @@ from numba import njit, prange
 from numpy.typing import NDArray
 
 from ert.dose.kernels.combine import add_to_plane
-from ert.dose.kernels.lattice import Box, add_blurred_map, clear_plane, copy_plane, gather, no_sums
+from ert.dose.kernels.lattice import Box, add_blurred_map, clear_plane, gather, sums_onto
 from ert.dose.kernels.lend import lend
 from ert.dose.kernels.sampling import least_bits
 
@@ -292,13 +292,12 @@ def _spread_plane(
         clear_plane(dose)
         return
     _root_twice(root.ravel())
-    sums, plane = no_sums(ny, nx), np.zeros((ny, nx), dtype=np.float32)
+    sums, plane = sums_onto(dose), np.zeros((ny, nx), dtype=np.float32)
     weights, coarsest = np.empty(count, dtype=np.float32), 0
     for c in range(2):
         used = _add_component(pixel, runs, box, amplitude[c], root[c], highest, plane, weights, sums)
         coarsest = max(coarsest, used)
     gather(sums, coarsest)
-    copy_plane(sums[0], dose)
 
 
 @njit(cache=True, nogil=True, parallel=True)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ert.dose.kernels.lattice import add_blurred_map, coarsen, gather, no_sums, occupied, refine_add
+from ert.dose.kernels.lattice import add_blurred_map, coarsen, gather, occupied, refine_add, sums_onto
 from ert.dose.kernels.spread import spread_planes
 from ert.dose.pencil_beam import LEAST_VARIANCE_CM2
 
@@ -74,7 +74,7 @@ def test_the_planes_are_the_sum_of_all_pencils_each_with_its_own_width(depth_cm,
 def test_a_blurred_square_is_a_product_of_error_functions_on_every_lattice(sigma):
     field, side = np.zeros((256, 256), dtype=np.float32), 256
     field[100:149, 97:160] = 1.0
-    sums = no_sums(side, side)
+    sums = sums_onto(np.empty((side, side), dtype=np.float32))
     gather(sums, add_blurred_map(field, occupied(field), sigma, sums))
     q, x = 1.0 / (math.sqrt(2.0) * sigma), np.arange(side)
     along, across = (0.5 * (erf((e - 0.5 - x) * q) - erf((f - 0.5 - x) * q)) for f, e in ((100, 149), (97, 160)))
