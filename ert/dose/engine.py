@@ -43,6 +43,8 @@ _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
 _VOXELS_BEHIND = 3.0
+_PLANES_SURE, _PLANES_APART = 0.005, 0.05
+"""Of a place between planes: well above what single precision makes of it, and the most by which a layer may tilt."""
 
 
 @attrs.frozen(kw_only=True)
@@ -230,8 +232,35 @@ def _trace(job: _Job) -> _Traced:
     hit = fan.ends[0][fan.ends[0] > 0]
     entry = float(hit.min()) if len(hit) else float(nodes[count - 1])
     first = max(0, int((entry - nodes[0]) / (nodes[1] - nodes[0])) - 1)
-    rays = Rays(nodes_cm=nodes, depth_cm=fan.depth, variance_cm2=fan.variance, entry_cm=fan.ends[0], first=first)
+    rays = Rays(
+        nodes_cm=nodes, depth_cm=fan.depth, variance_cm2=fan.variance, entry_cm=fan.ends[0], first=first,
+        is_read=_planes_read(job, nodes, count),
+    )  # fmt: skip
     return _Traced(rays=rays, ends=fan.ends, fan=fan)
+
+
+def _planes_read(job: _Job, nodes: Float, count: int) -> NDArray[np.bool_] | None:
+    """Of the first `count` planes those beside layers of the dose grid, where its layers are planes of the fan.
+
+    Trilinear doses read the two planes around a voxel: with thin planes and large voxels many are read by none. None
+    where the beam is oblique to the grid, or for another engine, which needs every plane for the next.
+    """
+    if job.algorithm is not Algorithm.PENCIL_BEAM or count < 2:
+        return None
+    to_bev, origin = index_to_bev(job.geometry.frame, job.dose_grid)
+    per_cm = 1.0 / (nodes[1] - nodes[0])
+    per_voxel, sizes = -to_bev[2] * per_cm, np.array(job.dose_grid.shape_zyx[::-1])
+    reach = np.abs(per_voxel) * sizes
+    axis = int(np.argmax(reach))
+    margin = _PLANES_SURE + float(reach.sum() - reach[axis])
+    if margin > _PLANES_APART:
+        return None
+    at = (job.geometry.frame.sad_cm - origin[2] - nodes[0]) * per_cm + per_voxel[axis] * np.arange(sizes[axis])
+    is_read = np.zeros(count, dtype=np.bool_)
+    for shift in (-margin, margin):
+        lower = np.clip(np.floor(at + shift), 0, count - 2).astype(np.int64)
+        is_read[lower] = is_read[lower + 1] = True
+    return is_read
 
 
 def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:

@@ -112,6 +112,7 @@ class Rays:
     variance_cm2 : float32 [node, y, x] f² A2, scattering since the surface.
     entry_cm : float32 [y, x] where tissue begins on the ray, from the nominal source; negative for never.
     first : planes before this one are not needed, nor are those behind the arrays' last: `nodes_cm` may go on.
+    is_read : bool [node], the planes whose dose somebody reads; None for all.
     """
 
     nodes_cm: Float
@@ -119,6 +120,7 @@ class Rays:
     variance_cm2: Float32
     entry_cm: Float32
     first: int = 0
+    is_read: NDArray[np.bool_] | None = None
 
 
 @functools.lru_cache(maxsize=32)
@@ -133,7 +135,8 @@ def scattered(first: int, end: int) -> NDArray[np.int64]:
 
 def plane_order(rays: Rays) -> NDArray[np.int64]:
     """The planes that are needed, neighbours far apart."""
-    return scattered(rays.first, len(rays.depth_cm))
+    order = scattered(rays.first, len(rays.depth_cm))
+    return order if rays.is_read is None else order[rays.is_read[order]]
 
 
 def fan_dose(
@@ -156,7 +159,7 @@ def fan_dose(
 
     Returns
     -------
-    float32 [node, y, x]
+    float32 [node, y, x]; planes that nobody reads (`Rays.is_read`) hold anything
     """
     source = model.source
     numbers = np.array([
