@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult, FiniteDose
+from ert.domain.identity import read_only
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import DoseTo
@@ -248,19 +250,25 @@ def _planes_read(job: _Job, nodes: Float, count: int) -> NDArray[np.bool_] | Non
     if job.algorithm is not Algorithm.PENCIL_BEAM or count < 2:
         return None
     to_bev, origin = index_to_bev(job.geometry.frame, job.dose_grid)
-    per_cm = 1.0 / (nodes[1] - nodes[0])
-    per_voxel, sizes = -to_bev[2] * per_cm, np.array(job.dose_grid.shape_zyx[::-1])
-    reach = np.abs(per_voxel) * sizes
-    axis = int(np.argmax(reach))
-    margin = _PLANES_SURE + float(reach.sum() - reach[axis])
+    per_cm = 1.0 / float(nodes[1] - nodes[0])
+    steps = [-per_cm * float(step) for step in to_bev[2]]
+    reach = [abs(step) * size for step, size in zip(steps, reversed(job.dose_grid.shape_zyx), strict=True)]
+    axis = reach.index(max(reach))
+    margin = _PLANES_SURE + sum(reach) - reach[axis]
     if margin > _PLANES_APART:
         return None
-    at = (job.geometry.frame.sad_cm - origin[2] - nodes[0]) * per_cm + per_voxel[axis] * np.arange(sizes[axis])
-    is_read = np.zeros(count, dtype=np.bool_)
+    at = (job.geometry.frame.sad_cm - float(origin[2]) - float(nodes[0])) * per_cm
+    return _beside(at, steps[axis], job.dose_grid.shape_zyx[2 - axis], margin, count)
+
+
+@functools.lru_cache(maxsize=32)
+def _beside(first: float, step: float, layers: int, margin: float, count: int) -> NDArray[np.bool_]:
+    """Of so many planes those beside evenly spaced layers, places known to a margin; read-only, the last are kept."""
+    is_beside = np.zeros(count, dtype=np.bool_)
     for shift in (-margin, margin):
-        lower = np.clip(np.floor(at + shift), 0, count - 2).astype(np.int64)
-        is_read[lower] = is_read[lower + 1] = True
-    return is_read
+        lower = np.clip(np.floor(first + step * np.arange(layers) + shift), 0, count - 2).astype(np.int64)
+        is_beside[lower] = is_beside[lower + 1] = True
+    return read_only(is_beside)
 
 
 def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
