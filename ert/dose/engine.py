@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 
@@ -12,12 +13,14 @@ from numpy.typing import NDArray
 from ert.domain.algorithm import Algorithm
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import NUMERICS_VERSION, DoseResult, FiniteDose
+from ert.domain.identity import read_only
 from ert.domain.monte_carlo_model import MonteCarloSettings
 from ert.domain.monte_carlo_run import RunWatch
 from ert.domain.plan import DoseTo
 from ert.dose.ct_edge import check_ct_edge
 from ert.dose.fluence import PENCIL_PITCH_CM, Fluence, build_fluence, pencil_pitch_cm
 from ert.dose.geometry import BeamGeometry, bev_to_index, index_to_bev
+from ert.dose.grid_memory import GridMemory
 from ert.dose.kernels.redefine_sample import sample_step
 from ert.dose.kernels.regrid import resample_to_grid
 from ert.dose.kernels.trace import axis_entry, trace_fan
@@ -42,6 +45,8 @@ _WIDEST_STEP_CM = 0.15
 _LEAST_GAP_CM = 0.2
 _AXIS_STEP_CM = 0.02
 _VOXELS_BEHIND = 3.0
+_PLANES_SURE, _PLANES_APART = 0.005, 0.05
+"""Of a place between planes: well above what single precision makes of it, and the most by which a layer may tilt."""
 
 
 @attrs.frozen(kw_only=True)
@@ -229,8 +234,41 @@ def _trace(job: _Job) -> _Traced:
     hit = fan.ends[0][fan.ends[0] > 0]
     entry = float(hit.min()) if len(hit) else float(nodes[count - 1])
     first = max(0, int((entry - nodes[0]) / (nodes[1] - nodes[0])) - 1)
-    rays = Rays(nodes_cm=nodes, depth_cm=fan.depth, variance_cm2=fan.variance, entry_cm=fan.ends[0], first=first)
+    rays = Rays(
+        nodes_cm=nodes, depth_cm=fan.depth, variance_cm2=fan.variance, entry_cm=fan.ends[0], first=first,
+        is_read=_planes_read(job, nodes, count),
+    )  # fmt: skip
     return _Traced(rays=rays, ends=fan.ends, fan=fan)
+
+
+def _planes_read(job: _Job, nodes: Float, count: int) -> NDArray[np.bool_] | None:
+    """Of the first `count` planes those beside layers of the dose grid, where its layers are planes of the fan.
+
+    Trilinear doses read the two planes around a voxel: with thin planes and large voxels many are read by none. None
+    where the beam is oblique to the grid, or for another engine, which needs every plane for the next.
+    """
+    if job.algorithm is not Algorithm.PENCIL_BEAM or count < 2:
+        return None
+    to_bev, origin = index_to_bev(job.geometry.frame, job.dose_grid)
+    per_cm = 1.0 / float(nodes[1] - nodes[0])
+    steps = [-per_cm * float(step) for step in to_bev[2]]
+    reach = [abs(step) * size for step, size in zip(steps, reversed(job.dose_grid.shape_zyx), strict=True)]
+    axis = reach.index(max(reach))
+    margin = _PLANES_SURE + sum(reach) - reach[axis]
+    if margin > _PLANES_APART:
+        return None
+    at = (job.geometry.frame.sad_cm - float(origin[2]) - float(nodes[0])) * per_cm
+    return _beside(at, steps[axis], job.dose_grid.shape_zyx[2 - axis], margin, count)
+
+
+@functools.lru_cache(maxsize=32)
+def _beside(first: float, step: float, layers: int, margin: float, count: int) -> NDArray[np.bool_]:
+    """Of so many planes those beside evenly spaced layers, places known to a margin; read-only, the last are kept."""
+    is_beside = np.zeros(count, dtype=np.bool_)
+    for shift in (-margin, margin):
+        lower = np.clip(np.floor(first + step * np.arange(layers) + shift), 0, count - 2).astype(np.int64)
+        is_beside[lower] = is_beside[lower + 1] = True
+    return read_only(is_beside)
 
 
 def _fan_to_trace(job: _Job, inputs: tuple[Float, ...]) -> TracedFan:
@@ -314,11 +352,13 @@ def _to_grid(job: _Job, fan: Float32, traced: _Traced, *, is_to_medium: bool) ->
         job.model.source.virtual_sad_cm,
     ])  # fmt: skip
     box = _reach_box(job, float(nodes[traced.rays.first]), float(nodes[len(fan) - 1]))
-    dose = np.empty(job.dose_grid.shape_zyx, dtype=np.float32)
+    memory = GridMemory(job.dose_grid.shape_zyx)
+    dose = memory.array()
     highest_bits = resample_to_grid(
         fan, traced.ends, tissue.medium_factors, _index_chain(job), box, numbers, tissue.is_patient is None,
-        is_to_medium, dose,
+        is_to_medium, memory.held, dose,
     )  # fmt: skip
+    memory.is_written()
     if job.algorithm is Algorithm.PENCIL_BEAM:
         tissue.fans.keep(traced.fan)  # nothing reads the rays any more; a dose that is cancelled lets its fan go
     return FiniteDose.of(dose, int(highest_bits.max()))

@@ -12,7 +12,7 @@ from ert.domain.beam_model import BeamModel, SourceModel
 from ert.domain.device import Outline
 from ert.domain.identity import read_only
 from ert.domain.machine import Applicator
-from ert.dose.kernels.rasterise import rasterise_polygon
+from ert.dose.kernels.rasterise import fluence_maps, rasterise_polygon
 from ert.dose.remembered import Remembered
 from ert.geometry.opening import CIRCLE_TOLERANCE_CM, largest_circle
 
@@ -81,7 +81,7 @@ def edge_weight(growth_frac: float, offset_cm: ArrayLike) -> Float:
 def _edge_offsets(outline: Float) -> Float:
     """Signed distance of the axis from each edge's line, positive for an outline around the axis."""
     x, y = outline.T
-    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    next_x, next_y = np.concatenate([outline[1:], outline[:1]]).T
     dx, dy = next_x - x, next_y - y
     sense = 1.0 if float(np.dot(x, next_y) - np.dot(y, next_x)) > 0 else -1.0
     return np.asarray(sense * (x * dy - y * dx) / np.maximum(np.hypot(dx, dy), 1e-9))
@@ -144,17 +144,15 @@ def make_fluence(
     x, y = np.ascontiguousarray(pixel.T)
     cover, length = rasterise_polygon(x, y, weights, count, count)
     ratio, whole = _whole_field(model, centres, irradiated, pitch_cm)
-    weight = cover * ratio
-    maps = np.stack([*(length / pitch_cm), weight, np.maximum(0.0, whole - cover)]).astype(np.float32)
-    rows, columns = np.nonzero(cover > _LEAST_COVER)
+    maps, rows, columns, weight = fluence_maps(cover, length, ratio, whole, pitch_cm, _LEAST_COVER)
     return Fluence(
         pitch_cm=pitch_cm,
         x_cm=read_only(centres),
         y_cm=read_only(centres),
         maps=read_only(maps),
-        rows=read_only(rows.astype(np.int32)),
-        columns=read_only(columns.astype(np.int32)),
-        weight=read_only(weight[rows, columns]),
+        rows=read_only(rows),
+        columns=read_only(columns),
+        weight=read_only(weight),
     )
 
 

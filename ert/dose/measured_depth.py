@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ert.domain.beam_model import BeamModel
 from ert.domain.dose import FiniteDose
 from ert.dose.geometry import BeamGeometry, bev_to_index
-from ert.dose.kernels.beyond import BIN_CM, beyond
+from ert.dose.kernels.beyond import BIN_CM, count_beyond, find_beyond
 from ert.dose.tissue import TissueGrid
 from ert.geometry.grid import VoxelGrid
 
@@ -75,10 +75,13 @@ def _deepest_cm(
     outline = np.asarray(geometry.outline_cm)
     low, high = outline.min(axis=0) - _MARGIN_CM, outline.max(axis=0) + _MARGIN_CM
     x_cm, y_cm = (np.arange(a, b + _PITCH_CM / 2, _PITCH_CM) for a, b in zip(low, high, strict=True))
-    counts = beyond(
-        tissue.relative_stopping, gy_per_mu, *bev_to_index(frame, tissue.grid), *bev_to_index(frame, dose_grid), x_cm,
-        y_cm, frame.sad_cm, near_cm, _STEP_CM, int((far_cm - near_cm) / _STEP_CM) + 1, limit_cm, least_gy,
+    rays = (
+        *bev_to_index(frame, tissue.grid), *bev_to_index(frame, dose_grid), x_cm, y_cm, frame.sad_cm, near_cm, _STEP_CM,
+        int((far_cm - near_cm) / _STEP_CM) + 1, limit_cm,
     )  # fmt: skip
+    key = dose_grid.shape_zyx, b"".join(np.asarray(value).tobytes() for value in rays), len(x_cm)
+    points = tissue.beyond.get(None, key, lambda: find_beyond(tissue.relative_stopping, dose_grid.shape_zyx, *rays))
+    counts = count_beyond(gy_per_mu, points, least_gy)
     deeper_cc = np.cumsum(counts[::-1])[::-1] * _PITCH_CM**2 * _STEP_CM
     reached = np.flatnonzero(deeper_cc >= _LEAST_CC)
     return limit_cm + (float(reached[-1]) + 0.5) * BIN_CM if len(reached) else None

@@ -112,6 +112,7 @@ class Rays:
     variance_cm2 : float32 [node, y, x] f² A2, scattering since the surface.
     entry_cm : float32 [y, x] where tissue begins on the ray, from the nominal source; negative for never.
     first : planes before this one are not needed, nor are those behind the arrays' last: `nodes_cm` may go on.
+    is_read : bool [node], the planes whose dose somebody reads; None for all.
     """
 
     nodes_cm: Float
@@ -119,6 +120,7 @@ class Rays:
     variance_cm2: Float32
     entry_cm: Float32
     first: int = 0
+    is_read: NDArray[np.bool_] | None = None
 
 
 @functools.lru_cache(maxsize=32)
@@ -133,7 +135,8 @@ def scattered(first: int, end: int) -> NDArray[np.int64]:
 
 def plane_order(rays: Rays) -> NDArray[np.int64]:
     """The planes that are needed, neighbours far apart."""
-    return scattered(rays.first, len(rays.depth_cm))
+    order = scattered(rays.first, len(rays.depth_cm))
+    return order if rays.is_read is None else order[rays.is_read[order]]
 
 
 def fan_dose(
@@ -156,7 +159,7 @@ def fan_dose(
 
     Returns
     -------
-    float32 [node, y, x]
+    float32 [node, y, x]; planes that nobody reads (`Rays.is_read`) hold anything
     """
     source = model.source
     numbers = np.array([
@@ -165,14 +168,11 @@ def fan_dose(
     ])  # fmt: skip
     dose = np.empty(rays.depth_cm.shape, dtype=np.float32) if out is None else out
     dose[: rays.first] = 0.0
-    is_empty = spread_planes(
+    spread_planes(
         rays.depth_cm, rays.variance_cm2, rays.entry_cm, fluence.rows, fluence.columns, fluence.weight,
         rays.nodes_cm, plane_order(rays), numbers, tables.air_rad2_per_cm, tables.dose, tables.wide, tables.ratio,
-        dose,
-    )  # fmt: skip
-    add_smooth_dose(
-        model, fluence, rays, dose, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, correction=correction,
-        is_empty=is_empty,
+        *_background(model, fluence, rays, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, has_edge=True),
+        correction, dose,
     )  # fmt: skip
     return dose
 
@@ -193,6 +193,19 @@ def add_smooth_dose(
 
     correction : multiplies the whole dose; is_empty : bool [node], planes that hold nothing yet, whatever stands there.
     """
+    blurred, knots, falls, laws, numbers = _background(
+        model, fluence, rays, sad_cm=sad_cm, insert_distance_cm=insert_distance_cm, has_edge=has_edge
+    )
+    none = np.zeros(len(rays.nodes_cm), dtype=np.bool_) if is_empty is None else is_empty
+    add_background(
+        dose, none, rays.depth_cm, blurred, knots, rays.nodes_cm, plane_order(rays), falls, laws, numbers, correction
+    )
+
+
+def _background(
+    model: BeamModel, fluence: Fluence, rays: Rays, *, sad_cm: float, insert_distance_cm: float, has_edge: bool
+) -> tuple[Float32, Float, Float32, Float, Float]:
+    """Blurred maps, their knots, falls, laws and numbers of `add_background`."""
     source, photons = model.source, model.photons
     gaps = rays.nodes_cm - insert_distance_cm
     nearest = max(float(gaps[rays.first]), 0.5)
@@ -207,21 +220,7 @@ def add_smooth_dose(
         photons.open_gy_per_mu, photons.buildup_frac, photons.buildup_per_cm, photons.open_attenuation_per_cm,
         photons.blocked_gy_per_mu, photons.blocked_attenuation_per_cm, _FALL_END_CM,
     ])  # fmt: skip
-    falls = _electron_falls(model, has_edge=has_edge)
-    none = np.zeros(len(rays.nodes_cm), dtype=np.bool_)
-    add_background(
-        dose,
-        none if is_empty is None else is_empty,
-        rays.depth_cm,
-        blurred,
-        knots,
-        rays.nodes_cm,
-        plane_order(rays),
-        falls,
-        laws,
-        numbers,
-        correction,
-    )
+    return blurred, knots, _electron_falls(model, has_edge=has_edge), laws, numbers
 
 
 @functools.lru_cache(maxsize=32)

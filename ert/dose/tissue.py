@@ -59,6 +59,7 @@ class TissueGrid:
         the high face of the CT along its x, y, z, where matter stands at that face (below zero: not beyond it); −inf
         where none does.
     fans : the rays that were traced last; they go with the patient.
+    beyond : where the last few beams pass their measured depths (`ert.dose.measured_depth`).
     """
 
     grid: VoxelGrid
@@ -69,6 +70,7 @@ class TissueGrid:
     warnings: tuple[str, ...] = ()
     beyond_ct_cm: NDArray[np.float64] = attrs.field(factory=lambda: np.full((2, 3), -np.inf), repr=False)
     fans: TracedFans = attrs.field(init=False, factory=TracedFans, repr=False)
+    beyond: Remembered[NDArray[np.uint32]] = attrs.field(init=False, factory=lambda: Remembered(4), repr=False)
     _least: Remembered[float] = attrs.field(init=False, factory=lambda: Remembered(8), repr=False)
 
     def __attrs_post_init__(self) -> None:

@@ -167,11 +167,14 @@ def maximum_of(depths_cm: Float, dose: Float) -> tuple[float, float]:
     i = int(np.argmax(dose))
     if i in (0, len(dose) - 1):
         return float(depths_cm[i]), float(dose[i])
-    c2, c1, c0 = np.polyfit(depths_cm[i - 1 : i + 2] - depths_cm[i], dose[i - 1 : i + 2], 2)
+    before, after = depths_cm[i - 1] - depths_cm[i], depths_cm[i + 1] - depths_cm[i]
+    fall, rise = (dose[i - 1] - dose[i]) / before, (dose[i + 1] - dose[i]) / after
+    c2 = (rise - fall) / (after - before)
+    c1 = fall - c2 * before
     if c2 >= 0:
         return float(depths_cm[i]), float(dose[i])
     shift = -c1 / (2 * c2)
-    return float(depths_cm[i] + shift), float(c0 + c1 * shift / 2)
+    return float(depths_cm[i] + shift), float(dose[i] + c1 * shift / 2)
 
 
 def given_dose_gy_per_mu(model: BeamModel, geometry: BeamGeometry, ssd_cm: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import add_blurred_map, copy_plane, gather, no_sums, occupied
+from ert.dose.kernels.lattice import add_blurred_map, gather, occupied, sums_onto
 from ert.dose.kernels.lend import lend
 from ert.dose.kernels.sampling import least_bits
 
@@ -46,9 +46,8 @@ def blur_maps(maps: Float32, sigmas: Float) -> Float32:
     out, boxes = np.empty((count, knots, ny, nx), dtype=np.float32), _boxes(maps)
     for c in prange(count * knots):
         m, q = c // knots, c % knots
-        sums, box = no_sums(ny, nx), (boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3])
+        sums, box = sums_onto(out[m, q]), (boxes[m, 0], boxes[m, 1], boxes[m, 2], boxes[m, 3])
         gather(sums, add_blurred_map(maps[m], box, sigmas[m, q], sums))
-        copy_plane(sums[0], out[m, q])
     return out
 
 
@@ -131,7 +130,7 @@ def _add_edges(
 
 
 @njit(cache=True, nogil=True)
-def _add_to_plane(
+def add_to_plane(
     dose: Float32, depth: Float32, distance_cm: float, blurred: Float32, knots: Float, falls: Float32, photons: Float,
     numbers: Float, factor: np.float32,
 ) -> None:  # fmt: skip
@@ -195,4 +194,4 @@ def add_background(
         n = order[m]
         if is_empty[n]:
             dose[n] = np.float32(0.0)
-        _add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, numbers, whole)
+        add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, numbers, whole)

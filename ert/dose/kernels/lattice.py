@@ -294,19 +294,21 @@ def add_blurred_map(fine: Float32, box: Box, sigma_px: float, sums: tuple[Float3
 
 
 @njit(cache=True, nogil=True)
-def copy_plane(source: Float32, out: Float32) -> None:
-    """A plane as one row: what is written for an assignment of planes looks for shorter sides at each number."""
-    source, out = lend(source).ravel(), lend(out).ravel()
+def clear_plane(out: Float32) -> None:
+    """Nothing in a plane."""
+    out = lend(out).ravel()
     for i in range(out.shape[0]):
-        out[i] = source[i]
+        out[i] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True)
-def no_sums(ny: int, nx: int) -> tuple[Float32, Float32, Float32, Float32]:
-    """Empty planes of all pitches."""
+def sums_onto(out: Float32) -> tuple[Float32, Float32, Float32, Float32]:
+    """Empty planes of all pitches, of which the finest is `out`, cleared: what is gathered stands there at once."""
+    clear_plane(out)
+    ny, nx = out.shape
     return (
-        np.zeros((ny, nx), dtype=np.float32), np.zeros((ny // 2, nx // 2), dtype=np.float32),
-        np.zeros((ny // 4, nx // 4), dtype=np.float32), np.zeros((ny // 8, nx // 8), dtype=np.float32),
+        out, np.zeros((ny // 2, nx // 2), dtype=np.float32), np.zeros((ny // 4, nx // 4), dtype=np.float32),
+        np.zeros((ny // 8, nx // 8), dtype=np.float32),
     )  # fmt: skip
 
 

@@ -9,6 +9,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 Float = NDArray[np.float64]
+Float32 = NDArray[np.float32]
+Integers = NDArray[np.int32]
 
 
 @njit(cache=True, nogil=True)
@@ -84,3 +86,36 @@ def rasterise_polygon(x: Float, y: Float, weights: Float, ny: int, nx: int) -> t
             running += cover[j, i]
             cover[j, i] = min(1.0, max(0.0, sign * running))
     return cover[:, :nx].copy(), length
+
+
+@njit(cache=True, nogil=True)
+def fluence_maps(
+    cover: Float, length: Float, ratio: Float, whole: Float, pitch_cm: float, least_frac: float
+) -> tuple[Float32, Integers, Integers, Float]:
+    """What `ert.dose.fluence.Fluence` holds of an opening, in one pass.
+
+    Parameters
+    ----------
+    cover, length : of `rasterise_polygon`; ratio, whole : float64 [ny, nx], off-axis ratio and irradiated part.
+    least_frac : pixels covered by more carry electrons.
+
+    Returns
+    -------
+    maps, rows, columns, weight
+    """
+    edges, (ny, nx) = length.shape[0], cover.shape
+    maps, count = np.empty((edges + 2, ny, nx), dtype=np.float32), 0
+    rows, columns = np.empty(ny * nx, dtype=np.int32), np.empty(ny * nx, dtype=np.int32)
+    weight = np.empty(ny * nx)
+    for j in range(ny):
+        for k in range(edges):
+            for i in range(nx):
+                maps[k, j, i] = length[k, j, i] / pitch_cm
+        for i in range(nx):
+            maps[edges, j, i] = cover[j, i] * ratio[j, i]
+            maps[edges + 1, j, i] = max(0.0, whole[j, i] - cover[j, i])
+        for i in range(nx):
+            if cover[j, i] > least_frac:
+                rows[count], columns[count], weight[count] = j, i, cover[j, i] * ratio[j, i]
+                count += 1
+    return maps, rows[:count].copy(), columns[:count].copy(), weight[:count].copy()

@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
+from ert.dose.kernels.grid_rows import clear_share, copy_run, keep_nothing, keep_only
 from ert.dose.kernels.prefetch import ask_ahead
 
 Float = NDArray[np.float64]
@@ -266,14 +267,6 @@ def _start_row(chain: Float, j: int, k: int, row: Float) -> None:
         row[6 + axis], row[9 + axis] = _row(chain, 1, axis, j, k) + 0.5, chain[1, axis, 0]
 
 
-@njit(cache=True, nogil=True)
-def _clear_share(part: int, parts: int, first: int, end: int, out: Float32) -> None:
-    """Clear one of `parts` equal shares of the slices outside first … end − 1."""
-    beside = out.shape[0] - (end - first)
-    for n in range(part * beside // parts, (part + 1) * beside // parts):
-        out[n if n < first else n + end - first] = np.float32(0.0)
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def _has_negative(count: int, bits: Integers) -> bool:
     """True if one of so many numbers is below zero, told by their bits."""
@@ -281,21 +274,6 @@ def _has_negative(count: int, bits: Integers) -> bool:
     for m in range(count):
         least = min(least, bits[m])
     return bool(least < 0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _copy(source: Float32, begin: int, count: int, out: Float32, to: int) -> None:
-    """So many numbers from `begin` on to those from `to` on."""
-    a, b = np.uint64(begin), np.uint64(to)
-    for m in range(np.uint64(count)):
-        out[b + m] = source[a + m]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _clear(begin: int, end: int, out: Float32) -> None:
-    """Nothing from `begin` to `end`."""
-    for m in range(np.uint64(begin), np.uint64(max(begin, end))):
-        out[m] = np.float32(0.0)
 
 
 @njit(cache=True, nogil=True)
@@ -307,7 +285,7 @@ def _no_bits(count: int) -> NDArray[np.uint32]:
 def _fill_slice(
     k: int, flat: Float32, fan: tuple[int, int, int], ends: Float32, ratio: Float32, line: int, slice_: int,
     chain: Float, box: NDArray[np.int64], last: Float, voxels: Float, lens: Float, ramp: Float32, has_air: bool,
-    is_to_medium: bool, shape: tuple[int, int, int], out: Float32,
+    is_to_medium: bool, shape: tuple[int, int, int], held: Integers, out: Float32,
 ) -> np.uint32:  # fmt: skip
     """All rows of slice k of the dose grid; zero where no dose is. The highest bits of all.
 
@@ -322,14 +300,14 @@ def _fill_slice(
     row, top, here = np.empty(12), np.uint32(0), k * ny * nx
     to_next = int(chain[1, 2, 1]) * slice_ + int(chain[1, 1, 1]) * line + int(chain[1, 0, 1])
     nodes = -chain[0, 2, 1] * lens[2]  # from one row to the next
-    _clear(here, here + box[1] * nx, out)
+    keep_nothing(k * ny, k * ny + box[1], nx, held, out)
     for j in range(box[1], box[4]):
         _start_row(chain, j, k, row)
         begin, end = _range(box[0], box[3], row, lens, last, voxels)
         is_along = row[4] == 0.0 and row[5] == 0.0  # of the eight neighbours in the fan six are always the same
         if row[9] == 1.0 and row[10] == 0.0 and row[11] == 0.0 and end > begin:
             place = int(_body(begin, row, line, slice_))
-            _copy(ratio, place, end - begin, found, 0)
+            copy_run(ratio, place, end - begin, found, 0)
             ask_ahead(ratio, place + to_next, end - begin)
         else:
             _gather(begin, end - begin, row, np.int32(line), np.int32(slice_), ratio, found)
@@ -340,8 +318,7 @@ def _fill_slice(
                 _clear_air(begin, end - begin, row, lens, ends, found)
         low, high = _trim(end - begin, found)
         start, count, at = begin + low, high - low, here + j * nx
-        _clear(at, at + start, out)
-        _clear(at + start + count, at + nx, out)
+        keep_only(k * ny + j, nx, start, start + count, held, out)
         if count == 0:
             continue
         if is_along:
@@ -355,15 +332,15 @@ def _fill_slice(
             _place(start, count, row, lens, fan, ramp, cell, u, v, n)
             _sample_row(flat, fan, count, cell, u, v, n, value)
         top = max(top, _finish(low, count, found, is_to_medium, value, value_bits))
-        _copy(value, 0, count, out, at + start)
-    _clear(here + box[4] * nx, here + ny * nx, out)
+        copy_run(value, 0, count, out, at + start)
+    keep_nothing(k * ny + box[4], (k + 1) * ny, nx, held, out)
     return top
 
 
 @njit(cache=True, nogil=True, parallel=True, error_model="numpy")
 def resample_to_grid(
     fan: Float32, ends: Float32, factor: Float32, chain: Float, box: NDArray[np.int64], numbers: Float,
-    has_air: bool, is_to_medium: bool, out: Float32,
+    has_air: bool, is_to_medium: bool, held: Integers, out: Float32,
 ) -> NDArray[np.uint32]:  # fmt: skip
     """Trilinear dose on the dose grid from the fan, to water or to the medium of the nearest tissue voxel.
 
@@ -377,7 +354,9 @@ def resample_to_grid(
     chain : float64 [2, 3, 4]; affine maps from dose voxel index (x, y, z) to bev point, and to tissue voxel index.
     box : first and one past the last dose voxel (x, y, z) that the fan can reach.
     numbers : x and y of the fan's first column and row, pitch, first node, node spacing, sad, virtual sad.
-    out : float32 [z, y, x] of the dose grid; filled.
+    held : int32 [z × y, 2], first and one past the last voxel of each row of the grid that `out` holds something in;
+        brought up to date.
+    out : float32 [z, y, x] of the dose grid; filled. Zero but for `held`.
 
     Returns
     -------
@@ -389,11 +368,11 @@ def resample_to_grid(
     parts = max(1, box[5] - box[2])
     highest = _no_bits(parts)
     for m in prange(parts):
-        _clear_share(m, parts, box[2], box[5], out)
+        clear_share(m, parts, box[2], box[5], out.shape, held, grid)
         if box[5] > box[2]:
             k = box[2] + m
             highest[m] = _fill_slice(
                 k, flat, fan.shape, ends, ratio, line, slice_, chain, box, last, voxels, lens, ramp, has_air,
-                is_to_medium, out.shape, grid,
+                is_to_medium, out.shape, held, grid,
             )  # fmt: skip
     return highest

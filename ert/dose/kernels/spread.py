@@ -13,7 +13,8 @@ import numpy as np
 from numba import njit, prange
 from numpy.typing import NDArray
 
-from ert.dose.kernels.lattice import Box, add_blurred_map, copy_plane, gather, no_sums
+from ert.dose.kernels.combine import add_to_plane
+from ert.dose.kernels.lattice import Box, add_blurred_map, clear_plane, gather, sums_onto
 from ert.dose.kernels.lend import lend
 from ert.dose.kernels.sampling import least_bits
 
@@ -264,12 +265,6 @@ def _tables(dose_table: Float, wide_table: Float, ratio_table: Float) -> tuple[F
 
 
 @njit(cache=True, nogil=True)
-def no_flags(count: int) -> NDArray[np.bool_]:
-    """So many of False."""
-    return np.zeros(count, dtype=np.bool_)
-
-
-@njit(cache=True, nogil=True)
 def _is_beyond(depth: Float32, box: Box, per_cm: np.float32, last: int) -> bool:
     """True if all of a plane's box lies where g has ended, at its table's `last`: most planes do."""
     depth, bits = lend(depth), np.empty(box[1] - box[0], dtype=np.int32)
@@ -279,13 +274,42 @@ def _is_beyond(depth: Float32, box: Box, per_cm: np.float32, last: int) -> bool:
     return bool(bits.view(np.float32)[0] * per_cm >= np.float32(last))
 
 
+@njit(cache=True, nogil=True)
+def _spread_plane(
+    depth: Float32, variance: Float32, entry: Float32, pixel: Places, runs: Places, box: Box, weight: Float,
+    g: Float32, shape: Float32, highest: float, numbers: Float32, dose: Float32,
+) -> None:  # fmt: skip
+    """Electron dose on one plane of the fan, filled; numbers : of `_fill_pencils`, whose tables are `g` and `shape`."""
+    count, (ny, nx) = pixel.shape[0], depth.shape
+    if _is_beyond(depth, box, numbers[0], g.shape[0] - 1):
+        clear_plane(dose)
+        return
+    amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
+    is_reached = _fill_pencils(
+        depth.ravel(), variance.ravel(), entry, pixel, runs, weight, g, shape, numbers, amplitude, root
+    )
+    if not is_reached:
+        clear_plane(dose)
+        return
+    _root_twice(root.ravel())
+    sums, plane = sums_onto(dose), np.zeros((ny, nx), dtype=np.float32)
+    weights, coarsest = np.empty(count, dtype=np.float32), 0
+    for c in range(2):
+        used = _add_component(pixel, runs, box, amplitude[c], root[c], highest, plane, weights, sums)
+        coarsest = max(coarsest, used)
+    gather(sums, coarsest)
+
+
 @njit(cache=True, nogil=True, parallel=True)
 def spread_planes(
     depth: Float32, variance: Float32, entry_cm: Float32, rows: NDArray[np.int32], columns: NDArray[np.int32],
     weight: Float, nodes: Float, order: NDArray[np.int64], numbers: Float, scatter_air_rad2_per_cm: float,
-    dose_table: Float, wide_table: Float, ratio_table: Float, dose: Float32,
-) -> NDArray[np.bool_]:  # fmt: skip
-    """Electron dose (Gy/MU, dose to water) on the planes of the fan from all pencils, both Gaussian components.
+    dose_table: Float, wide_table: Float, ratio_table: Float, blurred: Float32, knots: Float, falls: Float32,
+    photons: Float, background: Float, factor: float, dose: Float32,
+) -> None:  # fmt: skip
+    """Dose (Gy/MU, to water) on the planes of the fan: pencils, both Gaussian components, and the background.
+
+    A plane gets both while it is near the processor.
 
     Parameters
     ----------
@@ -299,20 +323,16 @@ def spread_planes(
     scatter_air_rad2_per_cm : T of air at the surface energy.
     dose_table : g(z); wide_table : b(u) and ratio_table : width of the wide component over the core's, both in steps of
         0.01 in u.
-    dose : float32 [node, y, x], sides multiples of 8; filled, but for the planes that no electron reaches.
-
-    Returns
-    -------
-    bool [node], the planes of `order` that no electron reaches: not written, who adds to them clears them first
+    blurred, knots, falls, photons, background, factor : of `add_background`, there `numbers` is the fifth.
+    dose : float32 [node, y, x], sides multiples of 8; filled.
     """
     pitch, sad, virtual, insert = numbers[0], numbers[1], numbers[2], numbers[3]
     core, wide, thin = numbers[4], numbers[5], scatter_air_rad2_per_cm / 6.0
-    ny, nx = depth.shape[1], depth.shape[2]
-    count, entry = rows.shape[0], entry_cm.ravel()
-    pixel, box = _places(rows, columns, nx)
+    entry = entry_cm.ravel()
+    pixel, box = _places(rows, columns, depth.shape[2])
     runs = _runs(pixel)
     g, shape, highest = _tables(dose_table, wide_table, ratio_table)
-    is_empty = no_flags(nodes.shape[0])
+    whole = np.float32(factor)
     for m in prange(order.shape[0]):
         n = order[m]
         distance, gap = nodes[n] - sad + virtual, nodes[n] - insert
@@ -321,22 +341,7 @@ def spread_planes(
         of_plane[2], of_plane[3] = (virtual / distance) ** 2, (virtual / (distance * pitch)) ** 2
         of_plane[4], of_plane[5] = (core * gap) ** 2 + thin * gap**3 + 1e-4, thin
         of_plane[6], of_plane[7] = nodes[n], (wide * gap) ** 2
-        if _is_beyond(depth[n], box, of_plane[0], g.shape[0] - 1):
-            is_empty[n] = True
-            continue
-        amplitude, root = np.empty((2, count), dtype=np.float32), np.empty((2, count), dtype=np.float32)
-        has_dose = _fill_pencils(
-            depth[n].ravel(), variance[n].ravel(), entry, pixel, runs, weight, g, shape, of_plane, amplitude, root
-        )
-        if not has_dose:
-            is_empty[n] = True
-            continue
-        _root_twice(root.ravel())
-        sums, plane = no_sums(ny, nx), np.zeros((ny, nx), dtype=np.float32)
-        weights, coarsest = np.empty(count, dtype=np.float32), 0
-        for c in range(2):
-            used = _add_component(pixel, runs, box, amplitude[c], root[c], highest, plane, weights, sums)
-            coarsest = max(coarsest, used)
-        gather(sums, coarsest)
-        copy_plane(sums[0], dose[n])
-    return is_empty
+        _spread_plane(
+            depth[n], variance[n], entry, pixel, runs, box, weight, g, shape, highest, of_plane, dose[n]
+        )  # fmt: skip
+        add_to_plane(dose[n], depth[n], nodes[n], blurred, knots, falls, photons, background, whole)

@@ -56,6 +56,17 @@ def test_the_depth_is_water_equivalent_and_along_the_rays(gantry_deg, density, w
     assert told(measured_to(wanted_cm + 0.3), geometry, tissue, dose_to(6.0)) == []
 
 
+def test_rays_of_one_patient_serve_every_dose_but_no_other_limit_field_or_direction():
+    """Depths by geometry, and in a patient that nothing is kept of the same sentences."""
+    tissue = slab_phantom([(14.0, 1.0)])
+    for wanted_cm in (6.0, 7.5, 6.0):
+        assert told_cm(measured_to(4.0), beam(NARROW), tissue, dose_to(wanted_cm)) == pytest.approx(wanted_cm, abs=0.25)
+    for limit_cm in (5.0, 4.0, 6.5):
+        for geometry in (beam(NARROW), beam(), beam(NARROW, gantry_deg=30.0), beam(NARROW, isocentre_cm=(3.0, 0, 0))):
+            fresh = told(measured_to(limit_cm), geometry, slab_phantom([(14.0, 1.0)]), dose_to(6.0))
+            assert told(measured_to(limit_cm), geometry, tissue, dose_to(6.0)) == fresh
+
+
 def test_layers_add_up():
     """3 cm of water, 2 cm of bone of 1.7, 1 cm of lung of 0.25."""
     tissue = slab_phantom([(3.0, 1.0), (2.0, 1.7), (9.0, 0.25)])

@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
-from ert.dose.kernels import regrid
+from ert.dose.kernels import grid_rows, regrid
 
 FAN, TISSUE = np.array([138.0, 111.0, 111.0]), np.array([72.0, 120.0, 170.0])
 LENS = np.array([100.0, 95.2, 4.7647, 93.4, 373.6, -55.5, -55.5])
+
+
+def nothing_held():
+    """Of a grid of 5 × 5 rows without anything."""
+    return np.zeros((25, 2), dtype=np.int32)
 
 
 def row_at(*, tissue_y, tissue_z, slant):
@@ -37,11 +42,24 @@ def test_the_highest_bits_tell_whether_a_dose_is_finite(value, is_finite):
     fan = np.full((4, 6, 6), 0.5, dtype=np.float32)
     fan[1:3, 2:4, 2:4] = value
     ends = np.stack([np.full((6, 6), 97.0), np.full((6, 6), 103.0)]).astype(np.float32)
-    factor, out = np.ones((5, 5, 5), dtype=np.float32), np.empty((5, 5, 5), dtype=np.float32)
+    factor, out, held = np.ones((5, 5, 5), dtype=np.float32), np.zeros((5, 5, 5), dtype=np.float32), nothing_held()
     to_bev = np.hstack([0.5 * np.eye(3), np.full((3, 1), -1.0)])
     chain = np.stack([to_bev, np.hstack([np.eye(3), np.zeros((3, 1))])])
     numbers = np.array([-2.5, -2.5, 1.0, 98.5, 1.0, 100.0, 95.0])
     box = np.array([0, 0, 0, 5, 5, 5])
-    highest = regrid.resample_to_grid(fan, ends, factor, chain, box, numbers, False, False, out)
+    highest = regrid.resample_to_grid(fan, ends, factor, chain, box, numbers, False, False, held, out)
     assert highest.max() == out.view(np.uint32).max()
     assert (highest.max() < 0x7F800000) == is_finite == np.isfinite(out).all()
+
+
+def test_a_row_holds_only_what_was_written_last():
+    """Three rows of nine voxels, each written anew elsewhere, with and without a common part."""
+    grid, held = np.zeros(27, dtype=np.float32), np.zeros((3, 2), dtype=np.int32)
+    for begin, end in [(0, 4), (2, 9), (5, 5), (7, 8), (0, 2), (1, 8), (0, 0)]:
+        for row in range(3):
+            grid_rows.keep_only(row, 9, begin, end, held, grid)
+            grid[9 * row + begin : 9 * row + end] = 1.0
+        expected = np.zeros((3, 9), dtype=np.float32)
+        expected[:, begin:end] = 1.0
+        np.testing.assert_array_equal(grid.reshape(3, 9), expected)
+        np.testing.assert_array_equal(held, [(begin, end)] * 3)

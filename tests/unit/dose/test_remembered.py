@@ -126,3 +126,25 @@ def test_rows_end_at_the_first_and_last_voxel_that_is_no_air():
     assert row_ends(density, stopping, nowhere).tolist() == [[[-1, 2, 5, -1]], [[-1, 3, 5, -1]]]
     inside[0, 3, 1:5] = True
     assert row_ends(density, stopping, inside).tolist() == [[[-1, 2, 5, 1]], [[-1, 3, 5, 4]]]
+
+
+@pytest.mark.parametrize("spacing_cm", [(0.5, 0.5, 0.5), (0.2, 0.61, 0.4), (0.61, 0.1, 0.37)])
+@pytest.mark.parametrize(
+    "turned",
+    [
+        {}, {"collimator_deg": 20.0}, {"gantry_deg": 0.001}, {"gantry_deg": 0.02},
+        {"gantry_deg": 20.0}, {"isocentre_cm": (0.0, 0.13, 0.0)},
+    ],
+)  # fmt: skip
+def test_no_dose_is_read_from_a_plane_of_the_fan_that_was_not_computed(turned, spacing_cm):
+    """Every number of the fan's dose is spoilt before it is used again: what is not written anew would be read."""
+    sizes = tuple(int(length / step) for length, step in zip((18.0, 12.0, 18.0), reversed(spacing_cm), strict=True))
+    grid = VoxelGrid(origin_cm=(-9.0, 0.25, -9.0), spacing_cm=spacing_cm, shape_zyx=sizes)
+    tissue = phantom()
+    for energy in (6.0, 12.0):
+        asked = {"geometry": beam(None, **turned), "model": demo().model(energy), "dose_grid": grid}
+        fresh = compute_beam_dose(tissue=tissue, **asked).gy_per_mu.tobytes()
+        for fan in tissue.fans._fans:
+            fan.dose[:] = np.nan
+        assert compute_beam_dose(tissue=tissue, **asked).gy_per_mu.tobytes() == fresh
+        assert np.isfinite(np.frombuffer(fresh, dtype=np.float32)).all()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ert.dose.kernels.lattice import add_blurred_map, coarsen, gather, no_sums, occupied, refine_add
+from ert.dose.kernels.lattice import add_blurred_map, coarsen, gather, occupied, refine_add, sums_onto
 from ert.dose.kernels.spread import spread_planes
 from ert.dose.pencil_beam import LEAST_VARIANCE_CM2
 
@@ -24,6 +24,13 @@ def shares(centres, sigma, count):
 def summed(rows, columns, amplitude, sigma):
     """Every pencil with its own width, in double precision."""
     return (amplitude[:, None] * shares(rows, sigma, SIDE)).T @ shares(columns, sigma, SIDE)
+
+
+def no_background():
+    """Maps, falls and laws of electrons of edges and of photons that there are none of."""
+    maps, falls = np.zeros((4, 2, SIDE, SIDE), dtype=np.float32), np.zeros((2, 4), dtype=np.float32)
+    laws = np.array([0.0, 0.0, 1.0, 0.05, 0.0, 0.05, 60.0])
+    return maps, np.array([1.0, 60.0]), falls, laws, np.array([SAD_CM, VIRTUAL_CM, INSERT_CM, 0.05])
 
 
 @pytest.mark.parametrize(
@@ -48,7 +55,7 @@ def test_the_planes_are_the_sum_of_all_pencils_each_with_its_own_width(depth_cm,
     dose = np.empty((1, SIDE, SIDE), dtype=np.float32)
     spread_planes(
         depth, variance, entry, rows, columns, weight, node_cm, np.zeros(1, dtype=np.int64), numbers, AIR, g, wide,
-        ratio, dose,
+        ratio, *no_background(), 1.0, dose,
     )  # fmt: skip
 
     at, tissue = depth[0, rows, columns].astype(float), variance[0, rows, columns].astype(float)
@@ -67,7 +74,7 @@ def test_the_planes_are_the_sum_of_all_pencils_each_with_its_own_width(depth_cm,
 def test_a_blurred_square_is_a_product_of_error_functions_on_every_lattice(sigma):
     field, side = np.zeros((256, 256), dtype=np.float32), 256
     field[100:149, 97:160] = 1.0
-    sums = no_sums(side, side)
+    sums = sums_onto(np.empty((side, side), dtype=np.float32))
     gather(sums, add_blurred_map(field, occupied(field), sigma, sums))
     q, x = 1.0 / (math.sqrt(2.0) * sigma), np.arange(side)
     along, across = (0.5 * (erf((e - 0.5 - x) * q) - erf((f - 0.5 - x) * q)) for f, e in ((100, 149), (97, 160)))
