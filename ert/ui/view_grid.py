@@ -128,14 +128,14 @@ class ViewGrid(QWidget):
         """
         shown = [view for view in self.slices.values() if view.isVisible()] or list(self.slices.values())
         first, *others = shown
-        first.refresh()
+        first.refresh_picture()
         self._behind += [view for view in others if view not in self._behind]
         if self._behind and not self._catch_up.isActive():
             self._catch_up.start()
 
     def _refresh_next(self) -> None:
         if self._behind:
-            self._behind.pop(0).refresh()
+            self._behind.pop(0).refresh_picture()
         if not self._behind:
             self._catch_up.stop()
 
