@@ -205,6 +205,7 @@ class PlanPage(PlanParts):
         if is_run and self.workspace.shown_dvhs:
             self.state.turns.ask(self)
             return
+        self._let_histograms_paint(is_let=True)
         self._show_histograms()
         if not is_run:
             self.points.refresh()
@@ -213,8 +214,18 @@ class PlanPage(PlanParts):
             self._show_probe()
 
     def _take_turn(self, view: object) -> None:
-        if view is self and not self._is_closed:
+        """Better histograms of a run: first their figures, unseen, then a turn for painting all of them at once."""
+        if view is not self or self._is_closed:
+            return
+        is_new = self._dvh_place.updatesEnabled()
+        self._let_histograms_paint(is_let=not is_new)
+        if is_new:
             self._show_histograms()
+            self.state.turns.ask(self)
+
+    def _let_histograms_paint(self, *, is_let: bool) -> None:
+        for panel in (self._dvh_place, self.evaluation.metric_table.viewport()):
+            panel.setUpdatesEnabled(is_let)
 
     def _show_histograms(self) -> None:
         """Curves, metrics and goals, always together: what one of them says is of the same dose as the others."""

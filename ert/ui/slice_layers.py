@@ -119,8 +119,14 @@ def override_legend(
 
 
 def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
+    """`layer_of` what is open."""
+    return layer_of(workspace.dose, workspace.plan.prescription.dose_gy, geometry, index, display)
+
+
+def layer_of(
+    dose: DoseState, prescribed_gy: float, geometry: SliceGeometry, index: int, display: DoseDisplay
+) -> DoseLayer | None:
     """Wash, or map of standard errors, and isodose lines on a slice; None where there is nothing to show."""
-    dose = workspace.dose
     has_map = display.has_uncertainty and dose.is_current and dose.uncertainty is not None
     if dose.picture is None or not (display.has_lines or display.has_wash or has_map):
         return None
@@ -128,7 +134,6 @@ def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, displa
     if plane is None:
         return None
     is_stale = dose.is_outdated
-    prescribed_gy = workspace.plan.prescription.dose_gy
     if has_map:
         wash = uncertainty_map(dose, plane, geometry, index)
     else:
@@ -193,6 +198,18 @@ def _isodose_lines(
         path, band = path_of_points(lines.points, lines.starts), path_of(uncertain, is_closed=True)
         made.append(IsodoseLine(level=level, path=path, label_at=places, band=band))
     return tuple(made)
+
+
+def points_here(
+    workspace: ShownPlan, geometry: SliceGeometry, index: int, to_view: QTransform
+) -> list[tuple[str, QPointF]]:
+    """Reference points that lie within a slice's thickness, in view coordinates."""
+    here = []
+    for point in workspace.plan.points:
+        if abs(geometry.slice_of(point.position_cm) - index) <= 0.5 + 1e-6:  # noqa: PLR2004
+            column, row = geometry.display_of(point.position_cm)
+            here.append((point.name, to_view.map(QPointF(float(column), float(row)))))
+    return here
 
 
 def beam_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int) -> list[BeamLines]:

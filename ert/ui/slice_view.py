@@ -28,6 +28,7 @@ from PySide6.QtWidgets import QWidget
 
 from ert.ui import slice_layers as layers
 from ert.ui import slice_overlay as overlay
+from ert.ui.dose_ahead import DoseAhead, DoseQuestion
 from ert.ui.focus import may_take_focus
 from ert.ui.kept_layers import KeptPixmap, drawn_pixmap
 from ert.ui.numbers import format_number
@@ -87,6 +88,7 @@ class SliceView(QWidget):
         self._home = layers.home_rect(workspace, self.geometry_)
         self._centre = self._home.center()
         self._base: QPixmap | None = None
+        self.ahead, self._drawn_of = DoseAhead(), workspace.dose
         self._kept_image, self._kept_outlines = KeptPixmap(), KeptPixmap()
         self._is_final = False
         self._drag_from: QPointF | None = None
@@ -133,6 +135,10 @@ class SliceView(QWidget):
         """Draw again because a preview has a better picture, nothing else: what is drawn finely stays so."""
         self._base = None
         self._state.turns.ask(self)
+
+    def dose_question(self) -> DoseQuestion:
+        """Which dose is to be seen here now."""
+        return DoseQuestion.of(self._workspace, self.geometry_, self.slice_index, self._state.dose_display)
 
     def step(self, count: int) -> None:
         """Move by slices; stops at the first and the last."""
@@ -208,10 +214,10 @@ class SliceView(QWidget):
 
     def _draw_layers(self, painter: QPainter, *, is_final: bool) -> None:
         workspace, geometry, index, to_view = self._workspace, self.geometry_, self.slice_index, self.to_view()
-        seen, display = self._state.visibility, self._state.dose_display
+        seen, self._drawn_of = self._state.visibility, workspace.dose
         if seen.is_bare:
             return
-        dose = layers.dose_layer(workspace, geometry, index, display)
+        dose = self.ahead.layer(self.dose_question())
         if dose is not None:
             layers.draw_dose(painter, dose, to_view, is_final=is_final)
         if seen.has_structures:
@@ -245,7 +251,8 @@ class SliceView(QWidget):
         if not state.visibility.is_bare:
             column, row = self.geometry_.display_of(state.crosshair_cm)
             overlay.draw_crosshair(painter, rect, self.to_view().map(QPointF(column, row)))
-            overlay.draw_points(painter, self._points_here())
+            here = layers.points_here(self._workspace, self.geometry_, self.slice_index, self.to_view())
+            overlay.draw_points(painter, here)
         self._draw_colours(painter, rect)
         geometry, index = self.geometry_, self.slice_index
         position = format_number(geometry.position_cm(index), 2)
@@ -255,7 +262,7 @@ class SliceView(QWidget):
             is_short = rect.width() < overlay.NARROW_PX
             legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
             overlay.draw_override_legend(painter, rect, legend)
-        state_plate = overlay.draw_state_plate(painter, rect, self._workspace.dose)
+        state_plate = overlay.draw_state_plate(painter, rect, self._workspace.dose, drawn_of=self._drawn_of)
         overlay.draw_letters(painter, rect, geometry.edge_names(), beside=state_plate)
         if self.hasFocus():
             painter.setPen(QPen(QColor(ACCENT), 1.0))
@@ -271,16 +278,6 @@ class SliceView(QWidget):
             return
         prescribed_gy = self._workspace.plan.prescription.dose_gy
         overlay.draw_colour_bar(painter, rect, display, prescribed_gy, is_stale=self.is_dose_stale)
-
-    def _points_here(self) -> list[tuple[str, QPointF]]:
-        """Reference points that lie within this slice's thickness, in view coordinates."""
-        geometry, to_view = self.geometry_, self.to_view()
-        here = []
-        for point in self._workspace.plan.points:
-            if abs(geometry.slice_of(point.position_cm) - self.slice_index) <= 0.5 + 1e-6:  # noqa: PLR2004
-                column, row = geometry.display_of(point.position_cm)
-                here.append((point.name, to_view.map(QPointF(float(column), float(row)))))
-        return here
 
     # ---- following -----------------------------------------------------------------------------------------------
 
