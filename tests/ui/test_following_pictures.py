@@ -97,6 +97,45 @@ def test_a_zoomed_slice_moves_its_outlines_with_its_picture(workspace, qtbot):
     assert np.array_equal(fine_pixels(view), fine_pixels(other))
 
 
+def test_a_dose_made_ahead_is_drawn_only_where_it_answers_what_is_open(workspace, qtbot):
+    """Made for one picture, slice and display; another picture, or another slice, is drawn from itself."""
+    state = ViewState(AT_TARGET)
+    view = shown_view(workspace, qtbot, state)
+    show_picture(workspace, factor=0.5)
+    old = view.dose_question()
+    view.ahead.keep(old, old.layer())
+    assert view.ahead.layer(view.dose_question()) is view.ahead.layer(old)
+    show_picture(workspace)
+    view.refresh_picture()
+    assert np.array_equal(fine_pixels(view), fine_pixels(shown_view(workspace, qtbot, state)))
+    changes = (
+        lambda: state.set_crosshair((4.5, -8.0, 2.0)),
+        state.toggle_unit,
+        lambda: setattr(workspace, "dose", attrs.evolve(workspace.dose, status=DoseStatus.STALE)),
+        lambda: setattr(workspace, "dose", attrs.evolve(workspace.dose, final_run=None)),
+    )
+    for change in changes:
+        before = view.dose_question()
+        assert before.is_same(view.dose_question())
+        change()
+        assert not before.is_same(view.dose_question())
+
+
+def test_a_slice_that_follows_later_names_the_picture_it_shows(workspace, qtbot):
+    state = ViewState(AT_TARGET)
+    show_picture(workspace)
+    view = shown_view(workspace, qtbot, state)
+    view.resize(700, 500)  # the plate of a wide view names the uncertainty reached
+    view.show()  # one that is hidden is drawn anew for each photograph
+    qtbot.waitExposed(view)
+    before = fine_pixels(view)
+    preview = attrs.evolve(workspace.dose.preview, uncertainty_pct=1.2)
+    workspace.dose = attrs.evolve(workspace.dose, preview=preview)
+    assert np.array_equal(pixels(view), before)
+    view.refresh_picture()
+    assert not np.array_equal(pixels(view), before)
+
+
 def cell(panel, row, column):
     return panel.metrics.data(panel.metrics.index(row, column))
 
@@ -150,6 +189,25 @@ def test_histograms_of_a_run_reach_curves_and_table_in_one_turn(page, qtbot):
     workspace.evaluation.clear()  # as when a run's first own picture takes the place of the pencil beam's
     workspace._publish(Changes(progress=True, dvh=True))
     qtbot.waitUntil(lambda: panel.metrics.rowCount() == page.dvh.curve_count() == 0, timeout=10_000)
+
+
+def test_slices_of_a_run_are_made_beside_the_window_and_show_its_picture(page, qtbot):
+    workspace = page.workspace
+    dose = workspace.dose
+    gy = (0.5 * dose.plan_gy).astype(np.float32)
+    preview = DosePreview(
+        grid=dose.grid, preview_gy=gy, preview_beams_gy=(gy,), preview_mu=(200.0,), engine="monte-carlo not finished"
+    )
+    workspace._follower.state = DoseState(status=DoseStatus.PREVIEW, preview=preview, final_run=FinalRun())
+    views = page.views.slices.values()
+    asked = [view.dose_question() for view in views]
+    page.views.refresh_picture()
+    qtbot.waitUntil(
+        lambda: all(v.ahead._kept[0].is_same(q) and v._base is not None for v, q in zip(views, asked, strict=True)),
+        timeout=20_000,
+    )
+    for view in views:
+        assert view._drawn_of.preview is preview
 
 
 def curve_points(plot, number):
