@@ -67,7 +67,8 @@ class DvhPlot(QWidget):
         self._bands: list[Any] = []
         self._dvhs: tuple[Dvh, ...] = ()
         self._drawn: list[tuple[int, tuple[int, int, int]]] = []
-        self._axis: tuple[object, ...] = ()
+        self._axis: tuple[Any, ...] = ()
+        self._labelled: tuple[Any, ...] = ()
         self._prescribed_gy = 1.0
         self._is_absolute = True
         self._build()
@@ -157,14 +158,19 @@ class DvhPlot(QWidget):
         top_gy = max([1.1 * prescribed_gy, *(1.02 * dvh.max_gy for dvh in self._dvhs)])
         step_gy = _TOP_STEP_FRAC * prescribed_gy  # the noise of a Monte Carlo moves the maximum with each picture
         top_gy = math.ceil(top_gy / step_gy - 1e-9) * step_gy
-        axis = (dose_name, self._is_absolute, top_gy, prescribed_gy, message, bool(self._dvhs))
-        if axis == self._axis:
+        named = (dose_name, self._is_absolute, prescribed_gy)
+        is_waiting = not self._dvhs and self._axis[:-1] == named  # for histograms that need about as much room
+        axis = self._axis if is_waiting else (*named, top_gy)
+        shown = (*axis, message, bool(self._dvhs))
+        if shown == self._labelled:
             return
-        self._axis = axis
-        top = float(self._shown(np.array([top_gy]))[0])
-        self._plot.setLabel("bottom", dose_name, units="Gy" if self._is_absolute else "%")
-        self._plot.setXRange(0, top, padding=0)
-        self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
+        self._labelled = shown
+        top = float(self._shown(np.array([axis[-1]]))[0])
+        if axis != self._axis:
+            self._axis = axis
+            self._plot.setLabel("bottom", dose_name, units="Gy" if self._is_absolute else "%")
+            self._plot.setXRange(0, top, padding=0)
+            self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
         self._message.setText(message, color=WARN if self._dvhs else TEXT_DIM)
         self._message.setAnchor((0, 1) if self._dvhs else (0.5, 0.5))
         at = (0.02, 3.0) if self._dvhs else (0.5, 55.0)
