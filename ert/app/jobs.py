@@ -29,7 +29,7 @@ class Lane(enum.Enum):
     IO = 3
     NET = 4
     JOURNAL = 5  # keeps edits against a crash: must never wait behind anything long
-    PICTURE = 6  # draws in 3D: a graphics context belongs to one thread
+    PICTURE = 6  # draws in 3D: a graphics context belongs to one thread; prepares what slices paint
 
 
 _WORKERS = {Lane.DB: 1, Lane.DOSE: 1, Lane.IO: 2, Lane.NET: 4, Lane.JOURNAL: 1, Lane.PICTURE: 1}
