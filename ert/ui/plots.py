@@ -173,7 +173,7 @@ class DvhPlot(QWidget):
             self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
         self._message.setText(message, color=WARN if self._dvhs else TEXT_DIM)
         self._message.setAnchor((0, 1) if self._dvhs else (0.5, 0.5))
-        at = (0.02, 3.0) if self._dvhs else (0.5, 55.0)
+        at = (0.02, 3.0) if self._dvhs else (0.45, 55.0)  # clear of the line of the prescription
         self._message.setPos(at[0] * top, at[1])
 
     def _add_band(self, colour: QColor, low: Dvh, high: Dvh) -> None:
