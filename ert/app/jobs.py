@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import enum
 import logging
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -29,10 +31,24 @@ class Lane(enum.Enum):
     IO = 3
     NET = 4
     JOURNAL = 5  # keeps edits against a crash: must never wait behind anything long
-    PICTURE = 6  # draws in 3D: a graphics context belongs to one thread
+    PICTURE = 6  # draws in 3D: a graphics context belongs to one thread; prepares what slices paint
 
 
 _WORKERS = {Lane.DB: 1, Lane.DOSE: 1, Lane.IO: 2, Lane.NET: 4, Lane.JOURNAL: 1, Lane.PICTURE: 1}
+
+
+_NICER = 5
+
+
+def _step_back() -> None:
+    """Let this thread, and those it will start, wait for a processor longer than the window's thread does.
+
+    Two threads of a dose on two processors made the window wait for its turn. On Linux alone a thread has a priority of
+    its own that those it starts inherit.
+    """
+    if sys.platform == "linux":
+        thread = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICER)
 
 
 class JobState(enum.Enum):
@@ -138,7 +154,11 @@ class Jobs:
     def __init__(self, dispatch: Dispatch) -> None:
         self._dispatch = dispatch
         self._pools = {
-            lane: ThreadPoolExecutor(count, thread_name_prefix=f"ert-{lane.name.lower()}")
+            lane: ThreadPoolExecutor(
+                count,
+                thread_name_prefix=f"ert-{lane.name.lower()}",
+                initializer=_step_back if lane is Lane.DOSE else None,
+            )
             for lane, count in _WORKERS.items()
         }
         self._active: list[Job[Any]] = []

@@ -14,7 +14,7 @@ from ert.ui.numbers import format_quantity
 from ert.ui.page_header import ElidedLabel
 from ert.ui.theme import BAD, GOOD, TEXT_DIM, WARN
 from ert.ui.view_state import ViewState
-from ert.ui.widgets import plain_tip, push_button, text_label
+from ert.ui.widgets import plain_tip, push_button, set_style, text_label
 
 if TYPE_CHECKING:
     from ert.app.workspace import PlanWorkspace
@@ -38,7 +38,7 @@ class DoseBar(QWidget):
         self.percent_button, self.gy_button = QToolButton(), QToolButton()
         self.reference, self.maximum, self.algorithm = ElidedLabel(), text_label(), text_label()
         self.medium = text_label()
-        self.status_icon = text_label()
+        self.status_icon, self._shown_icon = text_label(), ""
         self.status = ElidedLabel()
         self.progress = QProgressBar()
         self.cancel = push_button("Cancel", "cancel", "Stop computing the dose")
@@ -112,8 +112,10 @@ class DoseBar(QWidget):
         self.medium.setToolTip("What the plan's dose is stated to; chosen in the prescription panel")
         self._show_algorithm()
         name, colour, text = _LOOKS[str(dose.status)]
-        self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
-        self.status.setStyleSheet(f"color: {colour}; font-weight: 600;")
+        if name != self._shown_icon:
+            self._shown_icon = name
+            self.status_icon.setPixmap(icon(name, colour).pixmap(QSize(18, 18)))
+        set_style(self.status, f"color: {colour}; font-weight: 600;")
         is_waiting = dose.status == "preview" and dose.final_run is None
         is_old = dose.is_outdated and dose.status in ("computing", "stale")
         short = "OUT OF DATE" if is_old else text if is_waiting else ""

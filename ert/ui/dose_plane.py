@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import contourpy
@@ -17,6 +17,31 @@ from ert.ui.slice_geometry import SliceGeometry
 
 _LEAST_SIGMA_FRAC = 1e-6
 _AXES_TOLERANCE = 1e-4
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class Polylines:
+    """Many lines in one array: the noise of a Monte Carlo makes hundreds, and a step of Python for each takes longest.
+
+    Attributes
+    ----------
+    points : (n, 2), one line after the other.
+    starts : (lines + 1,) where each begins, then n.
+    """
+
+    points: NDArray[np.float64]
+    starts: NDArray[np.integer[Any]]
+
+    @property
+    def longest(self) -> NDArray[np.float64]:
+        """The line with the most points, (m, 2); empty if there is none."""
+        if len(self.points) == 0:
+            return self.points
+        at = int(np.argmax(np.diff(self.starts)))
+        return self.points[self.starts[at] : self.starts[at + 1]]
+
+
+_NO_LINES = Polylines(points=np.zeros((0, 2)), starts=np.zeros(1, dtype=np.int64))
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -34,24 +59,27 @@ class DosePlane:
     origin: tuple[float, float]
     step: tuple[float, float]
 
-    def lines(self, level_gy: float) -> list[NDArray[np.float64]]:
-        """Isodose lines as (n, 2) columns and rows of the slice view."""
-        return self.lines_at([level_gy])[0]
+    def lines_at(self, levels_gy: Sequence[float]) -> list[Polylines]:
+        """Isodose lines of several levels, in their order, in columns and rows of the slice view.
 
-    def lines_at(self, levels_gy: Sequence[float]) -> list[list[NDArray[np.float64]]]:
-        """Isodose lines of several levels, in their order: preparing the plane costs more than one level's lines."""
+        Preparing the plane costs more than one level's lines.
+        """
         box = _box_above(self.gy, min(levels_gy)) if levels_gy else None
         if box is None:
-            return [[] for _ in levels_gy]
+            return [_NO_LINES for _ in levels_gy]
         (top, bottom), (left, right) = box
         generator = contourpy.contour_generator(
-            z=self.gy[top:bottom, left:right], line_type=contourpy.LineType.Separate
+            z=self.gy[top:bottom, left:right], line_type=contourpy.LineType.ChunkCombinedOffset
         )
         shift = np.array([left, top], dtype=float)
-        return [
-            [(np.asarray(line, dtype=float) + shift) * self.step + self.origin for line in generator.lines(level_gy)]
-            for level_gy in levels_gy
-        ]
+        found = []
+        for level_gy in levels_gy:
+            ((points,), (starts,)) = cast(Any, generator.lines(level_gy))  # its type depends on the line type
+            if points is None:
+                found.append(_NO_LINES)
+            else:
+                found.append(Polylines(points=(points + shift) * self.step + self.origin, starts=starts))
+        return found
 
     def band(self, level_gy: float, sigma_gy: NDArray[np.float32]) -> list[NDArray[np.float64]]:
         """Where the dose is the level within one standard error: outlines and holes (n, 2), filled by even and odd.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFontMetrics, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
@@ -45,7 +45,7 @@ class DvhLegend(QWidget):
 
     def place(self, area: QRectF, right_frac: float) -> None:
         """Fit into the upper part of the plot's area, right edge at a part of its width; hide where it covers much."""
-        metrics = QFontMetrics(self.font())
+        metrics, before = QFontMetrics(self.font()), self._rows
         room = max(int((area.height() - 2 * _PAD_PX) / metrics.height()), 1)
         shown = self._dvhs if len(self._dvhs) <= room else self._dvhs[: room - 1]
         elide = Qt.TextElideMode.ElideMiddle
@@ -62,7 +62,10 @@ class DvhLegend(QWidget):
             self.hide()
             return
         right = area.left() + area.width() * right_frac - _GAP_PX
-        self.setGeometry(int(max(right - width, area.left())), int(area.top()) + 1, width, height)
+        place = QRect(int(max(right - width, area.left())), int(area.top()) + 1, width, height)
+        if self._rows == before and not self.isHidden() and place == self.geometry():
+            return  # it lies over the plot, which would be drawn again with it
+        self.setGeometry(place)
         self.show()
         self.update()
 

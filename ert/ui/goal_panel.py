@@ -36,9 +36,11 @@ class GoalTableModel(QAbstractTableModel):
 
     def refresh(self) -> None:
         """Judge the goals anew."""
-        self.beginResetModel()
-        self.rows = [judge(self._workspace, goal) for goal in self._workspace.plan.goals]
-        self.endResetModel()
+        rows = [judge(self._workspace, goal) for goal in self._workspace.plan.goals]
+        if rows != self.rows:
+            self.beginResetModel()
+            self.rows = rows
+            self.endResetModel()
 
     def rowCount(self, parent: Index = _ROOT) -> int:
         """Goals."""

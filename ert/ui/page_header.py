@@ -10,7 +10,7 @@ from ert.app.readiness import Review, Stage
 from ert.domain.patient import Patient, Sex
 from ert.domain.second_check import Light
 from ert.ui.theme import ACCENT, BAD, GOOD, TEXT_DIM, WARN
-from ert.ui.widgets import plain_tip, text_label
+from ert.ui.widgets import plain_tip, set_style, text_label
 
 NOT_CLEARED = "ERT is not a cleared medical device."
 DEMO_BANNER = "DEMO MACHINE – NOT FOR CLINICAL USE"
@@ -141,7 +141,7 @@ class PageHeader(QWidget):
             colour = LIGHT_COLOURS[review.light] if review.light is not None else _STAGE_COLOURS[review.stage]
             self.review.setText(f"\N{BLACK CIRCLE} {review.text}")
             self.review.setToolTip(plain_tip(review.text))
-            self.review.setStyleSheet(f"color: {colour}; font-weight: 600;")
+            set_style(self.review, f"color: {colour}; font-weight: 600;")
 
     def hide_patient(self) -> None:
         """Nobody has signed in: there is no patient, site or user to name."""

@@ -19,13 +19,24 @@ _text_sizes: dict[tuple[str, str], tuple[float, float]] = {}
 
 
 def path_of(lines: Iterable[NDArray[np.float64]], *, is_closed: bool = False) -> QPainterPath:
-    """One painter path of many polylines (n, 2), written in QPainterPath's stream format (Qt 6, QDataStream)."""
+    """One painter path of many polylines (n, 2)."""
     chosen = [np.vstack([n, n[:1]]) if is_closed else n for n in lines if len(n) >= 2]  # noqa: PLR2004
-    starts = np.cumsum([0, *(len(n) for n in chosen)])
-    count = int(starts[-1])
+    if not chosen:
+        return QPainterPath()
+    return path_of_points(np.concatenate(chosen), np.cumsum([0, *(len(n) for n in chosen)]))
+
+
+def path_of_points(points: NDArray[np.float64], starts: NDArray[np.integer]) -> QPainterPath:
+    """One painter path of many polylines in one array, written in QPainterPath's stream format (Qt 6, QDataStream).
+
+    Parameters
+    ----------
+    points : (n, 2), one line after the other.
+    starts : (lines + 1,) where each begins, then n.
+    """
     path = QPainterPath()
+    count = len(points)
     if count:
-        points = np.concatenate(chosen)
         elements = np.empty(count, dtype=_ELEMENT)  # filled in place: numpy's joins would turn the bytes around
         elements["kind"] = _LINE
         elements["kind"][starts[:-1]] = _MOVE

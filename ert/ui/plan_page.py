@@ -124,6 +124,7 @@ class PlanPage(PlanParts):
         self.state.crosshair_changed.connect(self._show_probe)
         self.state.visibility_changed.connect(self._show_dvh)
         self.state.dose_display_changed.connect(self._show_dvh)
+        self.state.turns.granted.connect(self._take_turn)
         self.views.pointed_at.connect(self._pointed)
         self.overrides.materials_wanted.connect(self.materials_wanted)
         self.views.beam_eye.refused.connect(self.message.show_error)
@@ -193,17 +194,44 @@ class PlanPage(PlanParts):
         if changes.tissue:
             self.findings.show_findings(self.workspace.findings)
         if changes.plan or changes.dose or changes.dvh:
-            self.evaluation.refresh()
-            self.goals.refresh()
-            self._show_dvh()
-        if changes.plan or changes.dose or (changes.dvh and self.workspace.dose.final_run is None):
+            self._follow_dose(changes)
+        self.actions_.refresh()
+        self._lock()
+        self.plan_shown.emit()
+
+    def _follow_dose(self, changes: Changes) -> None:
+        """What follows from a dose. Histograms of a run's better picture wait for a turn; old ones vanish at once."""
+        is_run = self.workspace.dose.final_run is not None and not (changes.plan or changes.dose)
+        if is_run and self.workspace.shown_dvhs:
+            self.state.turns.ask(self)
+            return
+        self._let_histograms_paint(is_let=True)
+        self._show_histograms()
+        if not is_run:
             self.points.refresh()
             self.monitor_units.refresh()
             self.findings.show_findings(self.workspace.findings)
             self._show_probe()
-        self.actions_.refresh()
-        self._lock()
-        self.plan_shown.emit()
+
+    def _take_turn(self, view: object) -> None:
+        """Better histograms of a run: first their figures, unseen, then a turn for painting all of them at once."""
+        if view is not self or self._is_closed:
+            return
+        is_new = self._dvh_place.updatesEnabled()
+        self._let_histograms_paint(is_let=not is_new)
+        if is_new:
+            self._show_histograms()
+            self.state.turns.ask(self)
+
+    def _let_histograms_paint(self, *, is_let: bool) -> None:
+        for panel in (self._dvh_place, self.evaluation.metric_table.viewport()):
+            panel.setUpdatesEnabled(is_let)
+
+    def _show_histograms(self) -> None:
+        """Curves, metrics and goals, always together: what one of them says is of the same dose as the others."""
+        self.evaluation.refresh()
+        self.goals.refresh()
+        self._show_dvh()
 
     def _lock(self) -> None:
         """Whatever would edit a plan that cannot be changed is switched off, and says why."""

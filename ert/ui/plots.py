@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,8 +10,8 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from PySide6.QtCore import QPointF, Qt, QTimer
-from PySide6.QtGui import QColor, QFont, QResizeEvent
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtGui import QColor, QFont, QPen, QResizeEvent
+from PySide6.QtWidgets import QGraphicsItem, QVBoxLayout, QWidget
 
 from ert.domain.ct_curve import METAL_HU
 from ert.domain.dvh import Dvh
@@ -20,6 +21,8 @@ from ert.ui.numbers import format_number
 from ert.ui.theme import ACCENT, BASE, BORDER, GOOD, TEXT, TEXT_DIM, WARN
 
 _MAX_POINTS = 400
+_STRAIGHT_PCT, _STRAIGHT_PASSES = 0.03, 5  # together less than half a pixel of a plot 300 pixels high
+_TOP_STEP_FRAC = 0.02
 _GREY = QColor(130, 130, 130)
 _NEAR_PX = 14.0
 _LEGEND_RIGHT = 0.8
@@ -27,10 +30,21 @@ _BAND_ALPHA = 70
 
 
 def thinned(dvh: Dvh) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most 400 points of a histogram, dose and percent of volume, ending where the volume reaches zero."""
-    last = int(np.flatnonzero(dvh.volume_pct > 0)[-1]) + 2 if np.any(dvh.volume_pct > 0) else 2
-    chosen = np.unique(np.linspace(0, min(last, len(dvh.dose_gy)) - 1, _MAX_POINTS).round().astype(int))
-    return dvh.dose_gy[chosen], dvh.volume_pct[chosen]
+    """At most 400 points of a histogram, dose and percent of volume, ending where the volume reaches zero.
+
+    Points between which it is straight are left out: what a thick line costs to draw grows with its points.
+    """
+    last = min(max(int(np.count_nonzero(dvh.volume_pct > 0)) + 1, 2), len(dvh.dose_gy))  # it never rises
+    chosen = np.linspace(0, last - 1, _MAX_POINTS).round().astype(int) if last > _MAX_POINTS else np.arange(last)
+    dose_gy, volume = dvh.dose_gy[chosen], dvh.volume_pct[chosen]
+    for _ in range(_STRAIGHT_PASSES if last > 2 else 0):  # noqa: PLR2004
+        part = (dose_gy[1:-1] - dose_gy[:-2]) / (dose_gy[2:] - dose_gy[:-2])
+        between = volume[:-2] + part * (volume[2:] - volume[:-2])
+        is_straight = np.abs(volume[1:-1] - between) < _STRAIGHT_PCT
+        is_straight[1::2] = False  # never two neighbours at once
+        kept = np.concatenate([[True], ~is_straight, [True]])
+        dose_gy, volume = dose_gy[kept], volume[kept]
+    return dose_gy, volume
 
 
 def _style_axes(plot: Any, font: QFont) -> None:  # noqa: ANN401
@@ -52,6 +66,9 @@ class DvhPlot(QWidget):
         self._curves: dict[int, Any] = {}
         self._bands: list[Any] = []
         self._dvhs: tuple[Dvh, ...] = ()
+        self._drawn: list[tuple[int, tuple[int, int, int]]] = []
+        self._axis: tuple[Any, ...] = ()
+        self._labelled: tuple[Any, ...] = ()
         self._prescribed_gy = 1.0
         self._is_absolute = True
         self._build()
@@ -68,6 +85,8 @@ class DvhPlot(QWidget):
         plot.setMouseEnabled(x=False, y=False)
         plot.setYRange(0, 104, padding=0)
         _style_axes(plot, self.font())
+        for name in ("bottom", "left"):  # axes with their grids take longer to draw than all curves, and rarely change
+            plot.getAxis(name).setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)
         plot.setLabel("left", "Volume", units="%")
         self._readout = pg.TextItem(color=TEXT, fill=pg.mkBrush(0, 0, 0, 190), anchor=(0, 1))
         self._readout.setZValue(10)
@@ -100,39 +119,68 @@ class DvhPlot(QWidget):
         bands : by structure, histograms of the dose one standard error lower and higher everywhere.
         title : what the histograms are of, if not of the plan's dose.
         """
-        for item in (*self._curves.values(), *self._bands):
-            self._plot.removeItem(item)
-        self._curves, self._bands = {}, []
         self._dvhs = tuple(d for d in dvhs if d.structure_number not in hidden)
         self._prescribed_gy, self._is_absolute = prescribed_gy, is_absolute
-        top_gy = 1.1 * prescribed_gy
-        for dvh in self._dvhs:
-            dose_gy, volume = thinned(dvh)
-            pen = pg.mkPen(QColor(*dvh.colour), width=1.6)
-            if bands is not None and dvh.structure_number in bands:
-                self._add_band(QColor(*dvh.colour), *bands[dvh.structure_number])
-            self._curves[dvh.structure_number] = self._plot.plot(self._shown(dose_gy), volume, pen=pen, antialias=True)
-            top_gy = max(top_gy, 1.02 * dvh.max_gy)
-        self._plot.setLabel("bottom", dose_name, units="Gy" if is_absolute else "%")
-        self._plot.setXRange(0, float(self._shown(np.array([top_gy]))[0]), padding=0)
-        self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
-        self._message.setText(title if self._dvhs else message, color=WARN if self._dvhs else TEXT_DIM)
-        self._message.setAnchor((0, 1) if self._dvhs else (0.5, 0.5))
-        at = (0.02, 3.0) if self._dvhs else (0.5, 55.0)
-        self._message.setPos(at[0] * float(self._shown(np.array([top_gy]))[0]), at[1])
+        self._show_curves(bands or {})
+        self._show_axis(dose_name, title if self._dvhs else message)
         self.legend.show_names(self._dvhs)
         self._place_legend()
         QTimer.singleShot(0, self, self._place_legend)  # axes take their room with the next turn of the loop
         self._hide_readout()
 
+    def _show_curves(self, bands: Mapping[int, tuple[Dvh, Dvh]]) -> None:
+        """Other values of the same structures move the curves that there are: making them takes five times as long."""
+        wanted = [(dvh.structure_number, dvh.colour) for dvh in self._dvhs]
+        is_same = wanted == self._drawn and not bands and not self._bands
+        if not is_same:
+            for item in (*self._curves.values(), *self._bands):
+                self._plot.removeItem(item)
+            self._curves, self._bands, self._drawn = {}, [], wanted
+        for dvh in self._dvhs:
+            if is_same:
+                dose_gy, volume = thinned(dvh)
+                self._curves[dvh.structure_number].setData(self._shown(dose_gy), volume)
+                continue
+            colour = QColor(*dvh.colour)
+            if dvh.structure_number in bands:
+                self._add_band(colour, *bands[dvh.structure_number])
+            self._curves[dvh.structure_number] = self._curve(dvh, pg.mkPen(colour, width=1.6), is_smooth=True)
+
+    def _curve(self, dvh: Dvh, pen: QPen, *, is_smooth: bool = False) -> Any:  # noqa: ANN401
+        dose_gy, volume = thinned(dvh)
+        curve = pg.PlotCurveItem(self._shown(dose_gy), volume, pen=pen, antialias=is_smooth)
+        self._plot.addItem(curve)
+        return curve
+
+    def _show_axis(self, dose_name: str, message: str) -> None:
+        """What the axis says, how far it goes, and a message; all of which is often what it was before."""
+        prescribed_gy = self._prescribed_gy
+        top_gy = max([1.1 * prescribed_gy, *(1.02 * dvh.max_gy for dvh in self._dvhs)])
+        step_gy = _TOP_STEP_FRAC * prescribed_gy  # the noise of a Monte Carlo moves the maximum with each picture
+        top_gy = math.ceil(top_gy / step_gy - 1e-9) * step_gy
+        named = (dose_name, self._is_absolute, prescribed_gy)
+        is_waiting = not self._dvhs and self._axis[:-1] == named  # for histograms that need about as much room
+        axis = self._axis if is_waiting else (*named, top_gy)
+        shown = (*axis, message, bool(self._dvhs))
+        if shown == self._labelled:
+            return
+        self._labelled = shown
+        top = float(self._shown(np.array([axis[-1]]))[0])
+        if axis != self._axis:
+            self._axis = axis
+            self._plot.setLabel("bottom", dose_name, units="Gy" if self._is_absolute else "%")
+            self._plot.setXRange(0, top, padding=0)
+            self._prescription_line.setPos(float(self._shown(np.array([prescribed_gy]))[0]))
+        self._message.setText(message, color=WARN if self._dvhs else TEXT_DIM)
+        self._message.setAnchor((0, 1) if self._dvhs else (0.5, 0.5))
+        at = (0.02, 3.0) if self._dvhs else (0.45, 55.0)  # clear of the line of the prescription
+        self._message.setPos(at[0] * top, at[1])
+
     def _add_band(self, colour: QColor, low: Dvh, high: Dvh) -> None:
         """Fill what lies between two histograms, faintly, below the lines."""
         faint = QColor(colour)
         faint.setAlpha(_BAND_ALPHA)
-        edges = []
-        for dvh in (low, high):
-            dose_gy, volume = thinned(dvh)
-            edges.append(self._plot.plot(self._shown(dose_gy), volume, pen=pg.mkPen(faint, width=0.8)))
+        edges = [self._curve(dvh, pg.mkPen(faint, width=0.8)) for dvh in (low, high)]
         band = pg.FillBetweenItem(*edges, brush=pg.mkBrush(faint))
         self._plot.addItem(band)
         self._bands += [*edges, band]
@@ -159,8 +207,9 @@ class DvhPlot(QWidget):
         return len(self._curves)
 
     def _hide_readout(self) -> None:
-        self._readout.hide()
-        self._marker.clear()
+        if self._readout.isVisible():
+            self._readout.hide()
+            self._marker.clear()
 
     def _hover(self, position: QPointF) -> None:
         box = self._plot.getViewBox()

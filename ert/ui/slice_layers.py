@@ -15,7 +15,7 @@ from ert.errors import ErtError
 from ert.ui.beam_shapes import beam_shape, cut_by_plane
 from ert.ui.dose_plane import DosePlane, dose_plane
 from ert.ui.isodose import GREY, IsodoseLevel, uncertainty_table, wash_table
-from ert.ui.painting import grey_image, path_of, wash_image
+from ert.ui.painting import grey_image, path_of, path_of_points, wash_image
 from ert.ui.sections import Sections
 from ert.ui.slice_geometry import SliceGeometry
 from ert.ui.view_state import DoseDisplay
@@ -49,12 +49,13 @@ class IsodoseLine:
 
 @attrs.frozen(kw_only=True, eq=False)
 class DoseLayer:
-    """Dose on one slice; stale dose is grey."""
+    """Dose on one slice; stale dose is grey; one that improves by itself is soon drawn again, so its lines are thin."""
 
     wash: QImage | None
     wash_rect: QRectF
     lines: tuple[IsodoseLine, ...]
     is_stale: bool
+    is_improving: bool
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -66,6 +67,20 @@ class BeamLines:
     axis: QPainterPath
     isocentre: tuple[float, float] | None
     name: str
+
+
+def home_rect(workspace: ShownPlan, geometry: SliceGeometry) -> QRectF:
+    """Columns and rows that hold the external contour with a margin, else the whole image."""
+    rows, columns = geometry.shape
+    whole = QRectF(-0.5, -0.5, columns, rows)
+    external = workspace.structures.external
+    if external is None:
+        return whole
+    shown = geometry.display_of(np.concatenate([c.points_cm for c in external.contours]))
+    low, high = shown.min(axis=0), shown.max(axis=0)
+    margin = 1.5 / np.asarray(geometry.pixel_cm)
+    body = QRectF(*(low - margin), *(high - low + 2 * margin))
+    return body.intersected(whole) if body.intersects(whole) else whole
 
 
 def image_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, table: NDArray[np.uint32]) -> QImage:
@@ -104,8 +119,14 @@ def override_legend(
 
 
 def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, display: DoseDisplay) -> DoseLayer | None:
+    """`layer_of` what is open."""
+    return layer_of(workspace.dose, workspace.plan.prescription.dose_gy, geometry, index, display)
+
+
+def layer_of(
+    dose: DoseState, prescribed_gy: float, geometry: SliceGeometry, index: int, display: DoseDisplay
+) -> DoseLayer | None:
     """Wash, or map of standard errors, and isodose lines on a slice; None where there is nothing to show."""
-    dose = workspace.dose
     has_map = display.has_uncertainty and dose.is_current and dose.uncertainty is not None
     if dose.picture is None or not (display.has_lines or display.has_wash or has_map):
         return None
@@ -113,12 +134,12 @@ def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, displa
     if plane is None:
         return None
     is_stale = dose.is_outdated
-    prescribed_gy = workspace.plan.prescription.dose_gy
     if has_map:
         wash = uncertainty_map(dose, plane, geometry, index)
     else:
         wash = _wash(plane, display, prescribed_gy, is_stale=is_stale) if display.has_wash else None
     rows, columns = plane.gy.shape
+    is_improving = dose.final_run is not None
     rect = QRectF(
         plane.origin[0] - plane.step[0] / 2, plane.origin[1] - plane.step[1] / 2,
         columns * plane.step[0], rows * plane.step[1],
@@ -126,7 +147,7 @@ def dose_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int, displa
     has_bands = display.has_lines and display.has_bands and not has_map
     sigma = _sigma_plane(dose, geometry, index) if has_bands else None
     lines = _isodose_lines(plane, display, prescribed_gy, sigma) if display.has_lines else ()
-    return DoseLayer(wash=wash, wash_rect=rect, lines=lines, is_stale=is_stale)
+    return DoseLayer(wash=wash, wash_rect=rect, lines=lines, is_stale=is_stale, is_improving=is_improving)
 
 
 def uncertainty_map(dose: DoseState, plane: DosePlane, geometry: SliceGeometry, index: int) -> QImage | None:
@@ -166,17 +187,29 @@ def _isodose_lines(
     visible = [level for level in display.levels if level.is_visible]
     found = plane.lines_at([prescribed_gy * level.percent / 100.0 for level in visible])
     for level, lines in zip(visible, found, strict=True):
-        if not lines:
+        longest = lines.longest
+        if len(longest) == 0:
             continue
-        longest = max(lines, key=len)
         # extreme points first: there the lines of neighbouring levels are furthest apart
         u, v = longest[:, 0], longest[:, 1]
         wanted = [v.argmax(), u.argmin(), u.argmax(), v.argmin(), *np.linspace(0, len(u) - 1, 9).astype(int)[1:-1]]
         places = tuple((float(u[n]), float(v[n])) for n in wanted)
         uncertain = [] if sigma_gy is None else plane.band(prescribed_gy * level.percent / 100.0, sigma_gy)
-        band = path_of(uncertain, is_closed=True)
-        made.append(IsodoseLine(level=level, path=path_of(lines), label_at=places, band=band))
+        path, band = path_of_points(lines.points, lines.starts), path_of(uncertain, is_closed=True)
+        made.append(IsodoseLine(level=level, path=path, label_at=places, band=band))
     return tuple(made)
+
+
+def points_here(
+    workspace: ShownPlan, geometry: SliceGeometry, index: int, to_view: QTransform
+) -> list[tuple[str, QPointF]]:
+    """Reference points that lie within a slice's thickness, in view coordinates."""
+    here = []
+    for point in workspace.plan.points:
+        if abs(geometry.slice_of(point.position_cm) - index) <= 0.5 + 1e-6:  # noqa: PLR2004
+            column, row = geometry.display_of(point.position_cm)
+            here.append((point.name, to_view.map(QPointF(float(column), float(row)))))
+    return here
 
 
 def beam_layer(workspace: ShownPlan, geometry: SliceGeometry, index: int) -> list[BeamLines]:
@@ -221,7 +254,11 @@ def draw_dose(painter: QPainter, layer: DoseLayer, to_view: QTransform, *, is_fi
         if not line.band.isEmpty():
             painter.fillPath(to_view.map(line.band), QColor(*line.level.colour, BAND_ALPHA))
     painter.setBrush(Qt.BrushStyle.NoBrush)
-    is_fine = is_final and sum(line.path.elementCount() for line in layer.lines) < _MOST_FINE_POINTS
+    is_fine = (
+        is_final
+        and not layer.is_improving
+        and sum(line.path.elementCount() for line in layer.lines) < _MOST_FINE_POINTS
+    )
     for line in layer.lines:
         colour = GREY if layer.is_stale else line.level.colour
         pen = QPen(QColor(*colour), line.level.width_px if is_fine else 1.0)

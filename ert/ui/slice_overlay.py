@@ -247,11 +247,13 @@ def draw_override_legend(painter: QPainter, rect: QRectF, entries: Sequence[tupl
         bottom = drawn.top() - 2
 
 
-def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState) -> QRectF | None:
+def draw_state_plate(painter: QPainter, rect: QRectF, dose: DoseState, *, drawn_of: DoseState) -> QRectF | None:
     """The words that keep an old dose, or a preview, from being taken for the plan's; none over the plan's own.
 
-    Returns where they stand.
+    A slice that follows its run's pictures later names the one that it was drawn of. Returns where the words stand.
     """
+    if dose.status == drawn_of.status == "preview":
+        dose = drawn_of
     if dose.is_outdated:
         text, plate = "OUT OF DATE", STALE_PLATE
     elif dose.status == "preview" and dose.preview is not None:

@@ -6,6 +6,7 @@ lines are thin; the fine picture follows when it rests.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -27,7 +28,9 @@ from PySide6.QtWidgets import QWidget
 
 from ert.ui import slice_layers as layers
 from ert.ui import slice_overlay as overlay
+from ert.ui.dose_ahead import DoseAhead, DoseQuestion
 from ert.ui.focus import may_take_focus
+from ert.ui.kept_layers import KeptPixmap, drawn_pixmap
 from ert.ui.numbers import format_number
 from ert.ui.painting import window_table
 from ert.ui.sections import Sections
@@ -82,11 +85,12 @@ class SliceView(QWidget):
         self.geometry_ = SliceGeometry(grid=workspace.image.grid, axis=axis)
         self._table = window_table(state.window_hu, state.level_hu)
         self._zoom = 1.0
-        self._home = self._home_rect()
+        self._home = layers.home_rect(workspace, self.geometry_)
         self._centre = self._home.center()
         self._base: QPixmap | None = None
+        self.ahead, self._drawn_of = DoseAhead(), workspace.dose
+        self._kept_image, self._kept_outlines = KeptPixmap(), KeptPixmap()
         self._is_final = False
-        self._content_key: object = None
         self._drag_from: QPointF | None = None
         self._drag_start: tuple[float, float] = (0.0, 0.0)
         self._slice = self.slice_index
@@ -127,6 +131,15 @@ class SliceView(QWidget):
         self._base, self._is_final = None, False
         self._state.turns.ask(self)
 
+    def refresh_picture(self) -> None:
+        """Draw again because a preview has a better picture, nothing else: what is drawn finely stays so."""
+        self._base = None
+        self._state.turns.ask(self)
+
+    def dose_question(self) -> DoseQuestion:
+        """Which dose is to be seen here now."""
+        return DoseQuestion.of(self._workspace, self.geometry_, self.slice_index, self._state.dose_display)
+
     def step(self, count: int) -> None:
         """Move by slices; stops at the first and the last."""
         self.show_slice(self.slice_index + count)
@@ -160,20 +173,6 @@ class SliceView(QWidget):
         at = inverse.map(position)
         return self.geometry_.point_cm(at.x(), at.y(), self.slice_index)
 
-    def _home_rect(self) -> QRectF:
-        """Columns and rows that hold the external contour with a margin, else the whole image."""
-        rows, columns = self.geometry_.shape
-        whole = QRectF(-0.5, -0.5, columns, rows)
-        external = self._workspace.structures.external
-        if external is None:
-            return whole
-        points = np.concatenate([c.points_cm for c in external.contours])
-        shown = self.geometry_.display_of(points)
-        low, high = shown.min(axis=0), shown.max(axis=0)
-        margin = 1.5 / np.asarray(self.geometry_.pixel_cm)
-        body = QRectF(*(low - margin), *(high - low + 2 * margin))
-        return body.intersected(whole) if body.intersects(whole) else whole
-
     # ---- painting ------------------------------------------------------------------------------------------------
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -200,39 +199,46 @@ class SliceView(QWidget):
             self.update()
 
     def _draw_base(self, *, is_final: bool) -> QPixmap:
-        ratio = self.devicePixelRatioF()
-        pixmap = QPixmap(self.size() * ratio)
-        pixmap.setDevicePixelRatio(ratio)
-        pixmap.fill(Qt.GlobalColor.black)
-        painter = QPainter(pixmap)
-        painter.setFont(self.font())
-        try:
-            self._draw_layers(painter, is_final=is_final)
-        finally:
-            painter.end()
-        return pixmap
+        size, ratio = self.size(), self.devicePixelRatioF()
+        key = (self.slice_index, self.to_view(), self._state.window_hu, self._state.level_hu)
+        ground = self._kept_image.shown(key, self._draw_image, size=size, ratio=ratio, ground=Qt.GlobalColor.black)
+
+        draw = partial(self._draw_layers, is_final=is_final)
+        return drawn_pixmap(draw, size=size, ratio=ratio, ground=ground, font=self.font())
+
+    def _draw_image(self, painter: QPainter) -> None:
+        rows, columns = self.geometry_.shape
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=True)
+        picture = layers.image_layer(self._workspace, self.geometry_, self.slice_index, self._table)
+        painter.drawImage(self.to_view().mapRect(QRectF(-0.5, -0.5, columns, rows)), picture)
 
     def _draw_layers(self, painter: QPainter, *, is_final: bool) -> None:
         workspace, geometry, index, to_view = self._workspace, self.geometry_, self.slice_index, self.to_view()
-        seen, display = self._state.visibility, self._state.dose_display
-        rows, columns = geometry.shape
-        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, on=True)
-        picture = layers.image_layer(workspace, geometry, index, self._table)
-        painter.drawImage(to_view.mapRect(QRectF(-0.5, -0.5, columns, rows)), picture)
+        seen, self._drawn_of = self._state.visibility, workspace.dose
         if seen.is_bare:
             return
-        dose = layers.dose_layer(workspace, geometry, index, display)
+        dose = self.ahead.layer(self.dose_question())
         if dose is not None:
             layers.draw_dose(painter, dose, to_view, is_final=is_final)
         if seen.has_structures:
-            paths = layers.structure_paths(workspace, self._sections, geometry, index, seen.hidden_structures)
-            layers.draw_structures(painter, paths, to_view, is_final=is_final)
+            painter.drawPixmap(0, 0, self._outlines(seen.hidden_structures, is_final=is_final))
         if seen.has_beams:
             layers.draw_beams(painter, layers.beam_layer(workspace, geometry, index), to_view)
         if dose is not None:
             self._draw_level_names(painter, dose, to_view)
         if self.is_dose_stale:
             layers.draw_stale_hatch(painter, QRectF(self.rect()))
+
+    def _outlines(self, hidden: frozenset[int], *, is_final: bool) -> QPixmap:
+        """Outlines of the structures on nothing, as thick as the hand's rest allows."""
+        geometry, index, to_view = self.geometry_, self.slice_index, self.to_view()
+
+        def draw(painter: QPainter) -> None:
+            paths = layers.structure_paths(self._workspace, self._sections, geometry, index, hidden)
+            layers.draw_structures(painter, paths, to_view, is_final=is_final)
+
+        key = (index, to_view, hidden, is_final)
+        return self._kept_outlines.shown(key, draw, size=self.size(), ratio=self.devicePixelRatioF())
 
     def _draw_level_names(self, painter: QPainter, dose: layers.DoseLayer, to_view: QTransform) -> None:
         names = overlay.level_names(self._state.dose_display, self._workspace.plan.prescription.dose_gy)
@@ -245,7 +251,8 @@ class SliceView(QWidget):
         if not state.visibility.is_bare:
             column, row = self.geometry_.display_of(state.crosshair_cm)
             overlay.draw_crosshair(painter, rect, self.to_view().map(QPointF(column, row)))
-            overlay.draw_points(painter, self._points_here())
+            here = layers.points_here(self._workspace, self.geometry_, self.slice_index, self.to_view())
+            overlay.draw_points(painter, here)
         self._draw_colours(painter, rect)
         geometry, index = self.geometry_, self.slice_index
         position = format_number(geometry.position_cm(index), 2)
@@ -255,7 +262,7 @@ class SliceView(QWidget):
             is_short = rect.width() < overlay.NARROW_PX
             legend = layers.override_legend(self._workspace, self._sections, geometry, index, is_short=is_short)
             overlay.draw_override_legend(painter, rect, legend)
-        state_plate = overlay.draw_state_plate(painter, rect, self._workspace.dose)
+        state_plate = overlay.draw_state_plate(painter, rect, self._workspace.dose, drawn_of=self._drawn_of)
         overlay.draw_letters(painter, rect, geometry.edge_names(), beside=state_plate)
         if self.hasFocus():
             painter.setPen(QPen(QColor(ACCENT), 1.0))
@@ -271,16 +278,6 @@ class SliceView(QWidget):
             return
         prescribed_gy = self._workspace.plan.prescription.dose_gy
         overlay.draw_colour_bar(painter, rect, display, prescribed_gy, is_stale=self.is_dose_stale)
-
-    def _points_here(self) -> list[tuple[str, QPointF]]:
-        """Reference points that lie within this slice's thickness, in view coordinates."""
-        geometry, to_view = self.geometry_, self.to_view()
-        here = []
-        for point in self._workspace.plan.points:
-            if abs(geometry.slice_of(point.position_cm) - self.slice_index) <= 0.5 + 1e-6:  # noqa: PLR2004
-                column, row = geometry.display_of(point.position_cm)
-                here.append((point.name, to_view.map(QPointF(float(column), float(row)))))
-        return here
 
     # ---- following -----------------------------------------------------------------------------------------------
 

@@ -7,9 +7,12 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import QSplitter, QVBoxLayout, QWidget
 
+from ert.app.jobs import Lane
 from ert.ui.beam_eye_view import BeamEyeView
+from ert.ui.jobs_bridge import while_there
 from ert.ui.patient_3d_view import View3D
 from ert.ui.sections import Sections
+from ert.ui.slice_layers import DoseLayer
 from ert.ui.slice_view import SliceView
 from ert.ui.view_state import ViewState
 
@@ -42,6 +45,7 @@ class ViewGrid(QWidget):
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
+        self._workspace, self._jobs = workspace, jobs
         self.slices = {axis: SliceView(workspace, state, axis, sections=sections) for axis in (2, 1, 0)}
         self.beam_eye = BeamEyeView(workspace, state)
         self.view_3d = View3D(workspace, state, jobs) if with_3d else None
@@ -128,16 +132,37 @@ class ViewGrid(QWidget):
         """
         shown = [view for view in self.slices.values() if view.isVisible()] or list(self.slices.values())
         first, *others = shown
-        first.refresh()
+        self._show_picture(first)
         self._behind += [view for view in others if view not in self._behind]
         if self._behind and not self._catch_up.isActive():
             self._catch_up.start()
 
     def _refresh_next(self) -> None:
         if self._behind:
-            self._behind.pop(0).refresh()
+            self._show_picture(self._behind.pop(0))
         if not self._behind:
             self._catch_up.stop()
+
+    def _show_picture(self, view: SliceView) -> None:
+        """Have a run's picture made beside the window; one that follows the hand is faster without the detour."""
+        if self._workspace.dose.final_run is None:
+            view.refresh_picture()
+            return
+        question = view.dose_question()
+
+        def made(layer: DoseLayer | None) -> None:
+            view.ahead.keep(question, layer)
+            view.refresh_picture()
+
+        self._jobs.submit(
+            Lane.PICTURE,
+            lambda _ctx: question.layer(),
+            title=f"Dose on a slice, {view.geometry_.name}",
+            supersedes=f"slice {view.geometry_.axis}",
+            can_stop=False,
+            on_done=while_there(view, made),
+            on_failed=while_there(view, lambda _error: view.refresh_picture()),
+        )
 
     def _forget_behind(self) -> None:
         self._behind.clear()

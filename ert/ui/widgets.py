@@ -33,6 +33,12 @@ def text_label(text: str = "") -> QLabel:
     return label
 
 
+def set_style(widget: QWidget, style: str) -> None:
+    """Set a style sheet if it is another: Qt lays a widget's surroundings out anew even for the same one."""
+    if widget.styleSheet() != style:
+        widget.setStyleSheet(style)
+
+
 def plain_tip(text: str) -> str:
     """A tool tip that shows any text literally; tips know no plain format, so what looks like markup is escaped."""
     if "<" not in text and "&" not in text:

@@ -11,6 +11,8 @@ from ert.ui.jobs_bridge import Dispatcher
 from ert.ui.main_window import MainWindow
 from tests.ui import real_site
 
+LONG_MS = 240_000
+
 
 @pytest.fixture
 def window(qtbot, tmp_path):
@@ -35,3 +37,17 @@ def window(qtbot, tmp_path):
     jobs.shutdown()
     dispatcher.close()
     collector.stop()
+
+
+@pytest.fixture
+def page(window, qtbot):
+    """The demo plan with one proposed beam whose dose is current."""
+    qtbot.waitUntil(lambda: bool(window.patient_page._rows), timeout=LONG_MS)
+    qtbot.waitUntil(lambda: bool(window.patient_page._rows[0].courses), timeout=LONG_MS)
+    rows = window.patient_page._rows
+    window.open_plan(rows[0].courses[0].plans[0].plan_id)
+    qtbot.waitUntil(lambda: window.plan_page is not None, timeout=LONG_MS)
+    page = window.plan_page
+    page.beams.add_button.click()
+    qtbot.waitUntil(lambda: page.workspace.dose.is_current, timeout=LONG_MS)
+    return page

@@ -22,20 +22,6 @@ from ert.ui.slice_layers import beam_layer
 LONG_MS = 240_000
 
 
-@pytest.fixture
-def page(window, qtbot):
-    """The demo plan with one proposed beam whose dose is current."""
-    qtbot.waitUntil(lambda: bool(window.patient_page._rows), timeout=LONG_MS)
-    qtbot.waitUntil(lambda: bool(window.patient_page._rows[0].courses), timeout=LONG_MS)
-    rows = window.patient_page._rows
-    window.open_plan(rows[0].courses[0].plans[0].plan_id)
-    qtbot.waitUntil(lambda: window.plan_page is not None, timeout=LONG_MS)
-    page = window.plan_page
-    page.beams.add_button.click()
-    qtbot.waitUntil(lambda: page.workspace.dose.is_current, timeout=LONG_MS)
-    return page
-
-
 def moved(plan, *, x_cm):
     """The plan with the first beam's isocentre moved."""
     beam = plan.beams[0]
@@ -174,7 +160,8 @@ def test_an_aperture_pulled_beyond_its_applicator_is_refused_in_words_and_no_job
 def test_one_slice_follows_at_once_the_others_in_turn_and_all_lose_a_picture_together(page, qtbot, monkeypatch):
     drawn = []
     for axis, view in page.views.slices.items():
-        monkeypatch.setattr(view, "refresh", lambda axis=axis: drawn.append(axis))
+        for refresh in ("refresh", "refresh_picture"):
+            monkeypatch.setattr(view, refresh, lambda axis=axis: drawn.append(axis))
     for _ in range(5):
         page.views.refresh_picture()
     assert drawn == [2] * 5

@@ -1,7 +1,10 @@
 """Lanes and jobs: order, progress, cancel, supersede, failure, closing. Real threads."""
 
+import os
 import queue
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -167,3 +170,17 @@ def test_what_must_not_be_stopped_is_not_offered_to_be(owner):
     job = owner.jobs.submit(Lane.IO, lambda ctx: None, title="t", can_stop=False)
     assert not job.is_stoppable
     owner.run_until(lambda: job.state.is_final)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a priority for each thread")
+def test_threads_of_a_dose_wait_for_a_processor_longer_than_the_window_does(owner):
+    def nice():
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    def started_by_a_dose():
+        with ThreadPoolExecutor(1) as pool:
+            return nice(), pool.submit(nice).result()
+
+    before = nice()
+    assert all(found > before for found in owner.jobs.call(Lane.DOSE, started_by_a_dose))
+    assert owner.jobs.call(Lane.IO, nice) == nice() == before
