@@ -166,11 +166,20 @@ def compute_stamp() -> str:
     return digest.hexdigest()
 
 
+def is_ready() -> bool:
+    """Whether .venv was made from this very lock file, and its dose engines passed their test."""
+    return STAMP.is_file() and STAMP.read_text(encoding="ascii") == compute_stamp() and (BIN / "ert").exists()
+
+
 def ensure_environment() -> None:
-    """Make .venv from the lock file, unless it was made from this very lock file already."""
-    stamp = compute_stamp()
-    if STAMP.is_file() and STAMP.read_text(encoding="ascii") == stamp and (BIN / "ert").exists():
-        return
+    """Make .venv from the lock file and test the dose engines, unless that was done already."""
+    if not is_ready():
+        install_packages()
+        test_engine()
+
+
+def install_packages() -> None:
+    """Make .venv from the lock file."""
     python = BIN / "python"
     if not can_run(python):
         say(f"making {VENV.name} with Python {'.'.join(map(str, sys.version_info[:3]))}")
@@ -187,15 +196,17 @@ def ensure_environment() -> None:
     run_pip([*pip, "--require-hashes", "--no-deps", "--only-binary", ":all:", "-r", str(LOCK)])
     say("installing the project itself")
     run_pip([*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
-    test_engine()
-    STAMP.write_text(stamp, encoding="ascii")
 
 
 def test_engine() -> None:
-    """Compile the dose engines and compare them with doses they are known to give: first doses are quick, and right."""
+    """Compile the dose engines and compare them with doses they are known to give: first doses are quick, and right.
+
+    Then the environment is ready.
+    """
     say("compiling and testing the dose engines (two to three minutes)")
     if run_inner(["ert", "selftest"]) != 0:
         raise SetupError("The dose engine did not pass its self-test; the reason stands above.")
+    STAMP.write_text(compute_stamp(), encoding="ascii")
 
 
 def can_run(python: Path) -> bool:
@@ -249,19 +260,35 @@ def run_inner(command: list[str], output: IO[str] | None = None) -> int:
     ).returncode  # fmt: skip
 
 
-def run_tests(asked: list[str]) -> int:
-    """Run what pytest is asked for, or everything in parts, two side by side; the first is watched, then the others."""
-    if asked:
-        return run_inner(["pytest", *asked])
+def run_everything() -> int:
+    """Test new engines, check, run all tests in parts, two side by side; return the first failing exit code.
+
+    The first part is watched, then the others. It waits for the engines and the checks, which keep one processor busy;
+    the second part, which computes no dose, begins at once.
+    """
+
+    def run_part(part: list[str], output: IO[str] | None) -> int:
+        code = prepare() if output is None else 0
+        return run_inner(["pytest", *part], output) or code
+
     with contextlib.ExitStack() as stack:
         outputs = [None] + [stack.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in PARTS[1:]]
         with ThreadPoolExecutor(2) as beside:
-            codes = list(beside.map(lambda part, output: run_inner(["pytest", *part], output), PARTS, outputs))
+            codes = list(beside.map(run_part, PARTS, outputs))
         for output in filter(None, outputs):
             output.seek(0)
             sys.stdout.write(output.read())
         sys.stdout.flush()
     return next((code for code in codes if code != 0), 0)
+
+
+def prepare() -> int:
+    """Test the engines of a new environment, then run the checks; return their exit code."""
+    if not is_ready():
+        test_engine()
+    code = run_checks()
+    say("tests")
+    return code
 
 
 def run_checks() -> int:
@@ -287,6 +314,11 @@ def main(arguments: list[str]) -> int:
         ensure_system_packages(chosen.verb)
         if chosen.verb == "test":
             offer_database_server()
+        if chosen.verb == "test" and not rest:
+            if not is_ready():
+                install_packages()
+            say(f"installed after {time.monotonic() - started:.0f} s")
+            return run_everything()
         ensure_environment()
     except SetupError as error:
         print(f"[ert] {error}", file=sys.stderr)
@@ -297,7 +329,7 @@ def main(arguments: list[str]) -> int:
     code = run_checks()
     if chosen.verb == "test":
         say("tests")
-        code = run_tests(rest) or code  # last: pytest's summary closes the output
+        code = run_inner(["pytest", *rest]) or code  # last: pytest's summary closes the output
     return code
 
 

@@ -155,10 +155,9 @@ def build_scene(tables: MonteCarloTables, tissue: TissueGrid, dose_grid: VoxelGr
     grid, window = extended_grid(dose_grid, tissue.grid)
     means = np.empty((3, *grid.shape_zyx), dtype=np.float32)
     share = np.empty(grid.shape_zyx, dtype=np.float32)
-    patient = np.empty((0, 0, 0), dtype=np.bool_) if tissue.is_patient is None else tissue.is_patient
     x, y, z = _covered(grid, tissue.grid)
     voxel_means(
-        tissue.density_g_cm3, tissue.relative_stopping, tissue.relative_scattering, patient,
+        tissue.density_g_cm3, tissue.relative_stopping, tissue.relative_scattering, tissue.mask,
         *x, *y, *z, AIR_DENSITY_G_CM3, means, share,
     )  # fmt: skip
     density, stopping, scattering = means

@@ -81,7 +81,7 @@ class TissueGrid:
     @cached_property
     def rim_xyz(self) -> NDArray[np.float64]:
         """First and last voxel (x, y, z) of every row that is no air: float64 [n, 3]. Beyond them no dose is wanted."""
-        ends = row_ends(self.density_g_cm3, self.relative_stopping, self._mask)
+        ends = row_ends(self.density_g_cm3, self.relative_stopping, self.mask)
         z, y = np.nonzero(ends[0] >= 0)
         rows = [np.stack([x[z, y], y, z], axis=1) for x in ends]
         return read_only(np.concatenate(rows).astype(np.float64))
@@ -97,7 +97,7 @@ class TissueGrid:
     @cached_property
     def medium_factors(self) -> F32:
         """Dose to the medium over dose to water; 0 where no dose is wanted, negative in air (`medium_factors`)."""
-        return read_only(medium_factors(self.density_g_cm3, self.relative_stopping, self._mask))
+        return read_only(medium_factors(self.density_g_cm3, self.relative_stopping, self.mask))
 
     @cached_property
     def tissue_blocks(self) -> NDArray[np.bool_]:
@@ -105,9 +105,9 @@ class TissueGrid:
         return read_only(may_be_tissue(self.relative_stopping))
 
     @property
-    def _mask(self) -> NDArray[np.bool_]:
-        """The patient, for kernels: of size 0 where only the arrays are known."""
-        return np.empty((0, 0, 0), dtype=np.bool_) if self.is_patient is None else self.is_patient
+    def mask(self) -> NDArray[np.bool_]:
+        """The patient, for kernels: of size 0 where only the arrays are known; never to be written, for one kernel."""
+        return read_only(np.empty((0, 0, 0), dtype=np.bool_) if self.is_patient is None else self.is_patient)
 
 
 def curve_table(curve: CtCurve) -> F32:

@@ -7,6 +7,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
@@ -232,13 +233,60 @@ def test_all_checks_run_and_pytest_speaks_last(
     ("part", "code"), [("tests/integration ", 1), ("tests/ui", 5), ("tests/integration/storage", 2), ("no", 0)]
 )
 def test_all_tests_run_in_parts_and_a_failure_of_any_counts(
-    bootstrap: ModuleType, capfd: pytest.CaptureFixture[str], part: str, code: int
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], part: str, code: int
 ):
+    monkeypatch.setattr(bootstrap, "prepare", lambda: 0)
     program(bootstrap, "pytest", f'echo ran "$@"; case "$*" in "{part}"*|*" {part}"*) exit {code};; esac')
-    assert bootstrap.run_tests([]) == code
+    assert bootstrap.run_everything() == code
     told = capfd.readouterr().out
     assert told.count("ran ") == len(bootstrap.PARTS)
     assert all(folder in told for part in bootstrap.PARTS for folder in part)
+
+
+@pytest.fixture
+def everything(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """For `main(["test"])` in a new environment: what runs, in order, and with which exit codes."""
+    for name in ("ensure_system_packages", "install_packages", "offer_database_server"):
+        monkeypatch.setattr(bootstrap, name, lambda *_: None)
+    seen = SimpleNamespace(ran=[], codes={})
+    engines_done = threading.Event()
+
+    def run(command: list[str], _output: object = None) -> int:
+        seen.ran.append(" ".join(command[:2]))
+        if command == ["ert", "selftest"]:
+            assert engines_done.wait(60)  # until the second part runs
+        if command[0] == "pytest" and command[1:] == bootstrap.PARTS[1]:
+            engines_done.set()
+        return seen.codes.get(command[0], 0)
+
+    monkeypatch.setattr(bootstrap, "run_inner", run)
+    return seen
+
+
+def test_the_engines_of_a_new_environment_are_tested_beside_the_tests_that_compute_no_dose(
+    bootstrap: ModuleType, everything: SimpleNamespace
+):
+    assert bootstrap.main(["test"]) == 0
+    ran = everything.ran
+    steps = ["ert selftest", "ruff format", "mypy", "lint-imports --no-logo", "pytest tests/unit"]
+    assert [text for text in ran if text in steps] == steps
+    assert ran.index(f"pytest {bootstrap.PARTS[1][0]}") < ran.index("ruff format")
+    assert len([text for text in ran if text.startswith("pytest")]) == len(bootstrap.PARTS)
+    program(bootstrap, "ert", "exit 0")
+    ran.clear()
+    assert bootstrap.main(["test"]) == 0
+    assert "ert selftest" not in ran
+
+
+@pytest.mark.parametrize(("failing", "code"), [("ert", 1), ("mypy", 4)])
+def test_wrong_engines_end_the_command_and_a_failing_check_counts_beside_all_tests(
+    bootstrap: ModuleType, everything: SimpleNamespace, capfd: pytest.CaptureFixture[str], failing: str, code: int
+):
+    everything.codes[failing] = code
+    assert bootstrap.main(["test"]) == code
+    assert ("pytest tests/unit" in everything.ran) is (failing == "mypy")
+    assert ("did not pass its self-test" in capfd.readouterr().err) is (failing == "ert")
+    assert bootstrap.STAMP.exists() is (failing == "mypy")
 
 
 def test_each_test_file_is_in_exactly_one_part(bootstrap: ModuleType):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import functools
+import random
 import shutil
 import tempfile
 from pathlib import Path
@@ -36,6 +39,7 @@ LOGIN, PASSWORD = "Dr. Marie Curie", "Radium-226!"
 FAST = KdfParameters(memory_kib=8 * 1, iterations=1, lanes=1)
 SHAPE = (7, 12, 15)
 CANARY = "Zzyzxquist"
+LONG_TEXT_BYTES = 80_000  # packed; a cell takes 65,536
 
 
 def sites(*, anchors: Path | None = None, drafts: Path | None = None, busy_timeout_ms: int = 30_000) -> Sites:
@@ -223,6 +227,17 @@ def same_statistics(found: DoseStatistics | None, kept: DoseStatistics | None) -
     return found.relative_sigma.tobytes() == kept.relative_sigma.tobytes() and all(
         getattr(found, name) == getattr(kept, name) for name in names
     )
+
+
+@functools.cache
+def _text_without_pattern() -> str:
+    """A text that stays longer than a cell of the database when it is packed."""
+    return base64.b64encode(random.Random(1).randbytes(LONG_TEXT_BYTES)).decode("ascii")
+
+
+def lengthened(plan: Plan) -> Plan:
+    """The plan, too long for a cell of the database: by one long text, because many points take long to read."""
+    return attrs.evolve(plan, beams=(attrs.evolve(plan.beams[0], reasons=(("mu", _text_without_pattern()),)),))
 
 
 def renamed(plan: Plan, name: str) -> Plan:

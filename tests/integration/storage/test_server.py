@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import attrs
@@ -193,7 +194,8 @@ def test_nothing_of_a_person_lies_on_the_server(postgres, login, site):
         samples.LOGIN, "ZQLINAC", samples.PASSWORD, "1.2.5.1", "PTV äöü", "Planning CT", ROLE_PASSWORD,
     )  # fmt: skip
     dump = postgres.dump(login.address.database).lower()
-    disk = b"".join(p.read_bytes() for p in (postgres.folder / "data").rglob("*") if p.is_file()).lower()
+    files = {p.read_bytes() for p in (postgres.folder / "data").rglob("*") if p.is_file()}
+    disk = re.sub(rb"\0{4096,}", b"\0", b"\0".join(files)).lower()  # its catalogues lie there once a database
     log = (postgres.folder / "log").read_bytes().lower()
     assert b"plan saved" in dump  # the search sees what is clear: events, ids, times
     assert site.site_id.encode() in dump

@@ -1,8 +1,9 @@
-"""Where sites of rigs are made and unmade, by the thousand: in memory, with statements compiled once."""
+"""Where sites of rigs are made and unmade, by the thousand: in memory, statements compiled once, little collected."""
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import tempfile
@@ -23,10 +24,23 @@ def workshop(folder: Path | None = None) -> Iterator[Path]:
         place.mkdir(parents=True, exist_ok=True)
     made = Path(tempfile.mkdtemp(prefix="ert-faults-", dir=place))
     try:
-        with statements_compiled_once():
+        with statements_compiled_once(), collected_seldom():
             yield made
     finally:
         shutil.rmtree(made)
+
+
+@contextlib.contextmanager
+def collected_seldom() -> Iterator[None]:
+    """Look for garbage a hundred times less often: what is imported is looked through each time, and is none."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100 * before[0], *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 @contextlib.contextmanager

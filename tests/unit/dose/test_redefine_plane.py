@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ert.domain.identity import read_only
 from ert.dose.kernels.lanes import SUMS
 from ert.dose.kernels.mirror import fold_columns, fold_rows
 from ert.dose.kernels.redefine_plane import add_step, between_knots, find_reach
@@ -19,9 +20,11 @@ def met(stopping, *, near_cm, far_cm, density=None, turn=None, virtual_cm=FAR_CM
     density = np.ones_like(stopping) if density is None else density
     out = np.zeros((3, 2, 2), dtype=np.float32)
     middle = (np.array(stopping.shape[::-1]) - 1) / 2
+    tissue = (read_only(a) for a in (stopping, 2 * stopping, density))  # as the engine gives it, and the lattice
+    lattice = read_only(np.array([-0.5, 0.5]))
     sample_step(
-        stopping, 2 * stopping, density, np.eye(3) if turn is None else turn, middle, np.array([-0.5, 0.5]),
-        np.array([-0.5, 0.5]), near_cm, far_cm, np.array([0, 2, 0, 2]), 0.0, virtual_cm, out,
+        *tissue, np.eye(3) if turn is None else turn, middle, lattice, lattice, near_cm, far_cm,
+        np.array([0, 2, 0, 2]), 0.0, virtual_cm, out,
     )  # fmt: skip
     return out
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ert.domain.identity import read_only
 from ert.dose.kernels import grid_rows, regrid
 
 FAN, TISSUE = np.array([138.0, 111.0, 111.0]), np.array([72.0, 120.0, 170.0])
@@ -47,7 +48,7 @@ def test_the_highest_bits_tell_whether_a_dose_is_finite(value, is_finite):
     chain = np.stack([to_bev, np.hstack([np.eye(3), np.zeros((3, 1))])])
     numbers = np.array([-2.5, -2.5, 1.0, 98.5, 1.0, 100.0, 95.0])
     box = np.array([0, 0, 0, 5, 5, 5])
-    highest = regrid.resample_to_grid(fan, ends, factor, chain, box, numbers, False, False, held, out)
+    highest = regrid.resample_to_grid(fan, ends, read_only(factor), chain, box, numbers, False, False, held, out)
     assert highest.max() == out.view(np.uint32).max()
     assert (highest.max() < 0x7F800000) == is_finite == np.isfinite(out).all()
 

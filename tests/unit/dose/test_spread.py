@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from ert.domain.identity import read_only
 from ert.dose.kernels.lattice import add_blurred_map, coarsen, gather, occupied, refine_add, sums_onto
 from ert.dose.kernels.spread import spread_planes
 from ert.dose.pencil_beam import LEAST_VARIANCE_CM2
@@ -30,7 +31,8 @@ def no_background():
     """Maps, falls and laws of electrons of edges and of photons that there are none of."""
     maps, falls = np.zeros((4, 2, SIDE, SIDE), dtype=np.float32), np.zeros((2, 4), dtype=np.float32)
     laws = np.array([0.0, 0.0, 1.0, 0.05, 0.0, 0.05, 60.0])
-    return maps, np.array([1.0, 60.0]), falls, laws, np.array([SAD_CM, VIRTUAL_CM, INSERT_CM, 0.05])
+    numbers = np.array([SAD_CM, VIRTUAL_CM, INSERT_CM, 0.05])
+    return maps, read_only(np.array([1.0, 60.0])), read_only(falls), laws, numbers
 
 
 @pytest.mark.parametrize(
@@ -53,9 +55,10 @@ def test_the_planes_are_the_sum_of_all_pencils_each_with_its_own_width(depth_cm,
     wide, ratio = 0.3 * np.exp(-u), 2.5 - u
     numbers = np.array([PITCH_CM, SAD_CM, VIRTUAL_CM, INSERT_CM, CORE_RAD, WIDE_RAD, DZ_CM, RANGE_CM])
     dose = np.empty((1, SIDE, SIDE), dtype=np.float32)
+    pencils, planes = (read_only(a) for a in (rows, columns, weight)), read_only(np.zeros(1, dtype=np.int64))
+    tables = (read_only(a) for a in (g, wide, ratio))  # all as the engine gives it
     spread_planes(
-        depth, variance, entry, rows, columns, weight, node_cm, np.zeros(1, dtype=np.int64), numbers, AIR, g, wide,
-        ratio, *no_background(), 1.0, dose,
+        depth, variance, entry, *pencils, node_cm, planes, numbers, AIR, *tables, *no_background(), 1.0, dose
     )  # fmt: skip
 
     at, tissue = depth[0, rows, columns].astype(float), variance[0, rows, columns].astype(float)
@@ -74,6 +77,7 @@ def test_the_planes_are_the_sum_of_all_pencils_each_with_its_own_width(depth_cm,
 def test_a_blurred_square_is_a_product_of_error_functions_on_every_lattice(sigma):
     field, side = np.zeros((256, 256), dtype=np.float32), 256
     field[100:149, 97:160] = 1.0
+    field = read_only(field)
     sums = sums_onto(np.empty((side, side), dtype=np.float32))
     gather(sums, add_blurred_map(field, occupied(field), sigma, sums))
     q, x = 1.0 / (math.sqrt(2.0) * sigma), np.arange(side)
@@ -84,7 +88,7 @@ def test_a_blurred_square_is_a_product_of_error_functions_on_every_lattice(sigma
 def test_coarsening_keeps_sum_centroid_and_width():
     fine = np.zeros((64, 64), dtype=np.float32)
     fine[20:41, 17:30] = np.random.default_rng(3).random((21, 13), dtype=np.float32)
-    coarse, _ = coarsen(fine, occupied(fine))
+    coarse, _ = coarsen(fine, occupied(read_only(fine)))
 
     def moments(plane, pitch):
         """Sum, centroid and second moments on the finest lattice."""

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from ert.domain.identity import read_only
 from ert.dose.kernels.convert import BLOCK_BITS, may_be_tissue
 from ert.dose.kernels.trace import trace_fan
 from ert.dose.pencil_beam import scattered
@@ -30,10 +31,11 @@ def trace_slab(is_pencil: np.ndarray, steps: int, range_cm: float = 50.0):
     ends = np.full((2, *count[1:]), np.nan, np.float32)
     constant = np.ones(TABLE_SIZE)
     angle = POWER_RAD2_PER_CM / 2 * np.arange(TABLE_SIZE) / 100 * range_cm  # of water: nothing makes a path longer
+    stopping, ones = read_only(stopping), read_only(np.ones(shape, np.float32))  # all as the engine gives it
     trace_fan(
-        stopping, np.ones(shape, np.float32), may_be_tissue(stopping), to_index, offset, centres, rows, is_pencil,
-        np.ones_like(is_pencil), scattered(0, 4), nodes, steps, np.array([SAD_CM, VIRTUAL_CM, range_cm]),
-        POWER_RAD2_PER_CM * constant, constant, angle, depth, variance, ends,
+        stopping, ones, read_only(may_be_tissue(stopping)), to_index, offset, read_only(centres), read_only(rows),
+        is_pencil, np.ones_like(is_pencil), scattered(0, 4), nodes, steps, np.array([SAD_CM, VIRTUAL_CM, range_cm]),
+        *(read_only(table) for table in (POWER_RAD2_PER_CM * constant, constant, angle)), depth, variance, ends,
     )  # fmt: skip
     path = np.sqrt(1 + (centres[None, :] ** 2 + rows[:, None] ** 2) / VIRTUAL_CM**2)
     return nodes, path, depth, variance, ends
@@ -80,4 +82,4 @@ def test_blocks_next_to_a_voxel_of_tissue_may_be_tissue(at: tuple[int, int, int]
     expected = np.zeros(tuple(-(-n // side) for n in stopping.shape), np.bool_)
     for k, j, i in np.argwhere(near):
         expected[k // side, j // side, i // side] = True
-    assert np.array_equal(may_be_tissue(stopping), expected)
+    assert np.array_equal(may_be_tissue(read_only(stopping)), expected)

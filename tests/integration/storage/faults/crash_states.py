@@ -116,21 +116,28 @@ def written_down(scene: Scene, log: Path) -> History:
 
 
 def possible(history: History, *, is_flushing: bool) -> Iterator[State]:
-    """Every moment with: all kept, nothing kept, each one lost, each one kept alone, each one torn, some at random."""
+    """Every moment with: all kept, nothing kept, each one lost, each one kept alone, each one torn, some at random.
+
+    Without flushes nearly everything is unsure nearly always, so only with nothing kept and with some at random.
+    """
     rng = random.Random(1)
     for until in range(1, len(history.steps) + 1):
         unsure = pending(history, until, is_flushing=is_flushing)
         everything = frozenset(unsure)
-        yield State(until, frozenset())
-        yield State(until, everything)
-        for number in unsure:
-            yield State(until, frozenset({number}))
-            yield State(until, everything - {number})
-        last = [n for n in unsure[-8:] if getattr(history.steps[n], "kind", "") == "data"]
-        for number in last:
-            yield State(until, frozenset(), frozenset({number}))
+        yield from _of_each(history, until, unsure) if is_flushing else (State(until, everything),)
         for _ in range(SUBSETS if len(unsure) > 1 else 0):
             yield State(until, frozenset(n for n in unsure if rng.random() < 0.5))
+
+
+def _of_each(history: History, until: int, unsure: list[int]) -> Iterator[State]:
+    everything = frozenset(unsure)
+    yield State(until, frozenset())
+    yield State(until, everything)
+    for number in unsure:
+        yield State(until, frozenset({number}))
+        yield State(until, everything - {number})
+    for number in (n for n in unsure[-8:] if getattr(history.steps[n], "kind", "") == "data"):
+        yield State(until, frozenset(), frozenset({number}))
 
 
 def chosen(history: History, tally: Tally, count: int, *, is_flushing: bool) -> list[State]:

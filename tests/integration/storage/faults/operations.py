@@ -18,7 +18,7 @@ from ert.domain.record import PlanStatus
 from ert.domain.release import MachineRelease
 from ert.errors import WrongKey
 from ert.storage.site import Site
-from tests.integration.storage import kill_harness, samples
+from tests.integration.storage import samples
 from tests.integration.storage.faults.scene import NEW_PASSWORD, WHO, Scene, quiet
 
 Tell = Callable[[str], None]
@@ -62,7 +62,7 @@ class Made:
     course = samples.course_of(who, image, structures)
     plan = samples.plan_of(course)
     edited = samples.renamed(plan, "edited")
-    long = attrs.evolve(edited, beams=(kill_harness._long_beam(),))
+    long = samples.lengthened(edited)
     other, other_image, other_structures = samples.patient("0815"), samples.image(2), samples.structures(2)
     other_course = samples.course_of(other, other_image, other_structures)
     release = MachineRelease(

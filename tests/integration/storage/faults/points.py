@@ -86,13 +86,24 @@ def judge_point(tally: Tally, staged: Stage, folder: Path, number: int, fault: F
         tally.examples.setdefault(broken[0][:60], []).append(f"{where}: {broken}")
 
 
+def spread_points(name: str, calls: int, count: int, faults: Sequence[Fault] = FAULTS) -> list[Point]:
+    """As many points of an operation as asked for, the same ones each time: calls from first to last, faults in turn.
+
+    Every fault is met equally often, and each of so many equal stretches of the operation's calls is met once.
+    """
+    if count >= calls * len(faults):
+        return points_of(calls, faults)
+    rng, turns = random.Random(name), []
+    while len(turns) < count:
+        turns += rng.sample(faults, len(faults))
+    return [(1 + int((n + rng.random()) * calls / count), turns[n]) for n in range(count)]
+
+
 def chosen(stages: Sequence[Stage], count: int, faults: Sequence[Fault]) -> Iterator[tuple[Stage, Point]]:
     """All points, or as many of each operation, the same ones each time."""
     for staged in stages:
-        points = points_of(staged.calls, faults)
-        wanted = -(-count // len(stages)) if count else len(points)
-        rng = random.Random(staged.operation.name)
-        for point in sorted(rng.sample(points, min(wanted, len(points)))):
+        wanted = -(-count // len(stages)) if count else staged.calls * len(faults)
+        for point in spread_points(staged.operation.name, staged.calls, wanted, faults):
             yield staged, point
 
 
@@ -103,6 +114,8 @@ def _part(wanted: Sequence[tuple[Stage, Point]], worker: int, asked: argparse.Na
     with sabotage.of(asked.sabotage):
         for staged, (number, fault) in wanted[worker :: asked.workers]:
             judge_point(tally, staged, place, number, fault)
+            if asked.first and tally.broken:
+                break
     return attrs.asdict(tally)
 
 
@@ -142,6 +155,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=1, help="how many processes share the points")
     parser.add_argument("--folder", type=Path, help="where scenes are made")
     parser.add_argument("--sabotage", choices=sabotage.KINDS, default="")
+    parser.add_argument("--first", action="store_true", help="stop at the first violation")
     parser.add_argument("--examples", type=int, default=1, help="how many of each kind of violation are shown")
     asked = parser.parse_args()
     if not shim.is_loaded():
