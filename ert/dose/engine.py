@@ -117,6 +117,8 @@ def compute_beam_dose(
             request_digest=request_digest, dose_to=dose_to, settings=monte_carlo, progress=progress, check=check,
             watch=watch,
         )  # fmt: skip
+    if algorithm is Algorithm.PBRA:
+        GridMemory.let_go()
     job = _Job(
         tissue=tissue, geometry=geometry, model=model, dose_grid=dose_grid, tables=model_tables(model, ssd_cm),
         fluence=_fluence(model, geometry, algorithm), algorithm=algorithm, ssd_cm=ssd_cm,

@@ -51,6 +51,11 @@ class GridMemory:
         """The values are what `held` tells: only then are they given to another dose."""
         self._is_true = True
 
+    @classmethod
+    def let_go(cls) -> None:
+        """Give spare memory back to the operating system, before a dose that needs much more for long."""
+        cls._spare.clear()
+
     def __del__(self) -> None:
         if getattr(self, "_is_true", False) and self._memory.values.nbytes <= self.most_bytes:
             self._spare.append(self._memory)

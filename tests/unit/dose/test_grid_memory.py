@@ -5,9 +5,12 @@ import gc
 import numpy as np
 import pytest
 
+from ert.domain.algorithm import Algorithm
+from ert.dose.engine import compute_beam_dose
 from ert.dose.grid_memory import GridMemory
 from ert.dose.output import rectangle_cm
-from tests.unit.dose.test_remembered import dose, phantom
+from tests.unit.dose.beams import beam, demo
+from tests.unit.dose.test_remembered import GRID, dose, phantom
 
 SHAPE = (3, 4, 5)
 
@@ -90,3 +93,15 @@ def test_a_dose_that_is_held_does_not_change_with_the_next():
     for side_cm in (3.0, 8.0):
         dose(tissue, rectangle_cm(side_cm, side_cm))
     assert held.gy_per_mu.tobytes() == before
+
+
+def test_spare_memory_is_let_go_before_what_needs_more():
+    spare = []
+    written()
+    compute_beam_dose(
+        tissue=phantom(), dose_grid=GRID, geometry=beam(rectangle_cm(4.0, 4.0)), model=demo().model(12.0),
+        algorithm=Algorithm.PBRA, check=lambda: spare.append(len(GridMemory._spare)),
+    )  # fmt: skip
+    assert spare[0] == 1
+    assert len(spare) > 2
+    assert not any(spare[1:])
